@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/** How query, key and value are stored. Outputs are always {@link #F32}. Little-endian. */
+public enum DType {
+  /** IEEE 754 binary32. */
+  F32(Float.BYTES),
+  /** IEEE 754 binary16. */
+  F16(Short.BYTES),
+  /** The upper half of a binary32. */
+  BF16(Short.BYTES);
+
+  private static final ValueLayout.OfFloat FLOATS =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort HALVES =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final int bytes;
+
+  DType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  /** Bytes of one element. */
+  public int bytes() {
+    return bytes;
+  }
+
+  /** Element {@code index} (counted in elements, not bytes) of {@code memory}, widened. */
+  public float get(MemorySegment memory, long index) {
+    return switch (this) {
+      case F32 -> memory.get(FLOATS, index * Float.BYTES);
+      case F16 -> Float.float16ToFloat(memory.get(HALVES, index * Short.BYTES));
+      case BF16 -> bfloat16ToFloat(memory.get(HALVES, index * Short.BYTES));
+    };
+  }
+
+  /** Writes element {@code index}, rounded to nearest even where the type is narrower. */
+  public void set(MemorySegment memory, long index, float value) {
+    switch (this) {
+      case F32 -> memory.set(FLOATS, index * Float.BYTES, value);
+      case F16 -> memory.set(HALVES, index * Short.BYTES, Float.floatToFloat16(value));
+      case BF16 -> memory.set(HALVES, index * Short.BYTES, floatToBfloat16(value));
+    }
+  }
+
+  /** Widens a bfloat16 bit pattern. Exact. */
+  public static float bfloat16ToFloat(short bits) {
+    return Float.intBitsToFloat(bits << 16);
+  }
+
+  /** Narrows to a bfloat16 bit pattern, to nearest even; NaN stays NaN. */
+  public static short floatToBfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (Float.isNaN(value)) {
+      return (short) ((bits >>> 16) | 0x40);
+    }
+    return (short) ((bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Query tokens that attend to the same keys, and those keys as runs of consecutive tokens.
+ *
+ * @param firstQuery first query token
+ * @param queryCount consecutive query tokens from there
+ * @param keyStarts first token of each run of keys, ascending
+ * @param keyCounts tokens of each run
+ */
+public record KeyRanges(int firstQuery, int queryCount, int[] keyStarts, int[] keyCounts) {
+
+  /**
+   * The whole problem as groups of queries: neighbouring frames with the same row share a group (a
+   * dense layout is one group), and neighbouring attended frames share a run. Text queries are a
+   * group of their own that reads every token.
+   */
+  public static List<KeyRanges> of(AttentionShape shape, BlockSparseLayout layout) {
+    List<KeyRanges> groups = new ArrayList<>();
+    int patches = shape.patchesPerFrame();
+    for (int frame = 0; frame < shape.latentFrames(); ) {
+      int next = frame + 1;
+      while (next < shape.latentFrames() && layout.sameRow(frame, next)) {
+        next++;
+      }
+      groups.add(runs(shape, layout, frame, next - frame, patches));
+      frame = next;
+    }
+    if (shape.textTokens() > 0) {
+      groups.add(
+          new KeyRanges(
+              shape.videoTokens(), shape.textTokens(), new int[] {0}, new int[] {shape.tokens()}));
+    }
+    return groups;
+  }
+
+  /** Keys that one of these queries attends to. */
+  public int keys() {
+    int sum = 0;
+    for (int count : keyCounts) {
+      sum += count;
+    }
+    return sum;
+  }
+
+  private static KeyRanges runs(
+      AttentionShape shape, BlockSparseLayout layout, int frame, int frames, int patches) {
+    List<int[]> runs = new ArrayList<>();
+    for (int i = layout.begin(frame); i < layout.end(frame); i++) {
+      extend(runs, layout.index(i) * patches, patches);
+    }
+    if (shape.textTokens() > 0) {
+      extend(runs, shape.videoTokens(), shape.textTokens());
+    }
+    return new KeyRanges(
+        frame * patches,
+        frames * patches,
+        runs.stream().mapToInt(run -> run[0]).toArray(),
+        runs.stream().mapToInt(run -> run[1]).toArray());
+  }
+
+  private static void extend(List<int[]> runs, int start, int count) {
+    if (!runs.isEmpty() && runs.getLast()[0] + runs.getLast()[1] == start) {
+      runs.getLast()[1] += count;
+    } else {
+      runs.add(new int[] {start, count});
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
+/**
+ * Attention in float64 with plain loops: softmax(q·kᵀ/√headDim)·v, row by row, the maximum taken
+ * first. Every other kernel is compared with it.
+ */
+public final class ReferenceAttention {
+  private ReferenceAttention() {}
+
+  /**
+   * Computes the whole problem.
+   *
+   * @return the bytes of scratch that one thread held, times the threads
+   */
+  public static long run(AttentionProblem problem, AttentionOutput output) {
+    AttentionShape shape = problem.shape();
+    output.check(shape);
+    int most = 0;
+    for (KeyRanges group : KeyRanges.of(shape, problem.layout())) {
+      most = Math.max(most, group.keys());
+      IntStream.range(0, group.queryCount() * shape.heads() * shape.batch())
+          .parallel()
+          .forEach(
+              i -> {
+                int head = i % shape.heads();
+                int token = group.firstQuery() + i / shape.heads() % group.queryCount();
+                int sequence = i / shape.heads() / group.queryCount();
+                double[] out = new double[shape.headDim()];
+                double logSumExp = query(problem, group, sequence, token, head, out);
+                long offset = shape.queryOffset(sequence, token, head);
+                for (int d = 0; d < out.length; d++) {
+                  DType.F32.set(output.out(), offset + d, (float) out[d]);
+                }
+                output
+                    .logSumExp()
+                    .ifPresent(
+                        lse -> DType.F32.set(lse, offset / shape.headDim(), (float) logSumExp));
+              });
+    }
+    long perThread = (long) Double.BYTES * (most + shape.headDim());
+    return perThread * Runtime.getRuntime().availableProcessors();
+  }
+
+  /**
+   * One query's output, and its log-sum-exp.
+   *
+   * @param group the query's group, from {@link KeyRanges#of}
+   * @param out receives headDim values
+   * @return the natural log-sum-exp of the scaled scores; −∞ if there is no key
+   */
+  public static double query(
+      AttentionProblem problem, KeyRanges group, int sequence, int token, int head, double[] out) {
+    AttentionShape shape = problem.shape();
+    double[] scores = scores(problem, group, sequence, token, head);
+    double max = Double.NEGATIVE_INFINITY;
+    for (double score : scores) {
+      max = Math.max(max, score);
+    }
+    Arrays.fill(out, 0);
+    if (scores.length == 0) {
+      return Double.NEGATIVE_INFINITY;
+    }
+    double sum = 0;
+    int next = 0;
+    for (int run = 0; run < group.keyStarts().length; run++) {
+      for (int j = 0; j < group.keyCounts()[run]; j++) {
+        double weight = Math.exp(scores[next++] - max);
+        sum += weight;
+        long offset = shape.keyOffset(sequence, group.keyStarts()[run] + j, head);
+        for (int d = 0; d < shape.headDim(); d++) {
+          out[d] += weight * problem.dtype().get(problem.value(), offset + d);
+        }
+      }
+    }
+    for (int d = 0; d < out.length; d++) {
+      out[d] /= sum;
+    }
+    return max + Math.log(sum);
+  }
+
+  /** One query's scaled scores against its keys, in the order of the group's runs. */
+  public static double[] scores(
+      AttentionProblem problem, KeyRanges group, int sequence, int token, int head) {
+    AttentionShape shape = problem.shape();
+    DType dtype = problem.dtype();
+    int headDim = shape.headDim();
+    double[] query = new double[headDim];
+    long queryOffset = shape.queryOffset(sequence, token, head);
+    for (int d = 0; d < headDim; d++) {
+      query[d] = dtype.get(problem.query(), queryOffset + d) * shape.scale();
+    }
+    double[] scores = new double[group.keys()];
+    int next = 0;
+    for (int run = 0; run < group.keyStarts().length; run++) {
+      for (int j = 0; j < group.keyCounts()[run]; j++) {
+        long offset = shape.keyOffset(sequence, group.keyStarts()[run] + j, head);
+        double dot = 0;
+        for (int d = 0; d < headDim; d++) {
+          dot += query[d] * dtype.get(problem.key(), offset + d);
+        }
+        scores[next++] = dot;
+      }
+    }
+    return scores;
+  }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels;
+
+import java.util.Optional;
+
+/** The oracle as a backend: float64, plain loops, always available. */
+public final class ReferenceBackend implements AttentionBackend {
+  /** For {@link java.util.ServiceLoader}. */
+  public ReferenceBackend() {}
+
+  @Override
+  public String name() {
+    return "reference";
+  }
+
+  @Override
+  public int speedRank() {
+    return 0;
+  }
+
+  @Override
+  public Availability availability() {
+    return new Availability.Available(device());
+  }
+
+  @Override
+  public AttentionKernel open() {
+    return new Kernel();
+  }
+
+  private static String device() {
+    return "JVM, " + Runtime.getRuntime().availableProcessors() + " threads, float64";
+  }
+
+  private static final class Kernel implements AttentionKernel {
+    @Override
+    public String name() {
+      return "reference-f64";
+    }
+
+    @Override
+    public String device() {
+      return ReferenceBackend.device();
+    }
+
+    @Override
+    public Optional<String> unsupported(AttentionShape shape, DType dtype) {
+      return Optional.empty();
+    }
+
+    @Override
+    public KernelRun run(AttentionProblem problem, AttentionOutput output) {
+      long start = System.nanoTime();
+      long extraBytes = ReferenceAttention.run(problem, output);
+      return KernelRun.of((System.nanoTime() - start) / 1e6, extraBytes);
+    }
+  }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.cpu;
+
+import static org.lvsa.kernels.cpu.Lanes.BLOCK;
+import static org.lvsa.kernels.cpu.Lanes.F;
+import static org.lvsa.kernels.cpu.Lanes.LENGTH;
+import static org.lvsa.kernels.cpu.Lanes.ROWS;
+
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KeyRanges;
+
+/**
+ * One thread's scratch, and the fused attention of a chunk of queries of one head over its keys:
+ * FlashAttention's online softmax (Dao et al. 2022, algorithm 1), with queries in the vector lanes.
+ *
+ * <p>Everything is kept transposed: {@code Qᵀ}, {@code Sᵀ = K·Qᵀ} and {@code Oᵀ += Vᵀ·Pᵀ}. So the
+ * keys and values are read as they lie in memory, an element at a time, maximum and sum of the
+ * softmax need no horizontal operation, and a number of keys that is no multiple of the lanes needs
+ * no mask: keys are rows, and the loops end where they do. A tile of keys and values is staged as
+ * float32 (widened from F16 or BF16) once for all queries of the chunk.
+ *
+ * <p>Scores are kept in units of log 2 (the scale and log₂e are folded into the queries), so that
+ * the exponential is 2ˣ.
+ */
+final class QueryChunk {
+  /** The most queries of a chunk: Qᵀ and Oᵀ of 256 × 128 floats lie in the second-level cache. */
+  static final int MAX_QUERIES = 256;
+
+  /** Keys of a tile: their scores against a block lie in the first-level cache. */
+  private static final int TILE = 128;
+
+  private static final double LOG2_E = 1 / Math.log(2);
+
+  /** Below any score, and finite, so that differences never are NaN. */
+  private static final float LOWEST = -Float.MAX_VALUE / 4;
+
+  private final AttentionProblem problem;
+  private final AttentionOutput output;
+  private final int headDim;
+  private final int rows;
+  private final int stride;
+
+  private final float[] query;
+  private final float[] accumulator;
+  private final float[] max;
+  private final float[] sum;
+  private final float[] keys;
+  private final float[] values;
+  private final float[] scores = new float[TILE * BLOCK];
+  private final float[] factors = new float[BLOCK];
+  private final float[] line;
+
+  /**
+   * @param queries the largest chunk, a multiple of {@link Lanes#BLOCK}
+   */
+  QueryChunk(AttentionProblem problem, AttentionOutput output, int queries) {
+    this.problem = problem;
+    this.output = output;
+    headDim = problem.shape().headDim();
+    rows = padded(headDim);
+    stride = stride(headDim);
+    query = new float[queries * headDim];
+    accumulator = new float[queries * rows];
+    max = new float[queries];
+    sum = new float[queries];
+    keys = new float[TILE * stride];
+    values = new float[TILE * stride];
+    line = new float[headDim];
+  }
+
+  /** Bytes that one instance holds. */
+  static long scratchBytes(int headDim, int queries) {
+    int rows = padded(headDim);
+    long floats =
+        (long) queries * (headDim + rows + 2)
+            + (long) TILE * (2 * stride(headDim) + BLOCK)
+            + BLOCK
+            + headDim;
+    return floats * Float.BYTES;
+  }
+
+  /** Computes queries {@code [first, first + count)} of one head, and writes their output. */
+  void run(int sequence, int head, KeyRanges group, int first, int count) {
+    int blocks = Math.ceilDiv(count, BLOCK);
+    loadQueries(sequence, head, first, count, blocks);
+    Arrays.fill(accumulator, 0, blocks * BLOCK * rows, 0);
+    Arrays.fill(max, 0, blocks * BLOCK, LOWEST);
+    Arrays.fill(sum, 0, blocks * BLOCK, 0);
+
+    int staged = 0;
+    for (int run = 0; run < group.keyStarts().length; run++) {
+      int start = group.keyStarts()[run];
+      int left = group.keyCounts()[run];
+      while (left > 0) {
+        int taken = Math.min(left, TILE - staged);
+        stage(sequence, head, start, taken, staged);
+        staged += taken;
+        start += taken;
+        left -= taken;
+        if (staged == TILE) {
+          attend(blocks, TILE);
+          staged = 0;
+        }
+      }
+    }
+    if (staged > 0) {
+      attend(blocks, staged);
+    }
+    store(sequence, head, first, count);
+  }
+
+  private void attend(int blocks, int tile) {
+    for (int block = 0; block < blocks; block++) {
+      for (int j = 0; j < tile; j += ROWS) {
+        RegisterTiles.scores(
+            keys, j * stride, stride, query, block * BLOCK * headDim, scores, j * BLOCK, headDim);
+      }
+      softmax(block, tile);
+      for (int d = 0; d < rows; d += ROWS) {
+        RegisterTiles.accumulate(
+            values, d, stride, scores, 0, accumulator, (block * rows + d) * BLOCK, tile);
+      }
+    }
+  }
+
+  /** Scores to weights, in place, against the running maximum, which may rise and rescale. */
+  private void softmax(int block, int tile) {
+    int at = block * BLOCK;
+    if (raiseMax(scores, tile * BLOCK, max, at, factors)) {
+      multiply(sum, at, at + BLOCK, factors);
+      multiply(accumulator, block * rows * BLOCK, (block + 1) * rows * BLOCK, factors);
+    }
+    weigh(scores, tile * BLOCK, max, sum, at);
+  }
+
+  // The three loops below take and leave their vectors in arrays: a vector that crosses a call that
+  // is not inlined becomes an object.
+
+  private static boolean raiseMax(float[] scores, int end, float[] max, int at, float[] factors) {
+    FloatVector old0 = FloatVector.fromArray(F, max, at);
+    FloatVector old1 = FloatVector.fromArray(F, max, at + LENGTH);
+    FloatVector max0 = old0;
+    FloatVector max1 = old1;
+    for (int i = 0; i < end; i += BLOCK) {
+      max0 = larger(max0, FloatVector.fromArray(F, scores, i));
+      max1 = larger(max1, FloatVector.fromArray(F, scores, i + LENGTH));
+    }
+    if (max0.eq(old0).and(max1.eq(old1)).allTrue()) {
+      return false;
+    }
+    exp2(old0.sub(max0)).intoArray(factors, 0);
+    exp2(old1.sub(max1)).intoArray(factors, LENGTH);
+    max0.intoArray(max, at);
+    max1.intoArray(max, at + LENGTH);
+    return true;
+  }
+
+  private static void multiply(float[] values, int start, int end, float[] factors) {
+    FloatVector factor0 = FloatVector.fromArray(F, factors, 0);
+    FloatVector factor1 = FloatVector.fromArray(F, factors, LENGTH);
+    for (int i = start; i < end; i += BLOCK) {
+      FloatVector.fromArray(F, values, i).mul(factor0).intoArray(values, i);
+      FloatVector.fromArray(F, values, i + LENGTH).mul(factor1).intoArray(values, i + LENGTH);
+    }
+  }
+
+  private static void weigh(float[] scores, int end, float[] max, float[] sum, int at) {
+    FloatVector max0 = FloatVector.fromArray(F, max, at);
+    FloatVector max1 = FloatVector.fromArray(F, max, at + LENGTH);
+    FloatVector sum0 = FloatVector.fromArray(F, sum, at);
+    FloatVector sum1 = FloatVector.fromArray(F, sum, at + LENGTH);
+    for (int i = 0; i < end; i += BLOCK) {
+      FloatVector weight0 = exp2(FloatVector.fromArray(F, scores, i).sub(max0));
+      FloatVector weight1 = exp2(FloatVector.fromArray(F, scores, i + LENGTH).sub(max1));
+      sum0 = sum0.add(weight0);
+      sum1 = sum1.add(weight1);
+      weight0.intoArray(scores, i);
+      weight1.intoArray(scores, i + LENGTH);
+    }
+    sum0.intoArray(sum, at);
+    sum1.intoArray(sum, at + LENGTH);
+  }
+
+  /**
+   * 2ˣ for x ≤ 0: the integer part goes to the exponent's bits (by adding 1.5·2²³, which rounds),
+   * the rest through a polynomial of degree 5 with relative error 8e-8. Below 2⁻¹²⁶ it stays there,
+   * a weight that no float32 sum of weights up to 1 can notice.
+   */
+  private static FloatVector exp2(FloatVector x) {
+    FloatVector clamped = larger(x, FloatVector.broadcast(F, -126f));
+    FloatVector shifted = clamped.add(12582912f);
+    FloatVector rest = clamped.sub(shifted.sub(12582912f));
+    FloatVector power = FloatVector.broadcast(F, 0.0013266970386190226f);
+    power = power.fma(rest, FloatVector.broadcast(F, 0.009675459745514172f));
+    power = power.fma(rest, FloatVector.broadcast(F, 0.05550742616002447f));
+    power = power.fma(rest, FloatVector.broadcast(F, 0.24022121753561748f));
+    power = power.fma(rest, FloatVector.broadcast(F, 0.6931469491610643f));
+    power = power.fma(rest, FloatVector.broadcast(F, 1.0000000710297003f));
+    return power
+        .reinterpretAsInts()
+        .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+        .reinterpretAsFloats();
+  }
+
+  /**
+   * Math.max without its care for NaN and −0, which costs five instructions where this takes two.
+   */
+  private static FloatVector larger(FloatVector a, FloatVector b) {
+    return a.blend(b, b.compare(VectorOperators.GT, a));
+  }
+
+  /** Queries to {@code [block][headDim][BLOCK]}, scaled; lanes past the last query are zero. */
+  private void loadQueries(int sequence, int head, int first, int count, int blocks) {
+    AttentionShape shape = problem.shape();
+    float scale = (float) (shape.scale() * LOG2_E);
+    Arrays.fill(query, (blocks - 1) * BLOCK * headDim, blocks * BLOCK * headDim, 0);
+    for (int i = 0; i < count; i++) {
+      Widening.read(
+          problem.dtype(),
+          problem.query(),
+          shape.queryOffset(sequence, first + i, head),
+          line,
+          0,
+          headDim);
+      int at = i / BLOCK * BLOCK * headDim + i % BLOCK;
+      for (int d = 0; d < headDim; d++) {
+        query[at + d * BLOCK] = line[d] * scale;
+      }
+    }
+  }
+
+  private void stage(int sequence, int head, int token, int count, int at) {
+    AttentionShape shape = problem.shape();
+    DType dtype = problem.dtype();
+    for (int i = 0; i < count; i++) {
+      long offset = shape.keyOffset(sequence, token + i, head);
+      Widening.read(dtype, problem.key(), offset, keys, (at + i) * stride, headDim);
+      Widening.read(dtype, problem.value(), offset, values, (at + i) * stride, headDim);
+    }
+  }
+
+  private void store(int sequence, int head, int first, int count) {
+    AttentionShape shape = problem.shape();
+    for (int i = 0; i < count; i++) {
+      int at = i / BLOCK * BLOCK * rows + i % BLOCK;
+      // A query without keys: zero, and a log-sum-exp of −∞.
+      float inverse = sum[i] > 0 ? 1 / sum[i] : 0;
+      for (int d = 0; d < headDim; d++) {
+        line[d] = accumulator[at + d * BLOCK] * inverse;
+      }
+      long offset = shape.queryOffset(sequence, first + i, head);
+      Widening.write(line, output.out(), offset, headDim);
+      if (output.logSumExp().isPresent()) {
+        double logSumExp =
+            sum[i] > 0 ? max[i] / LOG2_E + Math.log(sum[i]) : Double.NEGATIVE_INFINITY;
+        DType.F32.set(output.logSumExp().get(), offset / headDim, (float) logSumExp);
+      }
+    }
+  }
+
+  private static int padded(int headDim) {
+    return Math.ceilDiv(headDim, ROWS) * ROWS;
+  }
+
+  /** Floats between staged keys: an odd number of cache lines, so that a column uses every set. */
+  private static int stride(int headDim) {
+    return (Math.ceilDiv(headDim, 16) | 1) * 16;
+  }
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.cpu;
+
+import static org.lvsa.kernels.cpu.Lanes.BLOCK;
+import static org.lvsa.kernels.cpu.Lanes.F;
+import static org.lvsa.kernels.cpu.Lanes.LENGTH;
+import static org.lvsa.kernels.cpu.Lanes.ROWS;
+
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * The two matrix products of attention on register tiles of {@link Lanes#ROWS} rows by {@link
+ * Lanes#BLOCK} columns. Both compute {@code C[r][x] += Σᵢ A(r, i) · B[i][x]} with one element of A
+ * broadcast against a row of B; they differ in how A lies in memory.
+ *
+ * <p>Unrolled by hand: only local variables stay in registers.
+ */
+final class RegisterTiles {
+  private RegisterTiles() {}
+
+  /**
+   * {@code C = A·B}, A's rows {@code aStride} apart and their elements contiguous: keys against
+   * transposed queries.
+   */
+  static void scores(
+      float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
+    if (ROWS == 8) {
+      scores8(a, aAt, aStride, b, bAt, c, cAt, depth);
+    } else {
+      scores4(a, aAt, aStride, b, bAt, c, cAt, depth);
+    }
+  }
+
+  /**
+   * {@code C += A·B}, A's rows contiguous and their elements {@code aStride} apart: transposed
+   * values against weights.
+   */
+  static void accumulate(
+      float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
+    if (ROWS == 8) {
+      accumulate8(a, aAt, aStride, b, bAt, c, cAt, depth);
+    } else {
+      accumulate4(a, aAt, aStride, b, bAt, c, cAt, depth);
+    }
+  }
+
+  private static void scores8(
+      float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
+    FloatVector c40 = FloatVector.zero(F);
+    FloatVector c41 = FloatVector.zero(F);
+    FloatVector c50 = FloatVector.zero(F);
+    FloatVector c51 = FloatVector.zero(F);
+    FloatVector c60 = FloatVector.zero(F);
+    FloatVector c61 = FloatVector.zero(F);
+    FloatVector c70 = FloatVector.zero(F);
+    FloatVector c71 = FloatVector.zero(F);
+    int a1 = aAt + aStride;
+    int a2 = aAt + 2 * aStride;
+    int a3 = aAt + 3 * aStride;
+    int a4 = aAt + 4 * aStride;
+    int a5 = aAt + 5 * aStride;
+    int a6 = aAt + 6 * aStride;
+    int a7 = aAt + 7 * aStride;
+    for (int i = 0; i < depth; i++) {
+      FloatVector b0 = FloatVector.fromArray(F, b, bAt + i * BLOCK);
+      FloatVector b1 = FloatVector.fromArray(F, b, bAt + i * BLOCK + LENGTH);
+      FloatVector s = FloatVector.broadcast(F, a[aAt + i]);
+      c00 = s.fma(b0, c00);
+      c01 = s.fma(b1, c01);
+      s = FloatVector.broadcast(F, a[a1 + i]);
+      c10 = s.fma(b0, c10);
+      c11 = s.fma(b1, c11);
+      s = FloatVector.broadcast(F, a[a2 + i]);
+      c20 = s.fma(b0, c20);
+      c21 = s.fma(b1, c21);
+      s = FloatVector.broadcast(F, a[a3 + i]);
+      c30 = s.fma(b0, c30);
+      c31 = s.fma(b1, c31);
+      s = FloatVector.broadcast(F, a[a4 + i]);
+      c40 = s.fma(b0, c40);
+      c41 = s.fma(b1, c41);
+      s = FloatVector.broadcast(F, a[a5 + i]);
+      c50 = s.fma(b0, c50);
+      c51 = s.fma(b1, c51);
+      s = FloatVector.broadcast(F, a[a6 + i]);
+      c60 = s.fma(b0, c60);
+      c61 = s.fma(b1, c61);
+      s = FloatVector.broadcast(F, a[a7 + i]);
+      c70 = s.fma(b0, c70);
+      c71 = s.fma(b1, c71);
+    }
+    c00.intoArray(c, cAt);
+    c01.intoArray(c, cAt + LENGTH);
+    c10.intoArray(c, cAt + BLOCK);
+    c11.intoArray(c, cAt + BLOCK + LENGTH);
+    c20.intoArray(c, cAt + 2 * BLOCK);
+    c21.intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    c30.intoArray(c, cAt + 3 * BLOCK);
+    c31.intoArray(c, cAt + 3 * BLOCK + LENGTH);
+    c40.intoArray(c, cAt + 4 * BLOCK);
+    c41.intoArray(c, cAt + 4 * BLOCK + LENGTH);
+    c50.intoArray(c, cAt + 5 * BLOCK);
+    c51.intoArray(c, cAt + 5 * BLOCK + LENGTH);
+    c60.intoArray(c, cAt + 6 * BLOCK);
+    c61.intoArray(c, cAt + 6 * BLOCK + LENGTH);
+    c70.intoArray(c, cAt + 7 * BLOCK);
+    c71.intoArray(c, cAt + 7 * BLOCK + LENGTH);
+  }
+
+  private static void scores4(
+      float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
+    int a1 = aAt + aStride;
+    int a2 = aAt + 2 * aStride;
+    int a3 = aAt + 3 * aStride;
+    for (int i = 0; i < depth; i++) {
+      FloatVector b0 = FloatVector.fromArray(F, b, bAt + i * BLOCK);
+      FloatVector b1 = FloatVector.fromArray(F, b, bAt + i * BLOCK + LENGTH);
+      FloatVector s = FloatVector.broadcast(F, a[aAt + i]);
+      c00 = s.fma(b0, c00);
+      c01 = s.fma(b1, c01);
+      s = FloatVector.broadcast(F, a[a1 + i]);
+      c10 = s.fma(b0, c10);
+      c11 = s.fma(b1, c11);
+      s = FloatVector.broadcast(F, a[a2 + i]);
+      c20 = s.fma(b0, c20);
+      c21 = s.fma(b1, c21);
+      s = FloatVector.broadcast(F, a[a3 + i]);
+      c30 = s.fma(b0, c30);
+      c31 = s.fma(b1, c31);
+    }
+    c00.intoArray(c, cAt);
+    c01.intoArray(c, cAt + LENGTH);
+    c10.intoArray(c, cAt + BLOCK);
+    c11.intoArray(c, cAt + BLOCK + LENGTH);
+    c20.intoArray(c, cAt + 2 * BLOCK);
+    c21.intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    c30.intoArray(c, cAt + 3 * BLOCK);
+    c31.intoArray(c, cAt + 3 * BLOCK + LENGTH);
+  }
+
+  private static void accumulate8(
+      float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
+    FloatVector c00 = FloatVector.fromArray(F, c, cAt);
+    FloatVector c01 = FloatVector.fromArray(F, c, cAt + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(F, c, cAt + BLOCK);
+    FloatVector c11 = FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK);
+    FloatVector c21 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK);
+    FloatVector c31 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH);
+    FloatVector c40 = FloatVector.fromArray(F, c, cAt + 4 * BLOCK);
+    FloatVector c41 = FloatVector.fromArray(F, c, cAt + 4 * BLOCK + LENGTH);
+    FloatVector c50 = FloatVector.fromArray(F, c, cAt + 5 * BLOCK);
+    FloatVector c51 = FloatVector.fromArray(F, c, cAt + 5 * BLOCK + LENGTH);
+    FloatVector c60 = FloatVector.fromArray(F, c, cAt + 6 * BLOCK);
+    FloatVector c61 = FloatVector.fromArray(F, c, cAt + 6 * BLOCK + LENGTH);
+    FloatVector c70 = FloatVector.fromArray(F, c, cAt + 7 * BLOCK);
+    FloatVector c71 = FloatVector.fromArray(F, c, cAt + 7 * BLOCK + LENGTH);
+    for (int i = 0, at = aAt; i < depth; i++, at += aStride) {
+      FloatVector b0 = FloatVector.fromArray(F, b, bAt + i * BLOCK);
+      FloatVector b1 = FloatVector.fromArray(F, b, bAt + i * BLOCK + LENGTH);
+      FloatVector s = FloatVector.broadcast(F, a[at]);
+      c00 = s.fma(b0, c00);
+      c01 = s.fma(b1, c01);
+      s = FloatVector.broadcast(F, a[at + 1]);
+      c10 = s.fma(b0, c10);
+      c11 = s.fma(b1, c11);
+      s = FloatVector.broadcast(F, a[at + 2]);
+      c20 = s.fma(b0, c20);
+      c21 = s.fma(b1, c21);
+      s = FloatVector.broadcast(F, a[at + 3]);
+      c30 = s.fma(b0, c30);
+      c31 = s.fma(b1, c31);
+      s = FloatVector.broadcast(F, a[at + 4]);
+      c40 = s.fma(b0, c40);
+      c41 = s.fma(b1, c41);
+      s = FloatVector.broadcast(F, a[at + 5]);
+      c50 = s.fma(b0, c50);
+      c51 = s.fma(b1, c51);
+      s = FloatVector.broadcast(F, a[at + 6]);
+      c60 = s.fma(b0, c60);
+      c61 = s.fma(b1, c61);
+      s = FloatVector.broadcast(F, a[at + 7]);
+      c70 = s.fma(b0, c70);
+      c71 = s.fma(b1, c71);
+    }
+    c00.intoArray(c, cAt);
+    c01.intoArray(c, cAt + LENGTH);
+    c10.intoArray(c, cAt + BLOCK);
+    c11.intoArray(c, cAt + BLOCK + LENGTH);
+    c20.intoArray(c, cAt + 2 * BLOCK);
+    c21.intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    c30.intoArray(c, cAt + 3 * BLOCK);
+    c31.intoArray(c, cAt + 3 * BLOCK + LENGTH);
+    c40.intoArray(c, cAt + 4 * BLOCK);
+    c41.intoArray(c, cAt + 4 * BLOCK + LENGTH);
+    c50.intoArray(c, cAt + 5 * BLOCK);
+    c51.intoArray(c, cAt + 5 * BLOCK + LENGTH);
+    c60.intoArray(c, cAt + 6 * BLOCK);
+    c61.intoArray(c, cAt + 6 * BLOCK + LENGTH);
+    c70.intoArray(c, cAt + 7 * BLOCK);
+    c71.intoArray(c, cAt + 7 * BLOCK + LENGTH);
+  }
+
+  private static void accumulate4(
+      float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
+    FloatVector c00 = FloatVector.fromArray(F, c, cAt);
+    FloatVector c01 = FloatVector.fromArray(F, c, cAt + LENGTH);
+    FloatVector c10 = FloatVector.fromArray(F, c, cAt + BLOCK);
+    FloatVector c11 = FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH);
+    FloatVector c20 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK);
+    FloatVector c21 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH);
+    FloatVector c30 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK);
+    FloatVector c31 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH);
+    for (int i = 0, at = aAt; i < depth; i++, at += aStride) {
+      FloatVector b0 = FloatVector.fromArray(F, b, bAt + i * BLOCK);
+      FloatVector b1 = FloatVector.fromArray(F, b, bAt + i * BLOCK + LENGTH);
+      FloatVector s = FloatVector.broadcast(F, a[at]);
+      c00 = s.fma(b0, c00);
+      c01 = s.fma(b1, c01);
+      s = FloatVector.broadcast(F, a[at + 1]);
+      c10 = s.fma(b0, c10);
+      c11 = s.fma(b1, c11);
+      s = FloatVector.broadcast(F, a[at + 2]);
+      c20 = s.fma(b0, c20);
+      c21 = s.fma(b1, c21);
+      s = FloatVector.broadcast(F, a[at + 3]);
+      c30 = s.fma(b0, c30);
+      c31 = s.fma(b1, c31);
+    }
+    c00.intoArray(c, cAt);
+    c01.intoArray(c, cAt + LENGTH);
+    c10.intoArray(c, cAt + BLOCK);
+    c11.intoArray(c, cAt + BLOCK + LENGTH);
+    c20.intoArray(c, cAt + 2 * BLOCK);
+    c21.intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    c30.intoArray(c, cAt + 3 * BLOCK);
+    c31.intoArray(c, cAt + 3 * BLOCK + LENGTH);
+  }
+}

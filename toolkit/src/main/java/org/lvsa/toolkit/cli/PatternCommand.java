@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
+import javax.imageio.ImageIO;
+import org.lvsa.toolkit.model.ModelGeometry;
+import org.lvsa.toolkit.model.Models;
+import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.report.MaskPicture;
+import org.lvsa.toolkit.tensor.MalformedFileException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "pattern",
+    description = "Shows which latent frames attend to which.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "Frames, window and interval are latent frames; --frames are video frames.",
+      "",
+      "Examples:",
+      "  ./lvsa pattern --model wan2.1-1.3b --frames 161 --resolution 832x480 --format mask",
+      "  ./lvsa pattern --latent-frames 41 --patches-per-frame 1560 --format png -o mask.png",
+      "  ./lvsa pattern --cases cases.jsonl > expect.jsonl"
+    })
+final class PatternCommand implements Callable<Integer> {
+  enum Format {
+    JSON,
+    MASK,
+    PNG
+  }
+
+  @Spec private CommandSpec spec;
+
+  @Option(names = "--latent-frames", paramLabel = "T", description = "latent frames")
+  private Integer latentFrames;
+
+  @Option(names = "--patches-per-frame", paramLabel = "P", description = "patches per frame")
+  private Integer patchesPerFrame;
+
+  @Option(
+      names = "--window",
+      paramLabel = "W",
+      description = "frames on either side (default: 3, or the model's)")
+  private Integer window;
+
+  @Option(
+      names = "--first-frames",
+      paramLabel = "N",
+      description = "leading frames that all attend to (default: 1, or the model's)")
+  private Integer firstFrames;
+
+  @Option(
+      names = "--reference-frames",
+      paramLabel = "N",
+      description = "training horizon (default: 21, or the model's)")
+  private Integer referenceFrames;
+
+  @Option(
+      names = "--sparsity-scale",
+      paramLabel = "S",
+      defaultValue = "1.0",
+      description = "multiplies the reference; below 1 is sparser (default: ${DEFAULT-VALUE})")
+  private double sparsityScale;
+
+  @Option(
+      names = "--key-frame-interval",
+      paramLabel = "N",
+      description = "distance of the periodic keyframes (default: automatic)")
+  private Integer keyFrameInterval;
+
+  @Option(
+      names = "--step",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "denoising step, with --rotate-keyframes (default: ${DEFAULT-VALUE})")
+  private int step;
+
+  @Option(names = "--rotate-keyframes", description = "move the keyframes one position a step")
+  private boolean rotateKeyframes;
+
+  @Option(
+      names = "--no-expand-window",
+      description = "do not grow windows over the global frames that they hold")
+  private boolean noExpandWindow;
+
+  @Option(
+      names = "--rank",
+      paramLabel = "R",
+      defaultValue = "0",
+      description = "this rank under context parallelism (default: ${DEFAULT-VALUE})")
+  private int rank;
+
+  @Option(
+      names = "--world",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "ranks that share the sequence (default: ${DEFAULT-VALUE})")
+  private int world;
+
+  @Option(names = "--model", paramLabel = "NAME", description = "take the geometry of a model")
+  private String model;
+
+  @Option(names = "--frames", paramLabel = "N", description = "video frames, with --model")
+  private Integer frames;
+
+  @Option(names = "--resolution", paramLabel = "WxH", description = "with --model")
+  private String resolution;
+
+  @Option(
+      names = "--cases",
+      paramLabel = "FILE",
+      description = "a JSON object of settings a line; prints one result a line")
+  private Path cases;
+
+  @Option(
+      names = "--format",
+      defaultValue = "json",
+      description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
+  private Format format;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "FILE",
+      description = "where --format png goes")
+  private Path output;
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (cases != null) {
+      printCases(out);
+      return 0;
+    }
+    if ((format == Format.PNG) != (output != null)) {
+      throw bad(format == Format.PNG ? "--format png needs -o FILE" : "-o needs --format png");
+    }
+    Pattern pattern = Pattern.build(settings());
+    switch (format) {
+      case JSON -> out.println(PatternJson.write(pattern));
+      case MASK -> printMask(pattern, out);
+      case PNG -> {
+        if (!ImageIO.write(MaskPicture.draw(pattern, 800), "png", output.toFile())) {
+          throw new IOException("no PNG encoder in this Java runtime");
+        }
+      }
+    }
+    out.flush();
+    return 0;
+  }
+
+  private PatternSettings settings() {
+    if (model == null) {
+      if (frames != null || resolution != null) {
+        throw bad("--frames and --resolution need --model");
+      }
+      if (latentFrames == null || patchesPerFrame == null) {
+        throw bad(
+            "give --latent-frames and --patches-per-frame, or --model, --frames and --resolution");
+      }
+      return complete(
+          PatternSettings.of(
+              latentFrames,
+              patchesPerFrame,
+              window == null ? 3 : window,
+              firstFrames == null ? 1 : firstFrames,
+              referenceFrames == null ? 21 : referenceFrames,
+              sparsityScale));
+    }
+    if (latentFrames != null || patchesPerFrame != null || referenceFrames != null) {
+      throw bad("--model gives the latent frames, patches and reference frames: leave them out");
+    }
+    if (frames == null || resolution == null) {
+      throw bad("--model needs --frames and --resolution");
+    }
+    ModelGeometry geometry = Models.named(model);
+    return complete(
+        geometry.pattern(
+            geometry.latentFrames(frames),
+            geometry.grid(Resolution.parse(resolution)).patches(),
+            window == null ? geometry.defaultWindow() : window,
+            firstFrames == null ? geometry.defaultFirstFrames() : firstFrames,
+            sparsityScale,
+            interval()));
+  }
+
+  private OptionalInt interval() {
+    return keyFrameInterval == null ? OptionalInt.empty() : OptionalInt.of(keyFrameInterval);
+  }
+
+  private PatternSettings complete(PatternSettings s) {
+    return new PatternSettings(
+        s.latentFrames(),
+        s.patchesPerFrame(),
+        s.window(),
+        s.firstFrames(),
+        s.referenceFrames(),
+        s.sparsityScale(),
+        interval(),
+        step,
+        rotateKeyframes,
+        !noExpandWindow,
+        rank,
+        world);
+  }
+
+  private void printCases(PrintWriter out) throws IOException {
+    if (!Files.isRegularFile(cases)) {
+      throw new MalformedFileException(cases + ": no such file");
+    }
+    try (BufferedReader lines = Files.newBufferedReader(cases)) {
+      int number = 0;
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        number++;
+        if (line.isBlank()) {
+          continue;
+        }
+        try {
+          out.println(PatternJson.write(Pattern.build(PatternJson.read(line))));
+        } catch (IllegalArgumentException e) {
+          out.flush();
+          throw new MalformedFileException(cases + " line " + number + ": " + e.getMessage());
+        }
+      }
+    }
+    out.flush();
+  }
+
+  private static void printMask(Pattern pattern, PrintWriter out) {
+    int frames = pattern.settings().latentFrames();
+    int width = Integer.toString(frames - 1).length();
+    Set<Integer> globals = new HashSet<>(pattern.globalFrames());
+    int[] attended = pattern.attendedPerFrame();
+    for (int query = 0; query < frames; query++) {
+      StringBuilder row = new StringBuilder(frames);
+      for (int key = 0; key < frames; key++) {
+        row.append(MaskPicture.mark(pattern, globals, query, key));
+      }
+      out.printf("%" + width + "d %s %d%n", query, row, attended[query]);
+    }
+    out.printf(
+        Locale.ROOT,
+        "G global, W window, X both, . skipped: %d global, attended min %d max %d mean %.1f of %d,"
+            + " density %.4f%n",
+        globals.size(),
+        IntStream.of(attended).min().orElseThrow(),
+        IntStream.of(attended).max().orElseThrow(),
+        IntStream.of(attended).average().orElseThrow(),
+        frames,
+        pattern.density());
+  }
+
+  private ParameterException bad(String message) {
+    return new ParameterException(spec.commandLine(), message);
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.model;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** The geometries of {@code datasets/models.json}. */
+public final class Models {
+  private static final String RESOURCE = "/org/lvsa/datasets/models.json";
+
+  private Models() {}
+
+  /** All of them, in the file's order. */
+  public static List<ModelGeometry> all() {
+    try (InputStream in = Models.class.getResourceAsStream(RESOURCE)) {
+      return List.copyOf(
+          new ObjectMapper().readValue(in, new TypeReference<List<ModelGeometry>>() {}));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * The model of that name.
+   *
+   * @throws IllegalArgumentException listing the names there are
+   */
+  public static ModelGeometry named(String name) {
+    List<ModelGeometry> all = all();
+    return all.stream()
+        .filter(model -> model.name().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "unknown model "
+                        + name
+                        + ", known are "
+                        + all.stream().map(ModelGeometry::name).collect(Collectors.joining(", "))));
+  }
+}

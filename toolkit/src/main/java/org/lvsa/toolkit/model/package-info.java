@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Model geometries: from video frames and a resolution to latent frames, patches and a pattern. The
+ * data lies in {@code datasets/models.json}. Depends on {@code pattern}.
+ */
+package org.lvsa.toolkit.model;

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pattern;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.lvsa.kernels.BlockSparseLayout;
+
+/**
+ * Which frames attend to which, at one denoising step.
+ *
+ * <p>{@link #layout} is the pattern of the whole video, what a kernel on one device runs. {@link
+ * #rankLayout} is what the rank of the settings holds under context parallelism: rows are its query
+ * frames, columns the attended frames that it can reach, compacted.
+ *
+ * @param settings what it was built from
+ * @param keyFrameInterval the interval in force, given or automatic
+ * @param keyframeOffset where the periodic keyframes start at this step
+ * @param boundaryGuards frames that are global because a rank boundary is near
+ * @param globalFrames first frames, periodic keyframes and boundary guards, ascending
+ * @param windows the window of every frame
+ * @param layout attended frames of every frame
+ * @param localTokens tokens of a rank
+ * @param firstToken the rank's first token
+ * @param localFrames the frames of which the rank holds tokens
+ * @param rankLayout CSR over the rank's query frames, into {@code compactFrames}
+ * @param compactFrames the frames that any of the rank's queries attends to and that are global or
+ *     partly local, ascending
+ */
+public record Pattern(
+    PatternSettings settings,
+    int keyFrameInterval,
+    int keyframeOffset,
+    List<Integer> boundaryGuards,
+    List<Integer> globalFrames,
+    List<FrameRange> windows,
+    BlockSparseLayout layout,
+    int localTokens,
+    int firstToken,
+    List<LocalFrame> localFrames,
+    BlockSparseLayout rankLayout,
+    List<Integer> compactFrames) {
+
+  /** Builds the pattern. Takes microseconds: rotation asks for one every step. */
+  public static Pattern build(PatternSettings s) {
+    int frames = s.latentFrames();
+    int interval =
+        s.keyFrameInterval()
+            .orElseGet(
+                () ->
+                    Frames.automaticInterval(
+                        frames,
+                        s.window(),
+                        s.firstFrames(),
+                        s.referenceFrames(),
+                        s.sparsityScale()));
+    int offset = s.rotateKeyframes() ? s.step() % interval : 0;
+    BitSet guards = Frames.boundaryGuards(frames, s.patchesPerFrame(), s.window(), s.world());
+    BitSet globals = Frames.anchors(frames, s.firstFrames(), interval, offset);
+    globals.or(guards);
+
+    List<FrameRange> windows =
+        IntStream.range(0, frames)
+            .mapToObj(f -> Frames.window(f, s.window(), frames, s.expandWindow(), globals))
+            .toList();
+    List<BitSet> attended = windows.stream().map(window -> attended(globals, window)).toList();
+
+    int localTokens = frames * s.patchesPerFrame() / s.world();
+    int firstToken = s.rank() * localTokens;
+    List<LocalFrame> local = localFrames(firstToken, localTokens, s.patchesPerFrame());
+    List<BitSet> reachable = reachable(s.patchesPerFrame(), localTokens, local, globals, attended);
+    BitSet compact = new BitSet(frames);
+    reachable.forEach(compact::or);
+
+    return new Pattern(
+        s,
+        interval,
+        offset,
+        list(guards),
+        list(globals),
+        windows,
+        csr(attended, all(frames)),
+        localTokens,
+        firstToken,
+        local,
+        csr(reachable, compact),
+        list(compact));
+  }
+
+  /** Frames that a frame attends to. */
+  public int attendedBy(int frame) {
+    return layout.end(frame) - layout.begin(frame);
+  }
+
+  /** Frames that each frame attends to, in order. */
+  public int[] attendedPerFrame() {
+    return IntStream.range(0, settings.latentFrames()).map(this::attendedBy).toArray();
+  }
+
+  /** Attended pairs over all pairs; {@code 1 / density} is the ideal speed-up. */
+  public double density() {
+    return layout.density();
+  }
+
+  private static BitSet attended(BitSet globals, FrameRange window) {
+    BitSet attended = (BitSet) globals.clone();
+    attended.set(window.first(), window.last() + 1);
+    return attended;
+  }
+
+  private static List<LocalFrame> localFrames(int firstToken, int localTokens, int patches) {
+    List<LocalFrame> local = new ArrayList<>();
+    int end = firstToken + localTokens;
+    for (int frame = firstToken / patches; frame * (long) patches < end; frame++) {
+      int begin = (int) (Math.max((long) frame * patches, firstToken) - firstToken);
+      int stop = (int) (Math.min((frame + 1L) * patches, end) - firstToken);
+      local.add(new LocalFrame(frame, begin, stop));
+    }
+    return List.copyOf(local);
+  }
+
+  /**
+   * Attended frames that a rank can reach: global ones, which every rank has, and those of which it
+   * holds tokens. As published, there are {@code ceil(localTokens / P)} rows, one fewer than local
+   * frames where the rank starts and ends within a frame.
+   */
+  private static List<BitSet> reachable(
+      int patches, int localTokens, List<LocalFrame> local, BitSet globals, List<BitSet> attended) {
+    BitSet held = (BitSet) globals.clone();
+    held.set(local.getFirst().frame(), local.getLast().frame() + 1);
+    return IntStream.range(0, Math.ceilDiv(localTokens, patches))
+        .mapToObj(
+            row -> {
+              BitSet frames = (BitSet) attended.get(local.getFirst().frame() + row).clone();
+              frames.and(held);
+              return frames;
+            })
+        .toList();
+  }
+
+  private static BlockSparseLayout csr(List<BitSet> rows, BitSet columns) {
+    int[] position = new int[columns.length()];
+    int count = 0;
+    for (int f = columns.nextSetBit(0); f >= 0; f = columns.nextSetBit(f + 1)) {
+      position[f] = count++;
+    }
+    int[] indptr = new int[rows.size() + 1];
+    for (int row = 0; row < rows.size(); row++) {
+      indptr[row + 1] = indptr[row] + rows.get(row).cardinality();
+    }
+    int[] indices = new int[indptr[rows.size()]];
+    int next = 0;
+    for (BitSet row : rows) {
+      for (int f = row.nextSetBit(0); f >= 0; f = row.nextSetBit(f + 1)) {
+        indices[next++] = position[f];
+      }
+    }
+    return BlockSparseLayout.of(count, indptr, indices);
+  }
+
+  private static BitSet all(int frames) {
+    BitSet all = new BitSet(frames);
+    all.set(0, frames);
+    return all;
+  }
+
+  private static List<Integer> list(BitSet set) {
+    return set.stream().boxed().toList();
+  }
+}

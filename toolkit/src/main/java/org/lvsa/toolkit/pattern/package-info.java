@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The LVSA pattern engine: from settings in latent frames to the frames that every query frame
+ * attends to. Immutable values built by pure functions; depends on {@code org.lvsa.kernels} only.
+ */
+package org.lvsa.toolkit.pattern;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.report;
+
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.util.HashSet;
+import java.util.Set;
+import org.lvsa.toolkit.pattern.Pattern;
+
+/** Draws a pattern: a row a query frame, a column a key frame. */
+public final class MaskPicture {
+  private static final Color GLOBAL = new Color(0x1F77B4);
+  private static final Color WINDOW = new Color(0xFF9F40);
+  private static final Color BOTH = new Color(0x8E5BA6);
+  private static final Color SKIPPED = new Color(0xF1F1F1);
+
+  private MaskPicture() {}
+
+  /** What a query frame sees of a key frame: {@code G}lobal, {@code W}indow, {@code X} both. */
+  public static char mark(Pattern pattern, Set<Integer> globals, int query, int key) {
+    boolean global = globals.contains(key);
+    boolean window = pattern.windows().get(query).contains(key);
+    return global ? (window ? 'X' : 'G') : (window ? 'W' : '.');
+  }
+
+  /** The picture, about {@code side} pixels wide, with a title and a legend. */
+  public static BufferedImage draw(Pattern pattern, int side) {
+    int frames = pattern.settings().latentFrames();
+    int cell = Math.max(1, side / frames);
+    int margin = 46;
+    int width = Math.max(frames * cell + margin + 12, 430);
+    int height = frames * cell + 2 * margin + 12;
+    BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+    Graphics2D g = image.createGraphics();
+    g.setRenderingHint(
+        RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+    g.setColor(Color.WHITE);
+    g.fillRect(0, 0, width, height);
+    Set<Integer> globals = new HashSet<>(pattern.globalFrames());
+    int gap = cell >= 5 ? 1 : 0;
+    for (int query = 0; query < frames; query++) {
+      for (int key = 0; key < frames; key++) {
+        g.setColor(colour(mark(pattern, globals, query, key)));
+        g.fillRect(margin + key * cell, margin + query * cell, cell - gap, cell - gap);
+      }
+    }
+    g.setColor(Color.DARK_GRAY);
+    g.setFont(new Font(Font.SANS_SERIF, Font.BOLD, 13));
+    g.drawString(
+        String.format(
+            "%d latent frames, window %d, keyframe every %d: density %.3f",
+            frames, pattern.settings().window(), pattern.keyFrameInterval(), pattern.density()),
+        8,
+        18);
+    g.setFont(new Font(Font.SANS_SERIF, Font.PLAIN, 11));
+    g.drawString("key frame →", margin, margin - 6);
+    for (int f = 0; f < frames; f += Math.max(1, (frames / 8 + 4) / 5 * 5)) {
+      g.drawString(Integer.toString(f), 16, margin + f * cell + Math.max(cell, 9));
+    }
+    legend(g, margin, margin + frames * cell + 24);
+    g.dispose();
+    return image;
+  }
+
+  private static void legend(Graphics2D g, int x, int y) {
+    String[] names = {"global", "window", "both", "skipped"};
+    char[] marks = {'G', 'W', 'X', '.'};
+    for (int i = 0; i < names.length; i++) {
+      g.setColor(colour(marks[i]));
+      g.fillRect(x + i * 90, y - 10, 12, 12);
+      g.setColor(Color.DARK_GRAY);
+      g.drawString(names[i], x + i * 90 + 17, y);
+    }
+  }
+
+  private static Color colour(char mark) {
+    return switch (mark) {
+      case 'G' -> GLOBAL;
+      case 'W' -> WINDOW;
+      case 'X' -> BOTH;
+      default -> SKIPPED;
+    };
+  }
+}

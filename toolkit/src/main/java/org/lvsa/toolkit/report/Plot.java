@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.report;
+
+import java.util.List;
+
+/**
+ * A plot, before anybody has drawn it: the same one becomes an interactive chart in the page and a
+ * PNG file.
+ *
+ * @param id file name and HTML id
+ * @param title above it
+ * @param caption what it shows and how to read it
+ * @param xLabel below it
+ * @param yLabel beside it
+ * @param logarithmic both axes, or neither
+ * @param series what is drawn
+ */
+record Plot(
+    String id,
+    String title,
+    String caption,
+    String xLabel,
+    String yLabel,
+    boolean logarithmic,
+    List<Series> series) {
+
+  /** How a series is drawn. */
+  enum Style {
+    /** Points joined by a line. */
+    LINE,
+    /** A dashed line, for what would be ideal. */
+    DASHED,
+    /** Points alone. */
+    POINTS
+  }
+
+  /**
+   * Points, by rising x.
+   *
+   * @param name in the legend
+   * @param style how it is drawn
+   * @param x abscissas
+   * @param y ordinates, as many
+   */
+  record Series(String name, Style style, List<Double> x, List<Double> y) {}
+}

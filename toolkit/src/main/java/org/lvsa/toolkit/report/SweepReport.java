@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.report;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import javax.imageio.ImageIO;
+import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.sweep.ResultRow;
+import org.lvsa.toolkit.sweep.ResultsFile;
+
+/**
+ * The report of a sweep's directory: {@code report.html}, {@code summary.csv}, {@code by-scale.csv}
+ * and each plot and mask as a PNG under {@code plots/}.
+ */
+public final class SweepReport {
+  private SweepReport() {}
+
+  /**
+   * Writes the report.
+   *
+   * @return the page
+   * @throws IllegalArgumentException if the directory holds no results, or none that was measured
+   */
+  public static Path write(Path directory) throws IOException {
+    Path csv = new ResultsFile(directory).csv();
+    if (!Files.isRegularFile(csv)) {
+      throw new IllegalArgumentException(
+          directory + " holds no results.csv: run ./lvsa sweep first");
+    }
+    List<ResultRow> rows = ResultsFile.read(csv);
+    List<ResultRow> measured =
+        rows.stream().filter(row -> row.status().equals(ResultRow.OK)).toList();
+    if (measured.isEmpty()) {
+      throw new IllegalArgumentException(csv + " holds no measured cell");
+    }
+    Path plots = Files.createDirectories(directory.resolve("plots"));
+    HtmlPage page = new HtmlPage();
+    page.paragraph(
+        "Sparse-window attention against dense attention, measured by the same kernel: "
+            + measured.size()
+            + " of "
+            + rows.size()
+            + " cells on "
+            + devices(measured)
+            + ", input "
+            + measured.getFirst().input()
+            + ". Attention alone is timed, not a whole pipeline.");
+    page.heading("What sparsity buys and costs");
+    for (Plot plot : SweepPlots.of(measured)) {
+      page.plot(plot);
+      PngPlot.write(plot, plots.resolve(plot.id() + ".png"));
+    }
+    page.heading("Results").table(ResultTables.summary(rows));
+    page.heading("By sparsity scale").table(ResultTables.byScale(measured));
+    page.heading("Patterns");
+    page.paragraph("Rows are query frames, columns the key frames that they attend to.");
+    for (Map.Entry<String, BufferedImage> mask : masks(measured).entrySet()) {
+      page.picture(mask.getValue(), mask.getKey());
+      String name = mask.getKey().replaceAll("[^a-zA-Z0-9.]+", "-");
+      ImageIO.write(mask.getValue(), "png", plots.resolve("mask-" + name + ".png").toFile());
+    }
+    page.heading("Environment");
+    Path environment = directory.resolve("environment.json");
+    page.preformatted(
+        Files.exists(environment) ? Files.readString(environment) : "no environment.json");
+    ResultTables.summary(rows).write().csv(directory.resolve("summary.csv").toFile());
+    ResultTables.byScale(measured).write().csv(directory.resolve("by-scale.csv").toFile());
+    Path html = directory.resolve("report.html");
+    Files.writeString(html, page.render("LVSA sweep"));
+    return html;
+  }
+
+  private static String devices(List<ResultRow> rows) {
+    return String.join(
+        "; ",
+        rows.stream().map(row -> row.backend() + " (" + row.device() + ")").distinct().toList());
+  }
+
+  /** One picture a setting: rows that differ only in backend or resolution share it. */
+  private static Map<String, BufferedImage> masks(List<ResultRow> rows) {
+    Map<String, BufferedImage> masks = new LinkedHashMap<>();
+    for (ResultRow row : rows) {
+      masks.computeIfAbsent(
+          row.model() + " " + row.frames() + " frames, scale " + row.sparsityScale(),
+          ignored -> MaskPicture.draw(Pattern.build(settings(row)), 400));
+    }
+    return masks;
+  }
+
+  private static PatternSettings settings(ResultRow row) {
+    // The interval in force is in the row, so the reference and the scale do not matter any more.
+    return new PatternSettings(
+        row.latentFrames(),
+        1,
+        row.window(),
+        row.firstFrames(),
+        1,
+        row.sparsityScale(),
+        OptionalInt.of(row.keyFrameInterval()),
+        row.step(),
+        row.step() > 0,
+        true,
+        0,
+        1);
+  }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.sweep;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.lvsa.kernels.AttentionKernel;
+
+/** What machine, JVM and revision a result comes from. */
+public final class Environment {
+  private Environment() {}
+
+  /** Everything that {@code environment.json} says. */
+  static Map<String, Object> describe(List<String> commandLine, List<AttentionKernel> kernels) {
+    Map<String, Object> all = new LinkedHashMap<>();
+    all.put("timestamp", Instant.now().toString());
+    all.put("commit", commit());
+    all.put("command", String.join(" ", commandLine));
+    Map<String, Object> machine = new LinkedHashMap<>();
+    machine.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+    machine.put("arch", System.getProperty("os.arch"));
+    machine.put("cpu", cpuModel());
+    machine.put("processors", Runtime.getRuntime().availableProcessors());
+    machine.put("memory_mib", totalMemory() >> 20);
+    all.put("machine", machine);
+    Map<String, Object> jvm = new LinkedHashMap<>();
+    jvm.put("name", System.getProperty("java.vm.name"));
+    jvm.put("version", System.getProperty("java.vm.version"));
+    jvm.put("vendor", System.getProperty("java.vendor"));
+    jvm.put("max_heap_mib", Runtime.getRuntime().maxMemory() >> 20);
+    jvm.put("flags", ManagementFactory.getRuntimeMXBean().getInputArguments());
+    all.put("jvm", jvm);
+    all.put("tornadovm_sdk", null);
+    all.put("driver", null);
+    all.put(
+        "kernels",
+        kernels.stream().map(k -> Map.of("kernel", k.name(), "device", k.device())).toList());
+    return all;
+  }
+
+  /** Memory that this process can still take, in bytes. */
+  public static long availableMemory() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/meminfo"))) {
+      return lines
+          .filter(line -> line.startsWith("MemAvailable:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+          .findFirst()
+          .orElseGet(Environment::freeMemory);
+    } catch (IOException e) {
+      return freeMemory();
+    }
+  }
+
+  private static long freeMemory() {
+    return operatingSystem().getFreeMemorySize();
+  }
+
+  private static long totalMemory() {
+    return operatingSystem().getTotalMemorySize();
+  }
+
+  private static com.sun.management.OperatingSystemMXBean operatingSystem() {
+    return ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class);
+  }
+
+  private static String cpuModel() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+      return lines
+          .filter(line -> line.startsWith("model name"))
+          .map(line -> line.substring(line.indexOf(':') + 1).strip())
+          .findFirst()
+          .orElse("unknown");
+    } catch (IOException e) {
+      return "unknown";
+    }
+  }
+
+  /** The toolkit's revision: {@code git rev-parse}, with {@code -dirty} for uncommitted changes. */
+  static String commit() {
+    String home = System.getProperty("lvsa.home", ".");
+    String revision = git(home, "rev-parse", "--short=12", "HEAD");
+    if (revision.isEmpty()) {
+      return "unknown";
+    }
+    boolean clean = git(home, "status", "--porcelain", "--untracked-files=no").isEmpty();
+    return clean ? revision : revision + "-dirty";
+  }
+
+  private static String git(String home, String... arguments) {
+    try {
+      Process process =
+          new ProcessBuilder(
+                  Stream.concat(Stream.of("git", "-C", home), Stream.of(arguments)).toList())
+              .redirectError(ProcessBuilder.Redirect.DISCARD)
+              .start();
+      String output =
+          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+      return process.waitFor(5, TimeUnit.SECONDS) && process.exitValue() == 0 ? output : "";
+    } catch (IOException e) {
+      return "";
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return "";
+    }
+  }
+}

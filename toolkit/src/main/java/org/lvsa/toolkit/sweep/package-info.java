@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Parameter sweeps: dense against sparse over a cross product of settings, every result on disk as
+ * soon as it is measured. Depends on {@code pattern}, {@code model}, {@code input} and the kernels.
+ */
+package org.lvsa.toolkit.sweep;

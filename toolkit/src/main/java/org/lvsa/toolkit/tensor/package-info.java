@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Tensors at the toolkit's border: safetensors files, and the ND4J backend. ND4J types do not leave
+ * this package; kernels see plain memory and shapes.
+ */
+package org.lvsa.toolkit.tensor;
