@@ -39,6 +39,8 @@ public final class BlockSparseLayout {
       if (starts[row + 1] < starts[row]) {
         throw new IllegalArgumentException("indptr falls at query frame " + row);
       }
+    }
+    for (int row = 0; row + 1 < starts.length; row++) {
       int previous = -1;
       for (int i = starts[row]; i < starts[row + 1]; i++) {
         if (columns[i] <= previous || columns[i] >= keyFrames) {

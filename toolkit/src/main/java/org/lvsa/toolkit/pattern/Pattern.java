@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.pattern;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -64,14 +65,15 @@ public record Pattern(
         IntStream.range(0, frames)
             .mapToObj(f -> Frames.window(f, s.window(), frames, s.expandWindow(), globals))
             .toList();
-    List<BitSet> attended = windows.stream().map(window -> attended(globals, window)).toList();
+    int[] sortedGlobals = globals.stream().toArray();
+    List<int[]> attended = windows.stream().map(window -> attended(sortedGlobals, window)).toList();
 
     int localTokens = frames * s.patchesPerFrame() / s.world();
     int firstToken = s.rank() * localTokens;
     List<LocalFrame> local = localFrames(firstToken, localTokens, s.patchesPerFrame());
-    List<BitSet> reachable = reachable(s.patchesPerFrame(), localTokens, local, globals, attended);
+    List<int[]> reachable = reachable(s.patchesPerFrame(), localTokens, local, globals, attended);
     BitSet compact = new BitSet(frames);
-    reachable.forEach(compact::or);
+    reachable.forEach(row -> IntStream.of(row).forEach(compact::set));
 
     return new Pattern(
         s,
@@ -103,10 +105,23 @@ public record Pattern(
     return layout.density();
   }
 
-  private static BitSet attended(BitSet globals, FrameRange window) {
-    BitSet attended = (BitSet) globals.clone();
-    attended.set(window.first(), window.last() + 1);
+  /** Global frames and the window's, ascending. */
+  private static int[] attended(int[] globals, FrameRange window) {
+    int before = insertion(globals, window.first());
+    int after = insertion(globals, window.last() + 1);
+    int inside = window.last() - window.first() + 1;
+    int[] attended = new int[before + inside + globals.length - after];
+    System.arraycopy(globals, 0, attended, 0, before);
+    for (int i = 0; i < inside; i++) {
+      attended[before + i] = window.first() + i;
+    }
+    System.arraycopy(globals, after, attended, before + inside, globals.length - after);
     return attended;
+  }
+
+  private static int insertion(int[] sorted, int value) {
+    int found = Arrays.binarySearch(sorted, value);
+    return found >= 0 ? found : -found - 1;
   }
 
   private static List<LocalFrame> localFrames(int firstToken, int localTokens, int patches) {
@@ -125,21 +140,17 @@ public record Pattern(
    * holds tokens. As published, there are {@code ceil(localTokens / P)} rows, one fewer than local
    * frames where the rank starts and ends within a frame.
    */
-  private static List<BitSet> reachable(
-      int patches, int localTokens, List<LocalFrame> local, BitSet globals, List<BitSet> attended) {
+  private static List<int[]> reachable(
+      int patches, int localTokens, List<LocalFrame> local, BitSet globals, List<int[]> attended) {
     BitSet held = (BitSet) globals.clone();
     held.set(local.getFirst().frame(), local.getLast().frame() + 1);
     return IntStream.range(0, Math.ceilDiv(localTokens, patches))
-        .mapToObj(
-            row -> {
-              BitSet frames = (BitSet) attended.get(local.getFirst().frame() + row).clone();
-              frames.and(held);
-              return frames;
-            })
+        .mapToObj(row -> attended.get(local.getFirst().frame() + row))
+        .map(frames -> IntStream.of(frames).filter(held::get).toArray())
         .toList();
   }
 
-  private static BlockSparseLayout csr(List<BitSet> rows, BitSet columns) {
+  private static BlockSparseLayout csr(List<int[]> rows, BitSet columns) {
     int[] position = new int[columns.length()];
     int count = 0;
     for (int f = columns.nextSetBit(0); f >= 0; f = columns.nextSetBit(f + 1)) {
@@ -147,15 +158,10 @@ public record Pattern(
     }
     int[] indptr = new int[rows.size() + 1];
     for (int row = 0; row < rows.size(); row++) {
-      indptr[row + 1] = indptr[row] + rows.get(row).cardinality();
+      indptr[row + 1] = indptr[row] + rows.get(row).length;
     }
-    int[] indices = new int[indptr[rows.size()]];
-    int next = 0;
-    for (BitSet row : rows) {
-      for (int f = row.nextSetBit(0); f >= 0; f = row.nextSetBit(f + 1)) {
-        indices[next++] = position[f];
-      }
-    }
+    int[] indices =
+        rows.stream().flatMapToInt(IntStream::of).map(frame -> position[frame]).toArray();
     return BlockSparseLayout.of(count, indptr, indices);
   }
 

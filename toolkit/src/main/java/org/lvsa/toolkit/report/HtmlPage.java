@@ -131,14 +131,20 @@ final class HtmlPage {
     option.put("animation", false);
     option.putObject("title").put("text", plot.title()).put("left", "center");
     option.putObject("tooltip").put("trigger", "item");
-    option.putObject("legend").put("type", "scroll").put("bottom", 0);
+    ObjectNode legend = option.putObject("legend").put("type", "scroll").put("bottom", 0);
+    ArrayNode names = legend.putArray("data");
     option.putObject("grid").put("left", 70).put("right", 30).put("top", 50).put("bottom", 90);
     axis(option.putObject("xAxis"), plot.xLabel(), plot.logarithmic()).put("nameGap", 28);
     axis(option.putObject("yAxis"), plot.yLabel(), plot.logarithmic()).put("nameGap", 48);
     ArrayNode all = option.putArray("series");
-    for (Plot.Series series : plot.series()) {
+    for (int index = 0; index < plot.series().size(); index++) {
+      Plot.Series series = plot.series().get(index);
       ObjectNode node = all.addObject();
       node.put("name", series.name());
+      node.put("color", plot.colour(index));
+      if (series.style() != Plot.Style.DASHED) {
+        names.add(series.name());
+      }
       node.put("type", series.style() == Plot.Style.POINTS ? "scatter" : "line");
       node.put("symbolSize", series.style() == Plot.Style.DASHED ? 0 : 9);
       if (series.style() == Plot.Style.DASHED) {

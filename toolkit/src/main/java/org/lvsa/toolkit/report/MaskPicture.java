@@ -31,7 +31,7 @@ public final class MaskPicture {
     int frames = pattern.settings().latentFrames();
     int cell = Math.max(1, side / frames);
     int margin = 46;
-    int width = Math.max(frames * cell + margin + 12, 430);
+    int width = Math.max(frames * cell + margin + 12, 500);
     int height = frames * cell + 2 * margin + 12;
     BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     Graphics2D g = image.createGraphics();

@@ -24,11 +24,26 @@ record Plot(
     boolean logarithmic,
     List<Series> series) {
 
+  private static final List<String> PALETTE =
+      List.of(
+          "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf",
+          "#bcbd22", "#7f7f7f");
+
+  /**
+   * Colour of a series, {@code #rrggbb}: the next of the palette, or for a dashed line that of the
+   * line before it, to which it is the ideal.
+   */
+  String colour(int index) {
+    long drawn =
+        series.stream().limit(index + 1L).filter(one -> one.style() != Style.DASHED).count();
+    return PALETTE.get((int) (Math.max(drawn - 1, 0) % PALETTE.size()));
+  }
+
   /** How a series is drawn. */
   enum Style {
     /** Points joined by a line. */
     LINE,
-    /** A dashed line, for what would be ideal. */
+    /** A dashed line, for what would be ideal; follows its line, and is not in the legend. */
     DASHED,
     /** Points alone. */
     POINTS

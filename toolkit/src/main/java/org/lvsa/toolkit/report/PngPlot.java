@@ -28,7 +28,7 @@ final class PngPlot {
             .build();
     chart
         .getStyler()
-        .setLegendPosition(LegendPosition.OutsideE)
+        .setLegendPosition(LegendPosition.OutsideS)
         .setChartBackgroundColor(Color.WHITE)
         .setPlotBorderVisible(false);
     chart.getStyler().setXAxisLogarithmic(plot.logarithmic());
@@ -36,12 +36,16 @@ final class PngPlot {
     if (!plot.logarithmic()) {
       chart.getStyler().setYAxisMin(0.0);
     }
-    for (Plot.Series series : plot.series()) {
+    for (int i = 0; i < plot.series().size(); i++) {
+      Plot.Series series = plot.series().get(i);
       XYSeries drawn = chart.addSeries(series.name(), series.x(), series.y());
+      drawn.setLineColor(Color.decode(plot.colour(i)));
+      drawn.setMarkerColor(Color.decode(plot.colour(i)));
       switch (series.style()) {
         case LINE -> drawn.setMarker(SeriesMarkers.CIRCLE);
         case DASHED -> {
           drawn.setMarker(SeriesMarkers.NONE);
+          drawn.setShowInLegend(false);
           drawn.setLineStyle(
               new BasicStroke(
                   1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_BEVEL, 1, new float[] {6, 5}, 0));

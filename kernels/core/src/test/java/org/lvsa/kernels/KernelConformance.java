@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.function.Executable;
+
+/**
+ * What every kernel must do, as tests to run on it. Inputs are fresh at every run; a test's name
+ * has the seed, and {@code -Dlvsa.seed=N} repeats it.
+ */
+public final class KernelConformance {
+  private final AttentionKernel kernel;
+  private final double tolerance;
+  private final long seed = Long.getLong("lvsa.seed", System.nanoTime() & 0xFFFFFF);
+  private final List<DynamicTest> tests = new ArrayList<>();
+
+  private KernelConformance(AttentionKernel kernel, double tolerance) {
+    this.kernel = kernel;
+    this.tolerance = tolerance;
+  }
+
+  /** The tests, for a kernel with this largest relative error on float32 inputs. */
+  public static List<DynamicTest> tests(AttentionKernel kernel, double tolerance) {
+    KernelConformance conformance = new KernelConformance(kernel, tolerance);
+    conformance.add();
+    return conformance.tests;
+  }
+
+  private void add() {
+    for (DType dtype : DType.values()) {
+      for (int headDim : new int[] {16, 40, 64, 80, 128}) {
+        compare("headDim " + headDim, shape(1, 5, 13, 7, 2, 2, headDim), dtype, 0.4, 1);
+      }
+      compare("GQA 6 over 2", shape(1, 4, 13, 0, 6, 2, 64), dtype, 0.5, 1);
+      compare("batch 2", shape(2, 4, 13, 7, 2, 1, 40), dtype, 0.5, 1);
+    }
+    for (int text : new int[] {0, 7, 77}) {
+      for (int patches : new int[] {1, 13, 390}) {
+        int frames = patches == 390 ? 3 : 9;
+        compare(
+            "P " + patches + " text " + text,
+            shape(1, frames, patches, text, 1, 1, 64),
+            DType.F32,
+            0.3,
+            1);
+      }
+    }
+    compare("one token", shape(1, 1, 1, 0, 1, 1, 16), DType.F32, 1, 1);
+    compare("only itself", shape(1, 7, 5, 0, 1, 1, 16), DType.F32, 0, 1);
+    compare("dense", shape(1, 6, 45, 0, 2, 2, 128), DType.F32, 1, 1);
+    compare("headDim 24", shape(1, 3, 21, 3, 1, 1, 24), DType.F32, 0.5, 1);
+    compare("headDim 7", shape(1, 3, 21, 3, 1, 1, 7), DType.F32, 0.5, 1);
+    compare("more keys than a tile", shape(1, 2, 700, 5, 1, 1, 16), DType.F32, 1, 1);
+    // Scores of some hundreds: e^score overflows float32, and rounding of the score itself weighs.
+    test("large scores", () -> largeScores());
+    test("constant value", () -> constantValue());
+    test("all scores equal", () -> equalScores());
+    test("twice the same bits", () -> sameBits());
+    test("parts merge to the whole", () -> partsMerge());
+    test("no keys give zero", () -> noKeys());
+    test("every element is written", () -> everyElement());
+    test("an output that does not fit is refused", () -> misfit());
+  }
+
+  private static AttentionShape shape(
+      int batch, int frames, int patches, int text, int heads, int kvHeads, int headDim) {
+    return new AttentionShape(batch, frames, patches, text, heads, kvHeads, headDim);
+  }
+
+  private void test(String name, Executable body) {
+    tests.add(DynamicTest.dynamicTest(kernel.name() + ": " + name + " (seed " + seed + ")", body));
+  }
+
+  private void compare(
+      String name, AttentionShape shape, DType dtype, double odds, double scoreScale) {
+    test(
+        name + " " + dtype,
+        () -> {
+          try (Arena arena = Arena.ofShared()) {
+            compare(RandomProblem.draw(shape, dtype, odds, scoreScale, seed, arena), tolerance);
+          }
+        });
+  }
+
+  private void compare(AttentionProblem problem, double allowed) {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionOutput expected = AttentionOutput.allocateWithLogSumExp(problem.shape(), arena);
+      AttentionOutput actual = AttentionOutput.allocateWithLogSumExp(problem.shape(), arena);
+      ReferenceAttention.run(problem, expected);
+      kernel.run(problem, actual);
+      double error = relativeError(actual.out(), expected.out());
+      assertTrue(error <= allowed, "relative error of the output " + error);
+      double lse = relativeError(actual.logSumExp().get(), expected.logSumExp().get());
+      assertTrue(lse <= allowed, "relative error of the log-sum-exp " + lse);
+    }
+  }
+
+  private void largeScores() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 4, 50, 7, 1, 1, 64);
+      compare(RandomProblem.draw(shape, DType.F32, 0.5, 100, seed, arena), 50 * tolerance);
+    }
+  }
+
+  private void constantValue() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 5, 13, 7, 2, 2, 40);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0.4, 3, seed, arena);
+      fill(problem.value(), 0.625f);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      kernel.run(problem, output);
+      for (long i = 0; i < shape.queryElements(); i++) {
+        assertEquals(0.625f, DType.F32.get(output.out(), i), 1e-5f);
+      }
+    }
+  }
+
+  private void equalScores() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 5, 13, 0, 1, 1, 16);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0.4, 1, seed, arena);
+      fill(problem.query(), 0);
+      compare(problem, tolerance);
+    }
+  }
+
+  private void sameBits() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 5, 61, 7, 2, 2, 64);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0.4, 1, seed, arena);
+      AttentionOutput first = AttentionOutput.allocate(shape, arena);
+      AttentionOutput second = AttentionOutput.allocate(shape, arena);
+      kernel.run(problem, first);
+      kernel.run(problem, second);
+      assertEquals(-1, first.out().mismatch(second.out()));
+    }
+  }
+
+  private void partsMerge() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 6, 13, 0, 2, 2, 40);
+      AttentionProblem whole = RandomProblem.draw(shape, DType.F32, 0.6, 1, seed, arena);
+      AttentionOutput expected = AttentionOutput.allocateWithLogSumExp(shape, arena);
+      AttentionOutput left = AttentionOutput.allocateWithLogSumExp(shape, arena);
+      AttentionOutput right = AttentionOutput.allocateWithLogSumExp(shape, arena);
+      kernel.run(whole, expected);
+      kernel.run(whole.withLayout(columns(whole.layout(), 0, 2)), left);
+      kernel.run(whole.withLayout(columns(whole.layout(), 2, 6)), right);
+      PartialAttention.merge(shape, left, right);
+      assertTrue(relativeError(left.out(), expected.out()) <= 2 * tolerance);
+      assertTrue(
+          relativeError(left.logSumExp().get(), expected.logSumExp().get()) <= 2 * tolerance);
+    }
+  }
+
+  private void noKeys() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 3, 5, 0, 1, 1, 16);
+      AttentionProblem problem =
+          RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena)
+              .withLayout(BlockSparseLayout.of(3, new int[] {0, 1, 1, 2}, new int[] {0, 2}));
+      AttentionOutput output = AttentionOutput.allocateWithLogSumExp(shape, arena);
+      output.out().fill((byte) 0x7F);
+      kernel.run(problem, output);
+      for (int token = 5; token < 10; token++) {
+        assertEquals(Float.NEGATIVE_INFINITY, DType.F32.get(output.logSumExp().get(), token));
+        for (int d = 0; d < 16; d++) {
+          assertEquals(0f, DType.F32.get(output.out(), token * 16L + d));
+        }
+      }
+    }
+  }
+
+  private void everyElement() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(2, 5, 17, 9, 2, 1, 40);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0.5, 1, seed, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      output.out().fill((byte) 0xFF);
+      kernel.run(problem, output);
+      for (long i = 0; i < shape.queryElements(); i++) {
+        assertTrue(Float.isFinite(DType.F32.get(output.out(), i)), "element " + i);
+      }
+    }
+  }
+
+  private void misfit() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 2, 5, 0, 1, 1, 16);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena);
+      AttentionOutput small = AttentionOutput.allocate(shape(1, 1, 5, 0, 1, 1, 16), arena);
+      assertThrows(IllegalArgumentException.class, () -> kernel.run(problem, small));
+    }
+  }
+
+  private static BlockSparseLayout columns(BlockSparseLayout layout, int begin, int end) {
+    int[] indptr = new int[layout.queryFrames() + 1];
+    List<Integer> indices = new ArrayList<>();
+    for (int row = 0; row < layout.queryFrames(); row++) {
+      for (int i = layout.begin(row); i < layout.end(row); i++) {
+        if (layout.index(i) >= begin && layout.index(i) < end) {
+          indices.add(layout.index(i));
+        }
+      }
+      indptr[row + 1] = indices.size();
+    }
+    return BlockSparseLayout.of(
+        layout.keyFrames(), indptr, indices.stream().mapToInt(Integer::intValue).toArray());
+  }
+
+  private static void fill(MemorySegment memory, float value) {
+    for (long i = 0; i < memory.byteSize() / Float.BYTES; i++) {
+      DType.F32.set(memory, i, value);
+    }
+  }
+
+  /** ‖actual − expected‖ / ‖expected‖; NaN and infinities make it fail any bound. */
+  public static double relativeError(MemorySegment actual, MemorySegment expected) {
+    double difference = 0;
+    double norm = 0;
+    for (long i = 0; i < expected.byteSize() / Float.BYTES; i++) {
+      double e = DType.F32.get(expected, i);
+      double a = DType.F32.get(actual, i);
+      difference += (a - e) * (a - e);
+      norm += e * e;
+    }
+    return Double.isFinite(difference) ? Math.sqrt(difference / norm) : Double.POSITIVE_INFINITY;
+  }
+
+  /** A seed for tests outside the suite. */
+  public static SplittableRandom random() {
+    return new SplittableRandom(Long.getLong("lvsa.seed", System.nanoTime()));
+  }
+}

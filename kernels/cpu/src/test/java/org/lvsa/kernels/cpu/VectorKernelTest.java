@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.foreign.Arena;
+import java.lang.management.ManagementFactory;
+import java.util.List;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.RandomProblem;
+
+class VectorKernelTest {
+
+  @TestFactory
+  List<DynamicTest> conforms() {
+    return KernelConformance.tests(new VectorBackend().open(), 1e-5);
+  }
+
+  @Test
+  void theBlockingFollowsTheSpecies() {
+    int bits = Integer.getInteger("lvsa.vectorBits", Lanes.F.vectorBitSize());
+    assertEquals(bits, Lanes.F.vectorBitSize());
+    assertEquals(bits == 256 ? 4 : 8, Lanes.ROWS);
+    assertTrue(new VectorKernel().name().contains("x" + bits / 32 + "-" + Lanes.ROWS));
+  }
+
+  @Test
+  void isFoundBeforeTheReference() {
+    List<AttentionBackend> all = AttentionBackend.all();
+    assertEquals("vector", all.getFirst().name());
+    assertTrue(all.getFirst().availability() instanceof Availability.Available);
+  }
+
+  /** Counts what the JVM really allocates: nothing may grow with tokens × tokens. */
+  @Test
+  void memoryGrowsNoFasterThanTokens() {
+    long small = allocated(8);
+    long large = allocated(64);
+    assertTrue(
+        large < 3 * small + (1 << 20), "8 times the tokens: " + small + " bytes became " + large);
+  }
+
+  /** Scratch does not depend on the length: 126,360 tokens need no more. */
+  @Test
+  void aThreadNeedsLessThanOneMiB() {
+    long perThread = QueryChunk.scratchBytes(128, QueryChunk.MAX_QUERIES);
+    assertTrue(perThread < 1 << 20, perThread + " bytes a thread");
+  }
+
+  private static long allocated(int frames) {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = new AttentionShape(1, frames, 64, 0, 1, 1, 32);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0, 1, 1, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      VectorKernel kernel = new VectorKernel();
+      for (int i = 0; i < 30; i++) {
+        kernel.run(problem, output);
+      }
+      long least = Long.MAX_VALUE;
+      for (int i = 0; i < 10; i++) {
+        long before = threads.getTotalThreadAllocatedBytes();
+        KernelRun run = kernel.run(problem, output);
+        least = Math.min(least, threads.getTotalThreadAllocatedBytes() - before);
+        assertTrue(run.extraBytes() < 8L << 20);
+      }
+      return least;
+    }
+  }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.toolkit.report.ResultTables;
+import org.lvsa.toolkit.sweep.ResultRow;
+import org.lvsa.toolkit.sweep.ResultsFile;
+import tech.tablesaw.api.Table;
+
+class SweepCommandTest {
+  /** DESIGN.md section 3. */
+  private static final String HEADER =
+      "model,resolution,frames,latent_frames,patches_per_frame,tokens,batch,heads,kv_heads,"
+          + "head_dim,dtype,sparsity_scale,window,first_frames,key_frame_interval,step,"
+          + "global_frames,attended_min,attended_mean,attended_max,density,backend,device,kernel,"
+          + "input,seed,reps,dense_ms,sparse_ms,prepare_ms,transfer_ms,speedup,ideal_speedup,"
+          + "efficiency,dense_gflops,sparse_gflops,rel_l2_error,max_abs_error,cosine,mass_recall,"
+          + "peak_extra_mib,status,note,commit,timestamp";
+
+  @TempDir private Path directory;
+
+  private Object[] tiny(Object... more) {
+    return Stream.concat(
+            Stream.of(
+                "sweep",
+                "--latent-frames",
+                "15,21",
+                "--patches-per-frame",
+                "6",
+                "--window",
+                "1",
+                "--sparsity-scales",
+                "0.25,0.5",
+                "--heads",
+                "1",
+                "--reps",
+                "2",
+                "-o",
+                directory.resolve("out")),
+            Stream.of(more))
+        .toArray();
+  }
+
+  @Test
+  void everyCellIsARowWithItsMeasurements() throws IOException {
+    Run run = Run.lvsa(tiny("--backends", "vector,nd4j"));
+    assertEquals(0, run.code(), run.err());
+    Path out = directory.resolve("out");
+    assertEquals(HEADER, Files.readAllLines(out.resolve("results.csv")).getFirst());
+    List<ResultRow> rows = ResultsFile.read(out.resolve("results.csv"));
+    assertEquals(8, rows.size());
+    assertEquals(4, rows.stream().filter(row -> row.backend().equals("nd4j")).count());
+    for (ResultRow row : rows) {
+      assertEquals("ok", row.status(), row.note());
+      assertEquals("1 of 12 heads", row.note());
+      assertEquals(row.denseMs() / row.sparseMs(), row.speedup(), 1e-9);
+      assertEquals(row.speedup() * row.density(), row.efficiency(), 1e-9);
+      assertEquals(1 / row.density(), row.idealSpeedup(), 1e-9);
+      assertEquals(row.latentFrames() * 6, row.tokens());
+      double flops = 4.0 * row.attendedMean() * row.latentFrames() * 36 * 128;
+      assertEquals(flops / row.sparseMs() / 1e6, row.sparseGflops(), 1e-6 * row.sparseGflops());
+      assertTrue(row.relL2Error() > 0 && row.relL2Error() < 1, "error " + row.relL2Error());
+      assertTrue(row.cosine() > 0 && row.cosine() < 1);
+      assertTrue(row.massRecall() > 0 && row.massRecall() < 1);
+      assertTrue(row.device().contains("CPU") || row.device().contains("JVM"));
+    }
+    // Two backends measured one problem: their quality must agree, only their times may not.
+    assertEquals(rows.get(0).relL2Error(), rows.get(2).relL2Error(), 1e-4);
+    JsonNode environment = new ObjectMapper().readTree(out.resolve("environment.json").toFile());
+    for (String name : List.of("machine", "jvm", "commit", "command", "kernels")) {
+      assertTrue(environment.hasNonNull(name), name);
+    }
+    assertTrue(run.err().contains("8 cells to measure"), run.err());
+    assertTrue(run.out().contains("rel_l2_error"), run.out());
+    Table table = ResultTables.read(out.resolve("results.csv"));
+    assertEquals(45, table.columnCount());
+    assertEquals(8, table.rowCount());
+  }
+
+  @Test
+  void resumeMeasuresWhatIsMissingAndKeepsTheRest() throws IOException {
+    assertEquals(0, Run.lvsa(tiny()).code());
+    Path csv = directory.resolve("out/results.csv");
+    List<String> lines = Files.readAllLines(csv);
+    assertEquals(5, lines.size());
+    // As a crash leaves it: two whole rows, one of them failed, and half a line.
+    String failed = lines.get(2).replaceFirst(",ok,", ",failed,");
+    Files.writeString(
+        csv,
+        lines.get(0) + "\n" + lines.get(1) + "\n" + failed + "\n" + lines.get(3).substring(0, 30));
+    Run again = Run.lvsa(tiny("--resume"));
+    assertEquals(0, again.code(), again.err());
+    assertTrue(again.err().contains("3 cells to measure (1 are there already)"), again.err());
+    List<String> after = Files.readAllLines(csv);
+    assertEquals(5, after.size());
+    assertEquals(lines.get(1), after.get(1), "the finished row is kept to the letter");
+    assertTrue(ResultsFile.read(csv).stream().allMatch(row -> row.status().equals("ok")));
+  }
+
+  @Test
+  void aDirectoryWithOtherSettingsOrResultsIsRefused() {
+    assertEquals(0, Run.lvsa(tiny()).code());
+    Run over = Run.lvsa(tiny());
+    assertEquals(2, over.code());
+    assertTrue(over.err().contains("add --resume"), over.err());
+    Run other = Run.lvsa(tiny("--resume", "--seed", "7"));
+    assertEquals(2, other.code());
+    assertTrue(other.err().contains("made with other settings: seed 1 there, 7 now"), other.err());
+  }
+
+  @Test
+  void aKilledSweepLosesNoFinishedCell() throws Exception {
+    Path out = directory.resolve("out");
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "--add-modules=jdk.incubator.vector",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path"),
+            Lvsa.class.getName()));
+    for (Object word : tiny("--latent-frames", "15,18,21,24", "--backends", "vector")) {
+      command.add(word.toString());
+    }
+    // The later --latent-frames would add to the earlier one: take only the longer list.
+    int first = command.indexOf("--latent-frames");
+    command.subList(first, first + 2).clear();
+    Process process =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(new File(directory.toFile(), "log"))
+            .start();
+    Path csv = out.resolve("results.csv");
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    while (System.nanoTime() < deadline
+        && !(Files.exists(csv) && Files.readAllLines(csv).size() >= 3)) {
+      process.waitFor(20, TimeUnit.MILLISECONDS);
+    }
+    process.destroyForcibly().waitFor();
+    List<String> killed = Files.readAllLines(csv);
+    assertTrue(killed.size() >= 3, Files.readString(directory.resolve("log")));
+    List<ResultRow> kept = ResultsFile.read(csv);
+    command.add("--resume");
+    Process resumed =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(new File(directory.toFile(), "log2"))
+            .start();
+    assertTrue(resumed.waitFor(120, TimeUnit.SECONDS));
+    assertEquals(0, resumed.exitValue(), Files.readString(directory.resolve("log2")));
+    List<ResultRow> all = ResultsFile.read(csv);
+    assertEquals(8, all.size());
+    assertEquals(kept, all.subList(0, kept.size()));
+  }
+
+  @Test
+  void theOtherFormatsHoldTheSameRows() throws IOException {
+    Run json = Run.lvsa(tiny("--format", "json"));
+    assertEquals(0, json.code(), json.err());
+    JsonNode rows = new ObjectMapper().readTree(json.out());
+    assertEquals(4, rows.size());
+    assertTrue(rows.get(0).has("rel_l2_error") && rows.get(0).has("peak_extra_mib"));
+    Run csv = Run.lvsa(tiny("--format", "csv", "--resume"));
+    assertEquals(HEADER, csv.out().lines().findFirst().orElseThrow());
+    assertEquals(5, csv.out().lines().count());
+  }
+
+  @Test
+  void whatDoesNotFitIsRefusedByNameAndTheRestRuns() throws IOException {
+    Run run =
+        Run.lvsa(
+            "sweep",
+            "--latent-frames",
+            "9,200000",
+            "--patches-per-frame",
+            "1000",
+            "--sparsity-scales",
+            "0.5",
+            "--heads",
+            "1",
+            "--reps",
+            "1",
+            "-o",
+            directory.resolve("out"));
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.err().contains("refused: wan2.1-1.3b 1000 patches"), run.err());
+    List<ResultRow> rows = ResultsFile.read(directory.resolve("out/results.csv"));
+    assertEquals(List.of("ok", "refused"), rows.stream().map(ResultRow::status).toList());
+    assertTrue(rows.get(1).note().contains("MiB are free here"), rows.get(1).note());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          --models nope                                 | 2 | unknown model nope
+          --backends tornado                            | 3 | backend tornado is not available here
+          --backends cpu                                | 2 | unknown backend cpu
+          --resolutions 832                             | 2 | a resolution is WIDTHxHEIGHT
+          --frames 0                                    | 2 | frames must be at least 1, got 0
+          --frames 81 --latent-frames 21                | 2 | give one of them
+          --resolutions 832x480 --patches-per-frame 6   | 2 | give one of them
+          --latent-frames 0                             | 2 | latent frames must be at least 1, got 0
+          --sparsity-scales -1                          | 2 | sparsity scale must be a number above 0, got -1.0
+          --heads 0                                     | 2 | --heads must be at least 1, got 0
+          --heads 13                                    | 2 | heads must be at most 12 for wan2.1-1.3b, got 13
+          --reps 0                                      | 2 | reps must be at least 1, got 0
+          --dtype f64                                   | 2 | expected one of [F32, F16, BF16]
+          --input nowhere.mp4                           | 2 | nowhere.mp4: no such file
+          --preset slow                                 | 2 | expected one of [QUICK]
+          --batch 0                                     | 2 | batch must be at least 1, got 0
+          --frames 4000001 --heads 1                    | 2 | MiB are free here
+          """)
+  void badInputLeavesNothingBehind(String arguments, int code, String message) {
+    Path out = directory.resolve("never");
+    Object[] words =
+        Stream.concat(
+                Stream.of("sweep", "-o", out.toString()), Stream.of(arguments.strip().split(" +")))
+            .toArray();
+    Run run = Run.lvsa(words);
+    assertEquals(code, run.code(), run.err());
+    assertTrue(run.err().contains(message), run.err());
+    assertTrue(run.err().lines().count() <= 2, run.err());
+    assertFalse(Files.exists(out));
+  }
+
+  @Test
+  void aForeignCsvIsNoSweep() throws IOException {
+    Path out = Files.createDirectories(directory.resolve("out"));
+    Files.writeString(out.resolve("results.csv"), "a,b\n1,2\n", StandardOpenOption.CREATE);
+    Run run = Run.lvsa("report", out);
+    assertEquals(2, run.code());
+    assertTrue(run.err().contains("is not a sweep's results.csv"), run.err());
+    assertEquals(2, Run.lvsa("report", directory.resolve("none")).code());
+    assertEquals(2, Run.lvsa("report", directory).code());
+  }
+}

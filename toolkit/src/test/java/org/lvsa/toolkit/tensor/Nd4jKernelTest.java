@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.tensor;
+
+import java.util.List;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import org.lvsa.kernels.KernelConformance;
+
+class Nd4jKernelTest {
+
+  @TestFactory
+  List<DynamicTest> conforms() {
+    return KernelConformance.tests(new Nd4jBackend().open(), 1e-5);
+  }
+}
