@@ -149,7 +149,7 @@ final class SweepCommand implements Callable<Integer> {
   @Option(
       names = "--reps",
       paramLabel = "N",
-      description = "timed runs, of which the median counts (default: 5; quick: 3)")
+      description = "timed runs, of which the median counts (default: 5)")
   private Integer reps;
 
   @Option(
@@ -241,7 +241,7 @@ final class SweepCommand implements Callable<Integer> {
         firstFrames == null ? -1 : firstFrames,
         inputName(),
         seed,
-        reps != null ? reps : quick ? 3 : 5);
+        reps != null ? reps : 5);
   }
 
   /** A file's full path, so that a sweep resumes from any directory. */

@@ -16,9 +16,9 @@ import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.KeyRanges;
 
 /**
- * Cuts a problem into chunks of queries (one head of one group of {@link KeyRanges}) and lets all
- * cores take them in turn. Heads are the outer order, so that the cores share a head's keys and
- * values in the last-level cache.
+ * Cuts a problem into {@link Chunk}s of queries, a head each, and lets all cores take them in turn.
+ * Heads are the outer order, so that the cores share a head's keys and values in the last-level
+ * cache.
  */
 final class VectorKernel implements AttentionKernel {
 
@@ -43,32 +43,20 @@ final class VectorKernel implements AttentionKernel {
     output.check(shape);
     long start = System.nanoTime();
 
-    List<KeyRanges> groups = KeyRanges.of(shape, problem.layout());
-    int[] firstChunk = new int[groups.size() + 1];
-    for (int g = 0; g < groups.size(); g++) {
-      firstChunk[g + 1] = firstChunk[g] + chunks(groups.get(g).queryCount());
-    }
-    int chunksPerHead = firstChunk[groups.size()];
-    int total = Math.multiplyExact(chunksPerHead, shape.batch() * shape.heads());
-    int threads = Math.min(Runtime.getRuntime().availableProcessors(), total);
-    int largest = groups.stream().mapToInt(VectorKernel::chunkSize).max().orElseThrow();
+    int processors = Runtime.getRuntime().availableProcessors();
+    List<Chunk> chunks =
+        Chunk.plan(KeyRanges.of(shape, problem.layout()), chunkQueries(shape, processors));
+    int total = Math.multiplyExact(chunks.size(), shape.batch() * shape.heads());
+    int threads = Math.min(processors, total);
+    int largest = chunks.stream().mapToInt(Chunk::blocks).max().orElseThrow() * Lanes.BLOCK;
 
     AtomicInteger next = new AtomicInteger();
     Runnable worker =
         () -> {
-          QueryChunk scratch = new QueryChunk(problem, output, largest);
+          ChunkAttention scratch = new ChunkAttention(problem, output, largest);
           for (int i = next.getAndIncrement(); i < total; i = next.getAndIncrement()) {
-            int chunk = i % chunksPerHead;
-            int group = groupOf(firstChunk, chunk);
-            KeyRanges ranges = groups.get(group);
-            int size = chunkSize(ranges);
-            int first = (chunk - firstChunk[group]) * size;
-            scratch.run(
-                i / chunksPerHead / shape.heads(),
-                i / chunksPerHead % shape.heads(),
-                ranges,
-                ranges.firstQuery() + first,
-                Math.min(size, ranges.queryCount() - first));
+            int row = i / chunks.size();
+            scratch.run(row / shape.heads(), row % shape.heads(), chunks.get(i % chunks.size()));
           }
         };
     List<ForkJoinTask<?>> others =
@@ -79,24 +67,13 @@ final class VectorKernel implements AttentionKernel {
     others.forEach(ForkJoinTask::join);
     return KernelRun.of(
         (System.nanoTime() - start) / 1e6,
-        threads * QueryChunk.scratchBytes(shape.headDim(), largest));
+        threads * ChunkAttention.scratchBytes(shape.headDim(), largest));
   }
 
-  private static int chunks(int queries) {
-    return Math.ceilDiv(queries, QueryChunk.MAX_QUERIES);
-  }
-
-  /** Queries of a group's chunks: equal shares, in whole blocks. */
-  private static int chunkSize(KeyRanges group) {
-    int share = Math.ceilDiv(group.queryCount(), chunks(group.queryCount()));
-    return Math.ceilDiv(share, Lanes.BLOCK) * Lanes.BLOCK;
-  }
-
-  private static int groupOf(int[] firstChunk, int chunk) {
-    int group = 0;
-    while (firstChunk[group + 1] <= chunk) {
-      group++;
-    }
-    return group;
+  /** Large chunks fetch keys less often; but every thread should get several, to end together. */
+  private static int chunkQueries(AttentionShape shape, int processors) {
+    long queries = (long) shape.tokens() * shape.heads() * shape.batch();
+    int blocks = Math.clamp(queries / (8L * processors * Lanes.BLOCK), 1, Integer.MAX_VALUE);
+    return Math.min(blocks * Lanes.BLOCK, ChunkAttention.MAX_QUERIES);
   }
 }

@@ -55,7 +55,7 @@ class VectorKernelTest {
   /** Scratch does not depend on the length: 126,360 tokens need no more. */
   @Test
   void aThreadNeedsLessThanOneMiB() {
-    long perThread = QueryChunk.scratchBytes(128, QueryChunk.MAX_QUERIES);
+    long perThread = ChunkAttention.scratchBytes(128, ChunkAttention.MAX_QUERIES);
     assertTrue(perThread < 1 << 20, perThread + " bytes a thread");
   }
 

@@ -13,7 +13,6 @@ import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
-import org.lvsa.kernels.KeyRanges;
 
 /**
  * One thread's scratch, and the fused attention of a chunk of queries of one head over its keys:
@@ -23,14 +22,17 @@ import org.lvsa.kernels.KeyRanges;
  * keys and values are read as they lie in memory, an element at a time, maximum and sum of the
  * softmax need no horizontal operation, and a number of keys that is no multiple of the lanes needs
  * no mask: keys are rows, and the loops end where they do. A tile of keys and values is staged as
- * float32 (widened from F16 or BF16) once for all queries of the chunk.
+ * float32 (widened from F16 or BF16) once for all queries of the chunk that attend to it.
  *
  * <p>Scores are kept in units of log 2 (the scale and log₂e are folded into the queries), so that
  * the exponential is 2ˣ.
  */
-final class QueryChunk {
-  /** The most queries of a chunk: Qᵀ and Oᵀ of 256 × 128 floats lie in the second-level cache. */
-  static final int MAX_QUERIES = 256;
+final class ChunkAttention {
+  /**
+   * The most queries of a chunk: each key that is fetched from memory serves all of them, and Qᵀ
+   * and Oᵀ of 768 × 128 floats still fit a second-level cache of 1 MiB.
+   */
+  static final int MAX_QUERIES = 768;
 
   /** Keys of a tile: their scores against a block lie in the first-level cache. */
   private static final int TILE = 128;
@@ -59,7 +61,7 @@ final class QueryChunk {
   /**
    * @param queries the largest chunk, a multiple of {@link Lanes#BLOCK}
    */
-  QueryChunk(AttentionProblem problem, AttentionOutput output, int queries) {
+  ChunkAttention(AttentionProblem problem, AttentionOutput output, int queries) {
     this.problem = problem;
     this.output = output;
     headDim = problem.shape().headDim();
@@ -85,38 +87,54 @@ final class QueryChunk {
     return floats * Float.BYTES;
   }
 
-  /** Computes queries {@code [first, first + count)} of one head, and writes their output. */
-  void run(int sequence, int head, KeyRanges group, int first, int count) {
-    int blocks = Math.ceilDiv(count, BLOCK);
-    loadQueries(sequence, head, first, count, blocks);
+  /** Computes a chunk's queries of one head, and writes their output. */
+  void run(int sequence, int head, Chunk chunk) {
+    int blocks = chunk.blocks();
+    for (Chunk.Segment segment : chunk.segments()) {
+      loadQueries(sequence, head, segment);
+    }
     Arrays.fill(accumulator, 0, blocks * BLOCK * rows, 0);
     Arrays.fill(max, 0, blocks * BLOCK, LOWEST);
     Arrays.fill(sum, 0, blocks * BLOCK, 0);
 
     int staged = 0;
-    for (int run = 0; run < group.keyStarts().length; run++) {
-      int start = group.keyStarts()[run];
-      int left = group.keyCounts()[run];
-      while (left > 0) {
-        int taken = Math.min(left, TILE - staged);
-        stage(sequence, head, start, taken, staged);
+    long readers = 0;
+    for (Chunk.Span span : chunk.spans()) {
+      if (staged > 0 && span.attending() != readers) {
+        attend(chunk, readers, staged);
+        staged = 0;
+      }
+      readers = span.attending();
+      for (int done = 0; done < span.count(); ) {
+        int taken = Math.min(span.count() - done, TILE - staged);
+        stage(sequence, head, span.start() + done, taken, staged);
         staged += taken;
-        start += taken;
-        left -= taken;
+        done += taken;
         if (staged == TILE) {
-          attend(blocks, TILE);
+          attend(chunk, readers, TILE);
           staged = 0;
         }
       }
     }
     if (staged > 0) {
-      attend(blocks, staged);
+      attend(chunk, readers, staged);
     }
-    store(sequence, head, first, count);
+    for (Chunk.Segment segment : chunk.segments()) {
+      store(sequence, head, segment);
+    }
   }
 
-  private void attend(int blocks, int tile) {
-    for (int block = 0; block < blocks; block++) {
+  private void attend(Chunk chunk, long readers, int tile) {
+    for (int s = 0; s < chunk.segments().size(); s++) {
+      if ((readers & 1L << s) != 0) {
+        Chunk.Segment segment = chunk.segments().get(s);
+        attend(segment.firstBlock(), segment.firstBlock() + segment.blocks(), tile);
+      }
+    }
+  }
+
+  private void attend(int firstBlock, int endBlock, int tile) {
+    for (int block = firstBlock; block < endBlock; block++) {
       for (int j = 0; j < tile; j += ROWS) {
         RegisterTiles.scores(
             keys, j * stride, stride, query, block * BLOCK * headDim, scores, j * BLOCK, headDim);
@@ -216,19 +234,20 @@ final class QueryChunk {
   }
 
   /** Queries to {@code [block][headDim][BLOCK]}, scaled; lanes past the last query are zero. */
-  private void loadQueries(int sequence, int head, int first, int count, int blocks) {
+  private void loadQueries(int sequence, int head, Chunk.Segment segment) {
     AttentionShape shape = problem.shape();
     float scale = (float) (shape.scale() * LOG2_E);
-    Arrays.fill(query, (blocks - 1) * BLOCK * headDim, blocks * BLOCK * headDim, 0);
-    for (int i = 0; i < count; i++) {
+    int base = segment.firstBlock() * BLOCK * headDim;
+    Arrays.fill(query, base, base + segment.blocks() * BLOCK * headDim, 0);
+    for (int i = 0; i < segment.count(); i++) {
       Widening.read(
           problem.dtype(),
           problem.query(),
-          shape.queryOffset(sequence, first + i, head),
+          shape.queryOffset(sequence, segment.firstQuery() + i, head),
           line,
           0,
           headDim);
-      int at = i / BLOCK * BLOCK * headDim + i % BLOCK;
+      int at = base + i / BLOCK * BLOCK * headDim + i % BLOCK;
       for (int d = 0; d < headDim; d++) {
         query[at + d * BLOCK] = line[d] * scale;
       }
@@ -245,20 +264,21 @@ final class QueryChunk {
     }
   }
 
-  private void store(int sequence, int head, int first, int count) {
+  private void store(int sequence, int head, Chunk.Segment segment) {
     AttentionShape shape = problem.shape();
-    for (int i = 0; i < count; i++) {
-      int at = i / BLOCK * BLOCK * rows + i % BLOCK;
+    for (int i = 0; i < segment.count(); i++) {
+      int lane = segment.firstBlock() * BLOCK + i;
+      int at = lane / BLOCK * BLOCK * rows + i % BLOCK;
       // A query without keys: zero, and a log-sum-exp of −∞.
-      float inverse = sum[i] > 0 ? 1 / sum[i] : 0;
+      float inverse = sum[lane] > 0 ? 1 / sum[lane] : 0;
       for (int d = 0; d < headDim; d++) {
         line[d] = accumulator[at + d * BLOCK] * inverse;
       }
-      long offset = shape.queryOffset(sequence, first + i, head);
+      long offset = shape.queryOffset(sequence, segment.firstQuery() + i, head);
       Widening.write(line, output.out(), offset, headDim);
       if (output.logSumExp().isPresent()) {
         double logSumExp =
-            sum[i] > 0 ? max[i] / LOG2_E + Math.log(sum[i]) : Double.NEGATIVE_INFINITY;
+            sum[lane] > 0 ? max[lane] / LOG2_E + Math.log(sum[lane]) : Double.NEGATIVE_INFINITY;
         DType.F32.set(output.logSumExp().get(), offset / headDim, (float) logSumExp);
       }
     }
