@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels;
 
+import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.stream.StreamSupport;
@@ -11,7 +12,10 @@ public interface AttentionBackend {
   /** The name on the command line and in result rows: {@code reference}, {@code vector}, … */
   String name();
 
-  /** Fastest first: {@code auto} takes the available backend with the highest speed rank. */
+  /**
+   * {@code auto} takes the available backend with the highest speed rank. May look for devices, and
+   * take as long as {@link #availability}.
+   */
   int speedRank();
 
   /** Whether it can run here, and on what. */
@@ -33,10 +37,16 @@ public interface AttentionBackend {
     record Unavailable(String reason) implements Availability {}
   }
 
-  /** Every backend on the class path, fastest first. */
+  /** Every backend on the class path. */
   static List<AttentionBackend> all() {
     return StreamSupport.stream(ServiceLoader.load(AttentionBackend.class).spliterator(), false)
-        .sorted((a, b) -> Integer.compare(b.speedRank(), a.speedRank()))
+        .toList();
+  }
+
+  /** Every backend on the class path, fastest first. Asks each for its devices. */
+  static List<AttentionBackend> fastestFirst() {
+    return all().stream()
+        .sorted(Comparator.comparingInt(AttentionBackend::speedRank).reversed())
         .toList();
   }
 }

@@ -76,6 +76,14 @@ final class AttendCommand implements Callable<Integer> {
       description = "convert q, k and v first: ${COMPLETION-CANDIDATES} (default: as in the file)")
   private DType dtype;
 
+  @Option(
+      names = "--device",
+      paramLabel = "DRIVER:INDEX",
+      description = "TornadoVM device for the backend tornado (default: the fastest GPU)")
+  private void device(String device) {
+    System.setProperty("lvsa.device", device);
+  }
+
   @Option(names = "--strict", description = "fail where auto has to pass over a faster backend")
   private boolean strict;
 

@@ -111,6 +111,14 @@ final class SweepCommand implements Callable<Integer> {
   private List<String> backends;
 
   @Option(
+      names = "--device",
+      paramLabel = "DRIVER:INDEX",
+      description = "TornadoVM device for the backend tornado (default: the fastest GPU)")
+  private void device(String device) {
+    System.setProperty("lvsa.device", device);
+  }
+
+  @Option(
       names = "--heads",
       paramLabel = "N",
       description = "measure this many heads; heads are independent (default: all of the model's)")

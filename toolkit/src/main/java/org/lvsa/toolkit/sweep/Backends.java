@@ -23,12 +23,14 @@ public final class Backends {
   private static final Listed TORNADO =
       new Listed(
           "tornado",
-          new Availability.Unavailable("this build has no TornadoVM kernels (kernels/tornado)"));
+          new Availability.Unavailable(
+              System.getProperty(
+                  "lvsa.tornado.reason", "no TornadoVM SDK was found: see the README")));
 
   /** Every backend the project knows, also those that this build leaves out. */
   public static List<Listed> listed() {
     List<Listed> all = new ArrayList<>();
-    AttentionBackend.all().forEach(b -> all.add(new Listed(b.name(), b.availability())));
+    AttentionBackend.fastestFirst().forEach(b -> all.add(new Listed(b.name(), b.availability())));
     if (all.stream().noneMatch(listed -> listed.name().equals(TORNADO.name()))) {
       all.addFirst(TORNADO);
     }
@@ -45,7 +47,7 @@ public final class Backends {
   public static AttentionBackend named(String name, Consumer<String> warn) {
     List<AttentionBackend> all = AttentionBackend.all();
     if (name.equals("auto")) {
-      for (AttentionBackend candidate : all) {
+      for (AttentionBackend candidate : AttentionBackend.fastestFirst()) {
         if (candidate.availability() instanceof Availability.Unavailable(String reason)) {
           warn.accept("auto passes over " + candidate.name() + ": " + reason);
         } else {

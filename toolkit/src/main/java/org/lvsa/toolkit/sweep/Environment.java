@@ -38,8 +38,9 @@ public final class Environment {
     jvm.put("max_heap_mib", Runtime.getRuntime().maxMemory() >> 20);
     jvm.put("flags", ManagementFactory.getRuntimeMXBean().getInputArguments());
     all.put("jvm", jvm);
-    all.put("tornadovm_sdk", null);
-    all.put("driver", null);
+    all.put("tornadovm_sdk", System.getProperty("lvsa.tornado.sdk"));
+    all.put(
+        "driver", output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"));
     all.put(
         "kernels",
         kernels.stream().map(k -> Map.of("kernel", k.name(), "device", k.device())).toList());
@@ -86,21 +87,20 @@ public final class Environment {
   /** The toolkit's revision: {@code git rev-parse}, with {@code -dirty} for uncommitted changes. */
   static String commit() {
     String home = System.getProperty("lvsa.home", ".");
-    String revision = git(home, "rev-parse", "--short=12", "HEAD");
+    String revision = output("git", "-C", home, "rev-parse", "--short=12", "HEAD");
     if (revision.isEmpty()) {
       return "unknown";
     }
-    boolean clean = git(home, "status", "--porcelain", "--untracked-files=no").isEmpty();
+    boolean clean =
+        output("git", "-C", home, "status", "--porcelain", "--untracked-files=no").isEmpty();
     return clean ? revision : revision + "-dirty";
   }
 
-  private static String git(String home, String... arguments) {
+  /** What a command prints; empty if it fails or does not exist. */
+  private static String output(String... command) {
     try {
       Process process =
-          new ProcessBuilder(
-                  Stream.concat(Stream.of("git", "-C", home), Stream.of(arguments)).toList())
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .start();
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
       String output =
           new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
       return process.waitFor(5, TimeUnit.SECONDS) && process.exitValue() == 0 ? output : "";

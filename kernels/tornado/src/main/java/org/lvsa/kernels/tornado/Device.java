@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import uk.ac.manchester.tornado.api.TornadoBackend;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
+
+/**
+ * A device of TornadoVM.
+ *
+ * @param id {@code DRIVER:INDEX}, as TornadoVM counts them
+ * @param device TornadoVM's handle
+ */
+record Device(String id, TornadoDevice device) {
+
+  /**
+   * The device that {@code -Dlvsa.device=DRIVER:INDEX} names, else the GPU with the most compute
+   * units, else the first device.
+   *
+   * @throws IllegalStateException if there is none, or not that one
+   */
+  static Device chosen() {
+    List<Device> all = all();
+    String wanted = System.getProperty("lvsa.device");
+    if (wanted != null) {
+      return all.stream()
+          .filter(device -> device.id().equals(wanted))
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new IllegalStateException(
+                      "no TornadoVM device " + wanted + ", there are " + ids(all)));
+    }
+    return all.stream()
+        .max(
+            Comparator.comparing(Device::gpu)
+                .thenComparing(d -> d.device().getPhysicalDevice().getDeviceMaxComputeUnits()))
+        .orElseThrow(() -> new IllegalStateException("TornadoVM found no device"));
+  }
+
+  private static List<Device> all() {
+    List<Device> all = new ArrayList<>();
+    List<TornadoBackend> drivers = TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends();
+    for (int driver = 0; driver < drivers.size(); driver++) {
+      for (int index = 0; index < drivers.get(driver).getNumDevices(); index++) {
+        all.add(new Device(driver + ":" + index, drivers.get(driver).getDevice(index)));
+      }
+    }
+    return all;
+  }
+
+  private static String ids(List<Device> devices) {
+    return String.join(", ", devices.stream().map(Device::id).toList());
+  }
+
+  boolean gpu() {
+    return device.getDeviceType() == TornadoDeviceType.GPU;
+  }
+
+  /** Bytes of the device's memory. */
+  long memory() {
+    return device.getMaxGlobalMemory();
+  }
+
+  /** For a result row: backend, name and memory. */
+  String description() {
+    return String.format(
+        "%s %s (%s), %d MiB",
+        device.getTornadoVMBackend(),
+        device.getPhysicalDevice().getDeviceName().strip(),
+        id,
+        memory() >> 20);
+  }
+}

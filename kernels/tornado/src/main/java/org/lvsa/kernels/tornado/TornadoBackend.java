@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.AttentionKernel;
+
+/** The GPU backend. */
+public final class TornadoBackend implements AttentionBackend {
+  /** For {@link java.util.ServiceLoader}. */
+  public TornadoBackend() {}
+
+  @Override
+  public String name() {
+    return "tornado";
+  }
+
+  /** First on a GPU. TornadoVM on a CPU is for trying kernels out, not for speed. */
+  @Override
+  public int speedRank() {
+    return Holder.DEVICE != null && Holder.DEVICE.gpu() ? 100 : 1;
+  }
+
+  @Override
+  public Availability availability() {
+    return Holder.DEVICE == null
+        ? new Availability.Unavailable(Holder.REASON)
+        : new Availability.Available(Holder.DEVICE.description());
+  }
+
+  @Override
+  public AttentionKernel open() {
+    if (availability() instanceof Availability.Unavailable(String reason)) {
+      throw new IllegalStateException(reason);
+    }
+    return new TornadoKernel(Holder.DEVICE);
+  }
+
+  /** TornadoVM starts once, when somebody asks. */
+  private static final class Holder {
+    static final Device DEVICE;
+    static final String REASON;
+
+    static {
+      Device found = null;
+      String reason = "";
+      try {
+        found = Device.chosen();
+      } catch (LinkageError e) {
+        reason =
+            "the JVM was started without a TornadoVM SDK's flags (./lvsa passes them), or the SDK's"
+                + " driver does not load here: "
+                + e;
+      } catch (RuntimeException e) {
+        reason = "TornadoVM does not start here: " + e.getMessage();
+      }
+      DEVICE = found;
+      REASON = reason;
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.Locale;
+import org.junit.jupiter.api.DynamicTest;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.RandomProblem;
+
+/**
+ * Checks and times the kernel on the device that TornadoVM chooses ({@code -Dlvsa.device} for
+ * another), for machines that have a GPU and no Maven: first the conformance suite, then Wan 1.3B's
+ * geometry. {@code NOTES.md} says how to run it.
+ */
+public final class GpuSpeed {
+  private GpuSpeed() {}
+
+  /**
+   * Prints a line a size.
+   *
+   * @param arguments latent frames to measure; heads as {@code heads=N}
+   */
+  public static void main(String[] arguments) throws Throwable {
+    System.out.println(new TornadoBackend().availability());
+    if (new TornadoBackend().availability() instanceof Availability.Unavailable) {
+      System.exit(3);
+    }
+    try (AttentionKernel kernel = new TornadoBackend().open()) {
+      int failed = 0;
+      int passed = 0;
+      for (DynamicTest test : KernelConformance.tests(kernel, 1e-4)) {
+        try {
+          test.getExecutable().execute();
+          passed++;
+        } catch (AssertionError e) {
+          failed++;
+          System.out.println("FAILED " + test.getDisplayName() + ": " + e.getMessage());
+        }
+      }
+      System.out.println(passed + " conformance tests passed, " + failed + " failed");
+      int heads = 12;
+      for (String argument : arguments) {
+        if (argument.startsWith("heads=")) {
+          heads = Integer.parseInt(argument.substring(6));
+        } else {
+          measure(kernel, Integer.parseInt(argument), heads);
+        }
+      }
+      System.exit(failed == 0 ? 0 : 1);
+    }
+  }
+
+  private static void measure(AttentionKernel kernel, int frames, int heads) {
+    AttentionShape shape = new AttentionShape(1, frames, 1560, 0, heads, heads, 128);
+    try (Arena arena = Arena.ofShared()) {
+      AttentionProblem sparse =
+          RandomProblem.draw(shape, DType.F32, 0, 1, 1, arena).withLayout(published(frames));
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      double[] sparseMillis = times(kernel, sparse, output);
+      double[] denseMillis = times(kernel, sparse.dense(), output);
+      System.out.printf(
+          Locale.ROOT,
+          "T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms (%.2f TFLOP/s), dense %.2f ms (%.2f"
+              + " TFLOP/s), speed-up %.2f, efficiency %.3f, transfer %.1f ms%n",
+          frames,
+          shape.tokens(),
+          heads,
+          sparse.layout().density(),
+          sparseMillis[0],
+          sparse.flops() / sparseMillis[0] / 1e9,
+          denseMillis[0],
+          sparse.dense().flops() / denseMillis[0] / 1e9,
+          denseMillis[0] / sparseMillis[0],
+          denseMillis[0] / sparseMillis[0] * sparse.layout().density(),
+          sparseMillis[1]);
+    }
+  }
+
+  /** Medians of the kernel's and the copies' time. */
+  private static double[] times(
+      AttentionKernel kernel, AttentionProblem problem, AttentionOutput output) {
+    kernel.run(problem, output);
+    double[] kernelMillis = new double[5];
+    double[] transferMillis = new double[5];
+    for (int i = 0; i < kernelMillis.length; i++) {
+      KernelRun run = kernel.run(problem, output);
+      kernelMillis[i] = run.kernelMillis();
+      transferMillis[i] = run.transferMillis();
+    }
+    Arrays.sort(kernelMillis);
+    Arrays.sort(transferMillis);
+    return new double[] {kernelMillis[2], transferMillis[2]};
+  }
+
+  /**
+   * As many attended frames as the published pattern has at window 3, first 1, scale 1, reference
+   * 21: 14 anchors at equal distances and 7 neighbours.
+   */
+  private static BlockSparseLayout published(int frames) {
+    int wanted = Math.min(21, frames);
+    int[] indptr = new int[frames + 1];
+    int[] indices = new int[frames * wanted];
+    for (int frame = 0; frame < frames; frame++) {
+      boolean[] attended = new boolean[frames];
+      int count = 0;
+      for (int i = 0; i < 14 && count < wanted; i++) {
+        int anchor = (int) ((long) i * frames / 14);
+        count += attended[anchor] ? 0 : 1;
+        attended[anchor] = true;
+      }
+      for (int distance = 0; count < wanted; distance++) {
+        for (int near : new int[] {frame - distance, frame + distance}) {
+          if (near >= 0 && near < frames && !attended[near] && count < wanted) {
+            attended[near] = true;
+            count++;
+          }
+        }
+      }
+      indptr[frame + 1] = indptr[frame] + wanted;
+      int next = indptr[frame];
+      for (int i = 0; i < frames; i++) {
+        if (attended[i]) {
+          indices[next++] = i;
+        }
+      }
+    }
+    return BlockSparseLayout.of(frames, indptr, indices);
+  }
+}
