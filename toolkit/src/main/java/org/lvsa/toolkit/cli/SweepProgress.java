@@ -4,8 +4,13 @@ package org.lvsa.toolkit.cli;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
@@ -22,8 +27,10 @@ final class SweepProgress implements SweepListener, AutoCloseable {
   private final Thread farewell;
   private final boolean terminal = System.console() != null && System.console().isTerminal();
   private ProgressBar bar;
-  private long started;
-  private double total;
+  // The progress bar asks for the time left from a thread of its own.
+  private final List<Measurement> planned = new CopyOnWriteArrayList<>();
+  private final Map<String, Double> millisPerGflop = new ConcurrentHashMap<>();
+  private int reps;
   private double worked;
   private int cells;
   private int finished;
@@ -44,10 +51,12 @@ final class SweepProgress implements SweepListener, AutoCloseable {
   }
 
   @Override
-  public void starting(int count, int done, long largestBytes, double gflop) {
+  public void starting(
+      int count, int done, long largestBytes, List<Measurement> measurements, int repetitions) {
     cells = count;
-    total = gflop;
-    started = System.nanoTime();
+    reps = repetitions;
+    planned.addAll(measurements);
+    double gflop = planned.stream().mapToDouble(Measurement::gflop).sum();
     err.printf(
         Locale.ROOT,
         "%d cells to measure%s, %.0f GFLOP a pass; the largest needs %d MiB.%n",
@@ -76,8 +85,9 @@ final class SweepProgress implements SweepListener, AutoCloseable {
   }
 
   @Override
-  public void worked(double gflop) {
-    worked += gflop;
+  public void worked(Measurement measurement) {
+    planned.remove(measurement);
+    worked += measurement.gflop();
     if (bar != null) {
       bar.stepTo(Math.round(worked * 10));
     }
@@ -86,6 +96,9 @@ final class SweepProgress implements SweepListener, AutoCloseable {
   @Override
   public void finished(ResultRow row) {
     finished++;
+    if (row.sparseGflops() != null) {
+      millisPerGflop.put(row.backend(), 1000 / row.sparseGflops());
+    }
     if (!terminal) {
       err.printf(
           Locale.ROOT,
@@ -116,12 +129,21 @@ final class SweepProgress implements SweepListener, AutoCloseable {
     err.flush();
   }
 
+  /**
+   * From the speed so far: a measurement is a second of warm-up, or one run, and its timed runs.
+   */
   private Duration left() {
-    if (worked <= 0) {
+    if (millisPerGflop.isEmpty()) {
       return null;
     }
-    double elapsed = System.nanoTime() - started;
-    return Duration.ofNanos((long) (elapsed / worked * Math.max(0, total - worked)));
+    double slowest = Collections.max(millisPerGflop.values());
+    double millis = 0;
+    for (Measurement measurement : planned) {
+      double run =
+          measurement.gflop() * millisPerGflop.getOrDefault(measurement.backend(), slowest);
+      millis += Math.max(1000, run) + reps * run;
+    }
+    return Duration.ofMillis((long) millis);
   }
 
   private static String seconds(Duration duration) {

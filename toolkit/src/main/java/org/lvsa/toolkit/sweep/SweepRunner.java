@@ -22,6 +22,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
 import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.sweep.SweepListener.Measurement;
 
 /**
  * Runs a sweep: for each geometry the inputs are made once, dense attention is measured once a
@@ -90,7 +91,8 @@ public final class SweepRunner {
           cells - done.size(),
           done.size(),
           fitting.stream().mapToLong(g -> g.bytes(dtype)).max().orElseThrow(),
-          gigaflops(fitting, done));
+          planned(fitting, done),
+          settings.reps());
       for (Geometry geometry : geometries) {
         if (geometry.bytes(dtype) > free) {
           refuse(geometry, tooLarge(geometry, free), done, rows);
@@ -132,22 +134,25 @@ public final class SweepRunner {
         + " MiB are free here: measure fewer heads (--heads) or fewer frames";
   }
 
-  private double gigaflops(List<Geometry> geometries, Set<String> done) {
-    double sum = 0;
+  private List<Measurement> planned(List<Geometry> geometries, Set<String> done) {
+    List<Measurement> planned = new ArrayList<>();
     for (Geometry geometry : geometries) {
       for (String backend : settings.backends()) {
-        double sparse = 0;
+        List<Measurement> sparse = new ArrayList<>();
         for (double scale : settings.sparsityScales()) {
           if (!done.contains(key(geometry, scale, backend))) {
-            sparse += geometry.shape().flops(geometry.pattern(settings, scale).layout());
+            BlockSparseLayout layout = geometry.pattern(settings, scale).layout();
+            sparse.add(new Measurement(backend, geometry.shape().flops(layout) / 1e9));
           }
         }
-        double dense = 4.0 * Math.pow(geometry.shape().tokens(), 2);
-        dense *= (double) geometry.shape().headDim() * geometry.shape().heads();
-        sum += sparse > 0 ? sparse + dense * geometry.shape().batch() : 0;
+        if (!sparse.isEmpty()) {
+          BlockSparseLayout dense = BlockSparseLayout.dense(geometry.latentFrames());
+          planned.add(new Measurement(backend, geometry.shape().flops(dense) / 1e9));
+          planned.addAll(sparse);
+        }
       }
     }
-    return sum / 1e9;
+    return planned;
   }
 
   private void measure(
@@ -243,7 +248,7 @@ public final class SweepRunner {
         } catch (RuntimeException | OutOfMemoryError e) {
           failure = "dense: " + e;
         }
-        listener.worked(dense.flops() / 1e9);
+        listener.worked(new Measurement(backend, dense.flops() / 1e9));
       }
       for (double scale : settings.sparsityScales()) {
         if (done.contains(key(geometry, scale, backend))) {
@@ -265,7 +270,7 @@ public final class SweepRunner {
       try {
         sparseOut.out().fill((byte) 0xFF);
         Measured times = Measured.of(settings.reps(), () -> kernel.run(sparse, sparseOut));
-        listener.worked(sparse.flops() / 1e9);
+        listener.worked(new Measurement(backend, sparse.flops() / 1e9));
         Quality quality = Quality.compare(sparseOut.out(), denseOut.out());
         double recall = Quality.massRecall(sparse, RECALL_SAMPLES, settings.seed());
         double error =

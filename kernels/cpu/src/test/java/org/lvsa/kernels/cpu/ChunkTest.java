@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.BitSet;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.KeyRanges;
+import org.lvsa.kernels.RandomProblem;
+
+class ChunkTest {
+
+  @Test
+  void everyQueryIsInOneChunkWithExactlyItsKeys() {
+    SplittableRandom random = KernelConformance.random();
+    for (int trial = 0; trial < 100; trial++) {
+      int frames = random.nextInt(1, 20);
+      AttentionShape shape =
+          new AttentionShape(1, frames, random.nextInt(1, 90), random.nextInt(0, 2) * 7, 1, 1, 16);
+      BlockSparseLayout layout = RandomProblem.layout(frames, random.nextDouble(), random);
+      List<KeyRanges> groups = KeyRanges.of(shape, layout);
+      int most = Lanes.BLOCK * random.nextInt(1, 12);
+      int next = 0;
+      for (Chunk chunk : Chunk.plan(groups, most)) {
+        assertTrue(chunk.blocks() * Lanes.BLOCK <= most);
+        for (int s = 0; s < chunk.segments().size(); s++) {
+          Chunk.Segment segment = chunk.segments().get(s);
+          assertEquals(next, segment.firstQuery(), "queries follow one another");
+          next += segment.count();
+          assertEquals(keysOf(groups, segment.firstQuery()), keysOf(chunk, s));
+        }
+      }
+      assertEquals(shape.tokens(), next);
+    }
+  }
+
+  @Test
+  void spansWithTheSameReadersStandTogether() {
+    SplittableRandom random = KernelConformance.random();
+    AttentionShape shape = new AttentionShape(1, 30, 3, 0, 1, 1, 16);
+    List<KeyRanges> groups = KeyRanges.of(shape, RandomProblem.layout(30, 0.5, random));
+    for (Chunk chunk : Chunk.plan(groups, 4 * Lanes.BLOCK)) {
+      long runs =
+          1
+              + IntStream.range(1, chunk.spans().size())
+                  .filter(
+                      i -> chunk.spans().get(i).attending() != chunk.spans().get(i - 1).attending())
+                  .count();
+      long readers = chunk.spans().stream().mapToLong(Chunk.Span::attending).distinct().count();
+      assertEquals(readers, runs);
+    }
+  }
+
+  private static BitSet keysOf(List<KeyRanges> groups, int query) {
+    BitSet keys = new BitSet();
+    for (KeyRanges group : groups) {
+      if (group.firstQuery() <= query && query < group.firstQuery() + group.queryCount()) {
+        for (int run = 0; run < group.keyStarts().length; run++) {
+          keys.set(group.keyStarts()[run], group.keyStarts()[run] + group.keyCounts()[run]);
+        }
+      }
+    }
+    return keys;
+  }
+
+  private static BitSet keysOf(Chunk chunk, int segment) {
+    BitSet keys = new BitSet();
+    for (Chunk.Span span : chunk.spans()) {
+      if ((span.attending() & 1L << segment) != 0) {
+        assertTrue(keys.get(span.start(), span.start() + span.count()).isEmpty(), "keys once");
+        keys.set(span.start(), span.start() + span.count());
+      }
+    }
+    return keys;
+  }
+}
