@@ -46,10 +46,14 @@ public final class TornadoBackend implements AttentionBackend {
       try {
         found = Device.chosen();
       } catch (LinkageError e) {
+        Throwable root = e;
+        while (root.getCause() != null) {
+          root = root.getCause();
+        }
         reason =
-            "the JVM was started without a TornadoVM SDK's flags (./lvsa passes them), or the SDK's"
-                + " driver does not load here: "
-                + e;
+            "TornadoVM does not start here (the SDK's flags are missing, which ./lvsa passes, or its"
+                + " driver finds no library): "
+                + root.getMessage();
       } catch (RuntimeException e) {
         reason = "TornadoVM does not start here: " + e.getMessage();
       }
