@@ -30,9 +30,9 @@ import org.lvsa.kernels.DType;
 final class ChunkAttention {
   /**
    * The most queries of a chunk: each key that is fetched from memory serves all of them, and Qᵀ
-   * and Oᵀ of 768 × 128 floats still fit a second-level cache of 1 MiB.
+   * and Oᵀ of 512 × 128 floats are 512 KiB of second-level cache.
    */
-  static final int MAX_QUERIES = 768;
+  static final int MAX_QUERIES = 512;
 
   /** Keys of a tile: their scores against a block lie in the first-level cache. */
   private static final int TILE = 128;
