@@ -31,6 +31,7 @@ import org.lvsa.toolkit.tensor.MalformedFileException;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.TensorInfo;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -76,13 +77,7 @@ final class AttendCommand implements Callable<Integer> {
       description = "convert q, k and v first: ${COMPLETION-CANDIDATES} (default: as in the file)")
   private DType dtype;
 
-  @Option(
-      names = "--device",
-      paramLabel = "DRIVER:INDEX",
-      description = "TornadoVM device for the backend tornado (default: the fastest GPU)")
-  private void device(String device) {
-    System.setProperty("lvsa.device", device);
-  }
+  @Mixin private DeviceOption device;
 
   @Option(names = "--strict", description = "fail where auto has to pass over a faster backend")
   private boolean strict;

@@ -21,6 +21,7 @@ import org.lvsa.toolkit.sweep.SweepRunner;
 import org.lvsa.toolkit.sweep.SweepSettings;
 import org.lvsa.toolkit.sweep.UnavailableException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -110,13 +111,7 @@ final class SweepCommand implements Callable<Integer> {
           "auto (the fastest that can run here), reference, nd4j, vector, tornado (default: auto)")
   private List<String> backends;
 
-  @Option(
-      names = "--device",
-      paramLabel = "DRIVER:INDEX",
-      description = "TornadoVM device for the backend tornado (default: the fastest GPU)")
-  private void device(String device) {
-    System.setProperty("lvsa.device", device);
-  }
+  @Mixin private DeviceOption device;
 
   @Option(
       names = "--heads",
