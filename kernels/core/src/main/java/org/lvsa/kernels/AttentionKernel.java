@@ -12,6 +12,11 @@ public interface AttentionKernel extends AutoCloseable {
   /** Which kernel runs, for a result row: {@code vector-f32x16-8x2}. */
   String name();
 
+  /** As {@link #name()}, where the kernel is chosen by the problem. */
+  default String name(AttentionShape shape, DType dtype) {
+    return name();
+  }
+
   /** Where it runs, for a result row. */
   String device();
 
@@ -24,6 +29,15 @@ public interface AttentionKernel extends AutoCloseable {
    * @throws IllegalArgumentException if the output does not fit the problem
    */
   KernelRun run(AttentionProblem problem, AttentionOutput output);
+
+  /**
+   * As {@link #run}, where the caller knows that query, key and value are what the last run had and
+   * only the layout is another: a denoising step's rotation, seen by one layer. A kernel with
+   * memory of its own then copies the layout and nothing else; without a run before, it is a run.
+   */
+  default KernelRun runStep(AttentionProblem problem, AttentionOutput output) {
+    return run(problem, output);
+  }
 
   /** Gives back what {@link #run} kept for the next call. */
   @Override

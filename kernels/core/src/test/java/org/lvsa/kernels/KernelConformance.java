@@ -35,6 +35,94 @@ public final class KernelConformance {
     return conformance.tests;
   }
 
+  /**
+   * The tests for a kernel that takes 16-bit types and headDim 64 and 128 only, against DESIGN.md's
+   * bound for them.
+   */
+  public static List<DynamicTest> narrowTests(AttentionKernel kernel) {
+    KernelConformance conformance = new KernelConformance(kernel, 5e-3);
+    for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
+      for (int headDim : new int[] {64, 128}) {
+        conformance.addNarrow(dtype, headDim);
+      }
+    }
+    return conformance.tests;
+  }
+
+  private void addNarrow(DType dtype, int headDim) {
+    String name = " headDim " + headDim;
+    compare("one token" + name, shape(1, 1, 1, 0, 1, 1, headDim), dtype, 1, 1);
+    compare("P 13 text 7" + name, shape(1, 5, 13, 7, 2, 2, headDim), dtype, 0.4, 1);
+    compare("P 8 text 77" + name, shape(1, 9, 8, 77, 1, 1, headDim), dtype, 0.4, 1);
+    compare("P 32" + name, shape(1, 6, 32, 0, 2, 2, headDim), dtype, 0.5, 1);
+    compare("P 390 text 5" + name, shape(1, 4, 390, 5, 1, 1, headDim), dtype, 0.5, 1);
+    compare("P 200" + name, shape(1, 7, 200, 0, 3, 3, headDim), dtype, 0.5, 1);
+    compare("dense" + name, shape(1, 6, 45, 0, 2, 2, headDim), dtype, 1, 1);
+    compare("only itself" + name, shape(1, 7, 5, 0, 1, 1, headDim), dtype, 0, 1);
+    compare("GQA 6 over 2" + name, shape(1, 4, 13, 9, 6, 2, headDim), dtype, 0.5, 1);
+    compare("batch 2" + name, shape(2, 4, 24, 7, 2, 1, headDim), dtype, 0.5, 1);
+    // Scores of some hundreds, so that one key has all the weight and e^score overflows float32.
+    compare("large scores" + name, shape(1, 4, 50, 7, 1, 1, headDim), dtype, 0.5, 30);
+    test(
+        "one huge key" + name + " " + dtype,
+        () -> {
+          try (Arena arena = Arena.ofShared()) {
+            AttentionShape shape = shape(1, 3, 50, 0, 1, 1, headDim);
+            AttentionProblem problem = RandomProblem.draw(shape, dtype, 1, 1, seed, arena);
+            for (int d = 0; d < headDim; d++) {
+              dtype.set(problem.key(), 77L * headDim + d, d % 2 == 0 ? 1000 : -1000);
+            }
+            compare(problem, tolerance);
+          }
+        });
+    test(
+        "all scores equal" + name + " " + dtype,
+        () -> {
+          try (Arena arena = Arena.ofShared()) {
+            AttentionShape shape = shape(1, 5, 13, 0, 1, 1, headDim);
+            AttentionProblem problem = RandomProblem.draw(shape, dtype, 0.4, 1, seed, arena);
+            problem.query().fill((byte) 0);
+            compare(problem, tolerance);
+          }
+        });
+    test(
+        "no keys give zero" + name + " " + dtype,
+        () -> {
+          try (Arena arena = Arena.ofShared()) {
+            AttentionShape shape = shape(1, 3, 5, 0, 1, 1, headDim);
+            AttentionProblem problem =
+                RandomProblem.draw(shape, dtype, 1, 1, seed, arena)
+                    .withLayout(BlockSparseLayout.of(3, new int[] {0, 1, 1, 2}, new int[] {0, 2}));
+            AttentionOutput output = AttentionOutput.allocateWithLogSumExp(shape, arena);
+            output.out().fill((byte) 0x7F);
+            kernel.run(problem, output);
+            for (int token = 5; token < 10; token++) {
+              assertEquals(Float.NEGATIVE_INFINITY, DType.F32.get(output.logSumExp().get(), token));
+              for (int d = 0; d < headDim; d++) {
+                assertEquals(0f, DType.F32.get(output.out(), (long) token * headDim + d));
+              }
+            }
+          }
+        });
+    test(
+        "twice the same bits, and again after another pattern" + name + " " + dtype,
+        () -> {
+          try (Arena arena = Arena.ofShared()) {
+            AttentionShape shape = shape(1, 5, 61, 7, 2, 2, headDim);
+            AttentionProblem problem = RandomProblem.draw(shape, dtype, 0.4, 1, seed, arena);
+            AttentionOutput first = AttentionOutput.allocate(shape, arena);
+            AttentionOutput second = AttentionOutput.allocate(shape, arena);
+            kernel.run(problem, first);
+            kernel.run(problem, second);
+            assertEquals(-1, first.out().mismatch(second.out()));
+            kernel.runStep(problem.dense(), second);
+            assertTrue(first.out().mismatch(second.out()) >= 0);
+            kernel.runStep(problem, second);
+            assertEquals(-1, first.out().mismatch(second.out()));
+          }
+        });
+  }
+
   private void add() {
     for (DType dtype : DType.values()) {
       for (int headDim : new int[] {16, 40, 64, 80, 128}) {

@@ -4,10 +4,13 @@ package org.lvsa.kernels.tornado;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import uk.ac.manchester.tornado.api.TornadoBackend;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
+import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 
 /**
  * A device of TornadoVM.
@@ -16,10 +19,12 @@ import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
  * @param device TornadoVM's handle
  */
 record Device(String id, TornadoDevice device) {
+  private static final Pattern CUDA_VERSION =
+      Pattern.compile("Device version\\s*:\\s*CUDA (\\d+)\\.");
 
   /**
-   * The device that {@code -Dlvsa.device=DRIVER:INDEX} names, else the GPU with the most compute
-   * units, else the first device.
+   * The device that {@code -Dlvsa.device=DRIVER:INDEX} names, else a GPU whose tensor cores
+   * TornadoVM can use, else the GPU with the most compute units, else the first device.
    *
    * @throws IllegalStateException if there is none, or not that one
    */
@@ -38,11 +43,13 @@ record Device(String id, TornadoDevice device) {
     return all.stream()
         .max(
             Comparator.comparing(Device::gpu)
+                .thenComparing(Device::tensorCores)
                 .thenComparing(d -> d.device().getPhysicalDevice().getDeviceMaxComputeUnits()))
         .orElseThrow(() -> new IllegalStateException("TornadoVM found no device"));
   }
 
-  private static List<Device> all() {
+  /** Every device of every backend of the SDK. */
+  static List<Device> all() {
     List<Device> all = new ArrayList<>();
     List<TornadoBackend> drivers = TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends();
     for (int driver = 0; driver < drivers.size(); driver++) {
@@ -59,6 +66,15 @@ record Device(String id, TornadoDevice device) {
 
   boolean gpu() {
     return device.getDeviceType() == TornadoDeviceType.GPU;
+  }
+
+  /** Whether TornadoVM can use the device's tensor cores: CUDA, compute capability 8.0 or more. */
+  boolean tensorCores() {
+    if (device.getTornadoVMBackend() != TornadoVMBackendType.CUDA) {
+      return false;
+    }
+    Matcher version = CUDA_VERSION.matcher(device.getPhysicalDevice().getDeviceInfo());
+    return version.find() && Integer.parseInt(version.group(1)) >= 8;
   }
 
   /** Bytes of the device's memory. */

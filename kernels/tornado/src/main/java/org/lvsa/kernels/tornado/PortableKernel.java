@@ -43,7 +43,7 @@ final class PortableKernel {
    * The kernel. Group x is a tile of queries, group y is {@code sequence · heads + head}.
    *
    * @param tiles four numbers a tile: first query, queries, first run, run after the last
-   * @param runs two numbers a run of keys: first token, tokens
+   * @param runs three numbers a run of keys: first token, tokens, one that is not read here
    */
   static void attend(
       KernelContext context,
@@ -119,8 +119,8 @@ final class PortableKernel {
     }
 
     for (int run = tiles.get(tile + 2); run < lastRun; run++) {
-      int firstKey = runs.get(2 * run);
-      int runKeys = runs.get(2 * run + 1);
+      int firstKey = runs.get(3 * run);
+      int runKeys = runs.get(3 * run + 1);
       for (int done = 0; done < runKeys; done += KEYS) {
         int keys = TornadoMath.min(KEYS, runKeys - done);
         int keyBase = ((sequence * tokens + firstKey + done) * kvHeads + kvHead) * headDim;

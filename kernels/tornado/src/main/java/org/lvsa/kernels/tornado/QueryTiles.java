@@ -1,50 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import java.util.List;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * A layout as the kernel reads it: tiles of queries, and the runs of keys that each attends to. The
+ * A layout as the kernels read it: tiles of queries, and the runs of keys that each attends to. The
  * arrays have room for any layout of a shape, so that another pattern needs no other buffers; tiles
  * that a layout does not need hold no query.
  *
+ * <p>A run names its first key twice: as a token, and as a column of the transposed keys, where
+ * every frame starts at a multiple of {@link #PADDING} so that its columns can be copied in words.
+ * If the patches of a frame are no such multiple, a run ends with its frame.
+ *
  * @param tiles first query, queries, first run, run after the last; four numbers a tile
- * @param runs first token, tokens; two numbers a run
+ * @param runs first token, tokens, first padded column; three numbers a run
+ * @param queriesPerTile the most queries of a tile
  */
-record QueryTiles(IntArray tiles, IntArray runs) {
+record QueryTiles(IntArray tiles, IntArray runs, int queriesPerTile) {
+  /** Columns of the transposed keys that a frame's length is rounded up to. */
+  static final int PADDING = 8;
 
-  static QueryTiles allocate(AttentionShape shape) {
-    int frames = shape.latentFrames();
-    // Attended frames that are not neighbours: every other one, and the text.
-    int runsOfAFrame = Math.ceilDiv(frames, 2) + 1;
+  static QueryTiles allocate(AttentionShape shape, int queriesPerTile) {
+    int groups = shape.latentFrames() + 1;
+    // At worst every attended frame is a run of its own, and the text is one.
+    int runsOfAGroup = shape.latentFrames() + 1;
     return new QueryTiles(
-        new IntArray(4 * count(shape)),
-        new IntArray(Math.multiplyExact(2 * (frames + 1), runsOfAFrame)));
+        new IntArray(4 * count(shape, queriesPerTile)),
+        new IntArray(Math.multiplyExact(3 * groups, runsOfAGroup)),
+        queriesPerTile);
   }
 
   /** Tiles that any layout of the shape fits in. */
-  static int count(AttentionShape shape) {
-    return shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), PortableKernel.QUERIES)
-        + Math.ceilDiv(shape.textTokens(), PortableKernel.QUERIES);
+  static int count(AttentionShape shape, int queriesPerTile) {
+    return shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), queriesPerTile)
+        + Math.ceilDiv(shape.textTokens(), queriesPerTile);
+  }
+
+  /** Columns of a frame in the transposed keys. */
+  static int paddedPatches(AttentionShape shape) {
+    return Math.ceilDiv(shape.patchesPerFrame(), PADDING) * PADDING;
+  }
+
+  /** Columns of the transposed keys of a head, without room for reading beyond. */
+  static int paddedTokens(AttentionShape shape) {
+    return shape.latentFrames() * paddedPatches(shape)
+        + Math.ceilDiv(shape.textTokens(), PADDING) * PADDING;
   }
 
   void fill(AttentionShape shape, BlockSparseLayout layout) {
-    List<KeyRanges> groups = KeyRanges.of(shape, layout);
     int tile = 0;
     int run = 0;
-    for (KeyRanges group : groups) {
+    for (KeyRanges group : KeyRanges.of(shape, layout)) {
       int firstRun = run;
-      for (int i = 0; i < group.keyStarts().length; i++, run++) {
-        runs.set(2 * run, group.keyStarts()[i]);
-        runs.set(2 * run + 1, group.keyCounts()[i]);
+      for (int i = 0; i < group.keyStarts().length; i++) {
+        run = addRuns(shape, run, group.keyStarts()[i], group.keyCounts()[i]);
       }
-      for (int done = 0; done < group.queryCount(); done += PortableKernel.QUERIES, tile++) {
+      for (int done = 0; done < group.queryCount(); done += queriesPerTile, tile++) {
         tiles.set(4 * tile, group.firstQuery() + done);
-        tiles.set(4 * tile + 1, Math.min(PortableKernel.QUERIES, group.queryCount() - done));
+        tiles.set(4 * tile + 1, Math.min(queriesPerTile, group.queryCount() - done));
         tiles.set(4 * tile + 2, firstRun);
         tiles.set(4 * tile + 3, run);
       }
@@ -54,5 +70,33 @@ record QueryTiles(IntArray tiles, IntArray runs) {
         tiles.set(4 * tile + i, 0);
       }
     }
+  }
+
+  private int addRuns(AttentionShape shape, int run, int token, int count) {
+    int patches = shape.patchesPerFrame();
+    int padded = paddedPatches(shape);
+    if (patches == padded) {
+      return addRun(run, token, count, token);
+    }
+    int next = run;
+    for (int at = token; at < token + count; ) {
+      boolean text = at >= shape.videoTokens();
+      int frame = at / patches;
+      int end = text ? token + count : Math.min((frame + 1) * patches, token + count);
+      int column =
+          text
+              ? shape.latentFrames() * padded + at - shape.videoTokens()
+              : frame * padded + at - frame * patches;
+      next = addRun(next, at, end - at, column);
+      at = end;
+    }
+    return next;
+  }
+
+  private int addRun(int run, int token, int count, int column) {
+    runs.set(3 * run, token);
+    runs.set(3 * run + 1, count);
+    runs.set(3 * run + 2, column);
+    return run + 1;
   }
 }

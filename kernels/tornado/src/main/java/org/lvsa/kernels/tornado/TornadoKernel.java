@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
@@ -9,35 +8,50 @@ import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelRun;
-import uk.ac.manchester.tornado.api.GridScheduler;
-import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.TaskGraph;
-import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
-import uk.ac.manchester.tornado.api.TornadoProfilerResult;
-import uk.ac.manchester.tornado.api.WorkerGrid2D;
-import uk.ac.manchester.tornado.api.enums.DataTransferMode;
-import uk.ac.manchester.tornado.api.enums.ProfilerMode;
-import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /**
- * Runs {@link PortableKernel} on a device. Buffers and the compiled plan live as long as the shape
- * stays the same: another pattern of that shape uploads its tiles and nothing is compiled again.
+ * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
+ * it, else the portable one, unless {@code -Dlvsa.kernel=portable|tensorcore} names one. Buffers
+ * and compiled code live as long as shape and type stay the same: another pattern of that shape
+ * uploads its tiles and nothing is compiled again.
  *
  * <p>Times are the device's own, from TornadoVM's profiler; copies between the caller's memory, the
- * host buffers and the device are transfer time, widening of F16 and BF16 is preparation.
+ * host buffers and the device are transfer time, layout changes on the device are preparation.
  */
 final class TornadoKernel implements AttentionKernel {
-  private final Device device;
-  private Plan plan;
+  private static final String PORTABLE = "portable";
+  private static final String TENSOR_CORE = "tensorcore";
 
+  private final Device device;
+  private final Optional<String> forced;
+  private AttentionShape shape;
+  private DType dtype;
+  private DeviceProgram program;
+
+  /**
+   * @throws IllegalStateException if {@code lvsa.kernel} names no kernel
+   */
   TornadoKernel(Device device) {
     this.device = device;
+    forced = Optional.ofNullable(System.getProperty("lvsa.kernel")).filter(k -> !k.equals("auto"));
+    forced.ifPresent(
+        kernel -> {
+          if (!kernel.equals(PORTABLE) && !kernel.equals(TENSOR_CORE)) {
+            throw new IllegalStateException(
+                "no kernel " + kernel + ", there are " + PORTABLE + " and " + TENSOR_CORE);
+          }
+        });
   }
 
   @Override
   public String name() {
-    return "tornado-portable-f32";
+    return "tornado-" + forced.orElse("auto");
+  }
+
+  @Override
+  public String name(AttentionShape shape, DType dtype) {
+    String type = dtype.name().toLowerCase(java.util.Locale.ROOT);
+    return "tornado-" + kernel(shape, dtype) + "-" + type;
   }
 
   @Override
@@ -45,17 +59,36 @@ final class TornadoKernel implements AttentionKernel {
     return device.description();
   }
 
+  /** Kernels that this device can run. */
+  static String kernels(Device device) {
+    return device.tensorCores() ? PORTABLE + ", " + TENSOR_CORE : PORTABLE;
+  }
+
+  private String kernel(AttentionShape shape, DType dtype) {
+    return forced.orElseGet(
+        () ->
+            TensorCoreProgram.unsupported(shape, dtype, device).isEmpty() ? TENSOR_CORE : PORTABLE);
+  }
+
   @Override
   public Optional<String> unsupported(AttentionShape shape, DType dtype) {
-    if (shape.headDim() > PortableKernel.MAX_HEAD_DIM) {
+    boolean tensorCore = kernel(shape, dtype).equals(TENSOR_CORE);
+    if (tensorCore) {
+      Optional<String> reason = TensorCoreProgram.unsupported(shape, dtype, device);
+      if (reason.isPresent()) {
+        return reason.map(why -> TENSOR_CORE + " kernel: " + why);
+      }
+    } else if (shape.headDim() > PortableKernel.MAX_HEAD_DIM) {
       return Optional.of(
           "headDim must be at most " + PortableKernel.MAX_HEAD_DIM + ", got " + shape.headDim());
     }
+    // Padding of frames, and room to read beyond the last token.
     long largest = Math.max(shape.queryElements(), shape.keyElements());
-    if (largest > Integer.MAX_VALUE - 64) {
+    long room = (8L * (shape.latentFrames() + 1) + 64) * shape.kvHeads() * shape.headDim();
+    if (largest + room * shape.batch() > Integer.MAX_VALUE) {
       return Optional.of(largest + " elements are more than a TornadoVM array holds (2^31)");
     }
-    long needed = bytes(shape);
+    long needed = tensorCore ? TensorCoreProgram.bytes(shape) : PortableProgram.bytes(shape, dtype);
     if (needed > device.memory()) {
       return Optional.of(
           "needs "
@@ -70,131 +103,39 @@ final class TornadoKernel implements AttentionKernel {
 
   @Override
   public KernelRun run(AttentionProblem problem, AttentionOutput output) {
-    AttentionShape shape = problem.shape();
-    output.check(shape);
-    if (plan == null || !plan.shape.equals(shape)) {
+    return run(problem, output, false);
+  }
+
+  @Override
+  public KernelRun runStep(AttentionProblem problem, AttentionOutput output) {
+    boolean loaded = program != null && problem.shape().equals(shape) && problem.dtype() == dtype;
+    return run(problem, output, loaded);
+  }
+
+  private KernelRun run(AttentionProblem problem, AttentionOutput output, boolean sameInputs) {
+    output.check(problem.shape());
+    if (program == null || !problem.shape().equals(shape) || problem.dtype() != dtype) {
       close();
-      plan = new Plan(shape, device);
+      shape = problem.shape();
+      dtype = problem.dtype();
+      program =
+          kernel(shape, dtype).equals(TENSOR_CORE)
+              ? new TensorCoreProgram(shape, dtype, device)
+              : new PortableProgram(shape, dtype, device);
     }
-    return plan.run(problem, output);
+    return program.run(problem, output, sameInputs);
+  }
+
+  /** The plan of the last run, for tests. */
+  DevicePlan plan() {
+    return program.plan();
   }
 
   @Override
   public void close() {
-    if (plan != null) {
-      plan.close();
-      plan = null;
-    }
-  }
-
-  private static long bytes(AttentionShape shape) {
-    long elements = 2 * shape.queryElements() + 2 * shape.keyElements() + shape.logSumExpElements();
-    return elements * Float.BYTES + (1 << 20);
-  }
-
-  /** Buffers and compiled code for one shape. */
-  private static final class Plan {
-    final AttentionShape shape;
-    final FloatArray query;
-    final FloatArray key;
-    final FloatArray value;
-    final FloatArray out;
-    final FloatArray logSumExp;
-    final QueryTiles tiles;
-    final TornadoExecutionPlan execution;
-
-    Plan(AttentionShape shape, Device device) {
-      this.shape = shape;
-      query = new FloatArray((int) shape.queryElements());
-      key = new FloatArray((int) shape.keyElements());
-      value = new FloatArray((int) shape.keyElements());
-      out = new FloatArray((int) shape.queryElements());
-      logSumExp = new FloatArray((int) shape.logSumExpElements());
-      tiles = QueryTiles.allocate(shape);
-      KernelContext context = new KernelContext();
-      WorkerGrid2D grid =
-          new WorkerGrid2D(
-              QueryTiles.count(shape) * PortableKernel.THREADS, shape.heads() * shape.batch());
-      grid.setLocalWork(PortableKernel.THREADS, 1, 1);
-      TaskGraph graph =
-          new TaskGraph("attention")
-              .transferToDevice(
-                  DataTransferMode.EVERY_EXECUTION, query, key, value, tiles.tiles(), tiles.runs())
-              .task(
-                  "portable",
-                  PortableKernel::attend,
-                  context,
-                  query,
-                  key,
-                  value,
-                  out,
-                  logSumExp,
-                  tiles.tiles(),
-                  tiles.runs(),
-                  shape.tokens(),
-                  shape.heads(),
-                  shape.kvHeads(),
-                  shape.headDim(),
-                  (float) shape.scale())
-              .transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
-      execution =
-          new TornadoExecutionPlan(graph.snapshot())
-              .withDevice(device.device())
-              .withGridScheduler(new GridScheduler("attention.portable", grid))
-              .withProfiler(ProfilerMode.SILENT)
-              .withMemoryLimit(Math.ceilDiv(bytes(shape), 1L << 20) + 64 + "MB");
-    }
-
-    KernelRun run(AttentionProblem problem, AttentionOutput output) {
-      long start = System.nanoTime();
-      load(problem.dtype(), problem.query(), query);
-      load(problem.dtype(), problem.key(), key);
-      load(problem.dtype(), problem.value(), value);
-      tiles.fill(shape, problem.layout());
-      long loaded = System.nanoTime();
-      TornadoProfilerResult profile = execution.execute().getProfilerResult();
-      long kernelNanos = profile.getDeviceKernelTime();
-      if (kernelNanos <= 0) {
-        throw new IllegalStateException(
-            "the device reports no kernel time: TornadoVM ran the kernel as sequential Java");
-      }
-      long finished = System.nanoTime();
-      MemorySegment.copy(out.getSegment(), 0, output.out(), 0, output.out().byteSize());
-      output
-          .logSumExp()
-          .ifPresent(lse -> MemorySegment.copy(logSumExp.getSegment(), 0, lse, 0, lse.byteSize()));
-      boolean widened = problem.dtype() != DType.F32;
-      double hostMillis = (loaded - start) / 1e6;
-      double copies =
-          (System.nanoTime()
-                  - finished
-                  + profile.getDeviceWriteTime()
-                  + profile.getDeviceReadTime())
-              / 1e6;
-      return new KernelRun(
-          kernelNanos / 1e6,
-          widened ? hostMillis : 0,
-          widened ? copies : copies + hostMillis,
-          bytes(shape));
-    }
-
-    private static void load(DType dtype, MemorySegment from, FloatArray to) {
-      if (dtype == DType.F32) {
-        MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
-      } else {
-        for (int i = 0; i < to.getSize(); i++) {
-          to.set(i, dtype.get(from, i));
-        }
-      }
-    }
-
-    void close() {
-      try {
-        execution.freeDeviceMemory();
-        execution.close();
-      } catch (TornadoExecutionPlanException e) {
-        throw new IllegalStateException("TornadoVM could not release its plan", e);
-      }
+    if (program != null) {
+      program.close();
+      program = null;
     }
   }
 }

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.TornadoProfilerResult;
+import uk.ac.manchester.tornado.api.enums.ProfilerMode;
+import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
+
+/**
+ * Two task graphs on one device: the first brings query, key and value there and changes their
+ * layout, the second computes attention from what the first left. A pattern that rotates runs the
+ * second alone, which uploads the layout and nothing else. Compiled once.
+ */
+final class DevicePlan implements AutoCloseable {
+  private final TornadoExecutionPlan plan;
+  private long compiled;
+  private long uploadedBytes;
+
+  /**
+   * @param bytes device memory that the buffers take
+   */
+  DevicePlan(
+      Device device, TaskGraph inputs, TaskGraph attention, GridScheduler grids, long bytes) {
+    plan =
+        new TornadoExecutionPlan(inputs.snapshot(), attention.snapshot())
+            .withDevice(device.device())
+            .withGridScheduler(grids)
+            .withProfiler(ProfilerMode.SILENT)
+            .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+  }
+
+  /**
+   * A graph whose tasks are analysed for this device. Else TornadoVM analyses them for its first
+   * backend, whatever device they run on in the end, and refuses what that one lacks.
+   */
+  static TaskGraph graph(String name, Device device) {
+    System.setProperty(name + ".device", device.id());
+    return new TaskGraph(name);
+  }
+
+  /** What one execution of a graph took, nanoseconds by the device's own clock. */
+  record Times(long kernel, long copies) {}
+
+  Times inputs() {
+    return execute(0);
+  }
+
+  /**
+   * @throws IllegalStateException if the device reports no kernel time, which means that TornadoVM
+   *     ran the kernel as sequential Java
+   */
+  Times attention() {
+    Times times = execute(1);
+    if (times.kernel <= 0) {
+      throw new IllegalStateException(
+          "the device reports no kernel time: TornadoVM ran the kernel as sequential Java");
+    }
+    return times;
+  }
+
+  /** Executions so far that compiled something. */
+  long compilations() {
+    return compiled;
+  }
+
+  /** Bytes that the last execution copied to the device. */
+  long uploadedBytes() {
+    return uploadedBytes;
+  }
+
+  private Times execute(int graph) {
+    TornadoProfilerResult profile = plan.withGraph(graph).execute().getProfilerResult();
+    if (profile.getDriverInstallTime() > 0) {
+      compiled++;
+    }
+    uploadedBytes = profile.getTotalBytesCopyIn();
+    return new Times(
+        profile.getDeviceKernelTime(), profile.getDeviceWriteTime() + profile.getDeviceReadTime());
+  }
+
+  @Override
+  public void close() {
+    try {
+      plan.freeDeviceMemory();
+      plan.close();
+    } catch (TornadoExecutionPlanException e) {
+      throw new IllegalStateException("TornadoVM could not release its plan", e);
+    }
+  }
+}

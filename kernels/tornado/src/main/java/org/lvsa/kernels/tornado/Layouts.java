@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.HalfFloat;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
+
+/** Kernels that change how inputs lie in device memory before attention reads them. */
+final class Layouts {
+  /** Threads of a work-group. */
+  static final int THREADS = 256;
+
+  /** Tokens, and elements of a head, that a work-group of {@link #transposeKeys} moves. */
+  static final int TILE = 32;
+
+  private static final int PITCH = TILE + 1;
+
+  private Layouts() {}
+
+  /**
+   * Widens 16-bit floats by looking them up, which every backend can do, whatever it makes of half
+   * precision: {@code table} has the float of each of the 65,536 bit patterns.
+   */
+  static void widen(
+      KernelContext context, ShortArray narrow, FloatArray table, FloatArray wide, int size) {
+    int i = context.globalIdx;
+    if (i < size) {
+      wide.set(i, table.get(narrow.get(i) & 0xFFFF));
+    }
+  }
+
+  /**
+   * Reads one element of each. TornadoVM leaves on the device only what a task of the graph has
+   * used; this is that task where nothing else is to be done.
+   */
+  static void keep(
+      KernelContext context, FloatArray query, FloatArray key, FloatArray value, FloatArray seen) {
+    if (context.globalIdx == 0) {
+      seen.set(0, query.get(0) + key.get(0) + value.get(0));
+    }
+  }
+
+  /**
+   * Keys {@code [batch, tokens, kvHeads, headDim]} to {@code [batch, kvHeads, headDim,
+   * paddedTokens]}, every frame from a column that is a multiple of {@link QueryTiles#PADDING}.
+   * Columns that no token belongs to repeat one. Group x is a tile of columns, group y is {@code
+   * (sequence · kvHeads + head) · headDim / 32 + tile of elements}.
+   */
+  static void transposeKeys(
+      KernelContext context,
+      HalfFloatArray key,
+      HalfFloatArray transposed,
+      int tokens,
+      int kvHeads,
+      int headDim,
+      int patches,
+      int paddedPatches,
+      int videoTokens,
+      int paddedVideo,
+      int paddedTokens) {
+    HalfFloat[] tile = context.allocateHalfFloatLocalArray(TILE * PITCH);
+    int x = context.localIdx & 31;
+    int y = context.localIdx >> 5;
+    int element = context.groupIdy % (headDim / TILE) * TILE;
+    int sequenceHead = context.groupIdy / (headDim / TILE);
+    int sequence = sequenceHead / kvHeads;
+    int head = sequenceHead % kvHeads;
+    int column = context.groupIdx * TILE;
+    for (int i = y; i < TILE; i += 8) {
+      int at = column + i;
+      int token = at / paddedPatches * patches + TornadoMath.min(at % paddedPatches, patches - 1);
+      if (at >= paddedVideo) {
+        token = videoTokens + at - paddedVideo;
+      }
+      token = TornadoMath.min(token, tokens - 1);
+      tile[i * PITCH + x] =
+          key.get(((sequence * tokens + token) * kvHeads + head) * headDim + element + x);
+    }
+    context.localBarrier();
+    for (int i = y; i < TILE; i += 8) {
+      int to = (sequenceHead * headDim + element + i) * paddedTokens + column + x;
+      if (column + x < paddedTokens) {
+        transposed.set(to, tile[x * PITCH + i]);
+      }
+    }
+  }
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.WorkerGrid2D;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** {@link TensorCoreKernels} with its buffers. Keys are transposed on the device. */
+final class TensorCoreProgram implements DeviceProgram {
+  private final HalfFloatArray query;
+  private final HalfFloatArray key;
+  private final HalfFloatArray value;
+  private final FloatArray out;
+  private final FloatArray logSumExp;
+  private final QueryTiles tiles;
+  private final DevicePlan plan;
+  private final long bytes;
+
+  TensorCoreProgram(AttentionShape shape, DType dtype, Device device) {
+    bytes = bytes(shape);
+    int paddedTokens = paddedTokens(shape);
+    query = new HalfFloatArray((int) shape.queryElements());
+    key = new HalfFloatArray((int) shape.keyElements());
+    // The last tile of keys may read beyond the last token; its weights are 0, its values finite.
+    value = new HalfFloatArray(valueElements(shape));
+    HalfFloatArray transposed = new HalfFloatArray(transposedElements(shape));
+    out = new FloatArray((int) shape.queryElements());
+    logSumExp = new FloatArray((int) shape.logSumExpElements());
+    tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES);
+    TaskGraph inputs =
+        DevicePlan.graph("inputs", device)
+            .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value)
+            .task(
+                "keys",
+                Layouts::transposeKeys,
+                new KernelContext(),
+                key,
+                transposed,
+                shape.tokens(),
+                shape.kvHeads(),
+                shape.headDim(),
+                shape.patchesPerFrame(),
+                QueryTiles.paddedPatches(shape),
+                shape.videoTokens(),
+                shape.latentFrames() * QueryTiles.paddedPatches(shape),
+                paddedTokens)
+            .persistOnDevice(query, transposed, value);
+    TaskGraph attention =
+        DevicePlan.graph("attention", device)
+            .consumeFromDevice("inputs", query, transposed, value)
+            .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
+    addAttention(attention, shape, dtype, transposed);
+    attention.transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
+    WorkerGrid2D keys =
+        new WorkerGrid2D(
+            Math.ceilDiv(paddedTokens, Layouts.TILE) * Layouts.THREADS,
+            shape.batch() * shape.kvHeads() * shape.headDim() / Layouts.TILE);
+    keys.setLocalWork(Layouts.THREADS, 1, 1);
+    WorkerGrid2D grid =
+        new WorkerGrid2D(
+            QueryTiles.count(shape, TensorCoreKernels.QUERIES) * TensorCoreKernels.THREADS,
+            shape.heads() * shape.batch());
+    grid.setLocalWork(TensorCoreKernels.THREADS, 1, 1);
+    GridScheduler grids = new GridScheduler();
+    grids.addWorkerGrid("inputs.keys", keys);
+    grids.addWorkerGrid("attention.tensorcore", grid);
+    plan = new DevicePlan(device, inputs, attention, grids, bytes);
+  }
+
+  private void addAttention(
+      TaskGraph graph, AttentionShape shape, DType dtype, HalfFloatArray transposed) {
+    int paddedTokens = paddedTokens(shape);
+    KernelContext context = new KernelContext();
+    float scale = (float) shape.scale();
+    int tokens = shape.tokens();
+    int heads = shape.heads();
+    int kvHeads = shape.kvHeads();
+    IntArray to = tiles.tiles();
+    IntArray runs = tiles.runs();
+    // TornadoVM reads the method reference's bytecode, so each has to stand here as one.
+    if (dtype == DType.BF16 && shape.headDim() == 128) {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::bf16x128,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    } else if (dtype == DType.BF16) {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::bf16x64,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    } else if (shape.headDim() == 128) {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::fp16x128,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    } else {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::fp16x64,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    }
+  }
+
+  /** Why this kernel cannot run such a problem on such a device; empty if it can. */
+  static Optional<String> unsupported(AttentionShape shape, DType dtype, Device device) {
+    if (!device.tensorCores()) {
+      return Optional.of(
+          "needs TornadoVM's CUDA backend and compute capability 8.0, this is "
+              + device.description());
+    }
+    if (dtype == DType.F32) {
+      return Optional.of("dtype must be BF16 or F16, got F32");
+    }
+    if (shape.headDim() != 64 && shape.headDim() != 128) {
+      return Optional.of("headDim must be 64 or 128, got " + shape.headDim());
+    }
+    return Optional.empty();
+  }
+
+  /** Bytes of the buffers for a shape. */
+  static long bytes(AttentionShape shape) {
+    long halves =
+        shape.queryElements()
+            + shape.keyElements()
+            + (long) shape.batch() * shape.kvHeads() * shape.headDim() * paddedTokens(shape)
+            + shape.keyElements();
+    return halves * Short.BYTES
+        + (shape.queryElements() + shape.logSumExpElements()) * Float.BYTES
+        + (1 << 20);
+  }
+
+  private static int paddedTokens(AttentionShape shape) {
+    return QueryTiles.paddedTokens(shape);
+  }
+
+  private static int transposedElements(AttentionShape shape) {
+    return Math.toIntExact(
+        (long) shape.batch() * shape.kvHeads() * shape.headDim() * paddedTokens(shape)
+            + TensorCoreKernels.KEYS);
+  }
+
+  private static int valueElements(AttentionShape shape) {
+    return Math.toIntExact(
+        shape.keyElements() + (long) TensorCoreKernels.KEYS * shape.kvHeads() * shape.headDim());
+  }
+
+  @Override
+  public void load(AttentionProblem problem) {
+    copy(problem.query(), query);
+    copy(problem.key(), key);
+    copy(problem.value(), value);
+  }
+
+  private static void copy(MemorySegment from, HalfFloatArray to) {
+    MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
+  }
+
+  @Override
+  public DevicePlan plan() {
+    return plan;
+  }
+
+  @Override
+  public QueryTiles tiles() {
+    return tiles;
+  }
+
+  @Override
+  public FloatArray out() {
+    return out;
+  }
+
+  @Override
+  public FloatArray logSumExp() {
+    return logSumExp;
+  }
+
+  @Override
+  public long bytes() {
+    return bytes;
+  }
+}
