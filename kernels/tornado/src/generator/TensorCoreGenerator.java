@@ -14,7 +14,7 @@ import java.nio.file.Path;
  */
 public final class TensorCoreGenerator {
   /** Warps of a work-group; each has 16 queries. */
-  private static final int WARPS = Integer.getInteger("warps", 8);
+  private static final int WARPS = Integer.getInteger("warps", 4);
 
   /** Keys of a tile. */
   private static final int KEYS = 32;
@@ -24,16 +24,24 @@ public final class TensorCoreGenerator {
 
   private static final int VALUE_TILE = 68;
 
+  /**
+   * ln 2^15. fp16 has few small numbers, so its weights go up to 2^15 instead of 1; their sum divides
+   * it out.
+   */
+  private static final String FP16_SHIFT = "10.397208f";
+
   private final StringBuilder text = new StringBuilder();
   private final boolean bf16;
   private final int headDim;
+  private final boolean bounded;
   private final int threads = 32 * WARPS;
   private final int keyStage;
   private final int valueStage;
 
-  private TensorCoreGenerator(boolean bf16, int headDim) {
+  private TensorCoreGenerator(boolean bf16, int headDim, boolean bounded) {
     this.bf16 = bf16;
     this.headDim = headDim;
+    this.bounded = bounded;
     keyStage = headDim / 16 * (KEYS / 8) * KEY_TILE;
     valueStage = KEYS / 16 * (headDim / 8) * VALUE_TILE;
   }
@@ -43,8 +51,10 @@ public final class TensorCoreGenerator {
     Files.createDirectories(directory);
     StringBuilder file = new StringBuilder(HEAD.formatted(16 * WARPS, KEYS, 32 * WARPS));
     for (int headDim : new int[] {64, 128}) {
-      file.append(new TensorCoreGenerator(true, headDim).method());
-      file.append(new TensorCoreGenerator(false, headDim).method());
+      for (boolean bf16 : new boolean[] {true, false}) {
+        file.append(new TensorCoreGenerator(bf16, headDim, false).method());
+        file.append(new TensorCoreGenerator(bf16, headDim, true).method());
+      }
     }
     Files.writeString(directory.resolve("TensorCoreKernels.java"), file.append("}\n"));
   }
@@ -65,7 +75,7 @@ public final class TensorCoreGenerator {
 
       /**
        * Fused block-sparse attention on tensor cores (CUDA backend, compute capability 8.0): bf16 or
-       * fp16 inputs, float32 sums, online softmax. A warp has 16 queries, their values of Q in
+       * fp16 inputs, float32 sums. A warp has 16 queries, their values of Q in
        * registers for the whole kernel; K (transposed) and V come through local memory in tiles of
        * 32 keys, copied while the tile before is computed.
        *
@@ -108,8 +118,8 @@ public final class TensorCoreGenerator {
     text.append(
         """
 
-          /** %s, headDim %d; {@link QueryTiles} says what tiles and runs are. */
-          static void %s%d(
+          /** %s, headDim %d, %s; {@link QueryTiles} says what tiles and runs are. */
+          static void %s%d%s(
               KernelContext context,
               HalfFloatArray query,
               HalfFloatArray key,
@@ -117,23 +127,32 @@ public final class TensorCoreGenerator {
               FloatArray out,
               FloatArray logSumExp,
               IntArray tiles,
-              IntArray runs,
+              IntArray runs,%s
               int tokens,
               int paddedTokens,
               int heads,
               int kvHeads,
               float scale) {
         """
-            .formatted(bf16 ? "bf16" : "fp16", headDim, bf16 ? "bf16x" : "fp16x", headDim));
+            .formatted(
+                bf16 ? "bf16" : "fp16",
+                headDim,
+                bounded ? "scores within the head's bound" : "any scores",
+                bf16 ? "bf16x" : "fp16x",
+                headDim,
+                bounded ? "bounded" : "online",
+                bounded ? "\n      FloatArray bounds," : ""));
     setUp();
     stageQueries();
-    text.append(
-        """
-            float max0 = LOWEST;
-            float max1 = LOWEST;
-            float sum0 = 0f;
-            float sum1 = 0f;
-        """);
+    if (bounded) {
+      line("float bound = bounds.get(context.groupIdy);");
+      line("float shift0 = bound%s;", bf16 ? "" : " - " + FP16_SHIFT);
+    } else {
+      line("float max0 = LOWEST;");
+      line("float max1 = LOWEST;");
+    }
+    line("float sum0 = 0f;");
+    line("float sum1 = 0f;");
     for (int n = 0; n < headDim / 8; n++) {
       line("float[] o%d = context.mmaFragment(0f);", n);
     }
@@ -187,12 +206,13 @@ public final class TensorCoreGenerator {
     int tileWords = Math.max(2 * (keyStage + valueStage), WARPS * 16 * headDim / 2);
     line("// K, then V, two stages of each; at first Q.");
     line("int[] staged = context.allocateIntLocalArray(%d);", tileWords);
-    line("// The weights of a warp as A tiles, 256 words; at times a float's bits.");
-    line("int[] words = context.allocateIntLocalArray(%d);", WARPS * 256 + 4);
+    line("// The weights of each warp as A tiles, 256 words; then every thread's words for bits.");
+    line("int[] words = context.allocateIntLocalArray(%d);", WARPS * 384 + 4);
     line("float[] slot = context.allocateFloatLocalArray(%d);", WARPS * 128 + 4);
     line("FloatArray slotStore = (FloatArray) (Object) slot;");
     line("FloatArray wordStore = (FloatArray) (Object) words;");
-    line("int thread = context.localIdx;");
+    // The mask tells the device's compiler how large an index can be.
+    line("int thread = context.localIdx & %d;", threads - 1);
     line("int lane = thread & 31;");
     line("int warp = thread >> 5;");
     line("int group = lane >> 2;");
@@ -202,9 +222,8 @@ public final class TensorCoreGenerator {
     line("int slotAt = 2 * thread;");
     line("int slotColumn = slotAt - (member << 1);");
     line("int slot0 = slotAt + 4;");
-    line("int wordAt = warp * 256 + 2 * lane;");
-    line("int wordColumn = wordAt - (member << 1);");
-    line("int word0 = wordAt + 4;");
+    line("int wordColumn = slotColumn + %d;", WARPS * 256);
+    line("int word0 = slotAt + %d;", WARPS * 256 + 4);
     line("int quad = ((thread & ~3) << 1) + 4;");
     line("int tile = context.groupIdx * 4;");
     line("int head = context.groupIdy %% heads;".formatted());
@@ -260,7 +279,7 @@ public final class TensorCoreGenerator {
   }
 
   private void copyTile(String token, String padded, String stage) {
-    line("int keyTo_%s = keyTo + %s * %d;", stage, stage, keyStage);
+    line("int keyTo_%s = keyTo + (%s & 1) * %d;", stage, stage, keyStage);
     line("int keyFrom_%s = keyFrom + %s;", stage, padded);
     int rows = threads / 16;
     for (int j = 0; j < headDim / rows; j++) {
@@ -269,7 +288,7 @@ public final class TensorCoreGenerator {
           "context.asyncCopyToLocal(staged, keyTo_%s + %d, key, keyFrom_%s + %d * paddedTokens);",
           stage, d / 16 * (KEYS / 8) * KEY_TILE + d % 16 * 4, stage, d);
     }
-    line("int valueTo_%s = valueTo + %s * %d;", stage, stage, valueStage);
+    line("int valueTo_%s = valueTo + (%s & 1) * %d;", stage, stage, valueStage);
     line("int valueFrom_%s = valueFrom + %s * valueStride;", stage, token);
     int keysOfStep = threads / (headDim / 2);
     for (int k = 0; k < KEYS; k += keysOfStep) {
@@ -280,7 +299,7 @@ public final class TensorCoreGenerator {
   }
 
   private void scores() {
-    line("int keyBytes = stage * %d;", keyStage * 4);
+    line("int keyBytes = (stage & 1) * %d;", keyStage * 4);
     for (int n = 0; n < KEYS / 8; n++) {
       line("float[] s%d = context.mmaFragment(0f);", n);
     }
@@ -318,7 +337,8 @@ public final class TensorCoreGenerator {
     return i < 2 ? i : 64 * WARPS + i - 2;
   }
 
-  private void weights() {
+  /** Brings the rows' highest scores up to date. */
+  private void highest() {
     for (int row = 0; row < 2; row++) {
       line("float high%d = max%d;", row, row);
       for (int n = 0; n < KEYS / 8; n++) {
@@ -338,21 +358,28 @@ public final class TensorCoreGenerator {
           row, row, row + 2, row + 4, row + 6);
       line("float shrink%d = TornadoMath.exp((max%d - high%d) * scale);", row, row, row);
       line("max%d = high%d;", row, row);
-      // fp16 has few small numbers: weights up to 2^15 instead of 1, divided out with their sum.
-      line("float shift%d = high%d * scale%s;", row, row, bf16 ? "" : " - 10.397208f");
-      line("float total%d = 0f;", row);
+      line("float shift%d = high%d * scale%s;", row, row, bf16 ? "" : " - " + FP16_SHIFT);
+      line("sum%d = sum%d * shrink%d;", row, row, row);
+    }
+  }
+
+  private void weights() {
+    if (!bounded) {
+      highest();
     }
     for (int n = 0; n < KEYS / 8; n++) {
       line("float[] p%d = new float[4];", n);
       for (int i = 0; i < 4; i++) {
-        line("float w%d%d = TornadoMath.exp(x%d%d * scale - shift%d);", n, i, n, i, i / 2);
+        line(
+            "float w%d%d = TornadoMath.exp(x%d%d * scale - shift%d);",
+            n, i, n, i, bounded ? 0 : i / 2);
         line("p%d[%d] = w%d%d;", n, i, n, i);
-        line("total%d += w%d%d;", i / 2, n, i);
+        line("sum%d += w%d%d;", i / 2, n, i);
       }
-      line("context.mmaStore(p%d, wordStore, back, wordColumn, 8);", n);
+      line("context.mmaStore(p%d, wordStore, back, wordColumn, %d);", n, 8 * WARPS);
       for (int row = 0; row < 2; row++) {
-        String low = "words[word0 + %d]".formatted(row * 64);
-        String high = "words[word0 + %d]".formatted(row * 64 + 1);
+        String low = "words[word0 + %d]".formatted(slotOffset(2 * row));
+        String high = "words[word0 + %d]".formatted(slotOffset(2 * row + 1));
         if (bf16) {
           line(
               "int b%d%d = ((%s + 0x8000) >>> 16) | ((%s + 0x8000) & 0xFFFF0000);",
@@ -365,8 +392,6 @@ public final class TensorCoreGenerator {
         }
       }
     }
-    line("sum0 = sum0 * shrink0 + total0;");
-    line("sum1 = sum1 * shrink1 + total1;");
     for (int n = 0; n < KEYS / 8; n++) {
       int at = n / 2 * 128 + n % 2 * 4;
       line("words[weightTile + %d] = b%d0;", at, n);
@@ -378,8 +403,8 @@ public final class TensorCoreGenerator {
   }
 
   private void values() {
-    line("int valueBytes = %d + stage * %d;", 2 * keyStage * 4, valueStage * 4);
-    for (int n = 0; n < headDim / 8; n++) {
+    line("int valueBytes = %d + (stage & 1) * %d;", 2 * keyStage * 4, valueStage * 4);
+    for (int n = 0; n < headDim / 8 && !bounded; n++) {
       fromFragment("o" + n);
       line("float[] c%d = new float[4];", n);
       for (int i = 0; i < 4; i++) {
@@ -391,7 +416,7 @@ public final class TensorCoreGenerator {
         line(
             "o%d = context.%s(a%d, context.mmaLoadB(staged, 16, valueBytes + %d), %s%d,"
                 + " MMAShape.M16N8K16);",
-            n, mma(), s, (s * (headDim / 8) + n) * VALUE_TILE * 4, s == 0 ? "c" : "o", n);
+            n, mma(), s, (s * (headDim / 8) + n) * VALUE_TILE * 4, s == 0 && !bounded ? "c" : "o", n);
       }
     }
   }
@@ -409,8 +434,11 @@ public final class TensorCoreGenerator {
       line("if (all%d > 0f) {", row);
       line("  inverse%d = 1f / all%d;", row, row);
       line(
-          "  result%d = max%d * scale + TornadoMath.log(all%d)%s;",
-          row, row, row, bf16 ? "" : " - 10.397208f");
+          "  result%d = %s + TornadoMath.log(all%d)%s;",
+          row,
+          bounded ? "bound" : "max%d * scale".formatted(row),
+          row,
+          bf16 ? "" : " - " + FP16_SHIFT);
       line("}");
       line("int row%d = warp * 16 + group + %d;", row, 8 * row);
       line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);

@@ -28,6 +28,22 @@ public interface AttentionBackend {
    */
   AttentionKernel open();
 
+  /** The devices that it could use, where there can be several; empty where there is one. */
+  default List<Device> devices() {
+    return List.of();
+  }
+
+  /**
+   * A device of a backend.
+   *
+   * @param id what {@code --device} calls it
+   * @param name as its maker calls it, with the driver behind it
+   * @param memoryBytes memory of its own
+   * @param kernels the kernels that it can run
+   * @param chosen whether the backend uses it
+   */
+  record Device(String id, String name, long memoryBytes, List<String> kernels, boolean chosen) {}
+
   /** Whether a backend can run here. */
   sealed interface Availability {
     /** It can, on {@code device}. */

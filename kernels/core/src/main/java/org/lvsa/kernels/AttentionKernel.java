@@ -12,7 +12,10 @@ public interface AttentionKernel extends AutoCloseable {
   /** Which kernel runs, for a result row: {@code vector-f32x16-8x2}. */
   String name();
 
-  /** As {@link #name()}, where the kernel is chosen by the problem. */
+  /**
+   * As {@link #name()}, where the kernel is chosen by the problem. After a run of such a problem it
+   * also names the path that the run took, if there are several.
+   */
   default String name(AttentionShape shape, DType dtype) {
     return name();
   }

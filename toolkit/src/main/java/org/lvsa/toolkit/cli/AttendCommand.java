@@ -328,11 +328,12 @@ final class AttendCommand implements Callable<Integer> {
       AttentionOutput output,
       KernelRun run)
       throws IOException {
+    String kernelName = kernel.name(problem.shape(), problem.dtype());
     String milliseconds = String.format(Locale.ROOT, "%.3f", run.kernelMillis());
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("backend", "\"" + chosen.name() + "\"");
     metadata.put("device", "\"" + kernel.device() + "\"");
-    metadata.put("kernel", "\"" + kernel.name() + "\"");
+    metadata.put("kernel", "\"" + kernelName + "\"");
     metadata.put("dtype", "\"" + problem.dtype() + "\"");
     metadata.put("milliseconds", milliseconds);
     metadata.put("density", Double.toString(problem.layout().density()));
@@ -343,7 +344,7 @@ final class AttendCommand implements Callable<Integer> {
         Locale.ROOT,
         "%s: %s on %s, density %.4f, %s ms%n",
         out,
-        kernel.name(),
+        kernelName,
         kernel.device(),
         problem.layout().density(),
         milliseconds);

@@ -16,8 +16,10 @@ public final class Backends {
    *
    * @param name its name
    * @param availability whether it can run here
+   * @param devices what it could run on, if there is a choice
    */
-  public record Listed(String name, Availability availability) {}
+  public record Listed(
+      String name, Availability availability, List<AttentionBackend.Device> devices) {}
 
   /** Stands in the list for the GPU backend where this build leaves it out. */
   private static final Listed TORNADO =
@@ -25,12 +27,14 @@ public final class Backends {
           "tornado",
           new Availability.Unavailable(
               System.getProperty(
-                  "lvsa.tornado.reason", "no TornadoVM SDK was found: see the README")));
+                  "lvsa.tornado.reason", "no TornadoVM SDK was found: see the README")),
+          List.of());
 
   /** Every backend the project knows, also those that this build leaves out. */
   public static List<Listed> listed() {
     List<Listed> all = new ArrayList<>();
-    AttentionBackend.fastestFirst().forEach(b -> all.add(new Listed(b.name(), b.availability())));
+    AttentionBackend.fastestFirst()
+        .forEach(b -> all.add(new Listed(b.name(), b.availability(), b.devices())));
     if (all.stream().noneMatch(listed -> listed.name().equals(TORNADO.name()))) {
       all.addFirst(TORNADO);
     }

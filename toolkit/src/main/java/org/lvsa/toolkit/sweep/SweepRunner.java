@@ -258,7 +258,7 @@ public final class SweepRunner {
             failure == null
                 ? cell(scale, denseTimes)
                 : unmeasured(
-                    geometry, scale, backend, kernel.device(), kernel.name(), status, failure);
+                    geometry, scale, backend, kernel.device(), kernelName(), status, failure);
         record(rows, row);
       }
     }
@@ -285,8 +285,12 @@ public final class SweepRunner {
                     : "differs from the float64 reference by " + error + ", allowed " + allowed);
       } catch (RuntimeException | OutOfMemoryError e) {
         return unmeasured(
-            geometry, scale, backend, kernel.device(), kernel.name(), "failed", e.toString());
+            geometry, scale, backend, kernel.device(), kernelName(), "failed", e.toString());
       }
+    }
+
+    private String kernelName() {
+      return kernel.name(dense.shape(), dtype);
     }
 
     private String headsNote() {
@@ -304,7 +308,7 @@ public final class SweepRunner {
         Quality quality,
         double recall) {
       double speedup = denseTimes.kernelMillis() / times.kernelMillis();
-      return unmeasured(geometry, scale, backend, kernel.device(), kernel.name(), "", "")
+      return unmeasured(geometry, scale, backend, kernel.device(), kernelName(), "", "")
           .withMeasurement(
               denseTimes.kernelMillis(),
               times.kernelMillis(),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.Arrays;
 import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.TornadoProfilerResult;
@@ -9,9 +11,10 @@ import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
 
 /**
- * Two task graphs on one device: the first brings query, key and value there and changes their
- * layout, the second computes attention from what the first left. A pattern that rotates runs the
- * second alone, which uploads the layout and nothing else. Compiled once.
+ * Task graphs on one device: the first brings query, key and value there and changes their layout,
+ * the others compute attention from what the first left, each in its own way. A pattern that
+ * rotates runs one of those alone, which uploads the layout and nothing else. Every graph is
+ * compiled when it first runs.
  */
 final class DevicePlan implements AutoCloseable {
   private final TornadoExecutionPlan plan;
@@ -21,10 +24,10 @@ final class DevicePlan implements AutoCloseable {
   /**
    * @param bytes device memory that the buffers take
    */
-  DevicePlan(
-      Device device, TaskGraph inputs, TaskGraph attention, GridScheduler grids, long bytes) {
+  DevicePlan(TornadoTarget device, GridScheduler grids, long bytes, TaskGraph... graphs) {
     plan =
-        new TornadoExecutionPlan(inputs.snapshot(), attention.snapshot())
+        new TornadoExecutionPlan(
+                Arrays.stream(graphs).map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new))
             .withDevice(device.device())
             .withGridScheduler(grids)
             .withProfiler(ProfilerMode.SILENT)
@@ -35,7 +38,7 @@ final class DevicePlan implements AutoCloseable {
    * A graph whose tasks are analysed for this device. Else TornadoVM analyses them for its first
    * backend, whatever device they run on in the end, and refuses what that one lacks.
    */
-  static TaskGraph graph(String name, Device device) {
+  static TaskGraph graph(String name, TornadoTarget device) {
     System.setProperty(name + ".device", device.id());
     return new TaskGraph(name);
   }
@@ -48,11 +51,13 @@ final class DevicePlan implements AutoCloseable {
   }
 
   /**
+   * Runs one of the attention graphs, counted from 1.
+   *
    * @throws IllegalStateException if the device reports no kernel time, which means that TornadoVM
    *     ran the kernel as sequential Java
    */
-  Times attention() {
-    Times times = execute(1);
+  Times attention(int graph) {
+    Times times = execute(graph);
     if (times.kernel <= 0) {
       throw new IllegalStateException(
           "the device reports no kernel time: TornadoVM ran the kernel as sequential Java");

@@ -15,7 +15,16 @@ sealed interface DeviceProgram extends AutoCloseable permits PortableProgram, Te
   /** Copies the problem's inputs to where the device will fetch them. */
   void load(AttentionProblem problem);
 
+  /** Called when the inputs are on the device. */
+  void inputsReady();
+
   DevicePlan plan();
+
+  /** Which graph of the plan the loaded inputs are for. */
+  int attentionGraph();
+
+  /** What the row is to say of the way that the loaded inputs take; empty if there is one. */
+  String path();
 
   QueryTiles tiles();
 
@@ -43,12 +52,13 @@ sealed interface DeviceProgram extends AutoCloseable permits PortableProgram, Te
       long loaded = System.nanoTime();
       DevicePlan.Times inputs = plan().inputs();
       deviceMillis = System.nanoTime() - loaded;
+      inputsReady();
       prepare = inputs.kernel();
       copies = inputs.copies();
     }
     tiles().fill(shape, layout);
     long ready = System.nanoTime();
-    DevicePlan.Times attention = plan().attention();
+    DevicePlan.Times attention = plan().attention(attentionGraph());
     long finished = System.nanoTime();
     copy(out(), output.out());
     output.logSumExp().ifPresent(lse -> copy(logSumExp(), lse));

@@ -3,6 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.BFloat16;
 import uk.ac.manchester.tornado.api.types.HalfFloat;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
@@ -40,6 +41,57 @@ final class Layouts {
       KernelContext context, FloatArray query, FloatArray key, FloatArray value, FloatArray seen) {
     if (context.globalIdx == 0) {
       seen.set(0, query.get(0) + key.get(0) + value.get(0));
+    }
+  }
+
+  /** Vectors that one work-group of the norm kernels looks at. */
+  static final int NORM_VECTORS = 4096;
+
+  /**
+   * The largest squared length among the vectors {@code [batch, tokens, heads, headDim]} of each
+   * head; one number a work-group, which {@link ScoreBound} reduces. Group x is a stretch of {@link
+   * #NORM_VECTORS} tokens, group y is {@code sequence · heads + head}. {@code bf16} is 1 for that
+   * type, 0 for fp16.
+   */
+  static void largestNorms(
+      KernelContext context,
+      HalfFloatArray vectors,
+      FloatArray largest,
+      int tokens,
+      int heads,
+      int headDim,
+      int bf16) {
+    float[] highest = context.allocateFloatLocalArray(THREADS);
+    int thread = context.localIdx;
+    int head = context.groupIdy % heads;
+    int sequence = context.groupIdy / heads;
+    int first = context.groupIdx * NORM_VECTORS;
+    int end = TornadoMath.min(first + NORM_VECTORS, tokens);
+    float high = 0f;
+    for (int token = first + thread; token < end; token += THREADS) {
+      int at = ((sequence * tokens + token) * heads + head) * headDim;
+      float sum = 0f;
+      for (int d = 0; d < headDim; d++) {
+        float element;
+        if (bf16 == 1) {
+          element = BFloat16.bf16ToFloat(vectors.get(at + d).getHalfFloatValue());
+        } else {
+          element = vectors.get(at + d).getFloat32();
+        }
+        sum += element * element;
+      }
+      high = TornadoMath.max(high, sum);
+    }
+    highest[thread] = high;
+    for (int stride = THREADS / 2; stride > 0; stride >>= 1) {
+      context.localBarrier();
+      if (thread < stride) {
+        highest[thread] = TornadoMath.max(highest[thread], highest[thread + stride]);
+      }
+    }
+    if (thread == 0) {
+      largest.set(
+          context.groupIdy * ((tokens - 1) / NORM_VECTORS + 1) + context.groupIdx, highest[0]);
     }
   }
 

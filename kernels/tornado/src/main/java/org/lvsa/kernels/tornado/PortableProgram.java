@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
@@ -27,7 +28,7 @@ final class PortableProgram implements DeviceProgram {
   private final DevicePlan plan;
   private final long bytes;
 
-  PortableProgram(AttentionShape shape, DType dtype, Device device) {
+  PortableProgram(AttentionShape shape, DType dtype, TornadoTarget device) {
     this.dtype = dtype;
     bytes = bytes(shape, dtype);
     int queryElements = (int) shape.queryElements();
@@ -98,7 +99,7 @@ final class PortableProgram implements DeviceProgram {
             shape.heads() * shape.batch());
     grid.setLocalWork(PortableKernel.THREADS, 1, 1);
     grids.addWorkerGrid("attention.portable", grid);
-    plan = new DevicePlan(device, inputs, attention, grids, bytes);
+    plan = new DevicePlan(device, grids, bytes, inputs, attention);
   }
 
   /** Bytes of the buffers for a shape. */
@@ -115,7 +116,7 @@ final class PortableProgram implements DeviceProgram {
     FloatArray table = new FloatArray(1 << 16);
     MemorySegment bits = MemorySegment.ofArray(new short[1]);
     for (int i = 0; i < table.getSize(); i++) {
-      bits.set(java.lang.foreign.ValueLayout.JAVA_SHORT, 0, (short) i);
+      bits.set(ValueLayout.JAVA_SHORT, 0, (short) i);
       table.set(i, dtype.get(bits, 0));
     }
     return table;
@@ -147,6 +148,19 @@ final class PortableProgram implements DeviceProgram {
 
   private static void copy(MemorySegment from, TornadoNativeArray to) {
     MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
+  }
+
+  @Override
+  public void inputsReady() {}
+
+  @Override
+  public int attentionGraph() {
+    return 1;
+  }
+
+  @Override
+  public String path() {
+    return "";
   }
 
   @Override

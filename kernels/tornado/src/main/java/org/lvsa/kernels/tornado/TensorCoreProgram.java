@@ -25,9 +25,22 @@ final class TensorCoreProgram implements DeviceProgram {
   private final QueryTiles tiles;
   private final DevicePlan plan;
   private final long bytes;
+  private final AttentionShape shape;
+  private final DType dtype;
+  private final FloatArray queryNorms;
+  private final FloatArray keyNorms;
+  private final FloatArray bounds;
+  private boolean bounded;
 
-  TensorCoreProgram(AttentionShape shape, DType dtype, Device device) {
+  TensorCoreProgram(AttentionShape shape, DType dtype, TornadoTarget device) {
+    this.shape = shape;
+    this.dtype = dtype;
     bytes = bytes(shape);
+    int stretches = ScoreBound.stretches(shape);
+    queryNorms = new FloatArray(shape.batch() * shape.heads() * stretches);
+    keyNorms = new FloatArray(shape.batch() * shape.kvHeads() * stretches);
+    bounds = new FloatArray(shape.batch() * shape.heads());
+    int bf16 = dtype == DType.BF16 ? 1 : 0;
     int paddedTokens = paddedTokens(shape);
     query = new HalfFloatArray((int) shape.queryElements());
     key = new HalfFloatArray((int) shape.keyElements());
@@ -54,13 +67,41 @@ final class TensorCoreProgram implements DeviceProgram {
                 shape.videoTokens(),
                 shape.latentFrames() * QueryTiles.paddedPatches(shape),
                 paddedTokens)
+            .task(
+                "queryNorms",
+                Layouts::largestNorms,
+                new KernelContext(),
+                query,
+                queryNorms,
+                shape.tokens(),
+                shape.heads(),
+                shape.headDim(),
+                bf16)
+            .task(
+                "keyNorms",
+                Layouts::largestNorms,
+                new KernelContext(),
+                key,
+                keyNorms,
+                shape.tokens(),
+                shape.kvHeads(),
+                shape.headDim(),
+                bf16)
+            .transferToHost(DataTransferMode.EVERY_EXECUTION, queryNorms, keyNorms)
             .persistOnDevice(query, transposed, value);
-    TaskGraph attention =
-        DevicePlan.graph("attention", device)
+    TaskGraph bounded =
+        DevicePlan.graph("bounded", device)
+            .consumeFromDevice("inputs", query, transposed, value)
+            .transferToDevice(
+                DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs(), bounds);
+    addBounded(bounded, transposed);
+    bounded.transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
+    TaskGraph online =
+        DevicePlan.graph("online", device)
             .consumeFromDevice("inputs", query, transposed, value)
             .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
-    addAttention(attention, shape, dtype, transposed);
-    attention.transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
+    addOnline(online, transposed);
+    online.transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
     WorkerGrid2D keys =
         new WorkerGrid2D(
             Math.ceilDiv(paddedTokens, Layouts.TILE) * Layouts.THREADS,
@@ -73,12 +114,22 @@ final class TensorCoreProgram implements DeviceProgram {
     grid.setLocalWork(TensorCoreKernels.THREADS, 1, 1);
     GridScheduler grids = new GridScheduler();
     grids.addWorkerGrid("inputs.keys", keys);
-    grids.addWorkerGrid("attention.tensorcore", grid);
-    plan = new DevicePlan(device, inputs, attention, grids, bytes);
+    grids.addWorkerGrid("inputs.queryNorms", norms(shape.batch() * shape.heads()));
+    grids.addWorkerGrid("inputs.keyNorms", norms(shape.batch() * shape.kvHeads()));
+    grids.addWorkerGrid("bounded.tensorcore", grid);
+    grids.addWorkerGrid("online.tensorcore", grid);
+    plan = new DevicePlan(device, grids, bytes, inputs, bounded, online);
   }
 
-  private void addAttention(
-      TaskGraph graph, AttentionShape shape, DType dtype, HalfFloatArray transposed) {
+  private WorkerGrid2D norms(int heads) {
+    WorkerGrid2D grid = new WorkerGrid2D(ScoreBound.stretches(shape) * Layouts.THREADS, heads);
+    grid.setLocalWork(Layouts.THREADS, 1, 1);
+    return grid;
+  }
+
+  // TornadoVM reads a method reference's bytecode, so each has to stand here as one.
+
+  private void addBounded(TaskGraph graph, HalfFloatArray transposed) {
     int paddedTokens = paddedTokens(shape);
     KernelContext context = new KernelContext();
     float scale = (float) shape.scale();
@@ -87,11 +138,94 @@ final class TensorCoreProgram implements DeviceProgram {
     int kvHeads = shape.kvHeads();
     IntArray to = tiles.tiles();
     IntArray runs = tiles.runs();
-    // TornadoVM reads the method reference's bytecode, so each has to stand here as one.
     if (dtype == DType.BF16 && shape.headDim() == 128) {
       graph.task(
           "tensorcore",
-          TensorCoreKernels::bf16x128,
+          TensorCoreKernels::bf16x128bounded,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          bounds,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    } else if (dtype == DType.BF16) {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::bf16x64bounded,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          bounds,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    } else if (shape.headDim() == 128) {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::fp16x128bounded,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          bounds,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    } else {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::fp16x64bounded,
+          context,
+          query,
+          transposed,
+          value,
+          out,
+          logSumExp,
+          to,
+          runs,
+          bounds,
+          tokens,
+          paddedTokens,
+          heads,
+          kvHeads,
+          scale);
+    }
+  }
+
+  private void addOnline(TaskGraph graph, HalfFloatArray transposed) {
+    int paddedTokens = paddedTokens(shape);
+    KernelContext context = new KernelContext();
+    float scale = (float) shape.scale();
+    int tokens = shape.tokens();
+    int heads = shape.heads();
+    int kvHeads = shape.kvHeads();
+    IntArray to = tiles.tiles();
+    IntArray runs = tiles.runs();
+    if (dtype == DType.BF16 && shape.headDim() == 128) {
+      graph.task(
+          "tensorcore",
+          TensorCoreKernels::bf16x128online,
           context,
           query,
           transposed,
@@ -108,7 +242,7 @@ final class TensorCoreProgram implements DeviceProgram {
     } else if (dtype == DType.BF16) {
       graph.task(
           "tensorcore",
-          TensorCoreKernels::bf16x64,
+          TensorCoreKernels::bf16x64online,
           context,
           query,
           transposed,
@@ -125,7 +259,7 @@ final class TensorCoreProgram implements DeviceProgram {
     } else if (shape.headDim() == 128) {
       graph.task(
           "tensorcore",
-          TensorCoreKernels::fp16x128,
+          TensorCoreKernels::fp16x128online,
           context,
           query,
           transposed,
@@ -142,7 +276,7 @@ final class TensorCoreProgram implements DeviceProgram {
     } else {
       graph.task(
           "tensorcore",
-          TensorCoreKernels::fp16x64,
+          TensorCoreKernels::fp16x64online,
           context,
           query,
           transposed,
@@ -160,7 +294,7 @@ final class TensorCoreProgram implements DeviceProgram {
   }
 
   /** Why this kernel cannot run such a problem on such a device; empty if it can. */
-  static Optional<String> unsupported(AttentionShape shape, DType dtype, Device device) {
+  static Optional<String> unsupported(AttentionShape shape, DType dtype, TornadoTarget device) {
     if (!device.tensorCores()) {
       return Optional.of(
           "needs TornadoVM's CUDA backend and compute capability 8.0, this is "
@@ -211,6 +345,21 @@ final class TensorCoreProgram implements DeviceProgram {
 
   private static void copy(MemorySegment from, HalfFloatArray to) {
     MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
+  }
+
+  @Override
+  public void inputsReady() {
+    bounded = ScoreBound.fill(shape, dtype, queryNorms, keyNorms, bounds);
+  }
+
+  @Override
+  public int attentionGraph() {
+    return bounded ? 1 : 2;
+  }
+
+  @Override
+  public String path() {
+    return bounded ? "bounded" : "online";
   }
 
   @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.List;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
 
@@ -35,16 +36,33 @@ public final class TornadoBackend implements AttentionBackend {
     return new TornadoKernel(Holder.DEVICE);
   }
 
+  @Override
+  public List<AttentionBackend.Device> devices() {
+    if (Holder.DEVICE == null) {
+      return List.of();
+    }
+    return TornadoTarget.all().stream()
+        .map(
+            device ->
+                new AttentionBackend.Device(
+                    device.id(),
+                    device.name(),
+                    device.memory(),
+                    TornadoKernel.kernels(device),
+                    device.id().equals(Holder.DEVICE.id())))
+        .toList();
+  }
+
   /** TornadoVM starts once, when somebody asks. */
   private static final class Holder {
-    static final Device DEVICE;
+    static final TornadoTarget DEVICE;
     static final String REASON;
 
     static {
-      Device found = null;
+      TornadoTarget found = null;
       String reason = "";
       try {
-        found = Device.chosen();
+        found = TornadoTarget.chosen();
       } catch (LinkageError e) {
         Throwable root = e;
         while (root.getCause() != null) {

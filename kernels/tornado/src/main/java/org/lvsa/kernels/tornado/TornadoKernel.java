@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
@@ -22,7 +24,7 @@ final class TornadoKernel implements AttentionKernel {
   private static final String PORTABLE = "portable";
   private static final String TENSOR_CORE = "tensorcore";
 
-  private final Device device;
+  private final TornadoTarget device;
   private final Optional<String> forced;
   private AttentionShape shape;
   private DType dtype;
@@ -31,7 +33,7 @@ final class TornadoKernel implements AttentionKernel {
   /**
    * @throws IllegalStateException if {@code lvsa.kernel} names no kernel
    */
-  TornadoKernel(Device device) {
+  TornadoKernel(TornadoTarget device) {
     this.device = device;
     forced = Optional.ofNullable(System.getProperty("lvsa.kernel")).filter(k -> !k.equals("auto"));
     forced.ifPresent(
@@ -50,8 +52,9 @@ final class TornadoKernel implements AttentionKernel {
 
   @Override
   public String name(AttentionShape shape, DType dtype) {
-    String type = dtype.name().toLowerCase(java.util.Locale.ROOT);
-    return "tornado-" + kernel(shape, dtype) + "-" + type;
+    String type = dtype.name().toLowerCase(Locale.ROOT);
+    String path = loaded(shape, dtype) ? program.path() : "";
+    return "tornado-" + kernel(shape, dtype) + "-" + type + (path.isEmpty() ? "" : "-" + path);
   }
 
   @Override
@@ -60,8 +63,8 @@ final class TornadoKernel implements AttentionKernel {
   }
 
   /** Kernels that this device can run. */
-  static String kernels(Device device) {
-    return device.tensorCores() ? PORTABLE + ", " + TENSOR_CORE : PORTABLE;
+  static List<String> kernels(TornadoTarget device) {
+    return device.tensorCores() ? List.of(PORTABLE, TENSOR_CORE) : List.of(PORTABLE);
   }
 
   private String kernel(AttentionShape shape, DType dtype) {
@@ -114,7 +117,7 @@ final class TornadoKernel implements AttentionKernel {
 
   private KernelRun run(AttentionProblem problem, AttentionOutput output, boolean sameInputs) {
     output.check(problem.shape());
-    if (program == null || !problem.shape().equals(shape) || problem.dtype() != dtype) {
+    if (!loaded(problem.shape(), problem.dtype())) {
       close();
       shape = problem.shape();
       dtype = problem.dtype();
@@ -124,6 +127,10 @@ final class TornadoKernel implements AttentionKernel {
               : new PortableProgram(shape, dtype, device);
     }
     return program.run(problem, output, sameInputs);
+  }
+
+  private boolean loaded(AttentionShape wantedShape, DType wantedType) {
+    return program != null && wantedShape.equals(shape) && wantedType == dtype;
   }
 
   /** The plan of the last run, for tests. */

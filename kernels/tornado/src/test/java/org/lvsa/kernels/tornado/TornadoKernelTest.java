@@ -2,17 +2,26 @@
 package org.lvsa.kernels.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.RandomProblem;
+import org.lvsa.kernels.ReferenceAttention;
 
 /** Runs on the device that TornadoVM would choose: a GPU, or PoCL's CPU device. */
 class TornadoKernelTest {
@@ -23,7 +32,11 @@ class TornadoKernelTest {
       return List.of(
           DynamicTest.dynamicTest("no device", () -> assumeTrue(false, "left out: " + reason)));
     }
-    return KernelConformance.tests(new TornadoBackend().open(), 1e-4);
+    AttentionKernel kernel = new TornadoBackend().open();
+    // Where there are tensor cores, 16-bit inputs take them, and have DESIGN.md's wider bound.
+    List<DynamicTest> tests = new ArrayList<>(KernelConformance.tests(kernel, 1e-4));
+    tests.addAll(KernelConformance.narrowTests(kernel));
+    return tests;
   }
 
   @Test
@@ -46,6 +59,89 @@ class TornadoKernelTest {
           kernel
               .unsupported(new AttentionShape(1, 1000, 1560, 0, 10, 10, 128), DType.F32)
               .isPresent());
+    }
+  }
+
+  @Test
+  void anotherPatternCompilesNothingAndUploadsTheLayoutOnly() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    AttentionShape shape = new AttentionShape(1, 6, 40, 8, 2, 2, 64);
+    for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
+      try (Arena arena = Arena.ofShared();
+          TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open()) {
+        AttentionProblem problem = RandomProblem.draw(shape, dtype, 0.4, 1, 5, arena);
+        AttentionOutput output = AttentionOutput.allocate(shape, arena);
+        AttentionOutput expected = AttentionOutput.allocate(shape, arena);
+        kernel.run(problem, output);
+        long compiled = kernel.plan().compilations();
+        assertTrue(compiled > 0);
+        for (double odds : new double[] {0.1, 0.7, 1}) {
+          AttentionProblem other =
+              problem.withLayout(RandomProblem.draw(shape, dtype, odds, 1, 6, arena).layout());
+          kernel.runStep(other, output);
+          assertEquals(compiled, kernel.plan().compilations());
+          long inputs = shape.queryElements() * dtype.bytes();
+          assertTrue(
+              kernel.plan().uploadedBytes() < inputs / 4,
+              kernel.plan().uploadedBytes() + " bytes went up, query alone has " + inputs);
+          ReferenceAttention.run(other, expected);
+          assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 5e-3);
+        }
+      }
+    }
+  }
+
+  @Test
+  void inputsThatChangeAreReadAgain() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    AttentionShape shape = new AttentionShape(1, 3, 20, 0, 1, 1, 64);
+    try (Arena arena = Arena.ofShared();
+        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open()) {
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, 5, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      AttentionOutput expected = AttentionOutput.allocate(shape, arena);
+      kernel.run(problem, output);
+      problem.value().fill((byte) 0);
+      kernel.run(problem, output);
+      assertEquals(0f, DType.F32.get(output.out(), 17));
+      AttentionProblem next = RandomProblem.draw(shape, DType.F32, 1, 1, 9, arena);
+      kernel.run(next, output);
+      ReferenceAttention.run(next, expected);
+      assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 1e-4);
+    }
+  }
+
+  @Test
+  void theKernelCanBeForced() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    AttentionShape shape = new AttentionShape(1, 3, 20, 0, 1, 1, 64);
+    try {
+      System.setProperty("lvsa.kernel", "portable");
+      AttentionKernel portable = new TornadoBackend().open();
+      assertEquals("tornado-portable-bf16", portable.name(shape, DType.BF16));
+      System.setProperty("lvsa.kernel", "tensorcore");
+      AttentionKernel tensorCore = new TornadoBackend().open();
+      assertEquals("tornado-tensorcore-f32", tensorCore.name(shape, DType.F32));
+      assertTrue(
+          tensorCore.unsupported(shape, DType.F32).orElseThrow().startsWith("tensorcore kernel: "));
+      System.setProperty("lvsa.kernel", "fast");
+      assertEquals(
+          "no kernel fast, there are portable and tensorcore",
+          assertThrows(IllegalStateException.class, () -> new TornadoBackend().open())
+              .getMessage());
+    } finally {
+      System.clearProperty("lvsa.kernel");
+    }
+  }
+
+  @Test
+  void oneDeviceIsChosenOfThoseThatAreThere() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    List<AttentionBackend.Device> devices = new TornadoBackend().devices();
+    assertEquals(1, devices.stream().filter(AttentionBackend.Device::chosen).count());
+    for (AttentionBackend.Device device : devices) {
+      assertTrue(device.memoryBytes() > 0);
+      assertEquals("portable", device.kernels().getFirst());
     }
   }
 }

@@ -18,7 +18,7 @@ import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
  * @param id {@code DRIVER:INDEX}, as TornadoVM counts them
  * @param device TornadoVM's handle
  */
-record Device(String id, TornadoDevice device) {
+record TornadoTarget(String id, TornadoDevice device) {
   private static final Pattern CUDA_VERSION =
       Pattern.compile("Device version\\s*:\\s*CUDA (\\d+)\\.");
 
@@ -28,8 +28,8 @@ record Device(String id, TornadoDevice device) {
    *
    * @throws IllegalStateException if there is none, or not that one
    */
-  static Device chosen() {
-    List<Device> all = all();
+  static TornadoTarget chosen() {
+    List<TornadoTarget> all = all();
     String wanted = System.getProperty("lvsa.device");
     if (wanted != null) {
       return all.stream()
@@ -42,26 +42,26 @@ record Device(String id, TornadoDevice device) {
     }
     return all.stream()
         .max(
-            Comparator.comparing(Device::gpu)
-                .thenComparing(Device::tensorCores)
+            Comparator.comparing(TornadoTarget::gpu)
+                .thenComparing(TornadoTarget::tensorCores)
                 .thenComparing(d -> d.device().getPhysicalDevice().getDeviceMaxComputeUnits()))
         .orElseThrow(() -> new IllegalStateException("TornadoVM found no device"));
   }
 
   /** Every device of every backend of the SDK. */
-  static List<Device> all() {
-    List<Device> all = new ArrayList<>();
+  static List<TornadoTarget> all() {
+    List<TornadoTarget> all = new ArrayList<>();
     List<TornadoBackend> drivers = TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends();
     for (int driver = 0; driver < drivers.size(); driver++) {
       for (int index = 0; index < drivers.get(driver).getNumDevices(); index++) {
-        all.add(new Device(driver + ":" + index, drivers.get(driver).getDevice(index)));
+        all.add(new TornadoTarget(driver + ":" + index, drivers.get(driver).getDevice(index)));
       }
     }
     return all;
   }
 
-  private static String ids(List<Device> devices) {
-    return String.join(", ", devices.stream().map(Device::id).toList());
+  private static String ids(List<TornadoTarget> devices) {
+    return String.join(", ", devices.stream().map(TornadoTarget::id).toList());
   }
 
   boolean gpu() {
@@ -80,6 +80,11 @@ record Device(String id, TornadoDevice device) {
   /** Bytes of the device's memory. */
   long memory() {
     return device.getMaxGlobalMemory();
+  }
+
+  /** Backend and name. */
+  String name() {
+    return device.getTornadoVMBackend() + " " + device.getPhysicalDevice().getDeviceName().strip();
   }
 
   /** For a result row: backend, name and memory. */
