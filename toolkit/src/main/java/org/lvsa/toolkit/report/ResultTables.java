@@ -69,7 +69,12 @@ public final class ResultTables {
             DoubleColumn.create(
                 "efficiency", measured.stream().mapToDouble(ResultRow::efficiency).toArray()),
             DoubleColumn.create(
-                "rel_l2_error", measured.stream().mapToDouble(ResultRow::relL2Error).toArray()));
+                "rel_l2_error",
+                measured.stream()
+                    .map(ResultRow::relL2Error)
+                    // A peer's row has no error; NaN is Tablesaw's missing value.
+                    .mapToDouble(error -> error == null ? Double.NaN : error)
+                    .toArray()));
     Table means =
         all.summarize(List.of("speedup", "efficiency", "rel_l2_error"), AggregateFunctions.mean)
             .by("backend", "scale")

@@ -36,7 +36,11 @@ final class SweepPlots {
             "sparsity scale",
             "relative L2 error",
             false,
-            lines(rows, SweepPlots::atLength, ResultRow::sparsityScale, ResultRow::relL2Error)),
+            lines(
+                withQuality(rows),
+                SweepPlots::atLength,
+                ResultRow::sparsityScale,
+                ResultRow::relL2Error)),
         new Plot(
             "latency",
             "Latency against length",
@@ -53,7 +57,12 @@ final class SweepPlots {
             "density (attended pairs / all pairs)",
             "relative L2 error",
             false,
-            scatter(rows)));
+            scatter(withQuality(rows))));
+  }
+
+  /** Rows of peers have times and no error. */
+  private static List<ResultRow> withQuality(List<ResultRow> rows) {
+    return rows.stream().filter(row -> row.relL2Error() != null).toList();
   }
 
   private static List<Series> lines(
@@ -132,7 +141,14 @@ final class SweepPlots {
   private static String atSize(ResultRow row) {
     String size =
         row.resolution().equals("-") ? row.patchesPerFrame() + " patches" : row.resolution();
-    return row.model() + " " + size + " " + row.backend();
+    return row.model() + " " + size + " " + implementation(row);
+  }
+
+  /** What a series is named after: a peer's rows differ in kernel, ours in backend. */
+  private static String implementation(ResultRow row) {
+    return row.backend().equals("torch")
+        ? row.kernel().replaceFirst("torch-[^-]*-", "torch ")
+        : row.backend();
   }
 
   private static String atLength(ResultRow row) {

@@ -36,7 +36,12 @@ public final class Environment {
     jvm.put("version", System.getProperty("java.vm.version"));
     jvm.put("vendor", System.getProperty("java.vendor"));
     jvm.put("max_heap_mib", Runtime.getRuntime().maxMemory() >> 20);
-    jvm.put("flags", ManagementFactory.getRuntimeMXBean().getInputArguments());
+    // TornadoVM's SDK opens some 500 packages, which say nothing of the measurement.
+    jvm.put(
+        "flags",
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+            .filter(flag -> !flag.matches("--add-(exports|opens|reads)=.*"))
+            .toList());
     all.put("jvm", jvm);
     all.put("tornadovm_sdk", System.getProperty("lvsa.tornado.sdk"));
     all.put(
