@@ -42,7 +42,14 @@ public final class Lvsa implements Runnable {
 
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
-    System.exit(commandLine().execute(arguments));
+    System.exit(run(arguments));
+  }
+
+  /**
+   * Runs a command as {@link #main} does, and returns its exit code: for notebooks and programs.
+   */
+  public static int run(String... arguments) {
+    return commandLine().execute(arguments);
   }
 
   /** The command line, as tests run it too. */

@@ -5,7 +5,10 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
+import org.lvsa.toolkit.report.JmhReport;
+import org.lvsa.toolkit.report.JmhResult;
 import org.lvsa.toolkit.report.ResultTables;
 import org.lvsa.toolkit.report.SweepReport;
 import org.lvsa.toolkit.sweep.ResultsFile;
@@ -22,16 +25,30 @@ import picocli.CommandLine.Spec;
 final class ReportCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "DIR", description = "what ./lvsa sweep -o wrote")
+  @Parameters(
+      paramLabel = "DIR",
+      description = "what ./lvsa sweep -o wrote, or the JSON that ./lvsa bench wrote")
   private Path directory;
 
   @Override
   public Integer call() throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (Files.isRegularFile(directory)) {
+      Path page = JmhReport.write(directory);
+      List<JmhResult> results = JmhResult.read(directory);
+      out.println(JmhReport.scores(results).printAll());
+      List<JmhReport.Speedup> pairs = JmhReport.speedups(results);
+      if (!pairs.isEmpty()) {
+        out.println(JmhReport.table(pairs).printAll());
+      }
+      out.println(page);
+      out.flush();
+      return 0;
+    }
     if (!Files.isDirectory(directory)) {
-      throw new IllegalArgumentException(directory + " is not a directory");
+      throw new IllegalArgumentException(directory + " is neither a directory nor a file");
     }
     Path page = SweepReport.write(directory);
-    PrintWriter out = spec.commandLine().getOut();
     var rows = ResultsFile.read(new ResultsFile(directory).csv());
     out.println(ResultTables.summary(rows).printAll());
     out.println(page);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.sweep;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
@@ -50,6 +51,15 @@ public final class Environment {
         "kernels",
         kernels.stream().map(k -> Map.of("kernel", k.name(), "device", k.device())).toList());
     return all;
+  }
+
+  /** Writes the machine, the JVM and the revision as JSON, as {@code environment.json} has them. */
+  public static void write(Path file, List<String> commandLine) throws IOException {
+    Files.write(
+        file,
+        new ObjectMapper()
+            .writerWithDefaultPrettyPrinter()
+            .writeValueAsBytes(describe(commandLine, List.of())));
   }
 
   /** Memory that this process can still take, in bytes. */

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.notebooks;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+
+/** A notebook, and whether its outputs are those of its source. */
+public record NotebookFile(Path path, ObjectNode content) {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Reads a notebook. */
+  public static NotebookFile read(Path path) throws IOException {
+    return new NotebookFile(path, (ObjectNode) JSON.readTree(Files.readAllBytes(path)));
+  }
+
+  /** Sources of the code cells. */
+  public List<String> code() {
+    List<String> code = new ArrayList<>();
+    for (JsonNode cell : cells("code")) {
+      code.add(text(cell.get("source")));
+    }
+    return code;
+  }
+
+  /** Code cells, or others. */
+  public List<JsonNode> cells(String type) {
+    List<JsonNode> cells = new ArrayList<>();
+    for (JsonNode cell : content.get("cells")) {
+      if (cell.get("cell_type").textValue().equals(type)) {
+        cells.add(cell);
+      }
+    }
+    return cells;
+  }
+
+  /** Digest of all code. */
+  public String digest() {
+    try {
+      return HexFormat.of()
+          .formatHex(
+              MessageDigest.getInstance("SHA-256")
+                  .digest(String.join("\0", code()).getBytes(StandardCharsets.UTF_8)));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The digest of the code that gave the outputs; empty if it never ran. */
+  public String executed() {
+    return content.path("metadata").path("lvsa").path("executed").asText();
+  }
+
+  /** Records that the outputs are those of the code as it stands. */
+  public void stamp() throws IOException {
+    content.withObject("/metadata/lvsa").put("executed", digest());
+    // Whoever opens the notebook may have IJava or JJava, whose name for their kernel is this.
+    content
+        .withObject("/metadata/kernelspec")
+        .put("name", "java")
+        .put("display_name", "Java")
+        .put("language", "java");
+    Files.writeString(
+        path, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(content) + "\n");
+  }
+
+  private static String text(JsonNode source) {
+    if (source.isTextual()) {
+      return source.textValue();
+    }
+    StringBuilder text = new StringBuilder();
+    source.forEach(line -> text.append(line.textValue()));
+    return text.toString();
+  }
+}

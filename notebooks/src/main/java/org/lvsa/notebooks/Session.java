@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.notebooks;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import jdk.jshell.Diag;
+import jdk.jshell.EvalException;
+import jdk.jshell.JShell;
+import jdk.jshell.JShellException;
+import jdk.jshell.Snippet;
+import jdk.jshell.SnippetEvent;
+import jdk.jshell.SourceCodeAnalysis;
+import jdk.jshell.SourceCodeAnalysis.CompletionInfo;
+import jdk.jshell.UnresolvedReferenceException;
+import jdk.jshell.VarSnippet;
+
+/**
+ * Evaluates cells, in this JVM, with everything on its class path. {@code %jars GLOB} and {@code
+ * %classpath PATH}, the magics that IJava and JJava have, add to it.
+ */
+public final class Session implements AutoCloseable {
+  private final JShell shell;
+  private final SourceCodeAnalysis analysis;
+
+  /** Line of the cell at which a snippet begins, by the snippet's id. */
+  private final Map<String, Integer> firstLines = new HashMap<>();
+
+  /** Starts JShell. */
+  public Session() {
+    shell =
+        JShell.builder()
+            .executionEngine("local")
+            .compilerOptions("--add-modules", "jdk.incubator.vector", "-Xlint:none")
+            .build();
+    analysis = shell.sourceCodeAnalysis();
+    for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+      shell.addToClasspath(entry);
+    }
+    run("import java.util.*;");
+    run("import java.util.stream.*;");
+    run("void display(Object value) { org.lvsa.notebooks.Values.display(value); }");
+  }
+
+  /**
+   * Runs a cell.
+   *
+   * @return the value of its last expression, if it ends with one
+   * @throws CellError if it does not compile, or throws
+   */
+  public Optional<Object> evaluate(String cell) {
+    firstLines.clear();
+    String code = withoutMagics(cell);
+    String rest = code;
+    Optional<Object> value = Optional.empty();
+    while (!rest.isBlank()) {
+      CompletionInfo next = analysis.analyzeCompletion(rest);
+      int start = code.length() - rest.length();
+      start += rest.length() - rest.stripLeading().length();
+      int line = 1 + (int) code.substring(0, start).chars().filter(c -> c == '\n').count();
+      if (next.completeness() == SourceCodeAnalysis.Completeness.DEFINITELY_INCOMPLETE) {
+        throw new CellError(List.of("line " + line + ": the cell ends before this is complete"));
+      }
+      // Without what stands before it, so that its lines count from the line just found.
+      String source = (next.source() == null ? rest : next.source()).stripLeading();
+      value = Optional.empty();
+      for (SnippetEvent event : shell.eval(source)) {
+        if (event.causeSnippet() == null) {
+          firstLines.put(event.snippet().id(), line);
+          check(event, line);
+          value = valueOf(event.snippet(), event.value());
+        }
+      }
+      rest = next.remaining() == null ? "" : next.remaining();
+    }
+    return value;
+  }
+
+  private Optional<Object> valueOf(Snippet snippet, String text) {
+    String name =
+        switch (snippet) {
+          case jdk.jshell.ExpressionSnippet expression -> expression.name();
+          case VarSnippet variable
+              when variable.subKind() == Snippet.SubKind.TEMP_VAR_EXPRESSION_SUBKIND ->
+              variable.name();
+          default -> "";
+        };
+    if (name.isEmpty() || text == null) {
+      return Optional.empty();
+    }
+    run("org.lvsa.notebooks.Values.keep(" + name + ")");
+    return Optional.ofNullable(Values.take());
+  }
+
+  private void run(String source) {
+    for (SnippetEvent event : shell.eval(source)) {
+      check(event, 1);
+    }
+  }
+
+  private void check(SnippetEvent event, int line) {
+    if (event.status() == Snippet.Status.REJECTED) {
+      List<String> lines = new ArrayList<>();
+      String source = event.snippet().source();
+      shell
+          .diagnostics(event.snippet())
+          .filter(Diag::isError)
+          .forEach(
+              diagnostic -> {
+                int at = Math.clamp(diagnostic.getPosition(), 0, source.length());
+                int below = (int) source.substring(0, at).chars().filter(c -> c == '\n').count();
+                lines.add("line " + (line + below) + ": " + diagnostic.getMessage(Locale.ROOT));
+                source.lines().skip(below).findFirst().ifPresent(lines::add);
+              });
+      throw new CellError(lines);
+    }
+    JShellException exception = event.exception();
+    switch (exception) {
+      case null -> {}
+      case EvalException thrown -> throw new CellError(describe(thrown));
+      case UnresolvedReferenceException unresolved ->
+          throw new CellError(
+              List.of("line " + line + ": " + unresolved.getMessage() + " is not defined yet"));
+      default -> throw new CellError(List.of("line " + line + ": " + exception));
+    }
+  }
+
+  private List<String> describe(EvalException thrown) {
+    List<String> lines = new ArrayList<>();
+    String message = thrown.getMessage() == null ? "" : ": " + thrown.getMessage();
+    lines.add(thrown.getExceptionClassName() + message);
+    for (StackTraceElement element : thrown.getStackTrace()) {
+      // JShell names the "file" of a snippet after its id.
+      String file = element.getFileName();
+      if (file != null && file.startsWith("#") && firstLines.containsKey(file.substring(1))) {
+        int first = firstLines.get(file.substring(1));
+        lines.add("    at line " + (first + element.getLineNumber() - 1) + " of the cell");
+      } else if (!element.getClassName().startsWith("jdk.")) {
+        lines.add("    at " + element);
+      }
+    }
+    return lines;
+  }
+
+  private String withoutMagics(String cell) {
+    StringBuilder code = new StringBuilder();
+    for (String line : cell.split("\n", -1)) {
+      if (line.startsWith("%")) {
+        magic(line.substring(1).strip());
+      } else {
+        code.append(line);
+      }
+      // The line stays, empty, so that the others keep their numbers.
+      code.append('\n');
+    }
+    return code.toString();
+  }
+
+  private void magic(String line) {
+    String[] words = line.split("\\s+", 2);
+    if (words.length < 2 || !words[0].equals("jars") && !words[0].equals("classpath")) {
+      throw new CellError(
+          List.of("unknown magic %" + line + ", there are %jars GLOB and %classpath PATH"));
+    }
+    Path pattern = Path.of(words[1]);
+    if (!words[1].contains("*")) {
+      shell.addToClasspath(words[1]);
+      return;
+    }
+    Path directory = pattern.getParent() == null ? Path.of(".") : pattern.getParent();
+    if (!Files.isDirectory(directory)) {
+      throw new CellError(List.of("%" + line + ": there is no directory " + directory));
+    }
+    try (DirectoryStream<Path> jars =
+        Files.newDirectoryStream(directory, pattern.getFileName().toString())) {
+      jars.forEach(jar -> shell.addToClasspath(jar.toString()));
+    } catch (IOException e) {
+      throw new CellError(List.of("%" + line + ": " + e.getMessage()));
+    }
+  }
+
+  /** What could stand at a position, and where it would begin. */
+  public record Completions(List<String> names, int begin) {}
+
+  /** Completions of the code at {@code cursor}. */
+  public Completions complete(String code, int cursor) {
+    int[] anchor = new int[1];
+    TreeSet<String> names = new TreeSet<>();
+    // JShell completes the last snippet alone.
+    int begin = 0;
+    while (true) {
+      CompletionInfo next = analysis.analyzeCompletion(code.substring(begin, cursor));
+      String remaining = next.remaining();
+      if (remaining == null
+          || remaining.isBlank()
+          || remaining.length() >= cursor - begin
+          || !next.completeness().isComplete()) {
+        break;
+      }
+      begin = cursor - remaining.length();
+    }
+    analysis
+        .completionSuggestions(code.substring(begin, cursor), cursor - begin, anchor)
+        .forEach(suggestion -> names.add(suggestion.continuation()));
+    return new Completions(List.copyOf(names), begin + anchor[0]);
+  }
+
+  /** Signatures of what stands at {@code cursor}. */
+  public List<String> documentation(String code, int cursor) {
+    return analysis.documentation(code, cursor, false).stream()
+        .map(SourceCodeAnalysis.Documentation::signature)
+        .toList();
+  }
+
+  /** Whether a cell can run as it stands. */
+  public boolean isComplete(String code) {
+    return analysis.analyzeCompletion(code).completeness()
+        != SourceCodeAnalysis.Completeness.DEFINITELY_INCOMPLETE;
+  }
+
+  /** Stops the cell that runs. */
+  public void interrupt() {
+    shell.stop();
+  }
+
+  @Override
+  public void close() {
+    shell.close();
+  }
+}

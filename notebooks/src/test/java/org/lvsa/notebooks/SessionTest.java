@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.notebooks;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+
+class SessionTest {
+  private static final Session SESSION = new Session();
+
+  @AfterAll
+  static void close() {
+    SESSION.close();
+  }
+
+  private static List<String> failure(String cell) {
+    return assertThrows(CellError.class, () -> SESSION.evaluate(cell)).lines();
+  }
+
+  @Test
+  void theLastExpressionIsTheValue() {
+    assertEquals(Optional.of(42), SESSION.evaluate("int a = 40;\na + 2"));
+    assertEquals(Optional.of(40), SESSION.evaluate("a"));
+    assertEquals(Optional.empty(), SESSION.evaluate("int b = 7;"));
+    assertEquals(Optional.empty(), SESSION.evaluate("a + 2;\nint c = 1;"));
+    assertEquals(Optional.empty(), SESSION.evaluate(""));
+  }
+
+  @Test
+  void valuesAreTheObjectsThemselves() {
+    Object value =
+        SESSION
+            .evaluate(
+                "import org.lvsa.toolkit.pattern.*;\n"
+                    + "Pattern.build(PatternSettings.of(9, 4, 1, 1, 9, 1.0))")
+            .orElseThrow();
+    assertTrue(value instanceof org.lvsa.toolkit.pattern.Pattern, value.toString());
+  }
+
+  @Test
+  void declarationsOutliveTheirCell() {
+    SESSION.evaluate("record Point(int x, int y) { int sum() { return x + y; } }");
+    SESSION.evaluate("int twice(int n) {\n  return 2 * n;\n}");
+    assertEquals(Optional.of(14), SESSION.evaluate("twice(new Point(3, 4).sum())"));
+  }
+
+  @Test
+  void displayShowsWithoutBeingTheLast() {
+    List<Object> shown = new ArrayList<>();
+    Values.screen(shown::add);
+    assertEquals(Optional.of(1), SESSION.evaluate("display(\"one\");\ndisplay(2);\n1"));
+    assertEquals(List.of("one", 2), shown);
+  }
+
+  @Test
+  void aCellThatDoesNotCompileNamesItsLine() {
+    List<String> lines = failure("int x = 1;\n\nint y = x +\n    missing;\n");
+    assertTrue(lines.getFirst().startsWith("line 4: cannot find symbol"), lines.toString());
+    assertTrue(lines.contains("    missing;"), lines.toString());
+    assertTrue(failure("int z = ;").getFirst().startsWith("line 1: "));
+  }
+
+  @Test
+  void anUnfinishedCellSaysSo() {
+    assertEquals(
+        List.of("line 2: the cell ends before this is complete"),
+        failure("int p = 1;\nint q = (1 +"));
+    assertFalse(SESSION.isComplete("for (int i = 0; i < 3; i++) {"));
+    assertTrue(SESSION.isComplete("int r = 1;"));
+  }
+
+  @Test
+  void anExceptionNamesTheLineThatThrew() {
+    List<String> lines = failure("int zero = 0;\n\nint boom = 1 / zero;");
+    assertEquals("java.lang.ArithmeticException: / by zero", lines.getFirst());
+    assertTrue(lines.contains("    at line 3 of the cell"), lines.toString());
+  }
+
+  @Test
+  void whatRanBeforeAnErrorStays() {
+    failure("int kept = 5;\nint lost = nowhere;");
+    assertEquals(Optional.of(5), SESSION.evaluate("kept"));
+  }
+
+  @Test
+  void jarsMagicsAreTakenAndOthersRefused() {
+    assertEquals(
+        Optional.of(3), SESSION.evaluate("%jars target/*.jar\n%classpath target/classes\n3"));
+    assertEquals(
+        List.of("unknown magic %timeit 3, there are %jars GLOB and %classpath PATH"),
+        failure("%timeit 3"));
+    assertEquals(
+        List.of("%jars nowhere/*.jar: there is no directory nowhere"),
+        failure("%jars nowhere/*.jar"));
+    assertTrue(failure("%jars target/*.jar\nint v = w;").getFirst().startsWith("line 2: "));
+  }
+
+  @Test
+  void completionKnowsWhatTheCellBefore() {
+    SESSION.evaluate("String greeting = \"hello\";");
+    Session.Completions found = SESSION.complete("int i = 1; greeting.toUpp", 25);
+    assertTrue(
+        found.names().contains("toUpperCase()") || found.names().contains("toUpperCase("),
+        found.toString());
+    assertEquals(20, found.begin());
+    assertTrue(
+        SESSION.documentation("greeting.substring(", 19).stream()
+            .anyMatch(signature -> signature.contains("substring(int beginIndex")));
+  }
+
+  @Test
+  void interruptStopsALoop() {
+    CompletableFuture.delayedExecutor(500, TimeUnit.MILLISECONDS).execute(SESSION::interrupt);
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(20),
+        () -> {
+          try {
+            SESSION.evaluate("long n = 0;\nwhile (true) { n++; }");
+          } catch (CellError stopped) {
+            assertFalse(stopped.lines().isEmpty());
+          }
+        });
+  }
+}
