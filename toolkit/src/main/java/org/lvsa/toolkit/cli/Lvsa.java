@@ -20,7 +20,8 @@ import picocli.CommandLine.ParameterException;
       PatternCommand.class,
       AttendCommand.class,
       SweepCommand.class,
-      ReportCommand.class
+      ReportCommand.class,
+      ConfigCommand.class
     },
     footer = {
       "",

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.attention;
+
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.sweep.Backends;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One video being made: its settings, the step it is in, patterns already built, and what was
+ * already said. Safe to use from several threads.
+ */
+public final class Generation implements AutoCloseable {
+  private static final Logger LOGGER = LoggerFactory.getLogger("org.lvsa");
+
+  /** Training horizons in latent frames that are known, for the warning about a wrong one. */
+  private static final int[][] HORIZONS = {{13, 0}, {21, 1}, {31, 2}, {33, 3}};
+
+  private static final String[] HORIZON_MODELS = {
+    "CogVideoX", "Wan 2.1/2.2", "Wan 2.2 TI2V-5B", "HunyuanVideo 1.5"
+  };
+
+  private final LvsaConfig config;
+  private final OptionalInt requestedFrames;
+  private final Consumer<String> log;
+  private final StepTracker steps;
+  private final Set<String> said = ConcurrentHashMap.newKeySet();
+  private final ConcurrentHashMap<PatternSettings, Pattern> patterns = new ConcurrentHashMap<>();
+  private final AttentionKernel kernel;
+  private int maskLogged = -1;
+  private int timedStep;
+  private long stepStarted;
+
+  /** A generation that logs through SLF4J, logger {@code org.lvsa}. */
+  public Generation(LvsaConfig config, OptionalInt latentFrames) {
+    this(config, latentFrames, LOGGER::info);
+  }
+
+  /**
+   * @param config settings
+   * @param latentFrames of the request; {@code LVSA_TOTAL_LATENT_FRAMES} goes before it
+   * @param log takes the published lines
+   */
+  public Generation(LvsaConfig config, OptionalInt latentFrames, Consumer<String> log) {
+    this.config = config;
+    this.log = log;
+    OptionalInt configured = config.optionalNumber(Setting.LVSA_TOTAL_LATENT_FRAMES);
+    requestedFrames = configured.isPresent() ? configured : latentFrames;
+    steps =
+        new StepTracker(
+            config.optionalNumber(Setting.LVSA_N_BLOCKS),
+            config.number(Setting.LVSA_CFG_PASSES),
+            this::once);
+    kernel = Backends.named(backend(config), this::once).open();
+  }
+
+  private static String backend(LvsaConfig config) {
+    String name = config.value(Setting.LVSA_BACKEND).text();
+    return switch (name) {
+      case "sdpa" -> "nd4j";
+      case "flashinfer" -> "auto";
+      default -> name;
+    };
+  }
+
+  /** Its settings. */
+  public LvsaConfig config() {
+    return config;
+  }
+
+  /** Latent frames, if anybody said. */
+  public OptionalInt latentFrames() {
+    return requestedFrames;
+  }
+
+  /** Its steps. */
+  public StepTracker steps() {
+    return steps;
+  }
+
+  AttentionKernel kernel() {
+    return kernel;
+  }
+
+  /** Says a line, the first time. */
+  void once(String line) {
+    if (said.add(line)) {
+      log.accept(line);
+    }
+  }
+
+  /**
+   * Something is about to run dense. Says so once for each origin, reason and length.
+   *
+   * @throws IllegalStateException under {@code LVSA_STRICT}
+   */
+  void fallback(String origin, String reason, int sequence, String hint) {
+    String what = "origin=" + origin + " reason=" + reason + " seq_len=" + sequence + " " + hint;
+    if (config.on(Setting.LVSA_STRICT)) {
+      throw new IllegalStateException("LVSA_STRICT=1 and LVSA cannot run: " + what);
+    }
+    if (config.on(Setting.LVSA_WARN_FALLBACK)
+        && said.add("fallback " + origin + " " + reason + " " + sequence)) {
+      log.accept(
+          "[LVSA-FALLBACK] "
+              + what
+              + " -- falling back to DENSE attention (set LVSA_WARN_FALLBACK=0 to silence)");
+    }
+  }
+
+  /** The pattern of a step; built once for each offset that rotation gives. */
+  Pattern pattern(SequenceGeometry geometry, int step) {
+    int window = config.latentWindow();
+    int first = config.latentFirstFrames();
+    int reference = config.number(Setting.LVSA_REFERENCE_LATENT_FRAMES);
+    OptionalInt interval = config.latentKeyFrameInterval();
+    int frames = geometry.latentFrames();
+    if (interval.isEmpty() && frames > reference && 2 * window + 1 + first >= frames) {
+      window = Math.max(reference / 2, 1);
+      first = Math.max(reference / 4, 1);
+    }
+    boolean rotate = config.on(Setting.LVSA_ROTATE_KEYFRAMES);
+    PatternSettings base =
+        new PatternSettings(
+            frames,
+            geometry.patchesPerFrame(),
+            window,
+            first,
+            reference,
+            config.sparsityScale(),
+            interval,
+            0,
+            rotate,
+            config.on(Setting.LVSA_EXPAND_WINDOW),
+            0,
+            1);
+    Pattern still = patterns.computeIfAbsent(base, Pattern::build);
+    announce(geometry, still);
+    int offset = rotate ? step % still.keyFrameInterval() : 0;
+    return offset == 0 ? still : patterns.computeIfAbsent(base.rotatedTo(offset), Pattern::build);
+  }
+
+  private void announce(SequenceGeometry geometry, Pattern pattern) {
+    int frames = geometry.latentFrames();
+    int reference = config.number(Setting.LVSA_REFERENCE_LATENT_FRAMES);
+    once(
+        "[LVSA] Geometry detected: T_lat=%d P=%d video_seq=%d text=%d total=%d"
+            .formatted(
+                frames,
+                geometry.patchesPerFrame(),
+                frames * geometry.patchesPerFrame(),
+                geometry.textTokens(),
+                geometry.tokens()));
+    once(
+        String.format(
+            Locale.ROOT,
+            "[LVSA] reference_latent_frames=%d target_latent_frames=%d extension_ratio=%.2fx",
+            reference,
+            frames,
+            frames / (double) reference));
+    once(
+        String.format(
+            Locale.ROOT,
+            "[LVSA] window=%d kfi=%d |G|=%d attended_per_frame=%d of %d backend=%s (%s)",
+            config.latentWindow(),
+            pattern.keyFrameInterval(),
+            pattern.globalFrames().size(),
+            pattern.attendedBy(frames / 2),
+            frames,
+            kernel.name(),
+            kernel.device()));
+    for (int[] horizon : HORIZONS) {
+      if (frames == horizon[0] && reference != frames) {
+        once(
+            "[LVSA] warning: T_lat=%d is the training horizon of %s, and"
+                    .formatted(frames, HORIZON_MODELS[horizon[1]])
+                + " LVSA_REFERENCE_LATENT_FRAMES is "
+                + reference
+                + ": is it the right model's?");
+      }
+    }
+  }
+
+  /** The per-step lines: memory, time and mask, as the settings ask for them. */
+  synchronized void logStep(int step, SequenceGeometry geometry, Pattern pattern) {
+    boolean begins = step != timedStep;
+    if (begins && config.on(Setting.LVSA_MEM_LOG)) {
+      Runtime runtime = Runtime.getRuntime();
+      log.accept(
+          String.format(
+              Locale.ROOT,
+              "[LVSA-MEM] step=%d alloc=%.2fGB reserved=%.2fGB peak=%.2fGB",
+              step,
+              (runtime.totalMemory() - runtime.freeMemory()) / 1e9,
+              runtime.totalMemory() / 1e9,
+              runtime.maxMemory() / 1e9));
+    }
+    long now = System.nanoTime();
+    if (begins || stepStarted == 0) {
+      if (begins && stepStarted != 0 && config.on(Setting.LVSA_STEP_TIME_LOG)) {
+        log.accept(
+            String.format(
+                Locale.ROOT, "[LVSA-TIME] step=%d dt=%.3fs", timedStep, (now - stepStarted) / 1e9));
+      }
+      stepStarted = now;
+    }
+    timedStep = step;
+    if (step != maskLogged && config.maskLog().selects(step, maskLogged >= 0)) {
+      maskLogged = step;
+      log.accept(
+          "[LVSA-MASK] step=%d  T_lat=%d  W=%d  |G|=%d  kfi=%d globals=%s"
+              .formatted(
+                  step,
+                  geometry.latentFrames(),
+                  config.latentWindow(),
+                  pattern.globalFrames().size(),
+                  pattern.keyFrameInterval(),
+                  pattern.globalFrames()));
+    }
+  }
+
+  /** Patterns built so far. */
+  int patternsBuilt() {
+    return patterns.size();
+  }
+
+  @Override
+  public void close() {
+    kernel.close();
+  }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.attention;
+
+import java.lang.foreign.Arena;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+import org.nd4j.linalg.ops.transforms.Transforms;
+
+/** Dense scaled dot-product attention. */
+public final class SdpaAttention implements DiffusionAttention {
+  /** For {@link java.util.ServiceLoader}. */
+  public SdpaAttention() {}
+
+  @Override
+  public String name() {
+    return "SDPA";
+  }
+
+  @Override
+  public INDArray attend(
+      Generation generation, Object layer, INDArray query, INDArray key, INDArray value) {
+    return dense(generation, query, key, value);
+  }
+
+  static INDArray dense(Generation generation, INDArray query, INDArray key, INDArray value) {
+    if (query.size(1) != key.size(1)) {
+      return cross(query, key, value);
+    }
+    SequenceGeometry whole = new SequenceGeometry(1, (int) query.size(1), 0);
+    return run(generation, whole, BlockSparseLayout.dense(1), query, key, value);
+  }
+
+  /** Runs the generation's kernel on tensors, whose memory it reads as it lies. */
+  static INDArray run(
+      Generation generation,
+      SequenceGeometry geometry,
+      BlockSparseLayout layout,
+      INDArray query,
+      INDArray key,
+      INDArray value) {
+    AttentionShape shape =
+        new AttentionShape(
+            (int) query.size(0),
+            geometry.latentFrames(),
+            geometry.patchesPerFrame(),
+            geometry.textTokens(),
+            (int) query.size(2),
+            (int) key.size(2),
+            (int) query.size(3));
+    INDArray q = contiguous(query);
+    INDArray k = contiguous(key);
+    INDArray v = contiguous(value);
+    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, query.shape());
+    AttentionProblem problem =
+        new AttentionProblem(
+            shape, layout, DType.F32, NdMemory.view(q), NdMemory.view(k), NdMemory.view(v));
+    try (Arena arena = Arena.ofShared()) {
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      // Kernels keep compiled code and buffers from one call to the next.
+      synchronized (generation.kernel()) {
+        generation.kernel().run(problem, output);
+      }
+      NdMemory.view(out).copyFrom(output.out());
+    }
+    return out;
+  }
+
+  private static INDArray contiguous(INDArray tensor) {
+    INDArray floats = tensor.castTo(DataType.FLOAT);
+    return floats.ordering() == 'c' && !floats.isView() ? floats : floats.dup('c');
+  }
+
+  /** Query and key of different lengths: text seen by video, a head at a time. */
+  private static INDArray cross(INDArray query, INDArray key, INDArray value) {
+    INDArray out = Nd4j.create(DataType.FLOAT, query.shape());
+    long group = query.size(2) / key.size(2);
+    double scale = 1 / Math.sqrt(query.size(3));
+    for (long sequence = 0; sequence < query.size(0); sequence++) {
+      for (long head = 0; head < query.size(2); head++) {
+        INDArray q = head(query, sequence, head);
+        INDArray k = head(key, sequence, head / group);
+        INDArray scores = q.mmul(k.transpose()).muli(scale);
+        INDArray weights = Transforms.softmax(scores);
+        out.put(
+            new org.nd4j.linalg.indexing.INDArrayIndex[] {
+              NDArrayIndex.point(sequence),
+              NDArrayIndex.all(),
+              NDArrayIndex.point(head),
+              NDArrayIndex.all()
+            },
+            weights.mmul(head(value, sequence, head / group)));
+      }
+    }
+    return out;
+  }
+
+  private static INDArray head(INDArray tensor, long sequence, long head) {
+    return tensor
+        .get(
+            NDArrayIndex.point(sequence),
+            NDArrayIndex.all(),
+            NDArrayIndex.point(head),
+            NDArrayIndex.all())
+        .castTo(DataType.FLOAT)
+        .dup('c');
+  }
+}
