@@ -7,6 +7,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.pattern.Pattern;
@@ -39,6 +41,7 @@ public final class Generation implements AutoCloseable {
   private int maskLogged = -1;
   private int timedStep;
   private long stepStarted;
+  private double kernelMillis;
 
   /** A generation that logs through SLF4J, logger {@code org.lvsa}. */
   public Generation(LvsaConfig config, OptionalInt latentFrames) {
@@ -67,7 +70,7 @@ public final class Generation implements AutoCloseable {
     String name = config.value(Setting.LVSA_BACKEND).text();
     return switch (name) {
       case "sdpa" -> "nd4j";
-      case "flashinfer" -> "auto";
+      case "flashinfer" -> "auto"; // whatever is fastest here reads the same CSR layout
       default -> name;
     };
   }
@@ -87,8 +90,14 @@ public final class Generation implements AutoCloseable {
     return steps;
   }
 
-  AttentionKernel kernel() {
-    return kernel;
+  /** Runs the generation's kernel; a kernel keeps buffers between calls, so one call at a time. */
+  synchronized void run(AttentionProblem problem, AttentionOutput output) {
+    kernelMillis += kernel.run(problem, output).kernelMillis();
+  }
+
+  /** Milliseconds that the kernel has taken so far, copies and everything around it not counted. */
+  public synchronized double kernelMillis() {
+    return kernelMillis;
   }
 
   /** Says a line, the first time. */

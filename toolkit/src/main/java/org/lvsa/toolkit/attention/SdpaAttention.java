@@ -64,10 +64,7 @@ public final class SdpaAttention implements DiffusionAttention {
             shape, layout, DType.F32, NdMemory.view(q), NdMemory.view(k), NdMemory.view(v));
     try (Arena arena = Arena.ofShared()) {
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      // Kernels keep compiled code and buffers from one call to the next.
-      synchronized (generation.kernel()) {
-        generation.kernel().run(problem, output);
-      }
+      generation.run(problem, output);
       NdMemory.view(out).copyFrom(output.out());
     }
     return out;

@@ -21,7 +21,8 @@ import picocli.CommandLine.ParameterException;
       AttendCommand.class,
       SweepCommand.class,
       ReportCommand.class,
-      ConfigCommand.class
+      ConfigCommand.class,
+      DemoCommand.class
     },
     footer = {
       "",

@@ -174,6 +174,13 @@ public final class LvsaConfig {
     return ON.contains(lower);
   }
 
+  /** The same settings with another attention. */
+  public LvsaConfig withAttention(String name) {
+    Map<Setting, Value> changed = new EnumMap<>(values);
+    changed.put(Setting.DIFFUSION_ATTENTION_BACKEND, new Value(name, Origin.COMMAND_LINE));
+    return new LvsaConfig(changed);
+  }
+
   /** The value of a setting and its origin. */
   public Value value(Setting setting) {
     return values.get(setting);

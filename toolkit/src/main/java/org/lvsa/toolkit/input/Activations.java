@@ -11,6 +11,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.model.RotaryEmbedding;
 
 /**
  * Queries, keys and values for a problem.

@@ -26,6 +26,7 @@ import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.tensor.MalformedFileException;
 
 class ActivationsTest {

@@ -144,4 +144,27 @@ class TornadoKernelTest {
       assertEquals("portable", device.kernels().getFirst());
     }
   }
+
+  @Test
+  void theScoresChooseThePath() {
+    assumeTrue(
+        new TornadoBackend()
+            .devices().stream().anyMatch(d -> d.chosen() && d.kernels().contains("tensorcore")));
+    AttentionShape shape = new AttentionShape(1, 3, 50, 0, 1, 1, 128);
+    try (Arena arena = Arena.ofShared();
+        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open()) {
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
+      kernel.run(problem, output);
+      assertEquals("tornado-tensorcore-bf16-bounded", kernel.name(shape, DType.BF16));
+      for (int d = 0; d < 128; d++) {
+        DType.BF16.set(problem.key(), 70L * 128 + d, 1000);
+      }
+      kernel.run(problem, output);
+      assertEquals("tornado-tensorcore-bf16-online", kernel.name(shape, DType.BF16));
+      DType.BF16.set(problem.key(), 3, Float.NaN);
+      kernel.run(problem, output);
+      assertEquals("tornado-tensorcore-bf16-online", kernel.name(shape, DType.BF16));
+    }
+  }
 }

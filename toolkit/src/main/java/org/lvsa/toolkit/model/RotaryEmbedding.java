@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.input;
+package org.lvsa.toolkit.model;
 
 import java.util.List;
 
@@ -8,11 +8,15 @@ import java.util.List;
  * and width; along each axis, pair {@code i} of {@code dim / 2} turns by {@code position ·
  * theta^(−2i/dim)}. Pairs are neighbours (2i, 2i + 1).
  */
-final class RotaryEmbedding {
+public final class RotaryEmbedding {
   private final int[] axes;
   private final double[] frequencies;
 
-  RotaryEmbedding(List<Integer> axes, double theta) {
+  /**
+   * @param axes elements of a head for time, height and width
+   * @param theta base of the frequencies
+   */
+  public RotaryEmbedding(List<Integer> axes, double theta) {
     this.axes = axes.stream().mapToInt(Integer::intValue).toArray();
     int headDim = axes.stream().mapToInt(Integer::intValue).sum();
     frequencies = new double[headDim / 2];
@@ -25,7 +29,7 @@ final class RotaryEmbedding {
   }
 
   /** Cosine and sine of each pair at a position: {@code [headDim / 2][2]}, flat. */
-  float[] at(int frame, int row, int column) {
+  public float[] at(int frame, int row, int column) {
     float[] turns = new float[frequencies.length * 2];
     int pair = 0;
     for (int axis = 0; axis < axes.length; axis++) {
@@ -40,7 +44,7 @@ final class RotaryEmbedding {
   }
 
   /** Turns one head's vector, in place. */
-  static void apply(float[] vector, float[] turns) {
+  public static void apply(float[] vector, float[] turns) {
     for (int i = 0; i < vector.length; i += 2) {
       float x = vector[i];
       float y = vector[i + 1];

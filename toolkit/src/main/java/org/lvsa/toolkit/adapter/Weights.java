@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.adapter;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.tensor.MalformedFileException;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.tensor.Safetensors;
+import org.lvsa.toolkit.tensor.TensorInfo;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** A model's tensors, memory-mapped: one safetensors file, or an index with its shards. */
+public final class Weights implements AutoCloseable {
+  private final Arena arena = Arena.ofShared();
+  private final Path path;
+  private final Map<String, Safetensors> files = new TreeMap<>();
+
+  /**
+   * Opens a file, or a directory with a file or an index in it.
+   *
+   * @throws MalformedFileException if a file is missing or broken, or the index names a tensor that
+   *     its shard does not hold
+   */
+  public Weights(Path path) {
+    this.path = path;
+    try {
+      open(path);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void open(Path given) throws IOException {
+    Path file = given;
+    if (Files.isDirectory(given)) {
+      file = only(given, ".safetensors.index.json");
+      file = file == null ? only(given, ".safetensors") : file;
+      if (file == null) {
+        throw new MalformedFileException(given + ": no safetensors file and no index in it");
+      }
+    }
+    if (!file.toString().endsWith(".index.json")) {
+      Safetensors one = Safetensors.open(file, arena);
+      one.names().forEach(name -> files.put(name, one));
+      return;
+    }
+    JsonNode index = new ObjectMapper().readTree(Files.readAllBytes(file));
+    Map<String, Safetensors> shards = new HashMap<>();
+    for (Map.Entry<String, JsonNode> entry : index.path("weight_map").properties()) {
+      Path shard = file.resolveSibling(entry.getValue().asText());
+      Safetensors opened =
+          shards.computeIfAbsent(shard.toString(), s -> Safetensors.open(Path.of(s), arena));
+      if (!opened.names().contains(entry.getKey())) {
+        throw new MalformedFileException(
+            file + ": says that " + entry.getKey() + " is in " + shard + ", which lacks it");
+      }
+      files.put(entry.getKey(), opened);
+    }
+  }
+
+  private static Path only(Path directory, String end) throws IOException {
+    try (Stream<Path> entries = Files.list(directory)) {
+      return entries.filter(p -> p.toString().endsWith(end)).sorted().findFirst().orElse(null);
+    }
+  }
+
+  /**
+   * The tensors of a block, as float32.
+   *
+   * @param prefix {@code blocks.0.}
+   * @param shapes of every tensor that the block must have, by name after the prefix
+   * @throws MalformedFileException naming a tensor that is missing, that nobody asked for, or whose
+   *     shape is another
+   */
+  public Map<String, INDArray> block(String prefix, Map<String, long[]> shapes) {
+    for (String name : files.keySet()) {
+      if (name.startsWith(prefix) && !shapes.containsKey(name.substring(prefix.length()))) {
+        throw new MalformedFileException(path + ": unexpected tensor " + name);
+      }
+    }
+    Map<String, INDArray> tensors = new LinkedHashMap<>();
+    shapes.forEach((name, shape) -> tensors.put(name, tensor(prefix + name, shape)));
+    return tensors;
+  }
+
+  private INDArray tensor(String name, long[] shape) {
+    Safetensors file = files.get(name);
+    if (file == null) {
+      throw new MalformedFileException(path + ": missing tensor " + name);
+    }
+    TensorInfo info = file.info(name);
+    List<Long> wanted = Arrays.stream(shape).boxed().toList();
+    if (!info.shape().equals(wanted)) {
+      throw new MalformedFileException(
+          path + ": tensor " + name + " must be " + wanted + ", got " + info.shape());
+    }
+    INDArray tensor = Nd4j.createUninitialized(DataType.FLOAT, shape);
+    var to = NdMemory.view(tensor);
+    var from = file.data(name);
+    for (long i = 0; i < tensor.length(); i++) {
+      DType.F32.set(to, i, info.dtype().get(from, i));
+    }
+    return tensor;
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}
