@@ -26,6 +26,8 @@ import picocli.CommandLine.ParameterException;
     },
     footer = {
       "",
+      "In modules of their own, started by the launcher: lvsa bench --help, lvsa notebook --help.",
+      "",
       "Examples:",
       "  ./lvsa sweep --preset quick -o out && ./lvsa report out",
       "  ./lvsa pattern --model wan2.1-1.3b --frames 161 --resolution 832x480 --format mask",

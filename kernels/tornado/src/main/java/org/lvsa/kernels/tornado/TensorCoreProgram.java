@@ -10,6 +10,8 @@ import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.WorkerGrid2D;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
@@ -127,170 +129,94 @@ final class TensorCoreProgram implements DeviceProgram {
     return grid;
   }
 
-  // TornadoVM reads a method reference's bytecode, so each has to stand here as one.
-
   private void addBounded(TaskGraph graph, HalfFloatArray transposed) {
-    int paddedTokens = paddedTokens(shape);
-    KernelContext context = new KernelContext();
-    float scale = (float) shape.scale();
-    int tokens = shape.tokens();
-    int heads = shape.heads();
-    int kvHeads = shape.kvHeads();
-    IntArray to = tiles.tiles();
-    IntArray runs = tiles.runs();
-    if (dtype == DType.BF16 && shape.headDim() == 128) {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::bf16x128bounded,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          bounds,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
-    } else if (dtype == DType.BF16) {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::bf16x64bounded,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          bounds,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
-    } else if (shape.headDim() == 128) {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::fp16x128bounded,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          bounds,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
+    Task14<
+            KernelContext,
+            HalfFloatArray,
+            HalfFloatArray,
+            HalfFloatArray,
+            FloatArray,
+            FloatArray,
+            IntArray,
+            IntArray,
+            FloatArray,
+            Integer,
+            Integer,
+            Integer,
+            Integer,
+            Float>
+        kernel;
+    if (shape.headDim() == 128) {
+      kernel =
+          dtype == DType.BF16
+              ? TensorCoreKernels::bf16x128bounded
+              : TensorCoreKernels::fp16x128bounded;
     } else {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::fp16x64bounded,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          bounds,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
+      kernel =
+          dtype == DType.BF16
+              ? TensorCoreKernels::bf16x64bounded
+              : TensorCoreKernels::fp16x64bounded;
     }
+    graph.task(
+        "tensorcore",
+        kernel,
+        new KernelContext(),
+        query,
+        transposed,
+        value,
+        out,
+        logSumExp,
+        tiles.tiles(),
+        tiles.runs(),
+        bounds,
+        shape.tokens(),
+        paddedTokens(shape),
+        shape.heads(),
+        shape.kvHeads(),
+        (float) shape.scale());
   }
 
   private void addOnline(TaskGraph graph, HalfFloatArray transposed) {
-    int paddedTokens = paddedTokens(shape);
-    KernelContext context = new KernelContext();
-    float scale = (float) shape.scale();
-    int tokens = shape.tokens();
-    int heads = shape.heads();
-    int kvHeads = shape.kvHeads();
-    IntArray to = tiles.tiles();
-    IntArray runs = tiles.runs();
-    if (dtype == DType.BF16 && shape.headDim() == 128) {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::bf16x128online,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
-    } else if (dtype == DType.BF16) {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::bf16x64online,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
-    } else if (shape.headDim() == 128) {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::fp16x128online,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
+    Task13<
+            KernelContext,
+            HalfFloatArray,
+            HalfFloatArray,
+            HalfFloatArray,
+            FloatArray,
+            FloatArray,
+            IntArray,
+            IntArray,
+            Integer,
+            Integer,
+            Integer,
+            Integer,
+            Float>
+        kernel;
+    if (shape.headDim() == 128) {
+      kernel =
+          dtype == DType.BF16
+              ? TensorCoreKernels::bf16x128online
+              : TensorCoreKernels::fp16x128online;
     } else {
-      graph.task(
-          "tensorcore",
-          TensorCoreKernels::fp16x64online,
-          context,
-          query,
-          transposed,
-          value,
-          out,
-          logSumExp,
-          to,
-          runs,
-          tokens,
-          paddedTokens,
-          heads,
-          kvHeads,
-          scale);
+      kernel =
+          dtype == DType.BF16 ? TensorCoreKernels::bf16x64online : TensorCoreKernels::fp16x64online;
     }
+    graph.task(
+        "tensorcore",
+        kernel,
+        new KernelContext(),
+        query,
+        transposed,
+        value,
+        out,
+        logSumExp,
+        tiles.tiles(),
+        tiles.runs(),
+        shape.tokens(),
+        paddedTokens(shape),
+        shape.heads(),
+        shape.kvHeads(),
+        (float) shape.scale());
   }
 
   /** Why this kernel cannot run such a problem on such a device; empty if it can. */
