@@ -46,12 +46,12 @@ sealed interface DeviceProgram extends AutoCloseable permits PortableProgram, Te
     long start = System.nanoTime();
     long prepare = 0;
     long copies = 0;
-    long deviceMillis = 0;
+    long deviceNanos = 0;
     if (!sameInputs) {
       load(problem);
       long loaded = System.nanoTime();
       DevicePlan.Times inputs = plan().inputs();
-      deviceMillis = System.nanoTime() - loaded;
+      deviceNanos = System.nanoTime() - loaded;
       inputsReady();
       prepare = inputs.kernel();
       copies = inputs.copies();
@@ -62,7 +62,7 @@ sealed interface DeviceProgram extends AutoCloseable permits PortableProgram, Te
     long finished = System.nanoTime();
     copy(out(), output.out());
     output.logSumExp().ifPresent(lse -> copy(logSumExp(), lse));
-    copies += attention.copies() + (ready - start - deviceMillis) + System.nanoTime() - finished;
+    copies += attention.copies() + (ready - start - deviceNanos) + System.nanoTime() - finished;
     return new KernelRun(attention.kernel() / 1e6, prepare / 1e6, copies / 1e6, bytes());
   }
 
