@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.adapter;
 
+import java.util.LinkedHashMap;
 import java.util.Map;
-import org.lvsa.toolkit.attention.Generation;
+import java.util.Optional;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.config.Setting;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -11,59 +14,72 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 public record HunyuanVideoAdapter() implements ModelAdapter {
   @Override
+  public String family() {
+    return "hunyuan";
+  }
+
+  @Override
+  public boolean adapts(String model) {
+    return model.startsWith("hunyuanvideo");
+  }
+
+  @Override
   public String prefix(int block) {
     return "transformer_blocks." + block + ".";
   }
 
   @Override
-  public Map<String, long[]> tensors(Frame frame) {
-    Map<String, long[]> shapes = ModelAdapter.shapes();
-    for (String layer :
-        new String[] {
-          "to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj", "to_out.0", "to_add_out"
-        }) {
-      ModelAdapter.linear(shapes, "attn." + layer, frame.width());
-    }
+  public Map<String, long[]> tensors(BlockShape shape) {
+    Map<String, long[]> shapes = new LinkedHashMap<>(shape.projections("attn"));
+    shapes.putAll(BlockShape.linear("attn.add_q_proj", shape.width(), shape.width()));
+    shapes.putAll(BlockShape.linear("attn.add_k_proj", shape.keyWidth(), shape.width()));
+    shapes.putAll(BlockShape.linear("attn.add_v_proj", shape.keyWidth(), shape.width()));
+    shapes.putAll(BlockShape.linear("attn.to_add_out", shape.width(), shape.width()));
     for (String norm : new String[] {"norm_q", "norm_k", "norm_added_q", "norm_added_k"}) {
-      shapes.put("attn." + norm + ".weight", new long[] {frame.headDim()});
+      shapes.put("attn." + norm + ".weight", new long[] {shape.headDim()});
     }
     return shapes;
   }
 
   @Override
-  public Streams attend(
-      Generation generation,
-      Object layer,
-      Frame frame,
-      Map<String, INDArray> tensors,
-      Streams streams) {
-    INDArray[] video = {
-      Layers.rotate(
-          normalised(tensors, "to_q", "norm_q", streams.video()),
-          frame.rotary(),
-          frame.grid(),
-          frame.headDim()),
-      Layers.rotate(
-          normalised(tensors, "to_k", "norm_k", streams.video()),
-          frame.rotary(),
-          frame.grid(),
-          frame.headDim()),
-      Layers.linear(tensors, "attn.to_v", streams.video())
-    };
-    INDArray[] text = {
-      normalised(tensors, "add_q_proj", "norm_added_q", streams.text()),
-      normalised(tensors, "add_k_proj", "norm_added_k", streams.text()),
-      Layers.linear(tensors, "attn.add_v_proj", streams.text())
-    };
-    Streams out = ModelAdapter.joint(generation, layer, frame, video, text);
-    return new Streams(
-        Layers.linear(tensors, "attn.to_out.0", out.video()),
-        Layers.linear(tensors, "attn.to_add_out", out.text()));
+  public Qkv qkv(BlockWeights block, INDArray video) {
+    return new Qkv(
+        normalised(block, "to_q", "norm_q", video),
+        normalised(block, "to_k", "norm_k", video),
+        block.heads(block.linear("attn.to_v", video)));
   }
 
-  private static INDArray normalised(
-      Map<String, INDArray> tensors, String projection, String norm, INDArray x) {
-    return Layers.rmsOfHeads(
-        Layers.linear(tensors, "attn." + projection, x), tensors.get("attn." + norm + ".weight"));
+  @Override
+  public Optional<Qkv> encoderQkv(BlockWeights block, INDArray text) {
+    return Optional.of(
+        new Qkv(
+            normalised(block, "add_q_proj", "norm_added_q", text),
+            normalised(block, "add_k_proj", "norm_added_k", text),
+            block.heads(block.linear("attn.add_v_proj", text))));
+  }
+
+  private static INDArray normalised(BlockWeights block, String layer, String norm, INDArray x) {
+    return block.heads(block.rms("attn." + norm, block.linear("attn." + layer, x)));
+  }
+
+  @Override
+  public INDArray outputProjection(BlockWeights block, INDArray heads) {
+    return block.linear("attn.to_out.0", block.features(heads));
+  }
+
+  @Override
+  public Streams.Change formatOutput(BlockWeights block, INDArray video, Optional<INDArray> text) {
+    return new Streams.Change(
+        video, text.map(heads -> block.linear("attn.to_add_out", block.features(heads))));
+  }
+
+  @Override
+  public Hook hook() {
+    return new Hook("HunyuanVideo15Attention", Optional.of(Setting.LVSA_HUNYUAN_HOOK));
+  }
+
+  @Override
+  public ContextParallelPlan contextParallelPlan() {
+    return new ContextParallelPlan("transformer_blocks.0", "proj_out");
   }
 }

@@ -2,8 +2,6 @@
 package org.lvsa.toolkit.adapter;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.Map;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.tensor.NdMemory;
@@ -17,26 +15,23 @@ final class Layers {
   private Layers() {}
 
   /** {@code x · weightᵀ + bias}. */
-  static INDArray linear(Map<String, INDArray> tensors, String name, INDArray x) {
-    return x.mmul(tensors.get(name + ".weight").transpose())
-        .addiRowVector(tensors.get(name + ".bias"));
+  static INDArray linear(INDArray x, INDArray weight, INDArray bias) {
+    return x.mmul(weight.transpose()).addiRowVector(bias);
   }
 
-  /** x over its root mean square, times the weight; over all features of a token. */
+  /**
+   * x over its root mean square, times the weight: over stretches of a token's features as long as
+   * the weight, so over all of them, or over each head's.
+   */
   static INDArray rms(INDArray x, INDArray weight) {
-    INDArray squares = x.mul(x).mean(true, 1).addi(EPSILON);
-    INDArray inverse = Transforms.pow(squares, -0.5);
-    return x.mulColumnVector(inverse).muliRowVector(weight);
+    INDArray rows = stretches(x, weight);
+    INDArray inverse = Transforms.pow(rows.mul(rows).mean(true, 1).addi(EPSILON), -0.5);
+    return rows.mulColumnVector(inverse).muliRowVector(weight).reshape('c', x.shape());
   }
 
-  /** The same over each head's features; {@code x} is {@code [tokens, heads · headDim]}. */
-  static INDArray rmsOfHeads(INDArray x, INDArray weight) {
-    return rms(heads(x, weight.length()), weight).reshape('c', x.size(0), x.size(1));
-  }
-
-  /** Layer norm over each head's features. */
-  static INDArray layerNormOfHeads(INDArray x, INDArray weight, INDArray bias) {
-    INDArray rows = heads(x, weight.length());
+  /** Layer norm over the same stretches. */
+  static INDArray layerNorm(INDArray x, INDArray weight, INDArray bias) {
+    INDArray rows = stretches(x, weight);
     INDArray centred = rows.subColumnVector(rows.mean(true, 1));
     INDArray variance = centred.mul(centred).mean(true, 1).addi(EPSILON);
     INDArray inverse = Transforms.pow(variance, -0.5);
@@ -44,31 +39,17 @@ final class Layers {
         .muliColumnVector(inverse)
         .muliRowVector(weight)
         .addiRowVector(bias)
-        .reshape('c', x.size(0), x.size(1));
+        .reshape('c', x.shape());
   }
 
-  private static INDArray heads(INDArray x, long headDim) {
-    return x.dup('c').reshape('c', x.length() / headDim, headDim);
+  private static INDArray stretches(INDArray x, INDArray weight) {
+    return x.dup('c').reshape('c', x.length() / weight.length(), weight.length());
   }
 
-  /** Turns every head of every video token by its place. */
-  static INDArray rotate(INDArray x, RotaryEmbedding rotary, PatchGrid grid, int headDim) {
-    INDArray turned = x.dup('c');
-    MemorySegment memory = NdMemory.view(turned);
-    float[] all = memory.toArray(ValueLayout.JAVA_FLOAT);
-    int row = (int) x.size(1);
-    float[] head = new float[headDim];
-    for (int token = 0; token < x.size(0); token++) {
-      int patch = token % grid.patches();
-      float[] turns =
-          rotary.at(token / grid.patches(), patch / grid.columns(), patch % grid.columns());
-      for (int at = token * row; at < (token + 1) * row; at += headDim) {
-        System.arraycopy(all, at, head, 0, headDim);
-        RotaryEmbedding.apply(head, turns);
-        System.arraycopy(head, 0, all, at, headDim);
-      }
-    }
-    MemorySegment.copy(all, 0, memory, ValueLayout.JAVA_FLOAT, 0, all.length);
-    return turned;
+  /** Turns every head of every video token by its place in the whole video. */
+  static INDArray rotate(INDArray heads, RotaryEmbedding rotary, PatchGrid grid, long firstToken) {
+    float[] tokens = NdMemory.floats(heads);
+    rotary.rotate(tokens, (int) heads.size(2), grid, firstToken);
+    return NdMemory.copy(MemorySegment.ofArray(tokens), heads.shape());
   }
 }

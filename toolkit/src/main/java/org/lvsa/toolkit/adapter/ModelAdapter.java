@@ -1,119 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.adapter;
 
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import org.lvsa.toolkit.attention.DiffusionAttention;
-import org.lvsa.toolkit.attention.Generation;
-import org.lvsa.toolkit.model.PatchGrid;
-import org.lvsa.toolkit.model.RotaryEmbedding;
+import java.util.Optional;
+import java.util.ServiceLoader;
+import java.util.stream.Collectors;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.model.ModelGeometry;
+import org.lvsa.toolkit.model.Resolution;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * What one family of models does around attention: projections, norms of query and key, rotary
- * positions, where the text goes, and the projections back.
+ * What one family of models does around attention; {@link AttentionBlock} puts the pieces together.
+ * Found with {@link ServiceLoader}: a jar with an adapter and its {@code META-INF/services} entry
+ * is enough to add a family. See docs/adding-a-model.md.
+ *
+ * <p>Tokens are {@code [tokens, width]}, heads {@code [1, tokens, heads, headDim]}.
  */
-public sealed interface ModelAdapter permits WanAdapter, HunyuanVideoAdapter, CogVideoXAdapter {
+public interface ModelAdapter {
+  /** The family's name, as fallback and log lines have it. */
+  String family();
 
-  /**
-   * Sizes of a block, and the place of its tokens.
-   *
-   * @param heads attention heads
-   * @param headDim features of one
-   * @param grid patches of a frame
-   * @param rotary the model's positions
-   */
-  record Frame(int heads, int headDim, PatchGrid grid, RotaryEmbedding rotary) {
-    /** Features of a token. */
-    public int width() {
-      return heads * headDim;
-    }
+  /** Whether a model of {@code datasets/models.json} belongs to the family. */
+  boolean adapts(String model);
+
+  /** The adapter of one of its models, for families whose models differ. */
+  default ModelAdapter forModel(String model) {
+    return this;
   }
 
-  /** Both streams, {@code [tokens, width]}. */
-  record Streams(INDArray video, INDArray text) {}
+  // ---- geometry
 
-  /** Names and shapes of the block's attention tensors, after the prefix. */
-  Map<String, long[]> tensors(Frame frame);
+  /** Tokens of a latent frame. */
+  default int patchesPerFrame(ModelGeometry model, Resolution resolution) {
+    return model.grid(resolution).patches();
+  }
 
-  /** The tensors' prefix of a block in a diffusers checkpoint. */
+  /** Latent frames of a video, as blocks see them. */
+  default int latentFrames(ModelGeometry model, int videoFrames) {
+    return model.latentFrames(videoFrames);
+  }
+
+  /** Training horizon in latent frames. */
+  default int referenceLatentFrames(ModelGeometry model) {
+    return model.referenceFrames();
+  }
+
+  // ---- weights
+
+  /** The prefix of a block's tensors in a diffusers checkpoint. */
   String prefix(int block);
 
-  /**
-   * The block's attention: what it adds to each stream.
-   *
-   * @param generation the video being made, which also chooses the attention
-   * @param layer which block it is
-   */
-  Streams attend(
-      Generation generation,
-      Object layer,
-      Frame frame,
-      Map<String, INDArray> tensors,
-      Streams streams);
+  /** Names, after the prefix, and shapes of the attention's tensors. */
+  Map<String, long[]> tensors(BlockShape shape);
 
-  /** The adapter of a model of {@code datasets/models.json}. */
+  // ---- attention
+
+  /** Projections of video tokens, with query and key normalised as the model does. */
+  Qkv qkv(BlockWeights block, INDArray video);
+
+  /**
+   * Takes the encoder's tokens apart.
+   *
+   * @throws IllegalArgumentException if there are too few
+   */
+  default EncoderTokens splitEncoder(BlockWeights block, INDArray encoder) {
+    return new EncoderTokens(encoder, Optional.empty());
+  }
+
+  /** Projections of text that attends together with the video; empty if it does not. */
+  default Optional<Qkv> encoderQkv(BlockWeights block, INDArray text) {
+    return Optional.empty();
+  }
+
+  /**
+   * Turns queries or keys of video tokens by their place: the 3D rotary embedding, on neighbouring
+   * pairs unless a family does otherwise.
+   *
+   * @param firstToken the first one's place in the whole video: not 0 on a later rank
+   */
+  default INDArray rotate(BlockWeights block, INDArray heads, long firstToken) {
+    return Layers.rotate(heads, block.shape().rotary(), block.shape().grid(), firstToken);
+  }
+
+  /** The projection of what self-attention gave to video tokens. */
+  INDArray outputProjection(BlockWeights block, INDArray heads);
+
+  /**
+   * What cross-attention adds to the video tokens; empty for models that have none.
+   *
+   * @param video video tokens after self-attention
+   */
+  default Optional<INDArray> crossAttention(
+      BlockWeights block, CrossAttention attention, INDArray video, EncoderTokens encoder) {
+    return Optional.empty();
+  }
+
+  /**
+   * What the block's attention adds to both streams.
+   *
+   * @param video projected
+   * @param text what self-attention gave to text, not projected; empty if it took no part
+   */
+  default Streams.Change formatOutput(BlockWeights block, INDArray video, Optional<INDArray> text) {
+    return new Streams.Change(video, Optional.empty());
+  }
+
+  // ---- installation
+
+  /** When and where LVSA is installed in the model's blocks. */
+  Hook hook();
+
+  /** Where its tokens are split among ranks. */
+  ContextParallelPlan contextParallelPlan();
+
+  /** Every adapter on the class path. */
+  static List<ModelAdapter> all() {
+    return ServiceLoader.load(ModelAdapter.class).stream()
+        .map(ServiceLoader.Provider::get)
+        .toList();
+  }
+
+  /**
+   * The adapter of a model.
+   *
+   * @throws IllegalArgumentException naming the families that there are
+   */
   static ModelAdapter of(String model) {
-    if (model.startsWith("wan")) {
-      return new WanAdapter();
-    }
-    if (model.startsWith("hunyuanvideo")) {
-      return new HunyuanVideoAdapter();
-    }
-    if (model.startsWith("cogvideox")) {
-      return new CogVideoXAdapter();
-    }
-    throw new IllegalArgumentException(
-        "model must be a Wan, HunyuanVideo or CogVideoX one, got " + model);
-  }
-
-  /** Shapes of a linear layer. */
-  static void linear(Map<String, long[]> shapes, String name, int width) {
-    shapes.put(name + ".weight", new long[] {width, width});
-    shapes.put(name + ".bias", new long[] {width});
-  }
-
-  /** Attention of a role over {@code [tokens, width]} matrices. */
-  static INDArray attention(
-      Generation generation,
-      String role,
-      Object layer,
-      Frame frame,
-      INDArray query,
-      INDArray key,
-      INDArray value) {
-    INDArray out =
-        DiffusionAttention.ofRole(generation, role)
-            .attend(generation, layer, heads(query, frame), heads(key, frame), heads(value, frame));
-    return out.reshape('c', query.size(0), frame.width());
-  }
-
-  private static INDArray heads(INDArray x, Frame frame) {
-    return x.dup('c').reshape('c', 1, x.size(0), frame.heads(), frame.headDim());
-  }
-
-  /**
-   * Attention of both streams together, video first: text queries see everything.
-   *
-   * @return what each stream gets
-   */
-  static Streams joint(
-      Generation generation, Object layer, Frame frame, INDArray[] video, INDArray[] text) {
-    INDArray[] both = new INDArray[3];
-    for (int i = 0; i < 3; i++) {
-      both[i] = Nd4j.vstack(video[i], text[i]);
-    }
-    INDArray out = attention(generation, "self", layer, frame, both[0], both[1], both[2]);
-    long frames = video[0].size(0);
-    return new Streams(
-        out.get(NDArrayIndex.interval(0, frames), NDArrayIndex.all()),
-        out.get(NDArrayIndex.interval(frames, out.size(0)), NDArrayIndex.all()));
-  }
-
-  /** An ordered map of shapes to fill. */
-  static Map<String, long[]> shapes() {
-    return new LinkedHashMap<>();
+    List<ModelAdapter> all = all();
+    return all.stream()
+        .filter(adapter -> adapter.adapts(model))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "no adapter for the model "
+                        + model
+                        + ", there are: "
+                        + all.stream()
+                            .map(ModelAdapter::family)
+                            .sorted()
+                            .collect(Collectors.joining(", "))))
+        .forModel(model);
   }
 }

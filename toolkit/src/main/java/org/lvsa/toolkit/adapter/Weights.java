@@ -13,7 +13,9 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.tensor.MalformedFileException;
@@ -80,22 +82,32 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * The tensors of a block, as float32.
+   * The attention tensors of a block, as float32. What a checkpoint has beside its attention
+   * (norms, feed-forward layers, modulation) is left alone.
    *
    * @param prefix {@code blocks.0.}
-   * @param shapes of every tensor that the block must have, by name after the prefix
-   * @throws MalformedFileException naming a tensor that is missing, that nobody asked for, or whose
-   *     shape is another
+   * @param shapes of every tensor that the block's attention must have, by name after the prefix
+   * @throws MalformedFileException naming a tensor that is missing, one of the same module ({@code
+   *     attn1}) that nobody asked for, or one whose shape is another
    */
   public Map<String, INDArray> block(String prefix, Map<String, long[]> shapes) {
+    Set<String> modules =
+        shapes.keySet().stream().map(Weights::module).collect(Collectors.toUnmodifiableSet());
     for (String name : files.keySet()) {
-      if (name.startsWith(prefix) && !shapes.containsKey(name.substring(prefix.length()))) {
-        throw new MalformedFileException(path + ": unexpected tensor " + name);
+      if (name.startsWith(prefix)) {
+        String inBlock = name.substring(prefix.length());
+        if (modules.contains(module(inBlock)) && !shapes.containsKey(inBlock)) {
+          throw new MalformedFileException(path + ": unexpected tensor " + name);
+        }
       }
     }
     Map<String, INDArray> tensors = new LinkedHashMap<>();
     shapes.forEach((name, shape) -> tensors.put(name, tensor(prefix + name, shape)));
     return tensors;
+  }
+
+  private static String module(String name) {
+    return name.substring(0, Math.max(name.indexOf('.'), 0));
   }
 
   private INDArray tensor(String name, long[] shape) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Attention blocks of real models on ND4J: {@link org.lvsa.toolkit.adapter.ModelAdapter} knows a
- * model's projections, norms and positions, {@link org.lvsa.toolkit.adapter.Weights} its files
- * under the names that diffusers gives them. Depends on attention, model and tensor.
+ * The attention blocks of video diffusion transformers on ND4J, with weights under diffusers'
+ * names. {@link org.lvsa.toolkit.adapter.ModelAdapter} is what one family does; the rest puts it
+ * together, installs LVSA in it and runs it, on one rank or several. Depends on attention, config,
+ * model, tensor and the kernels' types.
  */
 package org.lvsa.toolkit.adapter;

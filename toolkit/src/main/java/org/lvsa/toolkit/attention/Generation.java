@@ -11,6 +11,7 @@ import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
 import org.lvsa.toolkit.sweep.Backends;
@@ -34,6 +35,7 @@ public final class Generation implements AutoCloseable {
   private final LvsaConfig config;
   private final OptionalInt requestedFrames;
   private final Consumer<String> log;
+  private final RankView view;
   private final StepTracker steps;
   private final Set<String> said = ConcurrentHashMap.newKeySet();
   private final ConcurrentHashMap<PatternSettings, Pattern> patterns = new ConcurrentHashMap<>();
@@ -42,6 +44,7 @@ public final class Generation implements AutoCloseable {
   private int timedStep;
   private long stepStarted;
   private double kernelMillis;
+  private double density = Double.NaN;
 
   /** A generation that logs through SLF4J, logger {@code org.lvsa}. */
   public Generation(LvsaConfig config, OptionalInt latentFrames) {
@@ -54,16 +57,31 @@ public final class Generation implements AutoCloseable {
    * @param log takes the published lines
    */
   public Generation(LvsaConfig config, OptionalInt latentFrames, Consumer<String> log) {
+    this(config, latentFrames, log, RankView.alone());
+  }
+
+  /**
+   * One rank's view of a generation that several make together: each has its own, and they run the
+   * same steps.
+   *
+   * @param config settings
+   * @param latentFrames of the request; {@code LVSA_TOTAL_LATENT_FRAMES} goes before it
+   * @param log takes the published lines; on ranks after the first, best one that drops them
+   * @param view this rank's place
+   */
+  public Generation(
+      LvsaConfig config, OptionalInt latentFrames, Consumer<String> log, RankView view) {
     this.config = config;
     this.log = log;
+    this.view = view;
     OptionalInt configured = config.optionalNumber(Setting.LVSA_TOTAL_LATENT_FRAMES);
     requestedFrames = configured.isPresent() ? configured : latentFrames;
     steps =
         new StepTracker(
             config.optionalNumber(Setting.LVSA_N_BLOCKS),
             config.number(Setting.LVSA_CFG_PASSES),
-            this::once);
-    kernel = Backends.named(backend(config), this::once).open();
+            this::say);
+    kernel = Backends.named(backend(config), this::say).open();
   }
 
   private static String backend(LvsaConfig config) {
@@ -85,6 +103,16 @@ public final class Generation implements AutoCloseable {
     return requestedFrames;
   }
 
+  /** This rank's place among those that make the same video. */
+  public RankView view() {
+    return view;
+  }
+
+  /** This rank and the others. */
+  public Communicator ranks() {
+    return view.ranks();
+  }
+
   /** Its steps. */
   public StepTracker steps() {
     return steps;
@@ -95,13 +123,37 @@ public final class Generation implements AutoCloseable {
     kernelMillis += kernel.run(problem, output).kernelMillis();
   }
 
+  /**
+   * For attention that has to see whole sequences.
+   *
+   * @throws IllegalStateException over several ranks, where a sequence is a shard
+   */
+  void wholeSequence() {
+    if (view.world() > 1) {
+      throw new IllegalStateException(
+          "self-attention over "
+              + view.world()
+              + " ranks needs a block's AttentionProcessor: the sequence here is one rank's shard");
+    }
+  }
+
+  /** Notes what a self-attention is about to run with. */
+  synchronized void runs(double newDensity) {
+    density = newDensity;
+  }
+
+  /** The density that the last self-attention really ran with: 1 where it was dense. */
+  public synchronized double density() {
+    return density;
+  }
+
   /** Milliseconds that the kernel has taken so far, copies and everything around it not counted. */
   public synchronized double kernelMillis() {
     return kernelMillis;
   }
 
-  /** Says a line, the first time. */
-  void once(String line) {
+  /** Logs a line, the first time that it comes. */
+  public void say(String line) {
     if (said.add(line)) {
       log.accept(line);
     }
@@ -151,7 +203,7 @@ public final class Generation implements AutoCloseable {
             rotate,
             config.on(Setting.LVSA_EXPAND_WINDOW),
             0,
-            1);
+            view.boundaries());
     Pattern still = patterns.computeIfAbsent(base, Pattern::build);
     announce(geometry, still);
     int offset = rotate ? step % still.keyFrameInterval() : 0;
@@ -161,22 +213,22 @@ public final class Generation implements AutoCloseable {
   private void announce(SequenceGeometry geometry, Pattern pattern) {
     int frames = geometry.latentFrames();
     int reference = config.number(Setting.LVSA_REFERENCE_LATENT_FRAMES);
-    once(
-        "[LVSA] Geometry detected: T_lat=%d P=%d video_seq=%d text=%d total=%d"
+    say(
+        "[LVSA] Geometry detected: T_lat=%d P=%d text=%d video_seq=%d total=%d"
             .formatted(
                 frames,
                 geometry.patchesPerFrame(),
-                frames * geometry.patchesPerFrame(),
                 geometry.textTokens(),
+                frames * geometry.patchesPerFrame(),
                 geometry.tokens()));
-    once(
+    say(
         String.format(
             Locale.ROOT,
             "[LVSA] reference_latent_frames=%d target_latent_frames=%d extension_ratio=%.2fx",
             reference,
             frames,
             frames / (double) reference));
-    once(
+    say(
         String.format(
             Locale.ROOT,
             "[LVSA] window=%d kfi=%d |G|=%d attended_per_frame=%d of %d backend=%s (%s)",
@@ -189,7 +241,7 @@ public final class Generation implements AutoCloseable {
             kernel.device()));
     for (int[] horizon : HORIZONS) {
       if (frames == horizon[0] && reference != frames) {
-        once(
+        say(
             "[LVSA] warning: T_lat=%d is the training horizon of %s, and"
                     .formatted(frames, HORIZON_MODELS[horizon[1]])
                 + " LVSA_REFERENCE_LATENT_FRAMES is "
@@ -201,17 +253,10 @@ public final class Generation implements AutoCloseable {
 
   /** The per-step lines: memory, time and mask, as the settings ask for them. */
   synchronized void logStep(int step, SequenceGeometry geometry, Pattern pattern) {
+    runs(pattern.density());
     boolean begins = step != timedStep;
     if (begins && config.on(Setting.LVSA_MEM_LOG)) {
-      Runtime runtime = Runtime.getRuntime();
-      log.accept(
-          String.format(
-              Locale.ROOT,
-              "[LVSA-MEM] step=%d alloc=%.2fGB reserved=%.2fGB peak=%.2fGB",
-              step,
-              (runtime.totalMemory() - runtime.freeMemory()) / 1e9,
-              runtime.totalMemory() / 1e9,
-              runtime.maxMemory() / 1e9));
+      log.accept("[LVSA-MEM] step=" + step + " " + ProcessMemory.now());
     }
     long now = System.nanoTime();
     if (begins || stepStarted == 0) {
@@ -234,6 +279,7 @@ public final class Generation implements AutoCloseable {
                   pattern.globalFrames().size(),
                   pattern.keyFrameInterval(),
                   pattern.globalFrames()));
+      pattern.mask().forEach(log);
     }
   }
 

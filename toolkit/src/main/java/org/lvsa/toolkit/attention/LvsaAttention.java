@@ -26,6 +26,7 @@ public final class LvsaAttention implements DiffusionAttention {
       // Cross-attention is dense by design.
       return SdpaAttention.dense(generation, query, key, value);
     }
+    generation.wholeSequence();
     if (generation.latentFrames().isEmpty()) {
       generation.fallback("attend", "no_t_lat", tokens, "hint=set LVSA_TOTAL_LATENT_FRAMES");
       return SdpaAttention.dense(generation, query, key, value);

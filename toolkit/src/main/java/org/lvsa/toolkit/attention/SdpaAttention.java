@@ -34,6 +34,8 @@ public final class SdpaAttention implements DiffusionAttention {
     if (query.size(1) != key.size(1)) {
       return cross(query, key, value);
     }
+    generation.wholeSequence();
+    generation.runs(1);
     SequenceGeometry whole = new SequenceGeometry(1, (int) query.size(1), 0);
     return run(generation, whole, BlockSparseLayout.dense(1), query, key, value);
   }
@@ -46,15 +48,7 @@ public final class SdpaAttention implements DiffusionAttention {
       INDArray query,
       INDArray key,
       INDArray value) {
-    AttentionShape shape =
-        new AttentionShape(
-            (int) query.size(0),
-            geometry.latentFrames(),
-            geometry.patchesPerFrame(),
-            geometry.textTokens(),
-            (int) query.size(2),
-            (int) key.size(2),
-            (int) query.size(3));
+    AttentionShape shape = SelfAttention.shape(geometry, new Qkv(query, key, value));
     INDArray q = contiguous(query);
     INDArray k = contiguous(key);
     INDArray v = contiguous(value);

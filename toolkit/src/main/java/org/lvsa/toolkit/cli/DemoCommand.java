@@ -1,28 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.OptionalInt;
+import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.adapter.BlockShape;
+import org.lvsa.toolkit.adapter.BlockWeights;
 import org.lvsa.toolkit.adapter.ModelAdapter;
-import org.lvsa.toolkit.adapter.ModelAdapter.Frame;
-import org.lvsa.toolkit.adapter.ModelAdapter.Streams;
-import org.lvsa.toolkit.attention.Generation;
+import org.lvsa.toolkit.adapter.Streams;
+import org.lvsa.toolkit.adapter.Transformer;
+import org.lvsa.toolkit.adapter.Weights;
+import org.lvsa.toolkit.attention.RankView;
+import org.lvsa.toolkit.cli.DemoRank.Step;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
-import org.lvsa.toolkit.model.RotaryEmbedding;
-import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.parallel.Communicator;
+import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
+import org.lvsa.toolkit.parallel.InProcess;
+import org.lvsa.toolkit.parallel.Loopback;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -35,19 +51,37 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "demo",
     description =
-        "A small transformer of a model's kind, with random weights, denoises a few steps with dense"
+        "A transformer of a model's geometry, with random weights, denoises a few steps with dense"
             + " and with sparse attention.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
-      "Example:",
-      "  ./lvsa demo --model wan2.1-1.3b --frames 321 --steps 4 --layers 2 --rotate-keyframes",
+      "Examples:",
+      "  ./lvsa demo --model wan2.1-1.3b --frames 321 --steps 4 --layers 2 --dim-scale small \\",
+      "      --rotate-keyframes --ulysses-degree 2",
+      "  ./lvsa demo --model hunyuanvideo-1.5 --frames 257 --global-kv-degree 4 --ranks processes",
       "",
-      "Real: blocks, positions, pattern, log lines. Not real: the weights, a frame of few patches, few",
-      "heads; so the times compare with each other and the difference with nothing."
+      "Real: frames, positions, headDim, blocks, pattern, log lines, ranks. Not real: the weights",
+      "(unless --weights gives them), and at --dim-scale small a frame of few patches and few heads;",
+      "so the times compare with each other and the difference with nothing. LVSA_* variables count."
     })
 final class DemoCommand implements Callable<Integer> {
   private static final int TEXT = 32;
+  private static final int IMAGE = 17;
+  private static final int WAN_TEXT = 512;
+
+  /** How much of a model's width and of its frames is there. */
+  enum DimScale {
+    SMALL,
+    MEDIUM,
+    FULL
+  }
+
+  /** What ranks are. */
+  enum Ranks {
+    THREADS,
+    PROCESSES
+  }
 
   @Spec private CommandSpec spec;
   @Mixin private DeviceOption device;
@@ -68,15 +102,20 @@ final class DemoCommand implements Callable<Integer> {
   private int layers;
 
   @Option(
-      names = "--heads",
-      defaultValue = "2",
-      description = "heads of the small model (default: ${DEFAULT-VALUE})")
-  private int heads;
+      names = "--dim-scale",
+      defaultValue = "small",
+      description =
+          "${COMPLETION-CANDIDATES}: small is 2 heads and frames of 6x10 patches, medium a third of"
+              + " the heads and 15x26 patches, full the model's own (default: ${DEFAULT-VALUE})")
+  private DimScale dimScale;
+
+  @Option(names = "--heads", description = "heads, in place of --dim-scale's")
+  private Integer heads;
 
   @Option(
       names = "--grid",
-      defaultValue = "6x10",
-      description = "patches of a frame, rows x columns (default: ${DEFAULT-VALUE})")
+      paramLabel = "ROWSxCOLUMNS",
+      description = "patches of a frame, in place of --dim-scale's")
   private String grid;
 
   @Option(
@@ -88,68 +127,146 @@ final class DemoCommand implements Callable<Integer> {
   @Option(names = "--rotate-keyframes", description = "move keyframes at each step")
   private boolean rotate;
 
+  @Option(
+      names = "--riflex",
+      paramLabel = "SCALE",
+      description = "slow the temporal position that would repeat, for a video SCALE times as long")
+  private Double riflex;
+
   @Option(names = "--backend", defaultValue = "auto", description = "default: ${DEFAULT-VALUE}")
   private String backend;
 
-  /** What a step took: all of it, and self-attention's kernel alone. */
-  private record StepResult(double millis, double attentionMillis, INDArray state) {}
+  @Option(
+      names = "--ulysses-degree",
+      paramLabel = "N",
+      description = "N ranks that divide attention by heads")
+  private Integer ulysses;
+
+  @Option(
+      names = "--global-kv-degree",
+      paramLabel = "N",
+      description =
+          "N ranks that divide attention by queries and share the global frames' keys and values")
+  private Integer globalKv;
+
+  @Option(
+      names = "--ranks",
+      defaultValue = "threads",
+      description =
+          "${COMPLETION-CANDIDATES}: of this JVM, or JVMs over TCP on this machine (default:"
+              + " ${DEFAULT-VALUE})")
+  private Ranks ranks;
+
+  @Option(
+      names = "--weights",
+      paramLabel = "PATH",
+      description =
+          "a safetensors file, or a directory with an index, under diffusers' names; with --dim-scale"
+              + " full")
+  private Path weights;
+
+  @Option(
+      names = "--joins",
+      hidden = true,
+      paramLabel = "RANK:PORT",
+      description = "run as a later rank")
+  private String joins;
 
   @Override
-  public Integer call() {
+  public Integer call() throws Exception {
     ModelGeometry geometry = Models.named(model);
-    atLeastOne("steps", steps);
-    atLeastOne("layers", layers);
-    atLeastOne("heads", heads);
-    String[] sides = grid.split("x");
-    if (sides.length != 2
-        || !sides[0].matches("[1-9]\\d{0,3}")
-        || !sides[1].matches("[1-9]\\d{0,3}")) {
-      throw new IllegalArgumentException("--grid must be ROWSxCOLUMNS, got " + grid);
+    atLeastOne("--steps", steps);
+    atLeastOne("--layers", layers);
+    if (ulysses != null && globalKv != null) {
+      throw new IllegalArgumentException("give --ulysses-degree or --global-kv-degree, not both");
     }
-    PatchGrid patches = new PatchGrid(Integer.parseInt(sides[0]), Integer.parseInt(sides[1]));
-    int latentFrames = geometry.latentFrames(frames);
-    Frame frame =
-        new Frame(
-            heads,
-            geometry.headDim(),
-            patches,
-            new RotaryEmbedding(geometry.ropeAxes(), geometry.ropeTheta()));
+    int world = ulysses != null ? ulysses : globalKv != null ? globalKv : 1;
+    atLeastOne(ulysses != null ? "--ulysses-degree" : "--global-kv-degree", world);
+    Scheme scheme = globalKv != null ? Scheme.GLOBAL_KV : Scheme.ULYSSES;
+    ModelAdapter adapter = ModelAdapter.of(model);
+    BlockShape shape = shape(geometry, adapter, world);
+    int latentFrames = adapter.latentFrames(geometry, frames);
+    scheme.of(attentionShape(shape, latentFrames), new RankOf(world));
+    DemoRank rank =
+        new DemoRank(
+            adapter,
+            weights(adapter, shape),
+            noise(adapter, shape, latentFrames),
+            latentFrames,
+            steps);
+    if (joins != null) {
+      String[] place = joins.split(":");
+      try (Communicator other =
+          Loopback.join(Integer.parseInt(place[0]), world, Integer.parseInt(place[1]))) {
+        rank.denoise(
+            config("LVSA", geometry, shape), RankView.of(other, scheme), line -> {}, () -> {});
+      }
+      return 0;
+    }
+    run(geometry, shape, rank, world, scheme);
+    return 0;
+  }
+
+  private void run(
+      ModelGeometry geometry, BlockShape shape, DemoRank rank, int world, Scheme scheme)
+      throws Exception {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    ModelAdapter adapter = ModelAdapter.of(model);
-    List<Map<String, INDArray>> blocks = randomBlocks(adapter, frame);
-    Nd4j.getRandom().setSeed(2);
-    INDArray video = Nd4j.randn(DataType.FLOAT, latentFrames * patches.patches(), frame.width());
-    INDArray text = Nd4j.randn(DataType.FLOAT, TEXT, frame.width());
-    List<StepResult> dense;
-    List<StepResult> sparse;
-    double attended;
+    Consumer<String> log =
+        line -> {
+          err.println(line);
+          err.flush();
+        };
+    List<Step> dense;
+    List<Step> sparse;
+    List<Step> together = List.of();
     try (ProgressBar bar =
         new ProgressBarBuilder()
             .setTaskName(model)
-            .setInitialMax(2L * steps * layers)
+            .setInitialMax((world == 1 ? 2L : 3L) * steps * layers)
             .setConsumer(new ConsoleProgressBarConsumer(System.err))
             .build()) {
-      dense =
-          denoise("SDPA", geometry, latentFrames, adapter, frame, blocks, video, text, bar, err);
-      sparse =
-          denoise("LVSA", geometry, latentFrames, adapter, frame, blocks, video, text, bar, err);
-      attended = attended(geometry, latentFrames, patches.patches());
+      LvsaConfig sdpa = config("SDPA", geometry, shape);
+      LvsaConfig lvsa = config("LVSA", geometry, shape);
+      dense = rank.denoise(sdpa, RankView.alone(), log, bar::step);
+      // The same pattern as on all ranks: with global frames around their boundaries, if they have them.
+      RankView one =
+          new RankView(Communicator.alone(), scheme, scheme.guardsBoundaries() ? world : 1);
+      sparse = rank.denoise(lvsa, one, world == 1 ? log : line -> {}, bar::step);
+      if (world > 1) {
+        together = together(rank, lvsa, world, scheme, log, bar);
+      }
     }
     out.printf(
-        "%s, %d video frames: %d latent frames of %d patches and %d text tokens, %d heads of %d,"
-            + " %d blocks, random weights%n",
+        "%s, %d video frames: %d latent frames of %dx%d patches and %d encoder tokens, %d heads of"
+            + " %d, %d blocks, %s weights%n",
         geometry.title(),
         frames,
-        latentFrames,
-        patches.patches(),
-        TEXT,
-        heads,
-        geometry.headDim(),
-        layers);
-    out.printf("%-5s %21s %21s %9s %16s %11s%n", "", "SDPA ms", "LVSA ms", "attention", "", "");
+        rank.latentFrames(),
+        shape.grid().rows(),
+        shape.grid().columns(),
+        rank.noise().encoder().size(0),
+        shape.heads(),
+        shape.headDim(),
+        layers,
+        weights == null ? "random" : "its own");
+    print(out, rank.latentFrames(), dense, sparse, together, world, scheme);
+    out.flush();
+  }
+
+  private void print(
+      PrintWriter out,
+      int latentFrames,
+      List<Step> dense,
+      List<Step> sparse,
+      List<Step> together,
+      int world,
+      Scheme scheme) {
+    String onRanks = world + (scheme == Scheme.ULYSSES ? " ranks, by heads" : " ranks, by queries");
+    out.printf("%-5s %21s %21s %9s %16s %11s", "", "SDPA ms", "LVSA ms", "attention", "", "");
+    out.printf(world == 1 ? "%n" : " %34s%n", onRanks);
     out.printf(
-        "%-5s %10s %10s %10s %10s %9s %16s %11s%n",
+        "%-5s %10s %10s %10s %10s %9s %16s %11s",
         "step",
         "attention",
         "all",
@@ -158,28 +275,116 @@ final class DemoCommand implements Callable<Integer> {
         "speed-up",
         "attended frames",
         "difference");
+    out.printf(world == 1 ? "%n" : " %10s %10s %12s%n", "attention", "MB sent", "difference");
     for (int step = 0; step < steps; step++) {
-      StepResult exact = dense.get(step);
-      StepResult approximate = sparse.get(step);
-      double difference =
-          approximate.state().sub(exact.state()).norm2Number().doubleValue()
-              / exact.state().norm2Number().doubleValue();
+      Step exact = dense.get(step);
+      Step approximate = sparse.get(step);
       out.printf(
           Locale.ROOT,
-          "%-5d %10.1f %10.1f %10.1f %10.1f %9.2f %10.1f of %3d %11.4f%n",
+          "%-5d %10.1f %10.1f %10.1f %10.1f %9.2f %10.1f of %3d %11.4f",
           step,
           exact.attentionMillis(),
           exact.millis(),
           approximate.attentionMillis(),
           approximate.millis(),
           exact.attentionMillis() / approximate.attentionMillis(),
-          attended,
+          approximate.density() * latentFrames,
           latentFrames,
-          difference);
+          difference(approximate, exact));
+      if (world > 1) {
+        Step parallel = together.get(step);
+        out.printf(
+            Locale.ROOT,
+            " %10.1f %10.2f %12.1e",
+            parallel.attentionMillis(),
+            parallel.bytesSent() / 1e6,
+            difference(parallel, approximate));
+      }
+      out.println();
     }
-    out.flush();
-    return 0;
+    out.println("difference: of the video after the step, |LVSA - SDPA| / |SDPA|");
+    if (world > 1) {
+      out.printf(
+          "%s: kernel ms and MB sent of rank 0; difference from one rank with the same pattern%n",
+          onRanks);
+    }
   }
+
+  private static double difference(Step one, Step other) {
+    return one.state().sub(other.state()).norm2Number().doubleValue()
+        / other.state().norm2Number().doubleValue();
+  }
+
+  // ---- ranks
+
+  private List<Step> together(
+      DemoRank rank,
+      LvsaConfig config,
+      int world,
+      Scheme scheme,
+      Consumer<String> log,
+      ProgressBar bar)
+      throws Exception {
+    if (ranks == Ranks.THREADS) {
+      return InProcess.run(
+              world,
+              one ->
+                  rank.denoise(
+                      config,
+                      RankView.of(one, scheme),
+                      one.rank() == 0 ? log : line -> {},
+                      one.rank() == 0 ? bar::step : () -> {}))
+          .getFirst();
+    }
+    List<Process> others = new ArrayList<>();
+    try (ServerSocket server = new ServerSocket(0, world, InetAddress.getLoopbackAddress())) {
+      for (int other = 1; other < world; other++) {
+        others.add(start(other, server.getLocalPort()));
+      }
+      try (Communicator first = Loopback.host(server, world)) {
+        return rank.denoise(config, RankView.of(first, scheme), log, bar::step);
+      }
+    } finally {
+      others.forEach(Process::destroy);
+    }
+  }
+
+  /** Another JVM with this one's flags, class path and arguments. */
+  private Process start(int rank, int port) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Lvsa.class.getName()));
+    command.addAll(spec.commandLine().getParseResult().originalArgs());
+    if (!command.contains(spec.name())) {
+      command.add(spec.name());
+    }
+    command.add("--joins=" + rank + ":" + port);
+    return new ProcessBuilder(command)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
+  }
+
+  /** Stands for a rank where only sizes are checked. */
+  private record RankOf(int world) implements Communicator {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public float[][] allToAll(float[][] parts) {
+      throw new UnsupportedOperationException("only sizes are checked");
+    }
+
+    @Override
+    public long bytesSent() {
+      return 0;
+    }
+  }
+
+  // ---- the model
 
   private static void atLeastOne(String name, int value) {
     if (value < 1) {
@@ -187,97 +392,83 @@ final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  private LvsaConfig config(String attention, ModelGeometry geometry, int patches) {
+  private BlockShape shape(ModelGeometry geometry, ModelAdapter adapter, int world) {
+    if (weights != null && (dimScale != DimScale.FULL || heads != null)) {
+      throw new IllegalArgumentException(
+          "--weights are of the model's own width: they need --dim-scale full, without --heads");
+    }
+    int group = geometry.heads() / geometry.kvHeads();
+    int wanted =
+        switch (dimScale) {
+          case SMALL -> Math.ceilDiv(2, world) * world;
+          case MEDIUM -> Math.ceilDiv(geometry.heads() / 3, world) * world;
+          case FULL -> geometry.heads();
+        };
+    int count = heads != null ? heads : Math.ceilDiv(wanted, group) * group;
+    PatchGrid patches =
+        switch (dimScale) {
+          case SMALL -> new PatchGrid(6, 10);
+          case MEDIUM -> new PatchGrid(15, 26);
+          case FULL -> geometry.grid(Resolution.parse(geometry.resolutions().getFirst()));
+        };
+    if (grid != null) {
+      String[] sides = grid.split("x");
+      if (sides.length != 2
+          || !sides[0].matches("[1-9]\\d{0,3}")
+          || !sides[1].matches("[1-9]\\d{0,3}")) {
+        throw new IllegalArgumentException("--grid must be ROWSxCOLUMNS, got " + grid);
+      }
+      patches = new PatchGrid(Integer.parseInt(sides[0]), Integer.parseInt(sides[1]));
+    }
+    BlockShape shape = BlockShape.of(geometry, patches, count);
+    return riflex == null ? shape : shape.riflex(adapter.referenceLatentFrames(geometry), riflex);
+  }
+
+  private static AttentionShape attentionShape(BlockShape shape, int frames) {
+    return new AttentionShape(
+        1, frames, shape.grid().patches(), 0, shape.heads(), shape.kvHeads(), shape.headDim());
+  }
+
+  private List<BlockWeights> weights(ModelAdapter adapter, BlockShape shape) {
+    if (weights == null) {
+      return Transformer.random(adapter, shape, layers, 1);
+    }
+    try (Weights file = new Weights(weights)) {
+      return Transformer.load(adapter, shape, layers, file);
+    }
+  }
+
+  private Streams noise(ModelAdapter adapter, BlockShape shape, int latentFrames) {
+    SplittableRandom random = new SplittableRandom(2);
+    boolean image =
+        adapter.tensors(shape).keySet().stream().anyMatch(n -> n.contains("add_k_proj"));
+    int encoder = model.contains("i2v") && image ? IMAGE + WAN_TEXT : TEXT;
+    return new Streams(
+        normal(random, latentFrames * shape.grid().patches(), shape.width()),
+        normal(random, encoder, shape.width()));
+  }
+
+  private static INDArray normal(SplittableRandom random, int tokens, int width) {
+    INDArray tensor = Nd4j.createUninitialized(DataType.FLOAT, tokens, width);
+    MemorySegment memory = NdMemory.view(tensor);
+    for (long i = 0; i < tensor.length(); i++) {
+      DType.F32.set(memory, i, (float) random.nextGaussian());
+    }
+    return tensor;
+  }
+
+  private LvsaConfig config(String attention, ModelGeometry geometry, BlockShape shape) {
+    // What a variable may change comes first, and the environment after it.
+    Map<String, String> environment = new HashMap<>(Map.of("LVSA_WAN_HOOK", "1"));
+    environment.putAll(System.getenv());
     Map<String, String> options = new HashMap<>();
     options.put("LVSA_BACKEND", backend);
     options.put("LVSA_SPARSITY_SCALE", Double.toString(sparsityScale));
     options.put("LVSA_ROTATE_KEYFRAMES", rotate ? "1" : "0");
     options.put("LVSA_REFERENCE_LATENT_FRAMES", Integer.toString(geometry.referenceFrames()));
-    options.put("LVSA_PATCHES_PER_FRAME", Integer.toString(patches));
+    options.put("LVSA_PATCHES_PER_FRAME", Integer.toString(shape.grid().patches()));
     options.put("LVSA_CFG_PASSES", "1");
-    options.put("LVSA_N_BLOCKS", Integer.toString(layers));
-    LvsaConfig config = LvsaConfig.of(System.getenv(), options, line -> {});
+    LvsaConfig config = LvsaConfig.of(environment, options, line -> {});
     return config.withAttention(attention);
-  }
-
-  private double attended(ModelGeometry geometry, int latentFrames, int patches) {
-    return Pattern.build(
-                geometry.pattern(
-                    latentFrames,
-                    patches,
-                    geometry.defaultWindow(),
-                    geometry.defaultFirstFrames(),
-                    sparsityScale,
-                    OptionalInt.empty()))
-            .density()
-        * latentFrames;
-  }
-
-  private List<StepResult> denoise(
-      String attention,
-      ModelGeometry geometry,
-      int latentFrames,
-      ModelAdapter adapter,
-      Frame frame,
-      List<Map<String, INDArray>> blocks,
-      INDArray video,
-      INDArray text,
-      ProgressBar bar,
-      PrintWriter err) {
-    List<StepResult> results = new ArrayList<>();
-    LvsaConfig config = config(attention, geometry, frame.grid().patches());
-    try (Generation generation =
-        new Generation(
-            config,
-            OptionalInt.of(latentFrames),
-            line -> {
-              err.println(line);
-              err.flush();
-            })) {
-      INDArray state = video;
-      // Once before the clock runs: the JVM compiles, kernels open.
-      adapter.attend(generation, "block 0", frame, blocks.getFirst(), new Streams(state, text));
-      generation.steps().reset();
-      for (int step = 0; step < steps; step++) {
-        long start = System.nanoTime();
-        double attended = generation.kernelMillis();
-        Streams streams = new Streams(state, text);
-        for (int block = 0; block < layers; block++) {
-          Streams change =
-              adapter.attend(generation, "block " + block, frame, blocks.get(block), streams);
-          streams =
-              new Streams(streams.video().add(change.video()), streams.text().add(change.text()));
-          bar.step();
-        }
-        // An Euler step towards what the blocks give.
-        state = state.mul(0.8).addi(streams.video().mul(0.2));
-        results.add(
-            new StepResult(
-                (System.nanoTime() - start) / 1e6, generation.kernelMillis() - attended, state));
-      }
-    }
-    return results;
-  }
-
-  private List<Map<String, INDArray>> randomBlocks(ModelAdapter adapter, Frame frame) {
-    Nd4j.getRandom().setSeed(1);
-    List<Map<String, INDArray>> blocks = new ArrayList<>();
-    for (int block = 0; block < layers; block++) {
-      Map<String, INDArray> tensors = new LinkedHashMap<>();
-      adapter
-          .tensors(frame)
-          .forEach(
-              (name, shape) -> {
-                boolean scale = name.contains("norm") && name.endsWith("weight");
-                INDArray tensor = Nd4j.randn(DataType.FLOAT, shape);
-                tensors.put(
-                    name,
-                    scale
-                        ? tensor.muli(0.1).addi(1)
-                        : tensor.muli(shape.length == 2 ? 1 / Math.sqrt(shape[1]) : 0.02));
-              });
-      blocks.add(tensors);
-    }
-    return blocks;
   }
 }

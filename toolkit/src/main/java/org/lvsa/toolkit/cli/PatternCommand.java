@@ -6,12 +6,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
-import java.util.Locale;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
@@ -154,7 +150,7 @@ final class PatternCommand implements Callable<Integer> {
     Pattern pattern = Pattern.build(settings());
     switch (format) {
       case JSON -> out.println(PatternJson.write(pattern));
-      case MASK -> printMask(pattern, out);
+      case MASK -> pattern.mask().forEach(out::println);
       case PNG -> {
         if (!ImageIO.write(MaskPicture.draw(pattern, 800), "png", output.toFile())) {
           throw new IOException("no PNG encoder in this Java runtime");
@@ -240,30 +236,6 @@ final class PatternCommand implements Callable<Integer> {
       }
     }
     out.flush();
-  }
-
-  private static void printMask(Pattern pattern, PrintWriter out) {
-    int frames = pattern.settings().latentFrames();
-    int width = Integer.toString(frames - 1).length();
-    Set<Integer> globals = new HashSet<>(pattern.globalFrames());
-    int[] attended = pattern.attendedPerFrame();
-    for (int query = 0; query < frames; query++) {
-      StringBuilder row = new StringBuilder(frames);
-      for (int key = 0; key < frames; key++) {
-        row.append(MaskPicture.mark(pattern, globals, query, key));
-      }
-      out.printf("%" + width + "d %s %d%n", query, row, attended[query]);
-    }
-    out.printf(
-        Locale.ROOT,
-        "G global, W window, X both, . skipped: %d global, attended min %d max %d mean %.1f of %d,"
-            + " density %.4f%n",
-        globals.size(),
-        IntStream.of(attended).min().orElseThrow(),
-        IntStream.of(attended).max().orElseThrow(),
-        IntStream.of(attended).average().orElseThrow(),
-        frames,
-        pattern.density());
   }
 
   private ParameterException bad(String message) {

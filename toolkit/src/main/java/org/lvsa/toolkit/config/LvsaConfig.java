@@ -238,6 +238,12 @@ public final class LvsaConfig {
    * patch, else 1560 (480×832).
    */
   public List<Integer> patchesPerFrame() {
+    List<Integer> given = givenPatchesPerFrame();
+    return given.isEmpty() ? List.of(1560) : given;
+  }
+
+  /** The same without the last resort: empty if neither the list nor height and width are set. */
+  public List<Integer> givenPatchesPerFrame() {
     String list = value(Setting.LVSA_PATCHES_PER_FRAME).text();
     if (!list.isEmpty()) {
       return Arrays.stream(list.split(",", -1)).map(p -> Integer.parseInt(p.strip())).toList();
@@ -250,7 +256,7 @@ public final class LvsaConfig {
         return List.of(patches);
       }
     }
-    return List.of(1560);
+    return List.of();
   }
 
   private int side(int pixels) {

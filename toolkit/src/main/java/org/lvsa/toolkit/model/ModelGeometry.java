@@ -18,6 +18,9 @@ import org.lvsa.toolkit.pattern.PatternSettings;
  * @param temporalFactor video frames a latent frame stands for (after the first)
  * @param spatialFactor pixels a latent pixel stands for, along each side
  * @param patch latent pixels of a patch, along each side
+ * @param temporalPatch latent frames of a patch (CogVideoX 1.5: 2). Wherever a pattern counts
+ *     latent frames, such a model's are counted after patching: {@code ceil(latentFrames /
+ *     temporalPatch)}
  * @param referenceFrames training horizon in latent frames
  * @param ropeAxes how headDim is split over time, height and width for the 3D rotary embedding
  * @param ropeTheta base of the rotary frequencies
@@ -34,6 +37,7 @@ public record ModelGeometry(
     int temporalFactor,
     int spatialFactor,
     int patch,
+    int temporalPatch,
     int referenceFrames,
     List<Integer> ropeAxes,
     double ropeTheta,
@@ -50,6 +54,10 @@ public record ModelGeometry(
   public ModelGeometry {
     ropeAxes = List.copyOf(ropeAxes);
     resolutions = List.copyOf(resolutions);
+    if (temporalPatch < 1) {
+      throw new IllegalArgumentException(
+          "temporalPatch of " + name + " must be at least 1, got " + temporalPatch);
+    }
     if (ropeAxes.stream().mapToInt(Integer::intValue).sum() != headDim) {
       throw new IllegalArgumentException(
           "ropeAxes of " + name + " must sum to headDim " + headDim + ", got " + ropeAxes);
@@ -82,7 +90,8 @@ public record ModelGeometry(
   }
 
   /**
-   * Latent frames of a video.
+   * Latent frames of a video, as the transformer sees them: {@code ceil(((videoFrames − 1) /
+   * temporalFactor + 1) / temporalPatch)}.
    *
    * @throws IllegalArgumentException if there is no frame
    */
@@ -90,7 +99,7 @@ public record ModelGeometry(
     if (videoFrames < 1) {
       throw new IllegalArgumentException("frames must be at least 1, got " + videoFrames);
     }
-    return Frames.latent(videoFrames, temporalFactor);
+    return Math.ceilDiv(Frames.latent(videoFrames, temporalFactor), temporalPatch);
   }
 
   /** The published window in latent frames of this model. */

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.parallel;
 
-/** What a rank needs of the others. */
+import java.util.Arrays;
+
+/**
+ * What a rank needs of the others. Small enough for NCCL ({@code ncclSend} and {@code ncclRecv} in
+ * one group) or MPI ({@code MPI_Alltoallv}) to stand behind it.
+ */
 public interface Communicator extends AutoCloseable {
   /** This rank, from 0. */
   int rank();
@@ -14,12 +19,49 @@ public interface Communicator extends AutoCloseable {
    * it, in the same order.
    *
    * @return a part from each rank, this one's own included
+   * @throws IllegalStateException if another rank gave up
    */
   float[][] allToAll(float[][] parts);
 
   /** Bytes that this rank has sent to others so far. */
   long bytesSent();
 
+  /** Leaves: the others' next exchange fails at once, in place of waiting. */
   @Override
   default void close() {}
+
+  /** Sends the same to every rank, and receives what each sent: in order of ranks. */
+  default float[][] allGather(float[] part) {
+    float[][] parts = new float[world()][];
+    Arrays.fill(parts, part);
+    return allToAll(parts);
+  }
+
+  /** A rank that is alone. */
+  static Communicator alone() {
+    return new Alone();
+  }
+
+  /** The only rank: nothing is sent. */
+  record Alone() implements Communicator {
+    @Override
+    public int rank() {
+      return 0;
+    }
+
+    @Override
+    public int world() {
+      return 1;
+    }
+
+    @Override
+    public float[][] allToAll(float[][] parts) {
+      return parts.clone();
+    }
+
+    @Override
+    public long bytesSent() {
+      return 0;
+    }
+  }
 }

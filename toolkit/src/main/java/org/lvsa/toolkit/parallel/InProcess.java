@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.parallel;
 
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.BrokenBarrierException;
-import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 
 /** Ranks that are threads of one JVM: parts change hands without a copy. */
 public final class InProcess {
-  private final CyclicBarrier barrier;
   private final float[][][] table;
+  private int arrived;
+  private int round;
+  private boolean gone;
 
   private InProcess(int world) {
-    barrier = new CyclicBarrier(world);
     table = new float[world][world][];
   }
 
@@ -22,19 +28,72 @@ public final class InProcess {
     return IntStream.range(0, world).<Communicator>mapToObj(shared::rank).toList();
   }
 
+  /** What a rank does. */
+  @FunctionalInterface
+  public interface Work<T> {
+    /** Runs as one rank. */
+    T run(Communicator ranks) throws Exception;
+  }
+
+  /**
+   * Runs the same on every rank, each in a virtual thread, and returns the results in their order.
+   * A rank that fails takes the others with it, and its exception is the one that is thrown.
+   */
+  public static <T> List<T> run(int world, Work<T> work) throws Exception {
+    AtomicReference<Exception> first = new AtomicReference<>();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<T>> running = new ArrayList<>();
+      for (Communicator rank : ranks(world)) {
+        Callable<T> task =
+            () -> {
+              try {
+                return work.run(rank);
+              } catch (Exception e) {
+                first.compareAndSet(null, e);
+                rank.close();
+                throw e;
+              }
+            };
+        running.add(threads.submit(task));
+      }
+      List<T> results = new ArrayList<>();
+      for (Future<T> result : running) {
+        results.add(result.get());
+      }
+      return results;
+    } catch (ExecutionException e) {
+      throw first.get();
+    }
+  }
+
   private Rank rank(int rank) {
     return new Rank(rank);
   }
 
-  private void await() {
+  /** Returns when every rank has come here, or fails when one has left. */
+  private synchronized void await() {
+    int mine = round;
+    if (!gone && ++arrived == table.length) {
+      arrived = 0;
+      round++;
+      notifyAll();
+    }
     try {
-      barrier.await();
+      while (round == mine && !gone) {
+        wait();
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while waiting for the other ranks", e);
-    } catch (BrokenBarrierException e) {
-      throw new IllegalStateException("another rank failed", e);
     }
+    if (round == mine) {
+      throw new IllegalStateException("another rank failed");
+    }
+  }
+
+  private synchronized void leave() {
+    gone = true;
+    notifyAll();
   }
 
   private final class Rank implements Communicator {
@@ -76,7 +135,7 @@ public final class InProcess {
     /** A rank that gives up must not leave the others waiting. */
     @Override
     public void close() {
-      barrier.reset();
+      leave();
     }
   }
 }

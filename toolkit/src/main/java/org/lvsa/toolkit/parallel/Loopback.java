@@ -11,14 +11,20 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 /**
  * Ranks in JVMs of their own on one machine: each listens on a port and knows the others' ports.
  * Messages are a length and float32 numbers, big-endian.
  */
 public final class Loopback implements Communicator {
+  /** Numbers sent at a time. */
+  private static final int PIECE = 1 << 16;
 
   private final int rank;
   private final Socket[] peers;
@@ -37,6 +43,64 @@ public final class Loopback implements Communicator {
         out[r] =
             new DataOutputStream(new BufferedOutputStream(peers[r].getOutputStream(), 1 << 16));
       }
+    }
+  }
+
+  /**
+   * Waits for ranks that {@link #join}, tells each where the others listen, and connects as rank 0.
+   *
+   * @param server the socket whose port they were given
+   * @param world ranks together
+   */
+  public static Loopback host(ServerSocket server, int world) throws IOException {
+    Integer[] ports = new Integer[world];
+    ports[0] = server.getLocalPort();
+    server.setSoTimeout(patienceMillis());
+    List<Socket> arrived = new ArrayList<>();
+    try {
+      while (arrived.size() < world - 1) {
+        Socket caller = server.accept();
+        arrived.add(caller);
+        DataInputStream in = new DataInputStream(caller.getInputStream());
+        ports[in.readInt()] = in.readInt();
+      }
+      for (Socket caller : arrived) {
+        DataOutputStream out = new DataOutputStream(caller.getOutputStream());
+        for (int port : ports) {
+          out.writeInt(port);
+        }
+      }
+    } catch (SocketTimeoutException e) {
+      throw new IOException(
+          "%d of %d other ranks did not come".formatted(world - 1 - arrived.size(), world - 1), e);
+    } finally {
+      for (Socket caller : arrived) {
+        caller.close();
+      }
+    }
+    return connect(0, server, List.of(ports));
+  }
+
+  /**
+   * Joins ranks that gather at a port, and returns when all are there.
+   *
+   * @param rank this one, from 1
+   * @param world ranks together
+   * @param host the port that rank 0 listens on
+   */
+  public static Loopback join(int rank, int world, int host) throws IOException {
+    try (ServerSocket server = new ServerSocket(0, world, InetAddress.getLoopbackAddress())) {
+      Integer[] ports = new Integer[world];
+      try (Socket socket = call(host)) {
+        DataOutputStream out = new DataOutputStream(socket.getOutputStream());
+        out.writeInt(rank);
+        out.writeInt(server.getLocalPort());
+        DataInputStream in = new DataInputStream(socket.getInputStream());
+        for (int r = 0; r < world; r++) {
+          ports[r] = in.readInt();
+        }
+      }
+      return connect(rank, server, List.of(ports));
     }
   }
 
@@ -102,54 +166,67 @@ public final class Loopback implements Communicator {
     float[][] received = new float[world()][];
     received[rank] = parts[rank];
     // Sending waits for the receiver once buffers are full, so it must not stand before receiving.
-    Thread sender =
-        Thread.ofVirtual()
-            .start(
-                () -> {
-                  for (int to = 0; to < world(); to++) {
-                    if (to != rank) {
-                      send(to, parts[to]);
-                    }
-                  }
-                });
-    for (int from = 0; from < world(); from++) {
-      if (from != rank) {
-        received[from] = receive(from);
-      }
-    }
+    FutureTask<Void> sending =
+        new FutureTask<>(
+            () -> {
+              for (int to = 0; to < world(); to++) {
+                if (to != rank) {
+                  send(to, parts[to]);
+                }
+              }
+              return null;
+            });
+    Thread.ofVirtual().start(sending);
     try {
-      sender.join();
+      for (int from = 0; from < world(); from++) {
+        if (from != rank) {
+          received[from] = receive(from);
+        }
+      }
+      sending.get();
+      return received;
+    } catch (IOException e) {
+      throw new IllegalStateException("another rank failed: " + e.getMessage(), e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(
+          "another rank failed: " + e.getCause().getMessage(), e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while sending", e);
     }
-    return received;
   }
 
-  private void send(int to, float[] part) {
+  private void send(int to, float[] part) throws IOException {
     try {
-      ByteBuffer bytes = ByteBuffer.allocate(part.length * Float.BYTES);
-      bytes.asFloatBuffer().put(part);
       out[to].writeInt(part.length);
-      out[to].write(bytes.array());
+      // In pieces: no second copy of a large part.
+      ByteBuffer bytes = ByteBuffer.allocate(PIECE * Float.BYTES);
+      for (int at = 0; at < part.length; at += PIECE) {
+        int count = Math.min(PIECE, part.length - at);
+        bytes.asFloatBuffer().put(part, at, count);
+        out[to].write(bytes.array(), 0, count * Float.BYTES);
+      }
       out[to].flush();
       synchronized (this) {
-        sent += bytes.capacity();
+        sent += (long) part.length * Float.BYTES;
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("rank " + to + " is gone", e);
+      throw new IOException("rank " + to + " is gone", e);
     }
   }
 
-  private float[] receive(int from) {
+  private float[] receive(int from) throws IOException {
     try {
-      byte[] bytes = new byte[in[from].readInt() * Float.BYTES];
-      in[from].readFully(bytes);
-      float[] part = new float[bytes.length / Float.BYTES];
-      ByteBuffer.wrap(bytes).asFloatBuffer().get(part);
+      float[] part = new float[in[from].readInt()];
+      ByteBuffer bytes = ByteBuffer.allocate(PIECE * Float.BYTES);
+      for (int at = 0; at < part.length; at += PIECE) {
+        int count = Math.min(PIECE, part.length - at);
+        in[from].readFully(bytes.array(), 0, count * Float.BYTES);
+        bytes.asFloatBuffer().get(part, at, count);
+      }
       return part;
     } catch (IOException e) {
-      throw new UncheckedIOException("rank " + from + " is gone", e);
+      throw new IOException("rank " + from + " is gone", e);
     }
   }
 

@@ -4,7 +4,6 @@ package org.lvsa.toolkit.parallel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
@@ -12,10 +11,11 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 
 /**
- * Attention of one rank of several (DeepSpeed-Ulysses): it holds {@code tokens / world} tokens of
- * all heads, computes all tokens of {@code heads / world} heads, and gets its tokens of the result.
+ * DeepSpeed-Ulysses (arXiv 2309.14509): a rank holds {@code videoTokens / world} tokens of all
+ * heads, computes all tokens of {@code heads / world} heads, and gets its tokens of the result.
+ * Text, whole on every rank, is not sent with the video; of its result, every rank gets all heads.
  */
-public final class Ulysses {
+public final class Ulysses implements ContextParallel {
   private final AttentionShape shape;
   private final Communicator ranks;
   private final int localTokens;
@@ -27,11 +27,11 @@ public final class Ulysses {
    */
   public Ulysses(AttentionShape shape, Communicator ranks) {
     int world = ranks.world();
-    if (shape.batch() != 1) {
-      throw new IllegalArgumentException("batch must be 1, got " + shape.batch());
+    ContextParallel.check(shape, world);
+    if (shape.heads() % world != 0) {
+      throw new IllegalArgumentException(
+          "heads must be a multiple of the ranks (" + world + "), got " + shape.heads());
     }
-    divides("tokens", shape.tokens(), world);
-    divides("heads", shape.heads(), world);
     if (shape.kvHeads() % world != 0 && world % shape.kvHeads() != 0) {
       throw new IllegalArgumentException(
           "kvHeads must be a multiple or a divisor of the ranks ("
@@ -41,44 +41,26 @@ public final class Ulysses {
     }
     this.shape = shape;
     this.ranks = ranks;
-    localTokens = shape.tokens() / world;
+    localTokens = shape.videoTokens() / world;
     localHeads = shape.heads() / world;
   }
 
-  private static void divides(String name, int value, int world) {
-    if (value % world != 0) {
-      throw new IllegalArgumentException(
-          name + " must be a multiple of the ranks (" + world + "), got " + value);
-    }
+  /** Heads of one tensor, and those that a rank computes of them. */
+  private record Heads(int all, int first, int count) {}
+
+  private Heads queryHeads(int rank) {
+    return new Heads(shape.heads(), rank * localHeads, localHeads);
   }
 
-  /** Query heads that a rank computes are {@code [firstHead(r), firstHead(r) + heads / world)}. */
-  private int firstHead(int rank) {
-    return rank * localHeads;
+  private Heads keyHeads(int rank) {
+    int first = rank * localHeads / shape.headsPerKvHead();
+    int last = ((rank + 1) * localHeads - 1) / shape.headsPerKvHead();
+    return new Heads(shape.kvHeads(), first, last - first + 1);
   }
 
-  private int firstKvHead(int rank) {
-    return firstHead(rank) / shape.headsPerKvHead();
-  }
-
-  private int localKvHeads(int rank) {
-    return (firstHead(rank) + localHeads - 1) / shape.headsPerKvHead() - firstKvHead(rank) + 1;
-  }
-
-  /**
-   * The rank's tokens of the result.
-   *
-   * @param kernel that computes
-   * @param layout of the whole video
-   * @param query {@code [tokens / world, heads, headDim]}, this rank's tokens
-   * @param key {@code [tokens / world, kvHeads, headDim]}
-   * @param value as key
-   * @return as query
-   */
-  public float[] attend(
-      AttentionKernel kernel, BlockSparseLayout layout, float[] query, float[] key, float[] value) {
-    int rank = ranks.rank();
-    int kvHeads = localKvHeads(rank);
+  @Override
+  public Shard attend(
+      Compute compute, BlockSparseLayout layout, Shard query, Shard key, Shard value) {
     AttentionShape local =
         new AttentionShape(
             1,
@@ -86,85 +68,100 @@ public final class Ulysses {
             shape.patchesPerFrame(),
             shape.textTokens(),
             localHeads,
-            kvHeads,
+            keyHeads(ranks.rank()).count(),
             shape.headDim());
     try (Arena arena = Arena.ofShared()) {
-      MemorySegment q = gather(arena, query, shape.heads(), false);
-      MemorySegment k = gather(arena, key, shape.kvHeads(), true);
-      MemorySegment v = gather(arena, value, shape.kvHeads(), true);
+      MemorySegment q = gather(arena, query, false);
+      MemorySegment k = gather(arena, key, true);
+      MemorySegment v = gather(arena, value, true);
       AttentionOutput output = AttentionOutput.allocate(local, arena);
-      kernel.run(new AttentionProblem(local, layout, DType.F32, q, k, v), output);
+      compute.run(new AttentionProblem(local, layout, DType.F32, q, k, v), output);
       return scatter(output.out());
     }
   }
 
   /** Token shards of all heads to all tokens of this rank's heads. */
-  private MemorySegment gather(Arena arena, float[] shard, int heads, boolean kv) {
-    int width = shape.headDim();
+  private MemorySegment gather(Arena arena, Shard shard, boolean keys) {
     float[][] parts = new float[ranks.world()][];
     for (int to = 0; to < parts.length; to++) {
-      int first = kv ? firstKvHead(to) : firstHead(to);
-      int count = kv ? localKvHeads(to) : localHeads;
-      parts[to] = new float[localTokens * count * width];
-      for (int token = 0; token < localTokens; token++) {
-        System.arraycopy(
-            shard,
-            (token * heads + first) * width,
-            parts[to],
-            token * count * width,
-            count * width);
-      }
+      parts[to] = headsOf(shard.video(), keys ? keyHeads(to) : queryHeads(to));
     }
     float[][] received = ranks.allToAll(parts);
-    MemorySegment whole =
-        arena.allocate((long) received[0].length * received.length * Float.BYTES, 64);
+    Heads mine = keys ? keyHeads(ranks.rank()) : queryHeads(ranks.rank());
+    float[] text = headsOf(shard.text(), mine);
+    long elements = (long) shape.tokens() * mine.count() * shape.headDim();
+    MemorySegment whole = arena.allocate(elements * Float.BYTES, 64);
     long at = 0;
     for (float[] part : received) {
-      MemorySegment.copy(part, 0, whole, ValueLayout.JAVA_FLOAT, at, part.length);
-      at += (long) part.length * Float.BYTES;
+      at = append(whole, at, part);
     }
+    append(whole, at, text);
     return whole;
   }
 
-  /** All tokens of this rank's heads back to this rank's tokens of all heads. */
-  private float[] scatter(MemorySegment out) {
+  private static long append(MemorySegment whole, long at, float[] part) {
+    MemorySegment.copy(part, 0, whole, ValueLayout.JAVA_FLOAT, at, part.length);
+    return at + (long) part.length * Float.BYTES;
+  }
+
+  /** Some heads of every token. */
+  private float[] headsOf(float[] tokens, Heads heads) {
+    int row = heads.all() * shape.headDim();
+    int part = heads.count() * shape.headDim();
+    int count = tokens.length / row;
+    float[] some = new float[count * part];
+    for (int token = 0; token < count; token++) {
+      System.arraycopy(
+          tokens, token * row + heads.first() * shape.headDim(), some, token * part, part);
+    }
+    return some;
+  }
+
+  /** All tokens of this rank's heads back to this rank's tokens, and all text, of all heads. */
+  private Shard scatter(MemorySegment out) {
     int row = localHeads * shape.headDim();
-    float[][] parts = new float[ranks.world()][localTokens * row];
+    float[][] parts = new float[ranks.world()][(localTokens + shape.textTokens()) * row];
     for (int to = 0; to < parts.length; to++) {
-      MemorySegment.copy(
-          out,
-          ValueLayout.JAVA_FLOAT,
-          (long) to * localTokens * row * Float.BYTES,
-          parts[to],
-          0,
-          parts[to].length);
+      copy(out, (long) to * localTokens, parts[to], 0, localTokens);
+      copy(out, shape.videoTokens(), parts[to], localTokens, shape.textTokens());
     }
     float[][] received = ranks.allToAll(parts);
-    float[] shard = new float[localTokens * shape.heads() * shape.headDim()];
+    int all = shape.heads() * shape.headDim();
+    float[] video = new float[localTokens * all];
+    float[] text = new float[shape.textTokens() * all];
     for (int from = 0; from < received.length; from++) {
-      for (int token = 0; token < localTokens; token++) {
-        System.arraycopy(
-            received[from],
-            token * row,
-            shard,
-            (token * shape.heads() + firstHead(from)) * shape.headDim(),
-            row);
+      int first = queryHeads(from).first() * shape.headDim();
+      for (int token = 0; token < localTokens + shape.textTokens(); token++) {
+        boolean isText = token >= localTokens;
+        int place = (isText ? token - localTokens : token) * all + first;
+        System.arraycopy(received[from], token * row, isText ? text : video, place, row);
       }
     }
-    return shard;
+    return new Shard(video, text);
+  }
+
+  private void copy(MemorySegment out, long token, float[] part, int at, int count) {
+    int row = localHeads * shape.headDim();
+    MemorySegment.copy(
+        out, ValueLayout.JAVA_FLOAT, token * row * Float.BYTES, part, at * row, count * row);
   }
 
   /**
-   * Bytes that a rank sends to others in one attention: its tokens of every head that another rank
-   * computes (query, key, value), and its heads of every token that another rank holds.
+   * {@inheritDoc}
+   *
+   * <p>To each other rank: its heads of query, key and value of this rank's tokens, and this rank's
+   * heads of the other's tokens and of the text of the result. The layout does not matter.
    */
-  public long bytesSent() {
-    long sent = 0;
+  @Override
+  public long bytesSent(BlockSparseLayout layout) {
+    long elements = 0;
     for (int to = 0; to < ranks.world(); to++) {
       if (to != ranks.rank()) {
-        sent += (2L * localHeads + 2L * localKvHeads(to)) * localTokens * shape.headDim();
+        elements +=
+            (2L * localHeads + 2L * keyHeads(to).count()) * localTokens
+                + (long) localHeads * shape.textTokens();
       }
     }
-    return sent * Float.BYTES;
+    return elements * shape.headDim() * Float.BYTES;
   }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * One sequence over several ranks, Ulysses' way: token shards become head shards by an all-to-all,
- * attention runs on whole sequences of few heads, and a second all-to-all brings token shards back.
- * {@link org.lvsa.toolkit.parallel.Communicator} is the border to the transport. Depends on the
- * kernels alone.
+ * One sequence over several ranks. {@link org.lvsa.toolkit.parallel.Communicator} is the border to
+ * the transport (threads of one JVM, or JVMs over TCP), {@link
+ * org.lvsa.toolkit.parallel.ContextParallel} what is done with it: Ulysses, by heads, or the
+ * published processor's way, by queries with the global frames' keys and values shared. Depends on
+ * the kernels alone.
  */
 package org.lvsa.toolkit.parallel;

@@ -4,7 +4,9 @@ package org.lvsa.toolkit.pattern;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import org.lvsa.kernels.BlockSparseLayout;
 
@@ -98,6 +100,43 @@ public record Pattern(
   /** Frames that each frame attends to, in order. */
   public int[] attendedPerFrame() {
     return IntStream.range(0, settings.latentFrames()).map(this::attendedBy).toArray();
+  }
+
+  /**
+   * What a query frame sees of a key frame: {@code G} it is global, {@code W} it is in the window,
+   * {@code X} both, {@code .} nothing.
+   */
+  public char mark(int query, int key) {
+    boolean global = Collections.binarySearch(globalFrames, key) >= 0;
+    boolean window = windows.get(query).contains(key);
+    return global ? (window ? 'X' : 'G') : (window ? 'W' : '.');
+  }
+
+  /** The mask as text: a row a query frame, with its number and its count, and a line of totals. */
+  public List<String> mask() {
+    int frames = settings.latentFrames();
+    int width = Integer.toString(frames - 1).length();
+    int[] attended = attendedPerFrame();
+    List<String> lines = new ArrayList<>();
+    for (int query = 0; query < frames; query++) {
+      StringBuilder row = new StringBuilder(frames);
+      for (int key = 0; key < frames; key++) {
+        row.append(mark(query, key));
+      }
+      lines.add(("%" + width + "d %s %d").formatted(query, row, attended[query]));
+    }
+    lines.add(
+        String.format(
+            Locale.ROOT,
+            "G global, W window, X both, . skipped: %d global, attended min %d max %d mean %.1f of"
+                + " %d, density %.4f",
+            globalFrames.size(),
+            IntStream.of(attended).min().orElseThrow(),
+            IntStream.of(attended).max().orElseThrow(),
+            IntStream.of(attended).average().orElseThrow(),
+            frames,
+            density()));
+    return lines;
   }
 
   /** Attended pairs over all pairs; {@code 1 / density} is the ideal speed-up. */

@@ -6,8 +6,6 @@ import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
-import java.util.HashSet;
-import java.util.Set;
 import org.lvsa.toolkit.pattern.Pattern;
 
 /** Draws a pattern: a row a query frame, a column a key frame. */
@@ -18,13 +16,6 @@ public final class MaskPicture {
   private static final Color SKIPPED = new Color(0xF1F1F1);
 
   private MaskPicture() {}
-
-  /** What a query frame sees of a key frame: {@code G}lobal, {@code W}indow, {@code X} both. */
-  public static char mark(Pattern pattern, Set<Integer> globals, int query, int key) {
-    boolean global = globals.contains(key);
-    boolean window = pattern.windows().get(query).contains(key);
-    return global ? (window ? 'X' : 'G') : (window ? 'W' : '.');
-  }
 
   /** The picture, about {@code side} pixels wide, with a title and a legend. */
   public static BufferedImage draw(Pattern pattern, int side) {
@@ -39,11 +30,10 @@ public final class MaskPicture {
         RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
     g.setColor(Color.WHITE);
     g.fillRect(0, 0, width, height);
-    Set<Integer> globals = new HashSet<>(pattern.globalFrames());
     int gap = cell >= 5 ? 1 : 0;
     for (int query = 0; query < frames; query++) {
       for (int key = 0; key < frames; key++) {
-        g.setColor(colour(mark(pattern, globals, query, key)));
+        g.setColor(colour(pattern.mark(query, key)));
         g.fillRect(margin + key * cell, margin + query * cell, cell - gap, cell - gap);
       }
     }

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.tensor;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -42,6 +43,13 @@ public final class NdMemory {
       expected *= tensor.size(axis);
     }
     return true;
+  }
+
+  /** A copy of a tensor's elements in row-major order, whatever its order, type and strides. */
+  public static float[] floats(INDArray tensor) {
+    INDArray floats = tensor.castTo(DataType.FLOAT);
+    INDArray rows = floats.ordering() == 'c' && !floats.isView() ? floats : floats.dup('c');
+    return view(rows).toArray(ValueLayout.JAVA_FLOAT);
   }
 
   /** A float32 tensor of that shape with a copy of the memory. */

@@ -1,398 +1,595 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.adapter;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.kernels.BlockSparseLayout;
-import org.lvsa.kernels.DType;
-import org.lvsa.toolkit.adapter.ModelAdapter.Frame;
-import org.lvsa.toolkit.adapter.ModelAdapter.Streams;
+import org.lvsa.toolkit.attention.BackendProcessor;
 import org.lvsa.toolkit.attention.Generation;
+import org.lvsa.toolkit.attention.LvsaProcessor;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.model.ModelGeometry;
+import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
-import org.lvsa.toolkit.model.RotaryEmbedding;
-import org.lvsa.toolkit.pattern.Pattern;
-import org.lvsa.toolkit.pattern.PatternSettings;
-import org.lvsa.toolkit.tensor.MalformedFileException;
-import org.lvsa.toolkit.tensor.Safetensors;
-import org.nd4j.linalg.api.buffer.DataType;
+import org.lvsa.toolkit.model.Resolution;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
-/** Each block against the same equations in plain float64 loops. */
+/** What each adapter is made of, and each block against the same equations in float64. */
 class ModelAdapterTest {
-  private static final int FRAMES = 10;
-  private static final int TEXT = 5;
-  private static final Frame FRAME =
-      new Frame(2, 12, new PatchGrid(2, 3), new RotaryEmbedding(List.of(4, 4, 4), 100));
-
-  @TempDir private Path directory;
-
-  // ---- a small random model in the checkpoint's format
-
-  private Path write(ModelAdapter adapter, String file, int block, long seed) throws IOException {
-    SplittableRandom random = new SplittableRandom(seed);
-    Map<String, Safetensors.FloatTensor> tensors = new LinkedHashMap<>();
-    Arena arena = Arena.ofAuto();
-    adapter
-        .tensors(FRAME)
-        .forEach(
-            (name, shape) -> {
-              long elements = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
-              MemorySegment data = arena.allocate(elements * Float.BYTES, 4);
-              for (long i = 0; i < elements; i++) {
-                double mean = name.contains("norm") && name.endsWith("weight") ? 1 : 0;
-                DType.F32.set(data, i, (float) (mean + 0.3 * random.nextGaussian()));
-              }
-              tensors.put(
-                  adapter.prefix(block) + name,
-                  new Safetensors.FloatTensor(Arrays.stream(shape).boxed().toList(), data));
-            });
-    Path path = directory.resolve(file);
-    Safetensors.write(path, tensors, Map.of());
-    return path;
+  private static BlockWeights weights(String model, int heads, int kvHeads) {
+    ModelAdapter adapter = ModelAdapter.of(model);
+    return Transformer.random(adapter, SmallModel.shape(heads, kvHeads), 1, 7).getFirst();
   }
 
-  private static Generation generation(String attention) {
-    return new Generation(
-        LvsaConfig.of(
-            Map.of(
-                "DIFFUSION_ATTENTION_BACKEND", attention,
-                "LVSA_BACKEND", "vector",
-                "LVSA_PATCHES_PER_FRAME", "6",
-                "LVSA_WINDOW_SIZE", "4",
-                "LVSA_REFERENCE_LATENT_FRAMES", "5"),
-            Map.of(),
-            line -> {}),
-        OptionalInt.of(FRAMES),
-        line -> {});
+  private static Streams streams(String model, BlockWeights weights) {
+    int width = weights.shape().width();
+    return new Streams(
+        SmallModel.tokens(SmallModel.TOKENS, width, 11),
+        SmallModel.tokens(SmallModel.encoderTokens(model), width, 12));
   }
 
-  // ---- the equations
+  // ---- the registry
 
-  private static double[][] matrix(INDArray x) {
-    return x.castTo(DataType.DOUBLE).toDoubleMatrix();
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, wan",
+    "wan2.1-14b, wan",
+    "wan2.1-i2v-14b, wan",
+    "wan2.2-a14b, wan",
+    "wan2.2-ti2v-5b, wan",
+    "hunyuanvideo-1.5, hunyuan",
+    "cogvideox-5b, cogvideox",
+    "cogvideox1.5-5b, cogvideox"
+  })
+  void everyModelOfTheDatasetHasItsAdapter(String model, String family) {
+    assertEquals(family, ModelAdapter.of(model).family());
+    assertEquals(model, Models.named(model).name());
   }
 
-  private static double[] vector(INDArray x) {
-    return x.castTo(DataType.DOUBLE).toDoubleVector();
-  }
-
-  private static double[][] linear(Map<String, INDArray> w, String name, double[][] x) {
-    double[][] weight = matrix(w.get(name + ".weight"));
-    double[] bias = vector(w.get(name + ".bias"));
-    double[][] out = new double[x.length][weight.length];
-    for (int t = 0; t < x.length; t++) {
-      for (int o = 0; o < weight.length; o++) {
-        out[t][o] = bias[o];
-        for (int i = 0; i < x[t].length; i++) {
-          out[t][o] += x[t][i] * weight[o][i];
-        }
-      }
-    }
-    return out;
-  }
-
-  /** RMS norm (without bias) or layer norm (with) over stretches as long as the weight. */
-  private static double[][] norm(double[][] x, double[] weight, double[] bias) {
-    double[][] out = new double[x.length][];
-    for (int t = 0; t < x.length; t++) {
-      out[t] = x[t].clone();
-      for (int at = 0; at < out[t].length; at += weight.length) {
-        double mean = 0;
-        for (int i = 0; i < weight.length && bias != null; i++) {
-          mean += out[t][at + i] / weight.length;
-        }
-        double square = 0;
-        for (int i = 0; i < weight.length; i++) {
-          square += Math.pow(out[t][at + i] - mean, 2) / weight.length;
-        }
-        for (int i = 0; i < weight.length; i++) {
-          double scaled = (out[t][at + i] - mean) / Math.sqrt(square + 1e-6) * weight[i];
-          out[t][at + i] = scaled + (bias == null ? 0 : bias[i]);
-        }
-      }
-    }
-    return out;
-  }
-
-  private static double[][] rotate(double[][] x) {
-    double[][] out = new double[x.length][];
-    int[] axes = {4, 4, 4};
-    for (int t = 0; t < x.length; t++) {
-      out[t] = x[t].clone();
-      int[] place = {t / 6, t % 6 / 3, t % 3};
-      for (int head = 0; head < out[t].length; head += 12) {
-        int at = head;
-        for (int axis = 0; axis < 3; axis++) {
-          for (int i = 0; i < axes[axis]; i += 2, at += 2) {
-            double angle = place[axis] * Math.pow(100, -(double) i / axes[axis]);
-            double a = out[t][at];
-            double b = out[t][at + 1];
-            out[t][at] = a * Math.cos(angle) - b * Math.sin(angle);
-            out[t][at + 1] = a * Math.sin(angle) + b * Math.cos(angle);
-          }
-        }
-      }
-    }
-    return out;
-  }
-
-  /** Attention of two heads; the first {@code video} tokens follow the layout, text sees all. */
-  private static double[][] attention(
-      double[][] q, double[][] k, double[][] v, BlockSparseLayout layout, int video) {
-    double[][] out = new double[q.length][24];
-    for (int t = 0; t < q.length; t++) {
-      for (int head = 0; head < 24; head += 12) {
-        double[] weights = new double[k.length];
-        double total = 0;
-        for (int o = 0; o < k.length; o++) {
-          if (layout != null && t < video && o < video && !attends(layout, t / 6, o / 6)) {
-            continue;
-          }
-          double score = 0;
-          for (int d = head; d < head + 12; d++) {
-            score += q[t][d] * k[o][d];
-          }
-          weights[o] = Math.exp(score / Math.sqrt(12));
-          total += weights[o];
-        }
-        for (int o = 0; o < k.length; o++) {
-          for (int d = head; d < head + 12; d++) {
-            out[t][d] += weights[o] / total * v[o][d];
-          }
-        }
-      }
-    }
-    return out;
-  }
-
-  private static boolean attends(BlockSparseLayout layout, int query, int key) {
-    for (int i = layout.begin(query); i < layout.end(query); i++) {
-      if (layout.index(i) == key) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private static double[][] joined(double[][] a, double[][] b) {
-    double[][] all = Arrays.copyOf(a, a.length + b.length);
-    System.arraycopy(b, 0, all, a.length, b.length);
-    return all;
-  }
-
-  private static double[][][] expected(
-      String model,
-      Map<String, INDArray> w,
-      double[][] x,
-      double[][] text,
-      BlockSparseLayout sparse) {
-    int video = x.length;
-    switch (model) {
-      case "wan" -> {
-        double[][] q =
-            rotate(norm(linear(w, "attn1.to_q", x), vector(w.get("attn1.norm_q.weight")), null));
-        double[][] k =
-            rotate(norm(linear(w, "attn1.to_k", x), vector(w.get("attn1.norm_k.weight")), null));
-        double[][] self =
-            linear(w, "attn1.to_out.0", attention(q, k, linear(w, "attn1.to_v", x), sparse, video));
-        double[][] seen = new double[video][24];
-        for (int t = 0; t < video; t++) {
-          for (int d = 0; d < 24; d++) {
-            seen[t][d] = x[t][d] + self[t][d];
-          }
-        }
-        double[][] cross =
-            linear(
-                w,
-                "attn2.to_out.0",
-                attention(
-                    norm(linear(w, "attn2.to_q", seen), vector(w.get("attn2.norm_q.weight")), null),
-                    norm(linear(w, "attn2.to_k", text), vector(w.get("attn2.norm_k.weight")), null),
-                    linear(w, "attn2.to_v", text),
-                    null,
-                    0));
-        for (int t = 0; t < video; t++) {
-          for (int d = 0; d < 24; d++) {
-            self[t][d] += cross[t][d];
-          }
-        }
-        return new double[][][] {self, new double[text.length][24]};
-      }
-      case "hunyuanvideo" -> {
-        double[][] q =
-            rotate(norm(linear(w, "attn.to_q", x), vector(w.get("attn.norm_q.weight")), null));
-        double[][] k =
-            rotate(norm(linear(w, "attn.to_k", x), vector(w.get("attn.norm_k.weight")), null));
-        double[][] tq =
-            norm(
-                linear(w, "attn.add_q_proj", text),
-                vector(w.get("attn.norm_added_q.weight")),
-                null);
-        double[][] tk =
-            norm(
-                linear(w, "attn.add_k_proj", text),
-                vector(w.get("attn.norm_added_k.weight")),
-                null);
-        double[][] v = joined(linear(w, "attn.to_v", x), linear(w, "attn.add_v_proj", text));
-        double[][] out = attention(joined(q, tq), joined(k, tk), v, sparse, video);
-        return new double[][][] {
-          linear(w, "attn.to_out.0", Arrays.copyOf(out, video)),
-          linear(w, "attn.to_add_out", Arrays.copyOfRange(out, video, out.length))
-        };
-      }
-      default -> {
-        double[] qw = vector(w.get("attn1.norm_q.weight"));
-        double[] qb = vector(w.get("attn1.norm_q.bias"));
-        double[] kw = vector(w.get("attn1.norm_k.weight"));
-        double[] kb = vector(w.get("attn1.norm_k.bias"));
-        double[][] q =
-            joined(
-                rotate(norm(linear(w, "attn1.to_q", x), qw, qb)),
-                norm(linear(w, "attn1.to_q", text), qw, qb));
-        double[][] k =
-            joined(
-                rotate(norm(linear(w, "attn1.to_k", x), kw, kb)),
-                norm(linear(w, "attn1.to_k", text), kw, kb));
-        double[][] v = joined(linear(w, "attn1.to_v", x), linear(w, "attn1.to_v", text));
-        double[][] out = linear(w, "attn1.to_out.0", attention(q, k, v, sparse, video));
-        return new double[][][] {
-          Arrays.copyOf(out, video), Arrays.copyOfRange(out, video, out.length)
-        };
-      }
+  @Test
+  void noModelOfTheDatasetIsWithoutAnAdapter() {
+    for (ModelGeometry model : Models.all()) {
+      assertTrue(ModelAdapter.of(model.name()).adapts(model.name()), model.name());
     }
   }
 
-  private static void assertClose(double[][] expected, INDArray actual) {
-    double[][] got = matrix(actual);
-    assertEquals(expected.length, got.length);
-    for (int t = 0; t < expected.length; t++) {
-      for (int d = 0; d < 24; d++) {
-        assertEquals(expected[t][d], got[t][d], 2e-4, "token " + t + " feature " + d);
-      }
+  @Test
+  void anUnknownModelIsRefusedWithTheFamiliesThereAre() {
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> ModelAdapter.of("mochi")).getMessage();
+    assertTrue(message.startsWith("no adapter for the model mochi, there are: "), message);
+    assertTrue(message.contains("cogvideox, hunyuan, wan"), message);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, false",
+    "wan2.1-i2v-14b, true",
+    "wan2.2-a14b, false",
+    "wan2.2-ti2v-5b, false"
+  })
+  void onlyWan21ImageToVideoHasImageTokens(String model, boolean image) {
+    assertEquals(image, ((WanAdapter) ModelAdapter.of(model)).image());
+  }
+
+  // ---- geometry
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, 832x480, 1560",
+    "wan2.1-14b, 1280x720, 3600",
+    "wan2.2-ti2v-5b, 1280x704, 880",
+    "hunyuanvideo-1.5, 832x480, 1560",
+    "hunyuanvideo-1.5, 1280x720, 3600",
+    "cogvideox-5b, 720x480, 1350",
+    "cogvideox1.5-5b, 1360x768, 4080",
+    "wan2.1-1.3b, 416x240, 390",
+    "wan2.1-1.3b, 850x490, 1590"
+  })
+  void patchesPerFrame(String model, String resolution, int patches) {
+    assertEquals(
+        patches,
+        ModelAdapter.of(model)
+            .patchesPerFrame(Models.named(model), Resolution.parse(resolution)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, 81, 21",
+    "wan2.1-1.3b, 61, 16",
+    "wan2.1-1.3b, 161, 41",
+    "wan2.1-1.3b, 1, 1",
+    "wan2.1-1.3b, 4, 1",
+    "wan2.1-1.3b, 5, 2",
+    "wan2.2-ti2v-5b, 121, 31",
+    "hunyuanvideo-1.5, 129, 33",
+    "hunyuanvideo-1.5, 193, 49",
+    "cogvideox-5b, 49, 13",
+    "cogvideox1.5-5b, 81, 11",
+    "cogvideox1.5-5b, 49, 7",
+    "cogvideox1.5-5b, 161, 21",
+    "cogvideox1.5-5b, 1, 1"
+  })
+  void latentFrames(String model, int frames, int latent) {
+    assertEquals(latent, ModelAdapter.of(model).latentFrames(Models.named(model), frames));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, 21, 81",
+    "wan2.1-14b, 21, 81",
+    "wan2.2-a14b, 21, 81",
+    "wan2.2-ti2v-5b, 31, 121",
+    "hunyuanvideo-1.5, 33, 129",
+    "cogvideox-5b, 13, 49",
+    "cogvideox1.5-5b, 11, 81"
+  })
+  void theTrainingHorizonIsTheLengthOfTrainingVideos(String model, int horizon, int frames) {
+    ModelGeometry geometry = Models.named(model);
+    assertEquals(horizon, ModelAdapter.of(model).referenceLatentFrames(geometry));
+    assertEquals(horizon, ModelAdapter.of(model).latentFrames(geometry, frames));
+  }
+
+  // ---- weights
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, blocks.3.",
+    "hunyuanvideo-1.5, transformer_blocks.3.",
+    "cogvideox-5b, transformer_blocks.3."
+  })
+  void tensorsHaveDiffusersPrefixes(String model, String prefix) {
+    assertEquals(prefix, ModelAdapter.of(model).prefix(3));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, attn1.to_q.weight, 24 24",
+    "wan2.1-1.3b, attn1.to_k.weight, 12 24",
+    "wan2.1-1.3b, attn1.norm_q.weight, 24",
+    "wan2.1-1.3b, attn1.norm_k.weight, 12",
+    "wan2.1-1.3b, attn2.to_out.0.bias, 24",
+    "wan2.1-i2v-14b, attn2.add_k_proj.weight, 12 24",
+    "wan2.1-i2v-14b, attn2.add_v_proj.bias, 12",
+    "wan2.1-i2v-14b, attn2.norm_added_k.weight, 12",
+    "hunyuanvideo-1.5, attn.add_q_proj.weight, 24 24",
+    "hunyuanvideo-1.5, attn.norm_added_q.weight, 12",
+    "hunyuanvideo-1.5, attn.to_add_out.weight, 24 24",
+    "hunyuanvideo-1.5, attn.norm_q.weight, 12",
+    "cogvideox-5b, attn1.norm_q.bias, 12",
+    "cogvideox-5b, attn1.to_v.weight, 12 24"
+  })
+  void tensorsHaveTheirShapes(String model, String name, String shape) {
+    long[] expected =
+        Arrays.stream(shape.split(" ")).mapToLong(Long::parseLong).toArray();
+    assertArrayEquals(
+        expected, ModelAdapter.of(model).tensors(SmallModel.shape(2, 1)).get(name), name);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, 20",
+    "wan2.1-i2v-14b, 25",
+    "hunyuanvideo-1.5, 20",
+    "cogvideox-5b, 12"
+  })
+  void aBlockHasSoManyAttentionTensors(String model, int count) {
+    assertEquals(count, ModelAdapter.of(model).tensors(SmallModel.shape(2, 2)).size());
+  }
+
+  @Test
+  void textToVideoHasNoAddedProjections() {
+    assertTrue(
+        ModelAdapter.of("wan2.1-14b").tensors(SmallModel.shape(2, 2)).keySet().stream()
+            .noneMatch(name -> name.contains("add")));
+  }
+
+  // ---- pieces
+
+  @ParameterizedTest
+  @ValueSource(strings = {"wan2.1-1.3b", "wan2.1-i2v-14b", "hunyuanvideo-1.5", "cogvideox-5b"})
+  void projectionsAreHeads(String model) {
+    BlockWeights weights = weights(model, 4, 2);
+    Qkv qkv =
+        ModelAdapter.of(model).qkv(weights, SmallModel.tokens(7, weights.shape().width(), 1));
+    assertArrayEquals(new long[] {1, 7, 4, 12}, qkv.query().shape());
+    assertArrayEquals(new long[] {1, 7, 2, 12}, qkv.key().shape());
+    assertArrayEquals(new long[] {1, 7, 2, 12}, qkv.value().shape());
+    assertEquals(7, qkv.tokens());
+  }
+
+  @Test
+  void wanNormalisesAcrossHeads() {
+    BlockWeights weights = weights("wan2.1-1.3b", 2, 2);
+    weights.tensor("attn1.norm_q.weight").assign(1);
+    INDArray query =
+        ModelAdapter.of("wan2.1-1.3b").qkv(weights, SmallModel.tokens(5, 24, 1)).query();
+    for (int token = 0; token < 5; token++) {
+      INDArray one = query.get(
+          NDArrayIndex.point(0),
+          NDArrayIndex.point(token));
+      assertEquals(1, one.mul(one).meanNumber().doubleValue(), 1e-4);
+      double first = one.getRow(0).mul(one.getRow(0)).meanNumber().doubleValue();
+      assertTrue(Math.abs(first - 1) > 1e-3, "a head alone has not the norm of all");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"hunyuanvideo-1.5, attn", "cogvideox-5b, attn1"})
+  void theOthersNormaliseInEachHead(String model, String module) {
+    BlockWeights weights = weights(model, 2, 2);
+    weights.tensor(module + ".norm_q.weight").assign(1);
+    if (weights.tensor(module + ".norm_q.bias") != null) {
+      weights.tensor(module + ".norm_q.bias").assign(0);
+    }
+    INDArray rows =
+        ModelAdapter.of(model)
+            .qkv(weights, SmallModel.tokens(5, 24, 1))
+            .query()
+            .reshape('c', 10, 12);
+    for (int row = 0; row < 10; row++) {
+      INDArray head = rows.getRow(row);
+      assertEquals(1, head.mul(head).meanNumber().doubleValue(), 1e-3);
+    }
+  }
+
+  @Test
+  void cogVideoXSharesItsProjectionsWithText() {
+    BlockWeights weights = weights("cogvideox-5b", 2, 2);
+    ModelAdapter adapter = ModelAdapter.of("cogvideox-5b");
+    INDArray tokens = SmallModel.tokens(6, 24, 3);
+    Qkv video = adapter.qkv(weights, tokens);
+    Qkv text = adapter.encoderQkv(weights, tokens).orElseThrow();
+    assertEquals(video.query(), text.query());
+    assertEquals(video.key(), text.key());
+    assertEquals(video.value(), text.value());
+  }
+
+  @Test
+  void hunyuanVideoHasProjectionsOfItsOwnForText() {
+    BlockWeights weights = weights("hunyuanvideo-1.5", 2, 2);
+    ModelAdapter adapter = ModelAdapter.of("hunyuanvideo-1.5");
+    INDArray tokens = SmallModel.tokens(6, 24, 3);
+    Qkv video = adapter.qkv(weights, tokens);
+    Qkv text = adapter.encoderQkv(weights, tokens).orElseThrow();
+    assertTrue(video.query().distance2(text.query()) > 0.1);
+    assertArrayEquals(new long[] {1, 6, 2, 12}, text.key().shape());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"wan2.1-1.3b", "wan2.1-i2v-14b"})
+  void wanTextTakesNoPartInSelfAttention(String model) {
+    assertTrue(
+        ModelAdapter.of(model)
+            .encoderQkv(weights(model, 2, 2), SmallModel.tokens(4, 24, 1))
+            .isEmpty());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"hunyuanvideo-1.5", "cogvideox-5b"})
+  void jointModelsHaveNoCrossAttentionAndLeaveTheEncoderWhole(String model) {
+    BlockWeights weights = weights(model, 2, 2);
+    INDArray encoder = SmallModel.tokens(600, 24, 1);
+    ModelAdapter adapter = ModelAdapter.of(model);
+    EncoderTokens split = adapter.splitEncoder(weights, encoder);
+    assertEquals(encoder, split.text());
+    assertTrue(split.image().isEmpty());
+    assertTrue(
+        adapter
+            .crossAttention(
+                weights,
+                (query, key, value) -> {
+                  throw new AssertionError("called");
+                },
+                SmallModel.tokens(6, 24, 2),
+                split)
+            .isEmpty());
+  }
+
+  @Test
+  void imageTokensAreThoseBeforeTheLast512() {
+    BlockWeights weights = weights("wan2.1-i2v-14b", 2, 2);
+    INDArray encoder = SmallModel.tokens(512 + 257, 24, 1);
+    EncoderTokens split = ModelAdapter.of("wan2.1-i2v-14b").splitEncoder(weights, encoder);
+    assertEquals(512, split.text().size(0));
+    assertEquals(257, split.image().orElseThrow().size(0));
+    assertEquals(encoder.getRow(0), split.image().orElseThrow().getRow(0));
+    assertEquals(encoder.getRow(257), split.text().getRow(0));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 511, 512})
+  void tooFewEncoderTokensForAnImageAreRefused(int tokens) {
+    BlockWeights weights = weights("wan2.1-i2v-14b", 2, 2);
+    INDArray encoder = SmallModel.tokens(tokens, 24, 1);
+    assertEquals(
+        "an image-to-video model's encoder tokens are the image's and then 512 of text, got "
+            + tokens
+            + " in all",
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> ModelAdapter.of("wan2.1-i2v-14b").splitEncoder(weights, encoder))
+            .getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"wan2.1-1.3b", "hunyuanvideo-1.5", "cogvideox-5b"})
+  void outputProjectionTakesHeadsToFeatures(String model) {
+    BlockWeights weights = weights(model, 2, 2);
+    INDArray heads = weights.heads(SmallModel.tokens(6, 24, 1));
+    assertArrayEquals(
+        new long[] {6, 24}, ModelAdapter.of(model).outputProjection(weights, heads).shape());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, false",
+    "hunyuanvideo-1.5, true",
+    "cogvideox-5b, true"
+  })
+  void outputIsOneStreamOrTwo(String model, boolean two) {
+    BlockWeights weights = weights(model, 2, 2);
+    INDArray video = SmallModel.tokens(6, 24, 1);
+    Optional<INDArray> text =
+        two ? Optional.of(weights.heads(SmallModel.tokens(4, 24, 2))) : Optional.empty();
+    Streams.Change change = ModelAdapter.of(model).formatOutput(weights, video, text);
+    assertEquals(video, change.video());
+    assertEquals(two, change.encoder().isPresent());
+    change.encoder().ifPresent(e -> assertArrayEquals(new long[] {4, 24}, e.shape()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"wan2.1-1.3b", "hunyuanvideo-1.5", "cogvideox-5b"})
+  void withoutTextTheOutputIsOneStream(String model) {
+    BlockWeights weights = weights(model, 2, 2);
+    INDArray video = SmallModel.tokens(6, 24, 1);
+    assertTrue(
+        ModelAdapter.of(model).formatOutput(weights, video, Optional.empty()).encoder().isEmpty());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"wan2.1-1.3b", "hunyuanvideo-1.5", "cogvideox-5b"})
+  void aLaterRanksTokensTurnByTheirPlaceInTheWholeVideo(String model) {
+    BlockWeights weights = weights(model, 2, 2);
+    ModelAdapter adapter = ModelAdapter.of(model);
+    INDArray heads = weights.heads(SmallModel.tokens(SmallModel.TOKENS, 24, 1));
+    INDArray whole = adapter.rotate(weights, heads, 0);
+    // 25 tokens from the 17th on: neither end is a frame's.
+    INDArray part = SmallModel.part(heads, 17, 42);
+    assertEquals(
+        SmallModel.part(whole, 17, 42), adapter.rotate(weights, part, 17));
+  }
+
+  // ---- installation
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, WanSelfAttention, LVSA_WAN_HOOK=1",
+    "hunyuanvideo-1.5, HunyuanVideo15Attention, LVSA_HUNYUAN_HOOK=1",
+    "cogvideox-5b, CogVideoXAttention, DIFFUSION_ATTENTION_BACKEND=LVSA"
+  })
+  void hooksNameTheirModuleAndTheirSwitch(String model, String module, String instruction) {
+    Hook hook = ModelAdapter.of(model).hook();
+    assertEquals(module, hook.module());
+    assertEquals(instruction, hook.instruction());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // model, attention, variable's value, wanted
+    "wan2.1-1.3b, LVSA, , false",
+    "wan2.1-1.3b, LVSA, 0, false",
+    "wan2.1-1.3b, LVSA, false, false",
+    "wan2.1-1.3b, LVSA, no, false",
+    "wan2.1-1.3b, LVSA, 1, true",
+    "wan2.1-1.3b, LVSA, true, true",
+    "wan2.1-1.3b, LVSA, YES, true",
+    "wan2.1-1.3b, SDPA, 1, false",
+    "hunyuanvideo-1.5, LVSA, , true",
+    "hunyuanvideo-1.5, LVSA, 1, true",
+    "hunyuanvideo-1.5, LVSA, 0, false",
+    "hunyuanvideo-1.5, LVSA, off, false",
+    "hunyuanvideo-1.5, SDPA, 1, false",
+    "cogvideox-5b, LVSA, , true",
+    "cogvideox-5b, SDPA, , false"
+  })
+  void hooksAreInstalledAsTheConfigurationSays(
+      String model, String attention, String value, boolean wanted) {
+    ModelAdapter adapter = ModelAdapter.of(model);
+    String variable =
+        adapter.hook().variable().map(Setting::name).orElse("LVSA_WARN_FALLBACK");
+    LvsaConfig config =
+        value == null
+            ? SmallModel.config(attention)
+            : SmallModel.config(attention, variable, value);
+    List<String> log = SmallModel.log();
+    try (Generation generation = SmallModel.generation(config, RankView.alone(), log)) {
+      Transformer transformer =
+          Transformer.of(
+              adapter, Transformer.random(adapter, SmallModel.shape(2, 2), 3, 1));
+      assertEquals(wanted ? 3 : 0, transformer.install(generation));
+      Class<?> processor = wanted ? LvsaProcessor.class : BackendProcessor.class;
+      transformer.blocks().forEach(block -> assertInstanceOf(processor, block.processor()));
+      assertEquals(
+          wanted
+              ? List.of(
+                  "[LVSA-hook] Installed LVSA hook on %s (3 blocks, T_lat=10, sparsity_scale=1.0)"
+                      .formatted(adapter.hook().module()))
+              : List.of(),
+          log);
     }
   }
 
   @ParameterizedTest
   @CsvSource({
-    "wan, SDPA",
-    "wan, LVSA",
-    "hunyuanvideo, SDPA",
-    "hunyuanvideo, LVSA",
-    "cogvideox, SDPA",
-    "cogvideox, LVSA"
+    "wan2.1-1.3b, LVSA_WAN_HOOK=1",
+    "hunyuanvideo-1.5, LVSA_HUNYUAN_HOOK=1",
+    "cogvideox-5b, DIFFUSION_ATTENTION_BACKEND=LVSA"
   })
-  void theBlockIsItsEquations(String model, String attention) throws IOException {
+  void withoutALengthTheHookSaysSoAndStaysAway(String model, String instruction) {
     ModelAdapter adapter = ModelAdapter.of(model);
-    Path file = write(adapter, "model.safetensors", 3, 7);
-    Nd4j.getRandom().setSeed(11);
-    INDArray video = Nd4j.randn(DataType.FLOAT, FRAMES * 6, 24);
-    INDArray text = Nd4j.randn(DataType.FLOAT, TEXT, 24);
-    try (Weights weights = new Weights(file);
-        Generation generation = generation(attention)) {
-      Map<String, INDArray> tensors = weights.block(adapter.prefix(3), adapter.tensors(FRAME));
-      Streams out = adapter.attend(generation, "b3", FRAME, tensors, new Streams(video, text));
-      Pattern pattern = Pattern.build(PatternSettings.of(FRAMES, 6, 1, 1, 5, 1.0));
-      assertTrue(pattern.density() < 0.8);
-      double[][][] expected =
-          expected(
-              model,
-              tensors,
-              matrix(video),
-              matrix(text),
-              attention.equals("LVSA") ? pattern.layout() : null);
-      assertClose(expected[0], out.video());
-      assertClose(expected[1], out.text());
+    List<String> log = SmallModel.log();
+    try (Generation generation =
+        new Generation(
+            SmallModel.config("LVSA", "LVSA_WAN_HOOK", "1"),
+            OptionalInt.empty(),
+            log::add)) {
+      Transformer transformer =
+          Transformer.of(adapter, Transformer.random(adapter, SmallModel.shape(2, 2), 1, 1));
+      assertEquals(0, transformer.install(generation));
+      assertEquals(1, log.size());
+      assertTrue(
+          log.getFirst()
+              .startsWith(
+                  "[LVSA] Warning: "
+                      + instruction
+                      + " but LVSA_TOTAL_LATENT_FRAMES not set"),
+          log.getFirst());
     }
   }
 
-  @Test
-  void shardsAreFoundThroughTheIndex() throws IOException {
-    ModelAdapter adapter = new WanAdapter();
-    write(adapter, "diffusion-00001-of-00002.safetensors", 0, 1);
-    write(adapter, "diffusion-00002-of-00002.safetensors", 1, 2);
-    StringBuilder map = new StringBuilder();
-    for (int block = 0; block < 2; block++) {
-      for (String name : adapter.tensors(FRAME).keySet()) {
-        map.append(map.isEmpty() ? "" : ",")
-            .append(
-                "\"%s\": \"diffusion-0000%d-of-00002.safetensors\""
-                    .formatted(adapter.prefix(block) + name, block + 1));
-      }
-    }
-    Path index = directory.resolve("diffusion.safetensors.index.json");
-    Files.writeString(index, "{\"weight_map\": {" + map + "}}");
-    try (Weights weights = new Weights(directory)) {
-      Map<String, INDArray> first = weights.block("blocks.0.", adapter.tensors(FRAME));
-      Map<String, INDArray> second = weights.block("blocks.1.", adapter.tensors(FRAME));
-      assertEquals(adapter.tensors(FRAME).keySet(), first.keySet());
-      assertTrue(!first.get("attn1.to_q.weight").equals(second.get("attn1.to_q.weight")));
-    }
-    Files.writeString(
-        index, "{\"weight_map\": {\"blocks.9.x\": \"diffusion-00001-of-00002.safetensors\"}}");
-    assertTrue(
-        assertThrows(MalformedFileException.class, () -> new Weights(directory))
-            .getMessage()
-            .contains("says that blocks.9.x is in"));
-  }
-
-  @Test
-  void missingExtraAndMisshapenTensorsAreNamed() throws IOException {
-    ModelAdapter wan = new WanAdapter();
-    Path file = write(wan, "wan.safetensors", 0, 1);
-    try (Weights weights = new Weights(file)) {
-      Map<String, long[]> more = new LinkedHashMap<>(wan.tensors(FRAME));
-      more.put("attn1.norm_x.weight", new long[] {24});
-      assertEquals(file + ": missing tensor blocks.0.attn1.norm_x.weight", message(weights, more));
-      Map<String, long[]> fewer = new LinkedHashMap<>(wan.tensors(FRAME));
-      fewer.remove("attn2.to_v.bias");
-      assertEquals(file + ": unexpected tensor blocks.0.attn2.to_v.bias", message(weights, fewer));
-      Map<String, long[]> other = new LinkedHashMap<>(wan.tensors(FRAME));
-      other.put("attn1.to_q.bias", new long[] {25});
-      assertEquals(
-          file + ": tensor blocks.0.attn1.to_q.bias must be [25], got [24]",
-          message(weights, other));
-    }
-    assertThrows(
-        MalformedFileException.class, () -> new Weights(directory.resolve("none.safetensors")));
-    Path empty = Files.createDirectory(directory.resolve("empty"));
-    assertTrue(
-        assertThrows(MalformedFileException.class, () -> new Weights(empty))
-            .getMessage()
-            .endsWith("no safetensors file and no index in it"));
-  }
-
-  private static String message(Weights weights, Map<String, long[]> shapes) {
-    return assertThrows(MalformedFileException.class, () -> weights.block("blocks.0.", shapes))
-        .getMessage();
-  }
-
-  @Test
-  void anUnknownModelIsRefused() {
-    List<String> known =
-        new ArrayList<>(List.of("wan2.1-1.3b", "hunyuanvideo-1.5", "cogvideox-5b"));
-    known.forEach(ModelAdapter::of);
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, blocks.0, proj_out",
+    "hunyuanvideo-1.5, transformer_blocks.0, proj_out",
+    "cogvideox-5b, transformer_blocks.0, proj_out"
+  })
+  void plansSayWhereTokensAreSplit(String model, String split, String gather) {
     assertEquals(
-        "model must be a Wan, HunyuanVideo or CogVideoX one, got mochi",
-        assertThrows(IllegalArgumentException.class, () -> ModelAdapter.of("mochi")).getMessage());
+        new ContextParallelPlan(split, gather), ModelAdapter.of(model).contextParallelPlan());
+    assertEquals(1, ContextParallelPlan.AXIS);
+  }
+
+  // ---- the whole block
+
+  @ParameterizedTest
+  @CsvSource({
+    // model, attention, hooked, heads, kvHeads
+    "wan2.1-1.3b, SDPA, false, 2, 2",
+    "wan2.1-1.3b, LVSA, false, 2, 2",
+    "wan2.1-1.3b, LVSA, true, 2, 2",
+    "wan2.1-1.3b, LVSA, true, 4, 2",
+    "wan2.1-i2v-14b, SDPA, false, 2, 2",
+    "wan2.1-i2v-14b, LVSA, true, 2, 1",
+    "hunyuanvideo-1.5, SDPA, false, 2, 2",
+    "hunyuanvideo-1.5, LVSA, false, 2, 2",
+    "hunyuanvideo-1.5, LVSA, true, 2, 2",
+    "hunyuanvideo-1.5, LVSA, true, 4, 1",
+    "cogvideox-5b, SDPA, false, 2, 2",
+    "cogvideox-5b, LVSA, false, 2, 2",
+    "cogvideox-5b, LVSA, true, 2, 2",
+    "cogvideox-5b, LVSA, true, 3, 3"
+  })
+  void theBlockIsItsEquations(
+      String model, String attention, boolean hooked, int heads, int kvHeads) {
+    ModelAdapter adapter = ModelAdapter.of(model);
+    BlockWeights weights = weights(model, heads, kvHeads);
+    Streams streams = streams(model, weights);
+    LvsaConfig config =
+        SmallModel.config(
+            attention,
+            "LVSA_WAN_HOOK", hooked ? "1" : "0",
+            "LVSA_HUNYUAN_HOOK", hooked ? "1" : "0");
+    BlockSparseLayout layout = attention.equals("LVSA") ? SmallModel.layout(1) : null;
+    List<String> log = SmallModel.log();
+    try (Generation generation = SmallModel.generation(config, RankView.alone(), log)) {
+      Transformer transformer = Transformer.of(adapter, List.of(weights));
+      if (hooked || !model.startsWith("cogvideox")) {
+        assertEquals(hooked ? 1 : 0, transformer.install(generation));
+      }
+      Streams.Change out = transformer.blocks().getFirst().attend(generation, streams);
+      BlockEquations.Added expected = SmallModel.expected(model, weights, streams, layout);
+      SmallModel.assertClose(expected.video(), out.video(), "video");
+      assertEquals(expected.encoder() != null, out.encoder().isPresent());
+      out.encoder().ifPresent(text -> SmallModel.assertClose(expected.encoder(), text, "text"));
+      assertEquals(
+          layout == null ? 1 : layout.density(), generation.density(), 1e-12, "what really ran");
+      assertTrue(layout == null || layout.density() < 0.8);
+      assertTrue(log.stream().noneMatch(line -> line.contains("FALLBACK")), log.toString());
+    }
+  }
+
+  @Test
+  void withoutItsImageAnImageToVideoBlockGivesSomethingElse() {
+    BlockWeights weights = weights("wan2.1-i2v-14b", 2, 2);
+    Streams streams = streams("wan2.1-i2v-14b", weights);
+    BlockEquations equations = SmallModel.equations(weights, null);
+    double[][] video = BlockEquations.matrix(streams.video());
+    double[][] encoder = BlockEquations.matrix(streams.encoder());
+    double with = equations.wan(video, encoder, true).video()[0][0];
+    double without =
+        equations
+            .wan(
+                video,
+                Arrays.copyOfRange(encoder, SmallModel.IMAGE, encoder.length),
+                false)
+            .video()[0][0];
+    assertTrue(Math.abs(with - without) > 1e-3);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "12, 12, 6, 6",
+    "8, 2, 4, 1",
+    "8, 2, 8, 2"
+  })
+  void fewerHeadsKeepTheModelsGroups(int heads, int kvHeads, int wanted, int kv) {
+    ModelGeometry wan = Models.named("wan2.1-1.3b");
+    ModelGeometry model =
+        new ModelGeometry(
+            "test", "Test", heads, kvHeads, 128, 1, 4, 8, 2, 1, 21, wan.ropeAxes(), 10000,
+            wan.resolutions(), "a test");
+    BlockShape shape = BlockShape.of(model, new PatchGrid(2, 2), wanted);
+    assertEquals(wanted, shape.heads());
+    assertEquals(kv, shape.kvHeads());
+    assertEquals(wanted * 128, shape.width());
+    assertEquals(kv * 128, shape.keyWidth());
+  }
+
+  @Test
+  void headsThatBreakAGroupAreRefused() {
+    ModelGeometry wan = Models.named("wan2.1-1.3b");
+    ModelGeometry model =
+        new ModelGeometry(
+            "grouped", "Test", 8, 2, 128, 1, 4, 8, 2, 1, 21, wan.ropeAxes(), 10000,
+            wan.resolutions(), "a test");
+    assertEquals(
+        "heads must be a multiple of 4 (query heads of a key/value head of grouped), got 6",
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> BlockShape.of(model, new PatchGrid(2, 2), 6))
+            .getMessage());
+  }
+
+  @Test
+  void aSeedGivesTheSameWeights() {
+    ModelAdapter adapter = ModelAdapter.of("wan2.1-1.3b");
+    Map<String, INDArray> one =
+        Transformer.random(adapter, SmallModel.shape(2, 2), 2, 5).get(1).tensors();
+    Map<String, INDArray> again =
+        Transformer.random(adapter, SmallModel.shape(2, 2), 2, 5).get(1).tensors();
+    Map<String, INDArray> other =
+        Transformer.random(adapter, SmallModel.shape(2, 2), 2, 6).get(1).tensors();
+    one.forEach((name, tensor) -> assertEquals(tensor, again.get(name), name));
+    assertTrue(one.get("attn1.to_q.weight").distance2(other.get("attn1.to_q.weight")) > 0.1);
+    assertEquals(1, Nd4j.mean(one.get("attn1.norm_q.weight")).getDouble(0), 0.1);
   }
 }

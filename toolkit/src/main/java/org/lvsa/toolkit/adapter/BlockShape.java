@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.adapter;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.lvsa.toolkit.model.ModelGeometry;
+import org.lvsa.toolkit.model.PatchGrid;
+import org.lvsa.toolkit.model.RotaryEmbedding;
+
+/**
+ * Sizes of a block, and the place of its tokens.
+ *
+ * @param heads query heads
+ * @param kvHeads key/value heads
+ * @param headDim features of one
+ * @param grid patches of a frame
+ * @param rotary the model's positions
+ */
+public record BlockShape(
+    int heads, int kvHeads, int headDim, PatchGrid grid, RotaryEmbedding rotary) {
+
+  /** A model's own sizes. */
+  public static BlockShape of(ModelGeometry model, PatchGrid grid) {
+    return of(model, grid, model.heads());
+  }
+
+  /**
+   * A model's sizes with another number of heads; as many key/value heads for each as it has.
+   *
+   * @throws IllegalArgumentException if its groups of query heads do not fit
+   */
+  public static BlockShape of(ModelGeometry model, PatchGrid grid, int heads) {
+    int group = model.heads() / model.kvHeads();
+    if (heads < 1 || heads % group != 0) {
+      throw new IllegalArgumentException(
+          "heads must be a multiple of "
+              + group
+              + " (query heads of a key/value head of "
+              + model.name()
+              + "), got "
+              + heads);
+    }
+    return new BlockShape(
+        heads,
+        heads / group,
+        model.headDim(),
+        grid,
+        new RotaryEmbedding(model.ropeAxes(), model.ropeTheta()));
+  }
+
+  /** These sizes with RIFLEx's positions. */
+  public BlockShape riflex(int trainingFrames, double scale) {
+    return new BlockShape(heads, kvHeads, headDim, grid, rotary.riflex(trainingFrames, scale));
+  }
+
+  /** Features of a token. */
+  public int width() {
+    return heads * headDim;
+  }
+
+  /** Features of all its keys, or values. */
+  public int keyWidth() {
+    return kvHeads * headDim;
+  }
+
+  /**
+   * Shapes of a module's four projections, {@code to_q}, {@code to_k}, {@code to_v} and {@code
+   * to_out.0}, with biases: {@code [out, in]} and {@code [out]}.
+   */
+  public Map<String, long[]> projections(String module) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    shapes.putAll(linear(module + ".to_q", width(), width()));
+    shapes.putAll(linear(module + ".to_k", keyWidth(), width()));
+    shapes.putAll(linear(module + ".to_v", keyWidth(), width()));
+    shapes.putAll(linear(module + ".to_out.0", width(), width()));
+    return shapes;
+  }
+
+  /** Shapes of a linear layer's weight and bias. */
+  public static Map<String, long[]> linear(String name, int out, int in) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    shapes.put(name + ".weight", new long[] {out, in});
+    shapes.put(name + ".bias", new long[] {out});
+    return shapes;
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.attention;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * What the process holds of the machine's memory, in bytes.
+ *
+ * @param allocated the heap in use and what ND4J has allocated outside it
+ * @param reserved the heap as the JVM has reserved it, and the same of ND4J
+ * @param peak the most that the process has had in memory at once ({@code VmHWM}); where the system
+ *     does not say, what it has now
+ */
+record ProcessMemory(long allocated, long reserved, long peak) {
+  private static final Path STATUS = Path.of("/proc/self/status");
+
+  static ProcessMemory now() {
+    Runtime runtime = Runtime.getRuntime();
+    long outside = Pointer.totalBytes();
+    return new ProcessMemory(
+        runtime.totalMemory() - runtime.freeMemory() + outside,
+        runtime.totalMemory() + outside,
+        highWaterMark());
+  }
+
+  private static long highWaterMark() {
+    if (Files.isReadable(STATUS)) {
+      try {
+        for (String line : Files.readAllLines(STATUS)) {
+          if (line.startsWith("VmHWM:")) {
+            return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
+          }
+        }
+      } catch (IOException e) {
+        return Pointer.physicalBytes();
+      }
+    }
+    return Pointer.physicalBytes();
+  }
+
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "alloc=%.2fGB reserved=%.2fGB peak=%.2fGB",
+        allocated / 1e9,
+        reserved / 1e9,
+        peak / 1e9);
+  }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.attention;
+
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Query, key and value of the same tokens, float32.
+ *
+ * @param query {@code [batch, tokens, heads, headDim]}
+ * @param key {@code [batch, tokens, kvHeads, headDim]}
+ * @param value as key
+ */
+public record Qkv(INDArray query, INDArray key, INDArray value) {
+  /** Tokens of a sequence. */
+  public int tokens() {
+    return Math.toIntExact(query.size(1));
+  }
+
+  /** These tokens, then others. */
+  public Qkv then(Qkv others) {
+    return new Qkv(
+        Nd4j.concat(1, query, others.query),
+        Nd4j.concat(1, key, others.key),
+        Nd4j.concat(1, value, others.value));
+  }
+}

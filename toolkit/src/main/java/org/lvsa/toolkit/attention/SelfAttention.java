@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.attention;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.toolkit.parallel.ContextParallel;
+import org.lvsa.toolkit.parallel.Shard;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Self-attention of video and text with a layout, on one rank or on several. */
+final class SelfAttention {
+  private SelfAttention() {}
+
+  /** Everything attends to everything. */
+  static Attended dense(Generation generation, Qkv video, Optional<Qkv> text) {
+    generation.runs(1);
+    int tokens = Math.multiplyExact(video.tokens(), generation.ranks().world());
+    SequenceGeometry whole = new SequenceGeometry(1, tokens, text.map(Qkv::tokens).orElse(0));
+    return run(generation, whole, BlockSparseLayout.dense(1), video, text);
+  }
+
+  /**
+   * Attends with a layout.
+   *
+   * @param geometry of the whole sequence
+   * @param layout of the whole video
+   * @param video this rank's tokens
+   * @param text all text tokens
+   */
+  static Attended run(
+      Generation generation,
+      SequenceGeometry geometry,
+      BlockSparseLayout layout,
+      Qkv video,
+      Optional<Qkv> text) {
+    if (generation.ranks().world() == 1) {
+      Qkv joint = text.map(video::then).orElse(video);
+      INDArray out =
+          SdpaAttention.run(
+              generation, geometry, layout, joint.query(), joint.key(), joint.value());
+      return Attended.split(out, video.tokens());
+    }
+    AttentionShape shape = shape(geometry, video);
+    ContextParallel ranks = generation.view().scheme().of(shape, generation.ranks());
+    Shard out =
+        ranks.attend(
+            generation::run,
+            layout,
+            shard(video.query(), text.map(Qkv::query)),
+            shard(video.key(), text.map(Qkv::key)),
+            shard(video.value(), text.map(Qkv::value)));
+    return new Attended(
+        tensor(out.video(), video.query()), text.map(t -> tensor(out.text(), t.query())));
+  }
+
+  static AttentionShape shape(SequenceGeometry geometry, Qkv tokens) {
+    return new AttentionShape(
+        (int) tokens.query().size(0),
+        geometry.latentFrames(),
+        geometry.patchesPerFrame(),
+        geometry.textTokens(),
+        (int) tokens.query().size(2),
+        (int) tokens.key().size(2),
+        (int) tokens.query().size(3));
+  }
+
+  private static Shard shard(INDArray video, Optional<INDArray> text) {
+    return new Shard(NdMemory.floats(video), text.map(NdMemory::floats).orElse(new float[0]));
+  }
+
+  private static INDArray tensor(float[] floats, INDArray like) {
+    return NdMemory.copy(MemorySegment.ofArray(floats), like.shape());
+  }
+}

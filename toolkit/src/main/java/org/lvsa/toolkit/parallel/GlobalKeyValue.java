@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.parallel;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.BitSet;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.PartialAttention;
+
+/**
+ * A rank computes its own queries, of all heads. Keys and values of the frames that they attend to
+ * and that other ranks hold, mostly the global frames, are assembled once an attention, in one
+ * exchange, and shared by all of the rank's frames. With boundary guards hardly a frame but the
+ * global ones is sent: a window that reaches over the boundary finds global frames there.
+ *
+ * <p>No number of heads has to divide, and the traffic shrinks with the sparsity. Text queries
+ * attend to everything: each rank computes them over its own video tokens, and the parts are merged
+ * by their log-sum-exps.
+ */
+public final class GlobalKeyValue implements ContextParallel {
+  private final AttentionShape shape;
+  private final Communicator ranks;
+  private final int localTokens;
+
+  /**
+   * @param shape of the whole sequence; one sequence
+   * @throws IllegalArgumentException if the video tokens do not divide among the ranks
+   */
+  public GlobalKeyValue(AttentionShape shape, Communicator ranks) {
+    ContextParallel.check(shape, ranks.world());
+    this.shape = shape;
+    this.ranks = ranks;
+    localTokens = shape.videoTokens() / ranks.world();
+  }
+
+  /** Tokens from the first to before the last, of the whole video. */
+  private record Range(long first, long end) {
+    int length() {
+      return (int) Math.max(0, end - first);
+    }
+
+    Range with(Range other) {
+      return new Range(Math.max(first, other.first), Math.min(end, other.end));
+    }
+  }
+
+  private Range tokensOf(int rank) {
+    return new Range((long) rank * localTokens, (rank + 1L) * localTokens);
+  }
+
+  private Range frame(int frame) {
+    return new Range(
+        (long) frame * shape.patchesPerFrame(), (frame + 1L) * shape.patchesPerFrame());
+  }
+
+  /** Frames of which a rank holds tokens. */
+  private BitSet localFrames(int rank) {
+    Range mine = tokensOf(rank);
+    BitSet frames = new BitSet();
+    frames.set(
+        (int) (mine.first() / shape.patchesPerFrame()),
+        (int) Math.ceilDiv(mine.end(), shape.patchesPerFrame()));
+    return frames;
+  }
+
+  /** Frames that any query of a rank attends to. */
+  private BitSet attendedBy(int rank, BlockSparseLayout layout) {
+    BitSet attended = new BitSet();
+    localFrames(rank).stream()
+        .forEach(
+            row -> {
+              for (int i = layout.begin(row); i < layout.end(row); i++) {
+                attended.set(layout.index(i));
+              }
+            });
+    return attended;
+  }
+
+  @Override
+  public Shard attend(
+      Compute compute, BlockSparseLayout layout, Shard query, Shard key, Shard value) {
+    float[][] received = exchange(layout, key.video(), value.video());
+    try (Arena arena = Arena.ofShared()) {
+      float[] video = video(compute, layout, query, key, value, received, arena);
+      float[] text = shape.textTokens() == 0 ? new float[0] : text(compute, query, key, value);
+      return new Shard(video, text);
+    }
+  }
+
+  /** The one exchange: keys, then values, of this rank's tokens in the frames that each needs. */
+  private float[][] exchange(BlockSparseLayout layout, float[] key, float[] value) {
+    int row = shape.kvHeads() * shape.headDim();
+    Range mine = tokensOf(ranks.rank());
+    float[][] parts = new float[ranks.world()][];
+    for (int to = 0; to < parts.length; to++) {
+      int count = to == ranks.rank() ? 0 : owned(layout, ranks.rank(), to);
+      parts[to] = new float[2 * count * row];
+      if (count == 0) {
+        continue;
+      }
+      int at = 0;
+      for (int frame : attendedBy(to, layout).stream().toArray()) {
+        Range sent = frame(frame).with(mine);
+        int from = (int) (sent.first() - mine.first()) * row;
+        int length = sent.length() * row;
+        if (length > 0) {
+          System.arraycopy(key, from, parts[to], at, length);
+          System.arraycopy(value, from, parts[to], count * row + at, length);
+          at += length;
+        }
+      }
+    }
+    return ranks.allToAll(parts);
+  }
+
+  /** Tokens that a rank holds of the frames that another one attends to. */
+  private int owned(BlockSparseLayout layout, int rank, int by) {
+    return attendedBy(by, layout).stream()
+        .map(frame -> frame(frame).with(tokensOf(rank)).length())
+        .sum();
+  }
+
+  /**
+   * Video queries, as an attention over the frames that this rank has a use for. Rows of frames
+   * that are here for their keys alone attend to nothing.
+   */
+  private float[] video(
+      Compute compute,
+      BlockSparseLayout layout,
+      Shard query,
+      Shard key,
+      Shard value,
+      float[][] received,
+      Arena arena) {
+    Range mine = tokensOf(ranks.rank());
+    BitSet local = localFrames(ranks.rank());
+    BitSet attended = attendedBy(ranks.rank(), layout);
+    BitSet union = (BitSet) attended.clone();
+    union.or(local);
+    int[] frames = union.stream().toArray();
+    int[] place = new int[shape.latentFrames()];
+    for (int i = 0; i < frames.length; i++) {
+      place[frames[i]] = i;
+    }
+    AttentionShape compact =
+        new AttentionShape(
+            1,
+            frames.length,
+            shape.patchesPerFrame(),
+            shape.textTokens(),
+            shape.heads(),
+            shape.kvHeads(),
+            shape.headDim());
+    MemorySegment q = arena.allocate(compact.queryElements() * Float.BYTES, 64);
+    MemorySegment k = arena.allocate(compact.keyElements() * Float.BYTES, 64);
+    MemorySegment v = arena.allocate(compact.keyElements() * Float.BYTES, 64);
+    int queryRow = shape.heads() * shape.headDim();
+    int keyRow = shape.kvHeads() * shape.headDim();
+    for (int frame : frames) {
+      long start = (long) place[frame] * shape.patchesPerFrame();
+      Range here = frame(frame).with(mine);
+      long to = start + here.first() - frame(frame).first();
+      int from = (int) (here.first() - mine.first());
+      copy(query.video(), from, q, to, here.length(), queryRow);
+      copy(key.video(), from, k, to, here.length(), keyRow);
+      copy(value.video(), from, v, to, here.length(), keyRow);
+    }
+    for (int rank = 0; rank < received.length; rank++) {
+      int count = received[rank].length / keyRow / 2;
+      int from = 0;
+      for (int frame : count == 0 ? new int[0] : attended.stream().toArray()) {
+        Range there = frame(frame).with(tokensOf(rank));
+        long to =
+            (long) place[frame] * shape.patchesPerFrame() + there.first() - frame(frame).first();
+        copy(received[rank], from, k, to, there.length(), keyRow);
+        copy(received[rank], count + from, v, to, there.length(), keyRow);
+        from += there.length();
+      }
+    }
+    copy(query.text(), 0, q, compact.videoTokens(), shape.textTokens(), queryRow);
+    copy(key.text(), 0, k, compact.videoTokens(), shape.textTokens(), keyRow);
+    copy(value.text(), 0, v, compact.videoTokens(), shape.textTokens(), keyRow);
+
+    AttentionOutput output = AttentionOutput.allocate(compact, arena);
+    compute.run(
+        new AttentionProblem(compact, rows(layout, frames, place, local), DType.F32, q, k, v),
+        output);
+    float[] out = new float[localTokens * queryRow];
+    for (int frame : local.stream().toArray()) {
+      Range here = frame(frame).with(mine);
+      long from =
+          (long) place[frame] * shape.patchesPerFrame() + here.first() - frame(frame).first();
+      MemorySegment.copy(
+          output.out(),
+          ValueLayout.JAVA_FLOAT,
+          from * queryRow * Float.BYTES,
+          out,
+          (int) (here.first() - mine.first()) * queryRow,
+          here.length() * queryRow);
+    }
+    return out;
+  }
+
+  private static BlockSparseLayout rows(
+      BlockSparseLayout layout, int[] frames, int[] place, BitSet local) {
+    int[] indptr = new int[frames.length + 1];
+    int[] indices = new int[Math.toIntExact(layout.attended())];
+    int next = 0;
+    for (int i = 0; i < frames.length; i++) {
+      int row = frames[i];
+      for (int j = layout.begin(row); local.get(row) && j < layout.end(row); j++) {
+        indices[next++] = place[layout.index(j)];
+      }
+      indptr[i + 1] = next;
+    }
+    return BlockSparseLayout.of(frames.length, indptr, Arrays.copyOf(indices, next));
+  }
+
+  private static void copy(
+      float[] tokens, int from, MemorySegment into, long to, int count, int row) {
+    if (count > 0) {
+      MemorySegment.copy(
+          tokens, from * row, into, ValueLayout.JAVA_FLOAT, to * row * Float.BYTES, count * row);
+    }
+  }
+
+  /** Text queries: over text, and over each rank's video tokens, merged. */
+  private float[] text(Compute compute, Shard query, Shard key, Shard value) {
+    AttentionShape all =
+        new AttentionShape(
+            1, 1, shape.textTokens(), 0, shape.heads(), shape.kvHeads(), shape.headDim());
+    try (Arena arena = Arena.ofShared()) {
+      QueriesOverKeys part = new QueriesOverKeys(all, compute, arena);
+      AttentionOutput mine = part.attend(query.text(), key.video(), value.video());
+      float[] sent = new float[Math.toIntExact(all.queryElements() + all.logSumExpElements())];
+      int elements = Math.toIntExact(all.queryElements());
+      MemorySegment.copy(mine.out(), ValueLayout.JAVA_FLOAT, 0, sent, 0, elements);
+      MemorySegment.copy(
+          mine.logSumExp().orElseThrow(),
+          ValueLayout.JAVA_FLOAT,
+          0,
+          sent,
+          elements,
+          sent.length - elements);
+      // Merged in the order of ranks, so that every rank gets the same bits.
+      AttentionOutput whole = part.attend(query.text(), key.text(), value.text());
+      for (float[] received : ranks.allGather(sent)) {
+        AttentionOutput other = AttentionOutput.allocateWithLogSumExp(all, arena);
+        MemorySegment.copy(received, 0, other.out(), ValueLayout.JAVA_FLOAT, 0, elements);
+        MemorySegment.copy(
+            received,
+            elements,
+            other.logSumExp().orElseThrow(),
+            ValueLayout.JAVA_FLOAT,
+            0,
+            sent.length - elements);
+        PartialAttention.merge(all, whole, other);
+      }
+      return whole.out().toArray(ValueLayout.JAVA_FLOAT);
+    }
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>To each other rank: keys and values of this rank's tokens in the frames that the other
+   * attends to, and this rank's part of the text queries with their log-sum-exps.
+   */
+  @Override
+  public long bytesSent(BlockSparseLayout layout) {
+    long elements = 0;
+    for (int to = 0; to < ranks.world(); to++) {
+      if (to != ranks.rank()) {
+        elements +=
+            2L * owned(layout, ranks.rank(), to) * shape.kvHeads() * shape.headDim()
+                + (long) shape.textTokens() * shape.heads() * (shape.headDim() + 1);
+      }
+    }
+    return elements * Float.BYTES;
+  }
+}
