@@ -217,6 +217,8 @@ final class DemoCommand implements Callable<Integer> {
           err.println(line);
           err.flush();
         };
+    LvsaConfig sdpa = config("SDPA", geometry, shape);
+    LvsaConfig lvsa = config("LVSA", geometry, shape);
     List<Step> dense;
     List<Step> sparse;
     List<Step> together = List.of();
@@ -226,8 +228,6 @@ final class DemoCommand implements Callable<Integer> {
             .setInitialMax((world == 1 ? 2L : 3L) * steps * layers)
             .setConsumer(new ConsoleProgressBarConsumer(System.err))
             .build()) {
-      LvsaConfig sdpa = config("SDPA", geometry, shape);
-      LvsaConfig lvsa = config("LVSA", geometry, shape);
       dense = rank.denoise(sdpa, RankView.alone(), log, bar::step);
       // The same pattern as on all ranks: with global frames around their boundaries, if they have them.
       RankView one =

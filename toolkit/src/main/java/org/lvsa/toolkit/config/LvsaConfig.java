@@ -152,6 +152,11 @@ public final class LvsaConfig {
         }
         case FLAG -> flag(value.text());
         case STEPS -> StepSelection.parse(value.text());
+        case ATTENTION -> {
+          if (value.text().startsWith("{")) {
+            byRole(value.text());
+          }
+        }
         case TEXT -> {}
       }
     } catch (NumberFormatException e) {
@@ -263,31 +268,25 @@ public final class LvsaConfig {
     return pixels / number(Setting.LVSA_VAE_SPATIAL_FACTOR) / number(Setting.LVSA_PATCH_SIZE);
   }
 
-  /**
-   * The attention implementation of a role ({@code self}, {@code cross}): SDPA or LVSA.
-   *
-   * @throws IllegalArgumentException if the selection is not readable
-   */
+  /** The attention implementation of a role ({@code self}, {@code cross}): SDPA or LVSA. */
   public String attention(String role) {
     String text = value(Setting.DIFFUSION_ATTENTION_BACKEND).text();
     if (!text.startsWith("{")) {
       return role.equals("self") ? text : "SDPA";
     }
+    return byRole(text).path(role).path("backend").asText("SDPA");
+  }
+
+  private static JsonNode byRole(String text) {
     try {
-      return new ObjectMapper()
-          .readTree(text)
-          .path("per_role")
-          .path(role)
-          .path("backend")
-          .asText("SDPA");
+      JsonNode roles = new ObjectMapper().readTree(text).path("per_role");
+      if (roles.isObject()) {
+        return roles;
+      }
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(
-          Setting.DIFFUSION_ATTENTION_BACKEND
-              + " must be a name or JSON like "
-              + "{\"per_role\": {\"self\": {\"backend\": \"LVSA\"}}}, got "
-              + text,
-          e);
+      throw new NumberFormatException(e.getOriginalMessage());
     }
+    throw new NumberFormatException("no object per_role");
   }
 
   /** The reference of all settings, in Markdown: {@code docs/configuration.md}. */

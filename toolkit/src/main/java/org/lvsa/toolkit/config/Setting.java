@@ -43,11 +43,7 @@ public enum Setting {
   LVSA_STEP_TIME_LOG(Kind.FLAG, "0", "a line of seconds a step"),
   LVSA_MASK_LOG(
       Kind.STEPS, "0", "the mask, at these steps: 1 (all), once, N, N-M or N,M,K; 0 for none"),
-  DIFFUSION_ATTENTION_BACKEND(
-      Kind.TEXT,
-      "SDPA",
-      "SDPA or LVSA for self-attention, or JSON by role:"
-          + " {\"per_role\": {\"self\": {\"backend\": \"LVSA\"}}}");
+  DIFFUSION_ATTENTION_BACKEND(Kind.ATTENTION, "SDPA", "which attention a model's blocks call");
 
   /** What a value may be. */
   public enum Kind {
@@ -63,6 +59,10 @@ public enum Setting {
     SCALE("a number above 0"),
     /** Which steps. */
     STEPS("0, 1, once, a step N, a range N-M or a list N,M,K"),
+    /** An attention, for self-attention or by role. */
+    ATTENTION(
+        "SDPA or LVSA, for self-attention, or JSON by role:"
+            + " {\"per_role\": {\"self\": {\"backend\": \"LVSA\"}}}"),
     /** Anything. */
     TEXT("text");
 

@@ -159,7 +159,7 @@ class DiffusionAttentionTest {
     assertEquals(
         1,
         log.stream()
-            .filter("[LVSA] Geometry detected: T_lat=14 P=6 video_seq=84 text=5 total=89"::equals)
+            .filter("[LVSA] Geometry detected: T_lat=14 P=6 text=5 video_seq=84 total=89"::equals)
             .count());
     assertTrue(
         log.contains(

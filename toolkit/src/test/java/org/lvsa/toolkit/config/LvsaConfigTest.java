@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -165,25 +166,106 @@ class LvsaConfigTest {
         of("LVSA_AUTO_KEYFRAMES", "0", "LVSA_KEY_FRAME_INTERVAL", "2").latentKeyFrameInterval());
   }
 
-  @Test
-  void patchesComeFromTheListElseFromTheSizeElseAre1560() {
+  @ParameterizedTest
+  @CsvSource({
+    // height, width, VAE factor, patch, patches
+    "480, 832, , , 1560",
+    "720, 1280, , , 3600",
+    "240, 416, , , 390",
+    "704, 1280, 16, , 880",
+    "480, 832, 16, 1, 1560",
+    "720, 1280, , 4, 880",
+    "490, 850, , , 1590",
+    "16, 16, , , 1",
+    // Too small for a patch, or half given: the default.
+    "8, 8, , , 1560",
+    "720, , , , 1560",
+    ", 1280, , , 1560"
+  })
+  void patchesComeFromTheSize(
+      String height, String width, String factor, String patch, int patches) {
+    Map<String, String> environment = new HashMap<>();
+    put(environment, "LVSA_VIDEO_HEIGHT", height);
+    put(environment, "LVSA_VIDEO_WIDTH", width);
+    put(environment, "LVSA_VAE_SPATIAL_FACTOR", factor);
+    put(environment, "LVSA_PATCH_SIZE", patch);
     assertEquals(
-        List.of(3600),
-        of("LVSA_VIDEO_HEIGHT", "720", "LVSA_VIDEO_WIDTH", "1280").patchesPerFrame());
+        List.of(patches), LvsaConfig.of(environment, Map.of(), line -> {}).patchesPerFrame());
+  }
+
+  private static void put(Map<String, String> environment, String name, String value) {
+    if (value != null) {
+      environment.put(name, value);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"'7', '7'", "'7,9', '7 9'", "' 7 , 9 ', '7 9'", "'1560,3600,880', '1560 3600 880'"})
+  void aListGoesBeforeTheSize(String list, String patches) {
     assertEquals(
-        List.of(880),
-        of("LVSA_VIDEO_HEIGHT", "720", "LVSA_VIDEO_WIDTH", "1280", "LVSA_PATCH_SIZE", "4")
-            .patchesPerFrame());
-    assertEquals(
-        List.of(7, 9),
+        Arrays.stream(patches.split(" ")).map(Integer::valueOf).toList(),
         of(
-                "LVSA_PATCHES_PER_FRAME", "7, 9",
+                "LVSA_PATCHES_PER_FRAME", list,
                 "LVSA_VIDEO_HEIGHT", "720",
                 "LVSA_VIDEO_WIDTH", "1280")
             .patchesPerFrame());
-    assertEquals(List.of(1560), of("LVSA_VIDEO_HEIGHT", "720").patchesPerFrame());
+  }
+
+  @Test
+  void theDefaultOf1560IsNobodysWord() {
+    assertEquals(List.of(), of().givenPatchesPerFrame());
+    assertEquals(List.of(1560), of().patchesPerFrame());
+    assertEquals(List.of(6), of("LVSA_PATCHES_PER_FRAME", "6").givenPatchesPerFrame());
     assertEquals(
-        List.of(1560), of("LVSA_VIDEO_HEIGHT", "8", "LVSA_VIDEO_WIDTH", "8").patchesPerFrame());
+        List.of(1560),
+        of("LVSA_VIDEO_HEIGHT", "480", "LVSA_VIDEO_WIDTH", "832").givenPatchesPerFrame());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      quoteCharacter = '`',
+      value = {
+        "`{\"per_role\": {\"self\": {\"backend\": \"LVSA\"}}}`, LVSA, SDPA",
+        "`{\"per_role\": {\"self\": {\"backend\": \"SDPA\"}}}`, SDPA, SDPA",
+        "`{\"per_role\": {\"cross\": {\"backend\": \"LVSA\"}}}`, SDPA, LVSA",
+        "`{\"per_role\": {}}`, SDPA, SDPA",
+        "LVSA, LVSA, SDPA",
+        "SDPA, SDPA, SDPA"
+      })
+  void attentionByRole(String selection, String self, String cross) {
+    LvsaConfig config = of("DIFFUSION_ATTENTION_BACKEND", selection);
+    assertEquals(self, config.attention("self"));
+    assertEquals(cross, config.attention("cross"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{per_role", "{}", "{\"per_role\": 3}"})
+  void aSelectionThatCannotBeReadIsRefusedAtOnce(String selection) {
+    String message =
+        assertThrows(
+                IllegalArgumentException.class, () -> of("DIFFUSION_ATTENTION_BACKEND", selection))
+            .getMessage();
+    assertTrue(message.startsWith("DIFFUSION_ATTENTION_BACKEND must be SDPA or LVSA"), message);
+    assertTrue(message.endsWith("got " + selection), message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      quoteCharacter = '`',
+      value = {
+        "`{\"window_size\": 8}`, LVSA_WINDOW_SIZE, 8",
+        "`{\"rotate_keyframes\": true}`, LVSA_ROTATE_KEYFRAMES, true",
+        "`{\"sparsity_scale\": 0.5}`, LVSA_SPARSITY_SCALE, 0.5",
+        "`{\"backend\": \"flashinfer\"}`, LVSA_BACKEND, flashinfer",
+        "`{\"patches_per_frame\": [7, 9]}`, LVSA_PATCHES_PER_FRAME, `7,9`",
+        "`{\"total_latent_frames\": null}`, LVSA_TOTAL_LATENT_FRAMES, ``"
+      })
+  void fieldsOfTheJsonAreTheVariables(String json, Setting setting, String text) {
+    LvsaConfig config = of("LVSA_CONFIG", json);
+    assertEquals(text, config.value(setting).text());
+    assertEquals(
+        text.isEmpty() ? LvsaConfig.Origin.DEFAULT : LvsaConfig.Origin.JSON,
+        config.value(setting).origin());
   }
 
   @Test
@@ -194,21 +276,41 @@ class LvsaConfigTest {
         of("DIFFUSION_ATTENTION_BACKEND", "{\"per_role\": {\"self\": {\"backend\": \"LVSA\"}}}");
     assertEquals("LVSA", byRole.attention("self"));
     assertEquals("SDPA", byRole.attention("cross"));
-    LvsaConfig broken = of("DIFFUSION_ATTENTION_BACKEND", "{per_role");
-    assertThrows(IllegalArgumentException.class, () -> broken.attention("self"));
   }
 
-  @Test
-  void stepsAreSelectedAsWritten() {
-    assertTrue(StepSelection.parse("1").selects(7, true));
-    assertFalse(StepSelection.parse("0").selects(0, false));
-    assertTrue(StepSelection.parse("once").selects(4, false));
-    assertFalse(StepSelection.parse("once").selects(5, true));
-    assertTrue(StepSelection.parse("2-4").selects(4, false));
-    assertFalse(StepSelection.parse("2-4").selects(5, false));
-    assertTrue(StepSelection.parse("3, 9").selects(9, true));
-    assertFalse(StepSelection.parse("3,9").selects(4, true));
-    assertTrue(StepSelection.parse("12").selects(12, true));
+  @ParameterizedTest
+  @CsvSource({
+    // selection, step, whether one was selected before, selected
+    "'', 3, false, false",
+    "0, 0, false, false",
+    "0, 3, true, false",
+    "1, 0, false, true",
+    "1, 7, true, true",
+    "once, 0, false, true",
+    "once, 4, false, true",
+    "once, 5, true, false",
+    "2-4, 1, false, false",
+    "2-4, 2, false, true",
+    "2-4, 4, true, true",
+    "2-4, 5, true, false",
+    "3-3, 3, false, true",
+    "12, 12, false, true",
+    "12, 1, false, false",
+    "'3,9', 9, true, true",
+    "'3, 9', 3, false, true",
+    "'3,9', 4, true, false"
+  })
+  void stepsAreSelectedAsWritten(String text, int step, boolean before, boolean selected) {
+    assertEquals(selected, StepSelection.parse(text).selects(step, before));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"always", "4-2", "1-2-3", "-1", "2,", "a-b", "1.5"})
+  void aStepSelectionThatIsNoneIsRefused(String text) {
+    assertEquals(
+        "LVSA_MASK_LOG must be 0, 1, once, a step N, a range N-M or a list N,M,K, got " + text,
+        assertThrows(IllegalArgumentException.class, () -> of("LVSA_MASK_LOG", text))
+            .getMessage());
   }
 
   @Test

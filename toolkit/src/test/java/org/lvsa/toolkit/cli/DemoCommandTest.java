@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.adapter.BlockShape;
+import org.lvsa.toolkit.adapter.ModelAdapter;
+import org.lvsa.toolkit.model.ModelGeometry;
+import org.lvsa.toolkit.model.Models;
+import org.lvsa.toolkit.model.PatchGrid;
+import org.lvsa.toolkit.tensor.Safetensors;
+
+class DemoCommandTest {
+  private static final String SMALL =
+      "demo --frames 161 --steps 2 --layers 2 --grid 2x3 --backend vector";
+
+  private static Run run(String arguments, Object... more) {
+    List<Object> words = new ArrayList<>(List.of(arguments.split(" ")));
+    words.addAll(List.of(more));
+    return Run.lvsa(words.toArray());
+  }
+
+  /** The table's lines of steps, split into their numbers. */
+  private static List<String[]> steps(Run run) {
+    return run.out().lines().filter(l -> l.matches("\\d+ +\\d.*")).map(l -> l.split(" +")).toList();
+  }
+
+  @Test
+  void bothAttentionsDenoiseWithThePublishedLines() {
+    Run run = run(SMALL + " --model wan2.1-1.3b --rotate-keyframes");
+    assertEquals(0, run.code(), run.err());
+    for (String line :
+        List.of(
+            "[LVSA-hook] Installed LVSA hook on WanSelfAttention (2 blocks, T_lat=41,"
+                + " sparsity_scale=1.0)",
+            "[LVSA] Geometry detected: T_lat=41 P=6 text=0 video_seq=246 total=246",
+            "[LVSA] reference_latent_frames=21 target_latent_frames=41 extension_ratio=1.95x",
+            "[LVSA] Step counter auto-calibrated: n_blocks=2 cfg_passes=1")) {
+      assertTrue(run.err().contains(line), line + " is not in " + run.err());
+    }
+    assertTrue(run.err().contains("[LVSA] window=3 kfi=3 |G|=14 attended_per_frame=21 of 41"));
+    assertTrue(run.out().startsWith("Wan 2.1 T2V 1.3B, 161 video frames: 41 latent frames of 2x3"));
+    assertEquals(2, steps(run).size());
+    for (String[] step : steps(run)) {
+      // step, SDPA attention and all, LVSA attention and all, speed-up, attended "of" T, difference
+      assertEquals("41", step[8], String.join(" ", step));
+      double attended = Double.parseDouble(step[6]);
+      assertTrue(attended >= 20 && attended < 30, "attended " + attended);
+      double difference = Double.parseDouble(step[9]);
+      assertTrue(difference > 1e-4 && difference < 0.5, "difference " + difference);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wan2.1-1.3b, --ulysses-degree, 2, threads",
+    "wan2.1-i2v-14b, --ulysses-degree, 3, threads",
+    "hunyuanvideo-1.5, --ulysses-degree, 2, threads",
+    "cogvideox1.5-5b, --ulysses-degree, 2, threads",
+    "wan2.1-1.3b, --global-kv-degree, 3, threads",
+    "hunyuanvideo-1.5, --global-kv-degree, 2, threads",
+    "cogvideox-5b, --global-kv-degree, 2, threads",
+    "wan2.1-1.3b, --ulysses-degree, 2, processes",
+    "hunyuanvideo-1.5, --global-kv-degree, 3, processes"
+  })
+  void ranksGiveWhatOneRankGives(String model, String option, int world, String ranks) {
+    Run run = run(SMALL + " --model " + model, option, world, "--ranks", ranks);
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains(world + " ranks, by "), run.out());
+    assertEquals(2, steps(run).size());
+    for (String[] step : steps(run)) {
+      assertTrue(Double.parseDouble(step[11]) > 0, "MB sent: " + step[11]);
+      assertTrue(Double.parseDouble(step[12]) < 1e-5, "difference: " + step[12]);
+    }
+    assertTrue(!run.err().contains("FALLBACK"), run.err());
+  }
+
+  @Test
+  void riflexChangesTheVideoAndScaleOneDoesNot() {
+    String plain = difference(SMALL);
+    assertEquals(plain, difference(SMALL + " --riflex 1"));
+    assertTrue(!plain.equals(difference(SMALL + " --riflex 4")));
+  }
+
+  private static String difference(String arguments) {
+    Run run = run(arguments);
+    assertEquals(0, run.code(), run.err());
+    return steps(run).getLast()[9];
+  }
+
+  @Test
+  void weightsOfAFileAreTaken(@TempDir Path directory) throws IOException {
+    ModelGeometry model = Models.named("wan2.1-1.3b");
+    ModelAdapter adapter = ModelAdapter.of(model.name());
+    BlockShape shape = BlockShape.of(model, new PatchGrid(1, 2));
+    Path file = directory.resolve("small.safetensors");
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, Safetensors.FloatTensor> tensors = new LinkedHashMap<>();
+      adapter
+          .tensors(shape)
+          .forEach(
+              (name, size) -> {
+                long elements = Arrays.stream(size).reduce(1, (a, b) -> a * b);
+                MemorySegment data = arena.allocate(elements * Float.BYTES, 4);
+                for (long i = 0; i < elements; i++) {
+                  DType.F32.set(data, i, name.contains("norm") ? 1 : (i % 7 - 3) * 0.01f);
+                }
+                tensors.put(
+                    adapter.prefix(0) + name,
+                    new Safetensors.FloatTensor(Arrays.stream(size).boxed().toList(), data));
+              });
+      Safetensors.write(file, tensors, Map.of());
+    }
+    String one = "demo --frames 41 --steps 1 --layers 1 --grid 1x2 --dim-scale full --backend vector";
+    Run run = run(one, "--weights", file);
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains("12 heads of 128, 1 blocks, its own weights"), run.out());
+    Run two = run(one.replace("--layers 1", "--layers 2"), "--weights", file);
+    assertEquals(2, two.code());
+    assertTrue(
+        two.err().contains("missing tensor blocks.1.attn1.to_q.weight"), two.err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--model mochi | unknown model mochi, known are ",
+        "--steps 0 | --steps must be at least 1, got 0",
+        "--layers 0 | --layers must be at least 1, got 0",
+        "--grid 6by10 | --grid must be ROWSxCOLUMNS, got 6by10",
+        "--ulysses-degree 0 | --ulysses-degree must be at least 1, got 0",
+        "--ulysses-degree 2 --global-kv-degree 2 | give --ulysses-degree or --global-kv-degree, not"
+            + " both",
+        "--ulysses-degree 7 | video tokens must be a multiple of the ranks: 41 frames of 60 patches"
+            + " are 2460 tokens, over 7 ranks 3 are left; choose a length or a resolution whose"
+            + " product divides",
+        "--ulysses-degree 2 --heads 3 | heads must be a multiple of the ranks (2), got 3",
+        "--riflex 0.5 | scale must be at least 1, got 0.5",
+        "--weights x.safetensors | --weights are of the model's own width: they need --dim-scale"
+            + " full, without --heads",
+        "--weights x.safetensors --dim-scale full | x.safetensors: no such file",
+        "--frames 0 | frames must be at least 1, got 0",
+        "--sparsity-scale 0 | LVSA_SPARSITY_SCALE must be a number above 0, got 0.0",
+        "--backend warp | unknown backend warp, allowed are auto, tornado"
+      })
+  void badInputIsOneLineAndCodeTwo(String arguments, String message) {
+    Run run = run("demo " + arguments);
+    assertEquals(2, run.code(), run.err());
+    assertTrue(run.err().startsWith("lvsa: " + message), run.err());
+  }
+}
