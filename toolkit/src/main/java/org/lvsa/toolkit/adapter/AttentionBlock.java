@@ -61,13 +61,13 @@ public final class AttentionBlock {
    * @param streams this rank's video tokens and the whole encoder's
    */
   public Streams.Change attend(Generation generation, Streams streams) {
-    // Tensors between the layers are as large as the video; in a workspace their memory is used again
+    // Tensors between the layers are as large as the video; in a workspace their memory is used
+    // again
     // by the next block, not left to the garbage collector, which does not see its size.
     try (MemoryWorkspace _ =
         Nd4j.getWorkspaceManager().getAndActivateWorkspace(SCRATCH, "lvsa-block")) {
       Streams.Change change = change(generation, streams);
-      return new Streams.Change(
-          change.video().detach(), change.encoder().map(INDArray::detach));
+      return new Streams.Change(change.video().detach(), change.encoder().map(INDArray::detach));
     }
   }
 

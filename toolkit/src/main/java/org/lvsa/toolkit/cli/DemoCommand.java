@@ -229,7 +229,8 @@ final class DemoCommand implements Callable<Integer> {
             .setConsumer(new ConsoleProgressBarConsumer(System.err))
             .build()) {
       dense = rank.denoise(sdpa, RankView.alone(), log, bar::step);
-      // The same pattern as on all ranks: with global frames around their boundaries, if they have them.
+      // The same pattern as on all ranks: with global frames around their boundaries, if they have
+      // them.
       RankView one =
           new RankView(Communicator.alone(), scheme, scheme.guardsBoundaries() ? world : 1);
       sparse = rank.denoise(lvsa, one, world == 1 ? log : line -> {}, bar::step);

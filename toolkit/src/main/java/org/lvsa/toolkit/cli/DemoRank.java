@@ -44,11 +44,9 @@ record DemoRank(
    * @param log takes the published lines
    * @param done called after each block
    */
-  List<Step> denoise(
-      LvsaConfig config, RankView view, Consumer<String> log, Runnable done) {
+  List<Step> denoise(LvsaConfig config, RankView view, Consumer<String> log, Runnable done) {
     List<Step> results = new ArrayList<>();
-    try (Generation generation =
-        new Generation(config, OptionalInt.of(latentFrames), log, view)) {
+    try (Generation generation = new Generation(config, OptionalInt.of(latentFrames), log, view)) {
       Transformer transformer = Transformer.of(adapter, weights);
       transformer.install(generation);
       // Once before the clock runs: the JVM compiles, kernels open.

@@ -30,7 +30,8 @@ class AddingAModelTest {
 
   private static List<String> blocks(String language) throws IOException {
     String text = Files.readString(Path.of("../docs/adding-a-model.md"));
-    Matcher matcher = Pattern.compile("```" + language + "\n(.*?)```", Pattern.DOTALL).matcher(text);
+    Matcher matcher =
+        Pattern.compile("```" + language + "\n(.*?)```", Pattern.DOTALL).matcher(text);
     List<String> blocks = new ArrayList<>();
     while (matcher.find()) {
       blocks.add(matcher.group(1));
@@ -66,20 +67,15 @@ class AddingAModelTest {
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "SDPA, 1, ULYSSES", "LVSA, 1, ULYSSES", "LVSA, 2, ULYSSES", "LVSA, 4, GLOBAL_KV"
-  })
+  @CsvSource({"SDPA, 1, ULYSSES", "LVSA, 1, ULYSSES", "LVSA, 2, ULYSSES", "LVSA, 4, GLOBAL_KV"})
   void theExampleIsItsEquationsOnAnyNumberOfRanks(String attention, int world, Scheme scheme)
       throws Exception {
     ModelAdapter adapter = ModelAdapter.of("allegro");
-    List<BlockWeights> weights =
-        Transformer.random(adapter, SmallModel.shape(2, 2), 1, 3);
+    List<BlockWeights> weights = Transformer.random(adapter, SmallModel.shape(2, 2), 1, 3);
     Streams streams =
         new Streams(SmallModel.tokens(SmallModel.TOKENS, 24, 5), SmallModel.tokens(4, 24, 6));
     BlockSparseLayout layout =
-        attention.equals("LVSA")
-            ? SmallModel.layout(scheme.guardsBoundaries() ? world : 1)
-            : null;
+        attention.equals("LVSA") ? SmallModel.layout(scheme.guardsBoundaries() ? world : 1) : null;
     double[][] expected = equations(weights.getFirst(), streams, layout);
     List<INDArray> videos =
         InProcess.run(
@@ -87,12 +83,9 @@ class AddingAModelTest {
             ranks -> {
               try (Generation generation =
                   SmallModel.generation(
-                      SmallModel.config(attention),
-                      RankView.of(ranks, scheme),
-                      SmallModel.log())) {
+                      SmallModel.config(attention), RankView.of(ranks, scheme), SmallModel.log())) {
                 Transformer transformer = Transformer.of(adapter, weights);
-                assertEquals(
-                    attention.equals("LVSA") ? 1 : 0, transformer.install(generation));
+                assertEquals(attention.equals("LVSA") ? 1 : 0, transformer.install(generation));
                 return transformer.forward(generation, streams, () -> {}).video();
               }
             });

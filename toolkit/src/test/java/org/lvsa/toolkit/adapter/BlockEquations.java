@@ -55,10 +55,7 @@ record BlockEquations(
     double[][] query = rms("attn2.norm_q", linear("attn2.to_q", sum(x, self)));
     double[][] cross =
         attention(
-            query,
-            rms("attn2.norm_k", linear("attn2.to_k", text)),
-            linear("attn2.to_v", text),
-            0);
+            query, rms("attn2.norm_k", linear("attn2.to_k", text)), linear("attn2.to_v", text), 0);
     if (image) {
       double[][] tokens = Arrays.copyOf(encoder, images);
       cross =
@@ -96,15 +93,12 @@ record BlockEquations(
             "attn1.to_out.0",
             attention(
                 joined(
-                    rotate(Arrays.copyOf(q, x.length)),
-                    Arrays.copyOfRange(q, x.length, q.length)),
+                    rotate(Arrays.copyOf(q, x.length)), Arrays.copyOfRange(q, x.length, q.length)),
                 joined(
-                    rotate(Arrays.copyOf(k, x.length)),
-                    Arrays.copyOfRange(k, x.length, k.length)),
+                    rotate(Arrays.copyOf(k, x.length)), Arrays.copyOfRange(k, x.length, k.length)),
                 linear("attn1.to_v", both),
                 x.length));
-    return new Added(
-        Arrays.copyOf(out, x.length), Arrays.copyOfRange(out, x.length, out.length));
+    return new Added(Arrays.copyOf(out, x.length), Arrays.copyOfRange(out, x.length, out.length));
   }
 
   double[][] linear(String name, double[][] x) {

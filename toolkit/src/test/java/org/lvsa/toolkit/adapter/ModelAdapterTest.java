@@ -107,8 +107,7 @@ class ModelAdapterTest {
   void patchesPerFrame(String model, String resolution, int patches) {
     assertEquals(
         patches,
-        ModelAdapter.of(model)
-            .patchesPerFrame(Models.named(model), Resolution.parse(resolution)));
+        ModelAdapter.of(model).patchesPerFrame(Models.named(model), Resolution.parse(resolution)));
   }
 
   @ParameterizedTest
@@ -178,19 +177,13 @@ class ModelAdapterTest {
     "cogvideox-5b, attn1.to_v.weight, 12 24"
   })
   void tensorsHaveTheirShapes(String model, String name, String shape) {
-    long[] expected =
-        Arrays.stream(shape.split(" ")).mapToLong(Long::parseLong).toArray();
+    long[] expected = Arrays.stream(shape.split(" ")).mapToLong(Long::parseLong).toArray();
     assertArrayEquals(
         expected, ModelAdapter.of(model).tensors(SmallModel.shape(2, 1)).get(name), name);
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "wan2.1-1.3b, 20",
-    "wan2.1-i2v-14b, 25",
-    "hunyuanvideo-1.5, 20",
-    "cogvideox-5b, 12"
-  })
+  @CsvSource({"wan2.1-1.3b, 20", "wan2.1-i2v-14b, 25", "hunyuanvideo-1.5, 20", "cogvideox-5b, 12"})
   void aBlockHasSoManyAttentionTensors(String model, int count) {
     assertEquals(count, ModelAdapter.of(model).tensors(SmallModel.shape(2, 2)).size());
   }
@@ -208,8 +201,7 @@ class ModelAdapterTest {
   @ValueSource(strings = {"wan2.1-1.3b", "wan2.1-i2v-14b", "hunyuanvideo-1.5", "cogvideox-5b"})
   void projectionsAreHeads(String model) {
     BlockWeights weights = weights(model, 4, 2);
-    Qkv qkv =
-        ModelAdapter.of(model).qkv(weights, SmallModel.tokens(7, weights.shape().width(), 1));
+    Qkv qkv = ModelAdapter.of(model).qkv(weights, SmallModel.tokens(7, weights.shape().width(), 1));
     assertArrayEquals(new long[] {1, 7, 4, 12}, qkv.query().shape());
     assertArrayEquals(new long[] {1, 7, 2, 12}, qkv.key().shape());
     assertArrayEquals(new long[] {1, 7, 2, 12}, qkv.value().shape());
@@ -223,9 +215,7 @@ class ModelAdapterTest {
     INDArray query =
         ModelAdapter.of("wan2.1-1.3b").qkv(weights, SmallModel.tokens(5, 24, 1)).query();
     for (int token = 0; token < 5; token++) {
-      INDArray one = query.get(
-          NDArrayIndex.point(0),
-          NDArrayIndex.point(token));
+      INDArray one = query.get(NDArrayIndex.point(0), NDArrayIndex.point(token));
       assertEquals(1, one.mul(one).meanNumber().doubleValue(), 1e-4);
       double first = one.getRow(0).mul(one.getRow(0)).meanNumber().doubleValue();
       assertTrue(Math.abs(first - 1) > 1e-3, "a head alone has not the norm of all");
@@ -340,11 +330,7 @@ class ModelAdapterTest {
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "wan2.1-1.3b, false",
-    "hunyuanvideo-1.5, true",
-    "cogvideox-5b, true"
-  })
+  @CsvSource({"wan2.1-1.3b, false", "hunyuanvideo-1.5, true", "cogvideox-5b, true"})
   void outputIsOneStreamOrTwo(String model, boolean two) {
     BlockWeights weights = weights(model, 2, 2);
     INDArray video = SmallModel.tokens(6, 24, 1);
@@ -374,8 +360,7 @@ class ModelAdapterTest {
     INDArray whole = adapter.rotate(weights, heads, 0);
     // 25 tokens from the 17th on: neither end is a frame's.
     INDArray part = SmallModel.part(heads, 17, 42);
-    assertEquals(
-        SmallModel.part(whole, 17, 42), adapter.rotate(weights, part, 17));
+    assertEquals(SmallModel.part(whole, 17, 42), adapter.rotate(weights, part, 17));
   }
 
   // ---- installation
@@ -414,8 +399,7 @@ class ModelAdapterTest {
   void hooksAreInstalledAsTheConfigurationSays(
       String model, String attention, String value, boolean wanted) {
     ModelAdapter adapter = ModelAdapter.of(model);
-    String variable =
-        adapter.hook().variable().map(Setting::name).orElse("LVSA_WARN_FALLBACK");
+    String variable = adapter.hook().variable().map(Setting::name).orElse("LVSA_WARN_FALLBACK");
     LvsaConfig config =
         value == null
             ? SmallModel.config(attention)
@@ -423,8 +407,7 @@ class ModelAdapterTest {
     List<String> log = SmallModel.log();
     try (Generation generation = SmallModel.generation(config, RankView.alone(), log)) {
       Transformer transformer =
-          Transformer.of(
-              adapter, Transformer.random(adapter, SmallModel.shape(2, 2), 3, 1));
+          Transformer.of(adapter, Transformer.random(adapter, SmallModel.shape(2, 2), 3, 1));
       assertEquals(wanted ? 3 : 0, transformer.install(generation));
       Class<?> processor = wanted ? LvsaProcessor.class : BackendProcessor.class;
       transformer.blocks().forEach(block -> assertInstanceOf(processor, block.processor()));
@@ -449,9 +432,7 @@ class ModelAdapterTest {
     List<String> log = SmallModel.log();
     try (Generation generation =
         new Generation(
-            SmallModel.config("LVSA", "LVSA_WAN_HOOK", "1"),
-            OptionalInt.empty(),
-            log::add)) {
+            SmallModel.config("LVSA", "LVSA_WAN_HOOK", "1"), OptionalInt.empty(), log::add)) {
       Transformer transformer =
           Transformer.of(adapter, Transformer.random(adapter, SmallModel.shape(2, 2), 1, 1));
       assertEquals(0, transformer.install(generation));
@@ -459,9 +440,7 @@ class ModelAdapterTest {
       assertTrue(
           log.getFirst()
               .startsWith(
-                  "[LVSA] Warning: "
-                      + instruction
-                      + " but LVSA_TOTAL_LATENT_FRAMES not set"),
+                  "[LVSA] Warning: " + instruction + " but LVSA_TOTAL_LATENT_FRAMES not set"),
           log.getFirst());
     }
   }
@@ -506,8 +485,10 @@ class ModelAdapterTest {
     LvsaConfig config =
         SmallModel.config(
             attention,
-            "LVSA_WAN_HOOK", hooked ? "1" : "0",
-            "LVSA_HUNYUAN_HOOK", hooked ? "1" : "0");
+            "LVSA_WAN_HOOK",
+            hooked ? "1" : "0",
+            "LVSA_HUNYUAN_HOOK",
+            hooked ? "1" : "0");
     BlockSparseLayout layout = attention.equals("LVSA") ? SmallModel.layout(1) : null;
     List<String> log = SmallModel.log();
     try (Generation generation = SmallModel.generation(config, RankView.alone(), log)) {
@@ -536,27 +517,32 @@ class ModelAdapterTest {
     double[][] encoder = BlockEquations.matrix(streams.encoder());
     double with = equations.wan(video, encoder, true).video()[0][0];
     double without =
-        equations
-            .wan(
-                video,
-                Arrays.copyOfRange(encoder, SmallModel.IMAGE, encoder.length),
-                false)
+        equations.wan(video, Arrays.copyOfRange(encoder, SmallModel.IMAGE, encoder.length), false)
             .video()[0][0];
     assertTrue(Math.abs(with - without) > 1e-3);
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "12, 12, 6, 6",
-    "8, 2, 4, 1",
-    "8, 2, 8, 2"
-  })
+  @CsvSource({"12, 12, 6, 6", "8, 2, 4, 1", "8, 2, 8, 2"})
   void fewerHeadsKeepTheModelsGroups(int heads, int kvHeads, int wanted, int kv) {
     ModelGeometry wan = Models.named("wan2.1-1.3b");
     ModelGeometry model =
         new ModelGeometry(
-            "test", "Test", heads, kvHeads, 128, 1, 4, 8, 2, 1, 21, wan.ropeAxes(), 10000,
-            wan.resolutions(), "a test");
+            "test",
+            "Test",
+            heads,
+            kvHeads,
+            128,
+            1,
+            4,
+            8,
+            2,
+            1,
+            21,
+            wan.ropeAxes(),
+            10000,
+            wan.resolutions(),
+            "a test");
     BlockShape shape = BlockShape.of(model, new PatchGrid(2, 2), wanted);
     assertEquals(wanted, shape.heads());
     assertEquals(kv, shape.kvHeads());
@@ -569,13 +555,25 @@ class ModelAdapterTest {
     ModelGeometry wan = Models.named("wan2.1-1.3b");
     ModelGeometry model =
         new ModelGeometry(
-            "grouped", "Test", 8, 2, 128, 1, 4, 8, 2, 1, 21, wan.ropeAxes(), 10000,
-            wan.resolutions(), "a test");
+            "grouped",
+            "Test",
+            8,
+            2,
+            128,
+            1,
+            4,
+            8,
+            2,
+            1,
+            21,
+            wan.ropeAxes(),
+            10000,
+            wan.resolutions(),
+            "a test");
     assertEquals(
         "heads must be a multiple of 4 (query heads of a key/value head of grouped), got 6",
         assertThrows(
-                IllegalArgumentException.class,
-                () -> BlockShape.of(model, new PatchGrid(2, 2), 6))
+                IllegalArgumentException.class, () -> BlockShape.of(model, new PatchGrid(2, 2), 6))
             .getMessage());
   }
 

@@ -133,8 +133,7 @@ final class SmallModel {
     assertEquals(expected.length, got.length, what);
     for (int t = 0; t < expected.length; t++) {
       for (int d = 0; d < expected[t].length; d++) {
-        assertEquals(
-            expected[t][d], got[t][d], 2e-4, what + ": token " + t + " feature " + d);
+        assertEquals(expected[t][d], got[t][d], 2e-4, what + ": token " + t + " feature " + d);
       }
     }
   }

@@ -86,12 +86,9 @@ class TransformerTest {
     BlockShape shape = SmallModel.shape(heads, kvHeads);
     List<BlockWeights> weights = Transformer.random(adapter, shape, 1, 3);
     Streams streams = streams(model, shape.width());
-    BlockSparseLayout layout =
-        SmallModel.layout(scheme.guardsBoundaries() ? world : 1);
-    BlockEquations.Added expected =
-        SmallModel.expected(model, weights.getFirst(), streams, layout);
-    double[][] video =
-        BlockEquations.sum(BlockEquations.matrix(streams.video()), expected.video());
+    BlockSparseLayout layout = SmallModel.layout(scheme.guardsBoundaries() ? world : 1);
+    BlockEquations.Added expected = SmallModel.expected(model, weights.getFirst(), streams, layout);
+    double[][] video = BlockEquations.sum(BlockEquations.matrix(streams.video()), expected.video());
     double[][] encoder = BlockEquations.matrix(streams.encoder());
     if (expected.encoder() != null) {
       encoder = BlockEquations.sum(encoder, expected.encoder());
@@ -162,10 +159,7 @@ class TransformerTest {
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "wan2.1-1.3b, LVSA_WAN_HOOK, wan",
-    "hunyuanvideo-1.5, LVSA_HUNYUAN_HOOK, hunyuan"
-  })
+  @CsvSource({"wan2.1-1.3b, LVSA_WAN_HOOK, wan", "hunyuanvideo-1.5, LVSA_HUNYUAN_HOOK, hunyuan"})
   void withoutTheHookAShardedSequenceRunsDenseAndSaysSo(
       String model, String variable, String family) throws Exception {
     ModelAdapter adapter = ModelAdapter.of(model);
@@ -233,15 +227,7 @@ class TransformerTest {
         message,
         assertThrows(
                 IllegalArgumentException.class,
-                () ->
-                    run(
-                        "wan2.1-1.3b",
-                        config,
-                        weights,
-                        streams,
-                        world,
-                        scheme,
-                        SmallModel.log()))
+                () -> run("wan2.1-1.3b", config, weights, streams, world, scheme, SmallModel.log()))
             .getMessage());
   }
 
@@ -256,8 +242,7 @@ class TransformerTest {
     LvsaConfig config = SmallModel.config("SDPA");
     try (Generation generation =
         SmallModel.generation(config, RankView.alone(), SmallModel.log())) {
-      whole =
-          Transformer.of(adapter, weights).forward(generation, streams, () -> done[0]++);
+      whole = Transformer.of(adapter, weights).forward(generation, streams, () -> done[0]++);
       for (BlockWeights one : weights) {
         stepwise = stepwise.plus(new AttentionBlock(adapter, 0, one).attend(generation, stepwise));
       }
@@ -272,8 +257,7 @@ class TransformerTest {
     ModelAdapter adapter = ModelAdapter.of("wan2.1-1.3b");
     List<BlockWeights> weights = Transformer.random(adapter, SmallModel.shape(2, 2), 3, 3);
     Streams streams = streams("wan2.1-1.3b", 24);
-    LvsaConfig config =
-        SmallModel.config("LVSA", "LVSA_WAN_HOOK", "1", "LVSA_CFG_PASSES", "2");
+    LvsaConfig config = SmallModel.config("LVSA", "LVSA_WAN_HOOK", "1", "LVSA_CFG_PASSES", "2");
     List<List<Integer>> steps =
         InProcess.run(
             2,

@@ -41,9 +41,7 @@ class WeightsTest {
   /** Tensors of a block under their checkpoint names. */
   private static Map<String, long[]> names(ModelAdapter adapter, int block) {
     Map<String, long[]> names = new LinkedHashMap<>();
-    adapter
-        .tensors(SHAPE)
-        .forEach((name, shape) -> names.put(adapter.prefix(block) + name, shape));
+    adapter.tensors(SHAPE).forEach((name, shape) -> names.put(adapter.prefix(block) + name, shape));
     return names;
   }
 
@@ -120,13 +118,9 @@ class WeightsTest {
           new Streams(
               SmallModel.tokens(SmallModel.TOKENS, 24, 1),
               SmallModel.tokens(SmallModel.TEXT, 24, 2));
-      BlockEquations.Added expected =
-          SmallModel.expected(model, blocks.get(1), streams, null);
+      BlockEquations.Added expected = SmallModel.expected(model, blocks.get(1), streams, null);
       try (Generation generation =
-          SmallModel.generation(
-              SmallModel.config("SDPA"),
-              RankView.alone(),
-              SmallModel.log())) {
+          SmallModel.generation(SmallModel.config("SDPA"), RankView.alone(), SmallModel.log())) {
         SmallModel.assertClose(
             expected.video(),
             new AttentionBlock(adapter, 1, blocks.get(1)).attend(generation, streams).video(),
@@ -190,8 +184,7 @@ class WeightsTest {
     "hunyuanvideo-1.5, attn.norm_q.weight, '[12]'",
     "cogvideox-5b, attn1.to_q.weight, '[24, 24]'"
   })
-  void aTensorOfAnotherShapeIsNamed(String model, String name, String wanted)
-      throws IOException {
+  void aTensorOfAnotherShapeIsNamed(String model, String name, String wanted) throws IOException {
     ModelAdapter adapter = ModelAdapter.of(model);
     Map<String, long[]> names = names(adapter, 0);
     names.put(adapter.prefix(0) + name, new long[] {23});
@@ -226,8 +219,7 @@ class WeightsTest {
       try (Weights weights = new Weights(path)) {
         Map<String, INDArray> second = weights.block("blocks.1.", adapter.tensors(SHAPE));
         assertEquals(
-            value("blocks.1.attn1.to_q.weight", 5),
-            second.get("attn1.to_q.weight").getFloat(5));
+            value("blocks.1.attn1.to_q.weight", 5), second.get("attn1.to_q.weight").getFloat(5));
       }
     }
     map.put("blocks.9.x", "diffusion-00001-of-00002.safetensors");

@@ -89,8 +89,7 @@ class AttentionProcessorTest {
       assertTrue(
           log.contains(
               "[LVSA] Geometry detected: T_lat=%d P=%d text=%d video_seq=%d total=%d"
-                  .formatted(
-                      frames, patches, text, frames * patches, frames * patches + text)),
+                  .formatted(frames, patches, text, frames * patches, frames * patches + text)),
           log.toString());
       assertTrue(generation.density() < 0.8, "density " + generation.density());
     }
@@ -127,8 +126,7 @@ class AttentionProcessorTest {
   @ValueSource(ints = {8, 14, 40})
   void beyondItNothingIsNotANumber(int frames) {
     try (Generation generation = generation(frames)) {
-      Attended out =
-          HOOK.attend(generation, 0, qkv(frames * 6, 2, 2), Optional.of(qkv(3, 2, 2)));
+      Attended out = HOOK.attend(generation, 0, qkv(frames * 6, 2, 2), Optional.of(qkv(3, 2, 2)));
       assertTrue(generation.density() < 1);
       assertFalse(out.video().isNaN().any());
       assertFalse(out.text().orElseThrow().isNaN().any());
@@ -153,8 +151,7 @@ class AttentionProcessorTest {
     try (Generation generation =
         generation(28, "LVSA_EXPAND_WINDOW", expand, "LVSA_SPARSITY_SCALE", "1.5")) {
       Pattern pattern = generation.pattern(new SequenceGeometry(28, 4, 0), 0);
-      boolean anyWider =
-          pattern.windows().stream().anyMatch(w -> w.last() - w.first() + 1 > 3);
+      boolean anyWider = pattern.windows().stream().anyMatch(w -> w.last() - w.first() + 1 > 3);
       assertEquals(grown, anyWider);
     }
   }
@@ -178,8 +175,7 @@ class AttentionProcessorTest {
     "14, 84, 7, 'origin=test_hook reason=geometry_mismatch seq_len=84 T_lat=14, P_given=[7]'",
     "0, 84, , 'origin=test_hook reason=no_t_lat seq_len=84 hint=set LVSA_TOTAL_LATENT_FRAMES'"
   })
-  void whatDoesNotFitRunsDenseAndSaysSoOnce(
-      int frames, int tokens, String patches, String line) {
+  void whatDoesNotFitRunsDenseAndSaysSoOnce(int frames, int tokens, String patches, String line) {
     Qkv video = qkv(tokens, 1, 1);
     String[] given =
         patches == null ? new String[0] : new String[] {"LVSA_PATCHES_PER_FRAME", patches};
@@ -188,9 +184,7 @@ class AttentionProcessorTest {
       HOOK.attend(generation, 1, video, Optional.empty());
       assertEquals(1, generation.density());
       assertEquals(
-          0,
-          distance(out, SelfAttention.dense(generation, video, Optional.empty())),
-          1e-6);
+          0, distance(out, SelfAttention.dense(generation, video, Optional.empty())), 1e-6);
     }
     assertEquals(
         List.of(
@@ -232,8 +226,7 @@ class AttentionProcessorTest {
                   IllegalStateException.class,
                   () -> HOOK.attend(generation, 0, video, Optional.empty()))
               .getMessage()
-              .startsWith(
-                  "LVSA_STRICT=1 and LVSA cannot run: origin=test_hook reason=" + reason));
+              .startsWith("LVSA_STRICT=1 and LVSA cannot run: origin=test_hook reason=" + reason));
     }
   }
 
@@ -315,8 +308,7 @@ class AttentionProcessorTest {
       assertEquals(List.of(), plain.pattern(geometry, 0).boundaryGuards());
       // Ranks of 7 frames, window 1.
       assertEquals(
-          List.of(6, 7, 8, 13, 14, 15, 20, 21, 22),
-          more.pattern(geometry, 0).boundaryGuards());
+          List.of(6, 7, 8, 13, 14, 15, 20, 21, 22), more.pattern(geometry, 0).boundaryGuards());
     }
   }
 
@@ -356,7 +348,9 @@ class AttentionProcessorTest {
     assertTrue(memory.allocated() > 0 && memory.allocated() <= memory.reserved());
     assertTrue(memory.peak() > 0);
     assertTrue(
-        memory.toString().matches("alloc=\\d+\\.\\d\\dGB reserved=\\d+\\.\\d\\dGB peak=\\d+\\.\\d\\dGB"),
+        memory
+            .toString()
+            .matches("alloc=\\d+\\.\\d\\dGB reserved=\\d+\\.\\d\\dGB peak=\\d+\\.\\d\\dGB"),
         memory.toString());
   }
 
@@ -368,8 +362,7 @@ class AttentionProcessorTest {
     "33, 21, HunyuanVideo 1.5"
   })
   void anotherModelsHorizonIsPointedOut(int frames, String reference, String model) {
-    try (Generation generation =
-        generation(frames, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
+    try (Generation generation = generation(frames, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
       HOOK.attend(generation, 0, qkv(frames, 1, 1), Optional.empty());
     }
     assertTrue(
@@ -382,8 +375,7 @@ class AttentionProcessorTest {
   @ParameterizedTest
   @CsvSource({"21, 21", "33, 33", "20, 21", "40, 21"})
   void theModelsOwnHorizonIsNot(int frames, String reference) {
-    try (Generation generation =
-        generation(frames, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
+    try (Generation generation = generation(frames, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
       HOOK.attend(generation, 0, qkv(frames, 1, 1), Optional.empty());
     }
     assertTrue(log.stream().noneMatch(l -> l.contains("warning")), log.toString());

@@ -126,14 +126,14 @@ class DemoCommandTest {
               });
       Safetensors.write(file, tensors, Map.of());
     }
-    String one = "demo --frames 41 --steps 1 --layers 1 --grid 1x2 --dim-scale full --backend vector";
+    String one =
+        "demo --frames 41 --steps 1 --layers 1 --grid 1x2 --dim-scale full --backend vector";
     Run run = run(one, "--weights", file);
     assertEquals(0, run.code(), run.err());
     assertTrue(run.out().contains("12 heads of 128, 1 blocks, its own weights"), run.out());
     Run two = run(one.replace("--layers 1", "--layers 2"), "--weights", file);
     assertEquals(2, two.code());
-    assertTrue(
-        two.err().contains("missing tensor blocks.1.attn1.to_q.weight"), two.err());
+    assertTrue(two.err().contains("missing tensor blocks.1.attn1.to_q.weight"), two.err());
   }
 
   @ParameterizedTest

@@ -10,8 +10,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -309,8 +309,7 @@ class LvsaConfigTest {
   void aStepSelectionThatIsNoneIsRefused(String text) {
     assertEquals(
         "LVSA_MASK_LOG must be 0, 1, once, a step N, a range N-M or a list N,M,K, got " + text,
-        assertThrows(IllegalArgumentException.class, () -> of("LVSA_MASK_LOG", text))
-            .getMessage());
+        assertThrows(IllegalArgumentException.class, () -> of("LVSA_MASK_LOG", text)).getMessage());
   }
 
   @Test

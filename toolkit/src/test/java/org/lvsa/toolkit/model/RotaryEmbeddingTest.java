@@ -193,9 +193,7 @@ class RotaryEmbeddingTest {
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "wan2.1-1.3b, 2", "wan2.1-1.3b, 4", "hunyuanvideo-1.5, 2.5", "cogvideox-5b, 3"
-  })
+  @CsvSource({"wan2.1-1.3b, 2", "wan2.1-1.3b, 4", "hunyuanvideo-1.5, 2.5", "cogvideox-5b, 3"})
   void itsPeriodBecomesTheLongerVideo(String model, double scale) {
     int horizon = Models.named(model).referenceFrames();
     double[] before = of(model).temporal();
@@ -241,8 +239,7 @@ class RotaryEmbeddingTest {
   void aScaleBelowOneIsRefused(double scale) {
     assertEquals(
         "scale must be at least 1, got " + scale,
-        assertThrows(
-                IllegalArgumentException.class, () -> of("wan2.1-1.3b").riflex(21, scale))
+        assertThrows(IllegalArgumentException.class, () -> of("wan2.1-1.3b").riflex(21, scale))
             .getMessage());
   }
 }

@@ -174,7 +174,8 @@ class ContextParallelTest {
 
   @ParameterizedTest
   @CsvSource({
-    // Each other rank gets 24 tokens of 2 heads of q, k and v, and 24 tokens of 2 heads of the result.
+    // Each other rank gets 24 tokens of 2 heads of q, k and v, and 24 tokens of 2 heads of the
+    // result.
     "4, 4, 24, 0, 8, 8, 18432",
     // The same of one key/value head.
     "4, 4, 24, 0, 8, 4, 13824",
@@ -286,8 +287,7 @@ class ContextParallelTest {
     assertEquals(
         "batch must be 1 over several ranks, got 2: run guidance's passes one after the other",
         assertThrows(
-                IllegalArgumentException.class,
-                () -> scheme.of(two, InProcess.ranks(2).getFirst()))
+                IllegalArgumentException.class, () -> scheme.of(two, InProcess.ranks(2).getFirst()))
             .getMessage());
   }
 
@@ -326,8 +326,7 @@ class ContextParallelTest {
             }
           }
           int row = query * 4 + head;
-          assertEquals(
-              Math.log(total), DType.F32.get(out.logSumExp().orElseThrow(), row), 1e-5);
+          assertEquals(Math.log(total), DType.F32.get(out.logSumExp().orElseThrow(), row), 1e-5);
           for (int i = 0; i < 8; i++) {
             assertEquals(sum[i] / total, DType.F32.get(out.out(), row * 8L + i), 1e-5);
           }
@@ -399,8 +398,7 @@ class ContextParallelTest {
     }
     assertEquals(
         "another rank failed",
-        assertThrows(
-                IllegalStateException.class, () -> ranks.getFirst().allToAll(new float[2][1]))
+        assertThrows(IllegalStateException.class, () -> ranks.getFirst().allToAll(new float[2][1]))
             .getMessage(),
         "and a rank that comes later does not wait either");
   }
@@ -433,8 +431,7 @@ class ContextParallelTest {
       try (Communicator first = hosting.get()) {
         second.close();
         String message =
-            assertThrows(
-                    IllegalStateException.class, () -> first.allToAll(new float[2][100_000]))
+            assertThrows(IllegalStateException.class, () -> first.allToAll(new float[2][100_000]))
                 .getMessage();
         assertEquals("another rank failed: rank 1 is gone", message);
       }

@@ -20,7 +20,13 @@ import org.lvsa.kernels.BlockSparseLayout;
 class PatternTest {
 
   private static PatternSettings settings(
-      int frames, int patches, int window, int first, Integer interval, int step, int rank,
+      int frames,
+      int patches,
+      int window,
+      int first,
+      Integer interval,
+      int step,
+      int rank,
       int world) {
     return new PatternSettings(
         frames,
@@ -122,7 +128,8 @@ class PatternTest {
   void anchorsAreFirstAndPeriodicFrames(
       int frames, int first, int interval, int offset, String globals) {
     assertEquals(
-        numbers(globals), Frames.anchors(frames, first, interval, offset).stream().boxed().toList());
+        numbers(globals),
+        Frames.anchors(frames, first, interval, offset).stream().boxed().toList());
   }
 
   @ParameterizedTest
@@ -178,7 +185,13 @@ class PatternTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 21, 1.0, 21", "1, 21, 0.5, 10", "1, 21, 0.01, 2", "4, 33, 0.1, 5", "1, 33, 2.0, 66"})
+  @CsvSource({
+    "1, 21, 1.0, 21",
+    "1, 21, 0.5, 10",
+    "1, 21, 0.01, 2",
+    "4, 33, 0.1, 5",
+    "1, 33, 2.0, 66"
+  })
   void theScaledReferenceHasALeast(int first, int reference, double scale, int scaled) {
     assertEquals(scaled, Frames.scaledReference(first, reference, scale));
   }
@@ -206,8 +219,7 @@ class PatternTest {
   @ParameterizedTest
   @CsvSource({"0, 21", "3, 21"})
   void withoutAWindowTooTheHorizonIsCovered(int window, int frames) {
-    assertEquals(
-        1, Pattern.build(PatternSettings.of(frames, 6, window, 1, 21, 1.0)).density());
+    assertEquals(1, Pattern.build(PatternSettings.of(frames, 6, window, 1, 21, 1.0)).density());
   }
 
   @Test
@@ -250,7 +262,11 @@ class PatternTest {
   @ParameterizedTest
   @CsvSource({
     // T, W, first, interval
-    "1, 3, 1, 1", "5, 9, 1, 5", "6, 1, 6, 2", "6, 1, 0, 1", "7, 2, 1, 7"
+    "1, 3, 1, 1",
+    "5, 9, 1, 5",
+    "6, 1, 6, 2",
+    "6, 1, 0, 1",
+    "7, 2, 1, 7"
   })
   void edgesHold(int frames, int window, int first, int interval) {
     Pattern pattern = whole(frames, window, first, interval);
@@ -290,8 +306,7 @@ class PatternTest {
       assertEquals(row.contains(key), expected.charAt(key) != '.');
     }
     assertEquals(marks.replace(" ", ""), expected);
-    assertEquals(
-        "%2d %s %d".formatted(frame, expected, row.size()), pattern.mask().get(frame));
+    assertEquals("%2d %s %d".formatted(frame, expected, row.size()), pattern.mask().get(frame));
     assertEquals(13, pattern.mask().size());
     assertTrue(pattern.mask().getLast().endsWith("density %.4f".formatted(pattern.density())));
   }

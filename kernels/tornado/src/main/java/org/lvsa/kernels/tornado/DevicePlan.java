@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.Arrays;
+import java.util.concurrent.locks.ReentrantLock;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -17,6 +18,11 @@ import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
  * compiled when it first runs.
  */
 final class DevicePlan implements AutoCloseable {
+  /** TornadoVM's plans of one process are not to be built, run and closed at the same time. */
+  private static final ReentrantLock TORNADO = new ReentrantLock();
+
+  private static int open;
+
   private final TornadoExecutionPlan plan;
   private long compiled;
   private long uploadedBytes;
@@ -25,13 +31,19 @@ final class DevicePlan implements AutoCloseable {
    * @param bytes device memory that the buffers take
    */
   DevicePlan(TornadoTarget device, GridScheduler grids, long bytes, TaskGraph... graphs) {
-    plan =
-        new TornadoExecutionPlan(
-                Arrays.stream(graphs).map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new))
-            .withDevice(device.device())
-            .withGridScheduler(grids)
-            .withProfiler(ProfilerMode.SILENT)
-            .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+    TORNADO.lock();
+    try {
+      plan =
+          new TornadoExecutionPlan(
+                  Arrays.stream(graphs).map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new))
+              .withDevice(device.device())
+              .withGridScheduler(grids)
+              .withProfiler(ProfilerMode.SILENT)
+              .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+      open++;
+    } finally {
+      TORNADO.unlock();
+    }
   }
 
   /**
@@ -76,7 +88,13 @@ final class DevicePlan implements AutoCloseable {
   }
 
   private Times execute(int graph) {
-    TornadoProfilerResult profile = plan.withGraph(graph).execute().getProfilerResult();
+    TORNADO.lock();
+    TornadoProfilerResult profile;
+    try {
+      profile = plan.withGraph(graph).execute().getProfilerResult();
+    } finally {
+      TORNADO.unlock();
+    }
     if (profile.getDriverInstallTime() > 0) {
       compiled++;
     }
@@ -87,13 +105,21 @@ final class DevicePlan implements AutoCloseable {
 
   @Override
   public void close() {
+    TORNADO.lock();
     try {
-      // The first hands the buffers back to TornadoVM, the second makes TornadoVM let go of them.
+      // The first hands the buffers back to TornadoVM, the second makes TornadoVM let go of them;
+      // but
+      // it resets the device under every plan of the process, so the last one does it for all.
       plan.freeDeviceMemory();
-      plan.resetDevice();
+      open--;
+      if (open == 0) {
+        plan.resetDevice();
+      }
       plan.close();
     } catch (TornadoExecutionPlanException e) {
       throw new IllegalStateException("TornadoVM could not release its plan", e);
+    } finally {
+      TORNADO.unlock();
     }
   }
 }

@@ -9,6 +9,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -87,6 +91,44 @@ class TornadoKernelTest {
           ReferenceAttention.run(other, expected);
           assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 5e-3);
         }
+      }
+    }
+  }
+
+  @Test
+  void kernelsOfOneProcessDoNotDisturbEachOther() throws Exception {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+      List<Future<Double>> errors = new ArrayList<>();
+      for (int thread = 0; thread < 3; thread++) {
+        int seed = thread;
+        // Another shape each time: a kernel then lets go of its plan while the others run theirs.
+        Callable<Double> work =
+            () -> {
+              double worst = 0;
+              try (Arena arena = Arena.ofShared();
+                  AttentionKernel kernel = new TornadoBackend().open()) {
+                for (int round = 0; round < 3; round++) {
+                  AttentionShape shape =
+                      new AttentionShape(1, 3 + round, 20 + 3 * seed, 4, 2, 1, 64);
+                  AttentionProblem problem =
+                      RandomProblem.draw(shape, DType.F32, 0.5, 1, seed, arena);
+                  AttentionOutput output = AttentionOutput.allocate(shape, arena);
+                  AttentionOutput expected = AttentionOutput.allocate(shape, arena);
+                  kernel.run(problem, output);
+                  kernel.run(problem, output);
+                  ReferenceAttention.run(problem, expected);
+                  worst =
+                      Math.max(
+                          worst, KernelConformance.relativeError(output.out(), expected.out()));
+                }
+              }
+              return worst;
+            };
+        errors.add(threads.submit(work));
+      }
+      for (Future<Double> error : errors) {
+        assertTrue(error.get() < 1e-4, "error " + error.get());
       }
     }
   }
