@@ -48,7 +48,15 @@ public final class Generation implements AutoCloseable {
 
   /** A generation that logs through SLF4J, logger {@code org.lvsa}. */
   public Generation(LvsaConfig config, OptionalInt latentFrames) {
-    this(config, latentFrames, LOGGER::info);
+    this(config, latentFrames, Generation::toLogger);
+  }
+
+  private static void toLogger(String line) {
+    if (line.startsWith("[LVSA-FALLBACK]") || line.startsWith("[LVSA] Warning")) {
+      LOGGER.warn(line);
+    } else {
+      LOGGER.info(line);
+    }
   }
 
   /**
@@ -242,7 +250,7 @@ public final class Generation implements AutoCloseable {
     for (int[] horizon : HORIZONS) {
       if (frames == horizon[0] && reference != frames) {
         say(
-            "[LVSA] warning: T_lat=%d is the training horizon of %s, and"
+            "[LVSA] Warning: T_lat=%d is the training horizon of %s, and"
                     .formatted(frames, HORIZON_MODELS[horizon[1]])
                 + " LVSA_REFERENCE_LATENT_FRAMES is "
                 + reference

@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -367,7 +370,7 @@ class AttentionProcessorTest {
     }
     assertTrue(
         log.contains(
-            "[LVSA] warning: T_lat=%d is the training horizon of %s, and LVSA_REFERENCE_LATENT_FRAMES is %s: is it the right model's?"
+            "[LVSA] Warning: T_lat=%d is the training horizon of %s, and LVSA_REFERENCE_LATENT_FRAMES is %s: is it the right model's?"
                 .formatted(frames, model, reference)),
         log.toString());
   }
@@ -378,7 +381,26 @@ class AttentionProcessorTest {
     try (Generation generation = generation(frames, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
       HOOK.attend(generation, 0, qkv(frames, 1, 1), Optional.empty());
     }
-    assertTrue(log.stream().noneMatch(l -> l.contains("warning")), log.toString());
+    assertTrue(log.stream().noneMatch(l -> l.contains("Warning")), log.toString());
+  }
+
+  @Test
+  void linesGoToOneLoggerAndAreShownByDefault() {
+    PrintStream before = System.err;
+    ByteArrayOutputStream shown = new ByteArrayOutputStream();
+    try (PrintStream captured = new PrintStream(shown, true, StandardCharsets.UTF_8)) {
+      System.setErr(captured);
+      try (Generation generation =
+          new Generation(config("LVSA_PATCHES_PER_FRAME", "6"), OptionalInt.of(14))) {
+        HOOK.attend(generation, 0, qkv(84, 1, 1), Optional.empty());
+        HOOK.attend(generation, 0, qkv(85, 1, 1), Optional.empty());
+      }
+    } finally {
+      System.setErr(before);
+    }
+    String text = shown.toString(StandardCharsets.UTF_8);
+    assertTrue(text.contains("[INFO] [LVSA] Geometry detected: T_lat=14"), text);
+    assertTrue(text.contains("[WARN] [LVSA-FALLBACK] origin=test_hook"), text);
   }
 
   @Test

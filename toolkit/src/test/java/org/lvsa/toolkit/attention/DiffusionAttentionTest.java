@@ -230,7 +230,7 @@ class DiffusionAttentionTest {
     assertTrue(
         log.stream()
             .anyMatch(
-                l -> l.startsWith("[LVSA] warning: T_lat=21 is the training horizon of Wan")));
+                l -> l.startsWith("[LVSA] Warning: T_lat=21 is the training horizon of Wan")));
   }
 
   @Test
