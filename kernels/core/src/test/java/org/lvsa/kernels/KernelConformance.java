@@ -20,17 +20,30 @@ import org.junit.jupiter.api.function.Executable;
 public final class KernelConformance {
   private final AttentionKernel kernel;
   private final double tolerance;
+  private final double narrowTolerance;
   private final long seed = Long.getLong("lvsa.seed", System.nanoTime() & 0xFFFFFF);
   private final List<DynamicTest> tests = new ArrayList<>();
 
-  private KernelConformance(AttentionKernel kernel, double tolerance) {
+  private KernelConformance(AttentionKernel kernel, double tolerance, double narrowTolerance) {
     this.kernel = kernel;
     this.tolerance = tolerance;
+    this.narrowTolerance = narrowTolerance;
   }
 
-  /** The tests, for a kernel with this largest relative error on float32 inputs. */
+  /** The tests, for a kernel with this largest relative error on inputs of any type. */
   public static List<DynamicTest> tests(AttentionKernel kernel, double tolerance) {
-    KernelConformance conformance = new KernelConformance(kernel, tolerance);
+    return tests(kernel, tolerance, tolerance);
+  }
+
+  /**
+   * The tests, for a kernel that computes with 16-bit inputs as they are.
+   *
+   * @param tolerance largest relative error on float32 inputs
+   * @param narrowTolerance the same on 16-bit inputs
+   */
+  public static List<DynamicTest> tests(
+      AttentionKernel kernel, double tolerance, double narrowTolerance) {
+    KernelConformance conformance = new KernelConformance(kernel, tolerance, narrowTolerance);
     conformance.add();
     return conformance.tests;
   }
@@ -40,7 +53,7 @@ public final class KernelConformance {
    * bound for them.
    */
   public static List<DynamicTest> narrowTests(AttentionKernel kernel) {
-    KernelConformance conformance = new KernelConformance(kernel, 5e-3);
+    KernelConformance conformance = new KernelConformance(kernel, 5e-3, 5e-3);
     for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
       for (int headDim : new int[] {64, 128}) {
         conformance.addNarrow(dtype, headDim);
@@ -174,7 +187,9 @@ public final class KernelConformance {
         name + " " + dtype,
         () -> {
           try (Arena arena = Arena.ofShared()) {
-            compare(RandomProblem.draw(shape, dtype, odds, scoreScale, seed, arena), tolerance);
+            compare(
+                RandomProblem.draw(shape, dtype, odds, scoreScale, seed, arena),
+                dtype == DType.F32 ? tolerance : narrowTolerance);
           }
         });
   }

@@ -38,7 +38,11 @@ class TornadoKernelTest {
     }
     AttentionKernel kernel = new TornadoBackend().open();
     // Where there are tensor cores, 16-bit inputs take them, and have DESIGN.md's wider bound.
-    List<DynamicTest> tests = new ArrayList<>(KernelConformance.tests(kernel, 1e-4));
+    boolean tensorCores =
+        new TornadoBackend()
+            .devices().stream().anyMatch(d -> d.chosen() && d.kernels().contains("tensorcore"));
+    List<DynamicTest> tests =
+        new ArrayList<>(KernelConformance.tests(kernel, 1e-4, tensorCores ? 5e-3 : 1e-4));
     tests.addAll(KernelConformance.narrowTests(kernel));
     return tests;
   }
@@ -59,9 +63,10 @@ class TornadoKernelTest {
       assertEquals(
           "headDim must be at most 128, got 136",
           kernel.unsupported(new AttentionShape(1, 1, 1, 0, 1, 1, 136), DType.F32).orElseThrow());
+      // Beyond any device: more elements than an array holds.
       assertTrue(
           kernel
-              .unsupported(new AttentionShape(1, 1000, 1560, 0, 10, 10, 128), DType.F32)
+              .unsupported(new AttentionShape(1, 1000, 1560, 0, 16, 16, 128), DType.F32)
               .isPresent());
     }
   }
