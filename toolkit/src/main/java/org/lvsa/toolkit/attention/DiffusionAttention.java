@@ -24,12 +24,21 @@ public interface DiffusionAttention {
       Generation generation, Object layer, INDArray query, INDArray key, INDArray value);
 
   /**
-   * The attention of a role under a configuration.
+   * The attention of a role under a generation's configuration.
    *
    * @throws IllegalArgumentException if there is none of that name
    */
   static DiffusionAttention ofRole(Generation generation, String role) {
-    String name = generation.config().attention(role);
+    return generation.attention(role);
+  }
+
+  /**
+   * The attention of that name.
+   *
+   * @param role that asks for it, for the message
+   * @throws IllegalArgumentException if there is none
+   */
+  static DiffusionAttention named(String name, String role) {
     List<DiffusionAttention> all =
         ServiceLoader.load(DiffusionAttention.class).stream()
             .map(ServiceLoader.Provider::get)

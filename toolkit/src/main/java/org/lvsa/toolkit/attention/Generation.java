@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.attention;
 
 import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -39,6 +40,7 @@ public final class Generation implements AutoCloseable {
   private final StepTracker steps;
   private final Set<String> said = ConcurrentHashMap.newKeySet();
   private final ConcurrentHashMap<PatternSettings, Pattern> patterns = new ConcurrentHashMap<>();
+  private final Map<String, DiffusionAttention> roles = new ConcurrentHashMap<>();
   private final AttentionKernel kernel;
   private int maskLogged = -1;
   private int timedStep;
@@ -104,6 +106,11 @@ public final class Generation implements AutoCloseable {
   /** Its settings. */
   public LvsaConfig config() {
     return config;
+  }
+
+  /** The attention of a role, looked up once. */
+  DiffusionAttention attention(String role) {
+    return roles.computeIfAbsent(role, r -> DiffusionAttention.named(config.attention(r), r));
   }
 
   /** Latent frames, if anybody said. */
@@ -188,30 +195,22 @@ public final class Generation implements AutoCloseable {
 
   /** The pattern of a step; built once for each offset that rotation gives. */
   Pattern pattern(SequenceGeometry geometry, int step) {
-    int window = config.latentWindow();
-    int first = config.latentFirstFrames();
-    int reference = config.number(Setting.LVSA_REFERENCE_LATENT_FRAMES);
-    OptionalInt interval = config.latentKeyFrameInterval();
-    int frames = geometry.latentFrames();
-    if (interval.isEmpty() && frames > reference && 2 * window + 1 + first >= frames) {
-      window = Math.max(reference / 2, 1);
-      first = Math.max(reference / 4, 1);
-    }
     boolean rotate = config.on(Setting.LVSA_ROTATE_KEYFRAMES);
     PatternSettings base =
         new PatternSettings(
-            frames,
-            geometry.patchesPerFrame(),
-            window,
-            first,
-            reference,
-            config.sparsityScale(),
-            interval,
-            0,
-            rotate,
-            config.on(Setting.LVSA_EXPAND_WINDOW),
-            0,
-            view.boundaries());
+                geometry.latentFrames(),
+                geometry.patchesPerFrame(),
+                config.latentWindow(),
+                config.latentFirstFrames(),
+                config.number(Setting.LVSA_REFERENCE_LATENT_FRAMES),
+                config.sparsityScale(),
+                config.latentKeyFrameInterval(),
+                0,
+                rotate,
+                config.on(Setting.LVSA_EXPAND_WINDOW),
+                0,
+                view.boundaries())
+            .shrunkToHorizon();
     Pattern still = patterns.computeIfAbsent(base, Pattern::build);
     announce(geometry, still);
     int offset = rotate ? step % still.keyFrameInterval() : 0;
@@ -239,12 +238,13 @@ public final class Generation implements AutoCloseable {
     say(
         String.format(
             Locale.ROOT,
-            "[LVSA] window=%d kfi=%d |G|=%d attended_per_frame=%d of %d backend=%s (%s)",
-            config.latentWindow(),
+            "[LVSA] window=%d kfi=%d |G|=%d attended_per_frame=%d of %d -> %s backend=%s (%s)",
+            pattern.settings().window(),
             pattern.keyFrameInterval(),
             pattern.globalFrames().size(),
             pattern.attendedBy(frames / 2),
             frames,
+            pattern.density() < 1 ? "SPARSE" : "DENSE",
             kernel.name(),
             kernel.device()));
     for (int[] horizon : HORIZONS) {
@@ -283,7 +283,7 @@ public final class Generation implements AutoCloseable {
               .formatted(
                   step,
                   geometry.latentFrames(),
-                  config.latentWindow(),
+                  pattern.settings().window(),
                   pattern.globalFrames().size(),
                   pattern.keyFrameInterval(),
                   pattern.globalFrames()));

@@ -357,9 +357,6 @@ final class DemoCommand implements Callable<Integer> {
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Lvsa.class.getName()));
     command.addAll(spec.commandLine().getParseResult().originalArgs());
-    if (!command.contains(spec.name())) {
-      command.add(spec.name());
-    }
     command.add("--joins=" + rank + ":" + port);
     return new ProcessBuilder(command)
         .redirectOutput(ProcessBuilder.Redirect.DISCARD)
@@ -469,7 +466,15 @@ final class DemoCommand implements Callable<Integer> {
     options.put("LVSA_REFERENCE_LATENT_FRAMES", Integer.toString(geometry.referenceFrames()));
     options.put("LVSA_PATCHES_PER_FRAME", Integer.toString(shape.grid().patches()));
     options.put("LVSA_CFG_PASSES", "1");
-    LvsaConfig config = LvsaConfig.of(environment, options, line -> {});
+    LvsaConfig config =
+        LvsaConfig.of(
+            environment,
+            options,
+            line -> {
+              if (attention.equals("LVSA") && joins == null) {
+                spec.commandLine().getErr().println("lvsa: warning: " + line);
+              }
+            });
     return config.withAttention(attention);
   }
 }

@@ -112,11 +112,7 @@ public record ModelGeometry(
     return FIRST_VIDEO_FRAMES / temporalFactor;
   }
 
-  /**
-   * Settings of a pattern for this model. Beyond the training horizon, a window that with the first
-   * frames would cover the whole video shrinks to half the horizon, and the first frames to a
-   * quarter of it, before an automatic interval is computed.
-   */
+  /** Settings of a pattern for this model, {@linkplain PatternSettings#shrunkToHorizon shrunk}. */
   public PatternSettings pattern(
       int latentFrames,
       int patchesPerFrame,
@@ -124,22 +120,19 @@ public record ModelGeometry(
       int firstFrames,
       double sparsityScale,
       OptionalInt keyFrameInterval) {
-    boolean covers =
-        keyFrameInterval.isEmpty()
-            && 2 * window + 1 + firstFrames >= latentFrames
-            && latentFrames > referenceFrames;
     return new PatternSettings(
-        latentFrames,
-        patchesPerFrame,
-        covers ? Math.max(referenceFrames / 2, 1) : window,
-        covers ? Math.max(referenceFrames / 4, 1) : firstFrames,
-        referenceFrames,
-        sparsityScale,
-        keyFrameInterval,
-        0,
-        false,
-        true,
-        0,
-        1);
+            latentFrames,
+            patchesPerFrame,
+            window,
+            firstFrames,
+            referenceFrames,
+            sparsityScale,
+            keyFrameInterval,
+            0,
+            false,
+            true,
+            0,
+            1)
+        .shrunkToHorizon();
   }
 }

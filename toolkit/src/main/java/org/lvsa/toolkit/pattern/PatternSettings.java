@@ -103,6 +103,33 @@ public record PatternSettings(
         1);
   }
 
+  /**
+   * Beyond the training horizon, a window that with the first frames would cover the whole video
+   * shrinks to half the horizon, and the first frames to a quarter of it, before an automatic
+   * interval is computed. Other settings stay as they are.
+   */
+  public PatternSettings shrunkToHorizon() {
+    boolean covers =
+        keyFrameInterval.isEmpty()
+            && 2 * window + 1 + firstFrames >= latentFrames
+            && latentFrames > referenceFrames;
+    return !covers
+        ? this
+        : new PatternSettings(
+            latentFrames,
+            patchesPerFrame,
+            Math.max(referenceFrames / 2, 1),
+            Math.max(referenceFrames / 4, 1),
+            referenceFrames,
+            sparsityScale,
+            keyFrameInterval,
+            step,
+            rotateKeyframes,
+            expandWindow,
+            rank,
+            world);
+  }
+
   /** These settings at a denoising step, with rotating keyframes. */
   public PatternSettings rotatedTo(int newStep) {
     return new PatternSettings(

@@ -384,6 +384,42 @@ class AttentionProcessorTest {
     assertTrue(log.stream().noneMatch(l -> l.contains("Warning")), log.toString());
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    // T, window in video frames, reference; window in force, SPARSE or DENSE
+    "28, 4, 7, 1, SPARSE",
+    "7, 4, 7, 1, DENSE",
+    "14, 24, 7, 3, SPARSE",
+    "30, 56, 21, 10, SPARSE",
+    "20, 56, 21, 14, DENSE"
+  })
+  void theSummarySaysWhatIsInForce(
+      int frames, String window, String reference, int inForce, String mode) {
+    try (Generation generation =
+        generation(
+            frames, "LVSA_WINDOW_SIZE", window, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
+      HOOK.attend(generation, 0, qkv(frames * 2, 1, 1), Optional.empty());
+      Pattern pattern = generation.pattern(new SequenceGeometry(frames, 2, 0), 0);
+      assertEquals(inForce, pattern.settings().window());
+      assertTrue(
+          log.contains(
+              "[LVSA] window=%d kfi=%d |G|=%d attended_per_frame=%d of %d -> %s backend=%s"
+                  .formatted(
+                      inForce,
+                      pattern.keyFrameInterval(),
+                      pattern.globalFrames().size(),
+                      pattern.attendedBy(frames / 2),
+                      frames,
+                      mode,
+                      log.stream()
+                          .filter(l -> l.startsWith("[LVSA] window="))
+                          .map(l -> l.substring(l.indexOf("backend=") + 8))
+                          .findFirst()
+                          .orElse("none"))),
+          log.toString());
+    }
+  }
+
   @Test
   void linesGoToOneLoggerAndAreShownByDefault() {
     PrintStream before = System.err;
