@@ -212,9 +212,11 @@ final class DemoCommand implements Callable<Integer> {
       throws Exception {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
+    // On a terminal a line takes the place of the progress bar, which is drawn again below it.
+    String clear = System.console() != null && System.console().isTerminal() ? "\r\033[2K" : "";
     Consumer<String> log =
         line -> {
-          err.println(line);
+          err.println(clear + line);
           err.flush();
         };
     LvsaConfig sdpa = config("SDPA", geometry, shape);
@@ -308,6 +310,14 @@ final class DemoCommand implements Callable<Integer> {
       out.printf(
           "%s: kernel ms and MB sent of rank 0; difference from one rank with the same pattern%n",
           onRanks);
+      if (together.getLast().density() != sparse.getLast().density()) {
+        out.printf(
+            Locale.ROOT,
+            "NOT THE SAME PATTERN: on %s a frame attended to %.1f of %d frames, see the log lines%n",
+            onRanks,
+            together.getLast().density() * latentFrames,
+            latentFrames);
+      }
     }
   }
 

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -13,6 +12,7 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.pattern.Pattern;
@@ -60,18 +60,14 @@ final class SmallModel {
   }
 
   static LvsaConfig config(String attention, String... namesAndValues) {
-    Map<String, String> all =
-        new HashMap<>(
-            Map.of(
-                "DIFFUSION_ATTENTION_BACKEND", attention,
-                "LVSA_BACKEND", "vector",
-                "LVSA_PATCHES_PER_FRAME", "6",
-                "LVSA_WINDOW_SIZE", "4",
-                "LVSA_REFERENCE_LATENT_FRAMES", "5"));
-    for (int i = 0; i < namesAndValues.length; i += 2) {
-      all.put(namesAndValues[i], namesAndValues[i + 1]);
-    }
-    return LvsaConfig.of(all, Map.of(), line -> {});
+    return TestConfig.of(
+        Map.of(
+            "DIFFUSION_ATTENTION_BACKEND", attention,
+            "LVSA_BACKEND", "vector",
+            "LVSA_PATCHES_PER_FRAME", "6",
+            "LVSA_WINDOW_SIZE", "4",
+            "LVSA_REFERENCE_LATENT_FRAMES", "5"),
+        namesAndValues);
   }
 
   static Generation generation(LvsaConfig config, RankView view, List<String> log) {

@@ -12,7 +12,6 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.pattern.Pattern;
@@ -35,17 +35,13 @@ class AttentionProcessorTest {
   private final List<String> log = Collections.synchronizedList(new ArrayList<>());
 
   private LvsaConfig config(String... namesAndValues) {
-    Map<String, String> all =
-        new HashMap<>(
-            Map.of(
-                "DIFFUSION_ATTENTION_BACKEND", "LVSA",
-                "LVSA_BACKEND", "vector",
-                "LVSA_REFERENCE_LATENT_FRAMES", "7",
-                "LVSA_WINDOW_SIZE", "4"));
-    for (int i = 0; i < namesAndValues.length; i += 2) {
-      all.put(namesAndValues[i], namesAndValues[i + 1]);
-    }
-    return LvsaConfig.of(all, Map.of(), line -> {});
+    return TestConfig.of(
+        Map.of(
+            "DIFFUSION_ATTENTION_BACKEND", "LVSA",
+            "LVSA_BACKEND", "vector",
+            "LVSA_REFERENCE_LATENT_FRAMES", "7",
+            "LVSA_WINDOW_SIZE", "4"),
+        namesAndValues);
   }
 
   private Generation generation(int frames, String... namesAndValues) {
@@ -396,8 +392,7 @@ class AttentionProcessorTest {
   void theSummarySaysWhatIsInForce(
       int frames, String window, String reference, int inForce, String mode) {
     try (Generation generation =
-        generation(
-            frames, "LVSA_WINDOW_SIZE", window, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
+        generation(frames, "LVSA_WINDOW_SIZE", window, "LVSA_REFERENCE_LATENT_FRAMES", reference)) {
       HOOK.attend(generation, 0, qkv(frames * 2, 1, 1), Optional.empty());
       Pattern pattern = generation.pattern(new SequenceGeometry(frames, 2, 0), 0);
       assertEquals(inForce, pattern.settings().window());

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,6 +16,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -27,18 +27,14 @@ class DiffusionAttentionTest {
   private final List<String> log = Collections.synchronizedList(new ArrayList<>());
 
   private LvsaConfig config(String... namesAndValues) {
-    Map<String, String> all =
-        new HashMap<>(
-            Map.of(
-                "DIFFUSION_ATTENTION_BACKEND", "LVSA",
-                "LVSA_BACKEND", "vector",
-                "LVSA_PATCHES_PER_FRAME", "" + PATCHES,
-                "LVSA_REFERENCE_LATENT_FRAMES", "7",
-                "LVSA_WINDOW_SIZE", "4"));
-    for (int i = 0; i < namesAndValues.length; i += 2) {
-      all.put(namesAndValues[i], namesAndValues[i + 1]);
-    }
-    return LvsaConfig.of(all, Map.of(), line -> {});
+    return TestConfig.of(
+        Map.of(
+            "DIFFUSION_ATTENTION_BACKEND", "LVSA",
+            "LVSA_BACKEND", "vector",
+            "LVSA_PATCHES_PER_FRAME", "" + PATCHES,
+            "LVSA_REFERENCE_LATENT_FRAMES", "7",
+            "LVSA_WINDOW_SIZE", "4"),
+        namesAndValues);
   }
 
   private Generation generation(int frames, String... namesAndValues) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -88,6 +89,34 @@ class DemoCommandTest {
       assertTrue(Double.parseDouble(step[12]) < 1e-5, "difference: " + step[12]);
     }
     assertTrue(!run.err().contains("FALLBACK"), run.err());
+  }
+
+  @Test
+  void theEnvironmentCountsAndADenseRunIsNotCalledSparse() throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "--add-modules=jdk.incubator.vector",
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow",
+            "-cp",
+            System.getProperty("java.class.path"),
+            Lvsa.class.getName()));
+    command.addAll(List.of((SMALL + " --ulysses-degree 2").split(" ")));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().put("LVSA_WAN_HOOK", "0");
+    builder.environment().put("LVSA_WINDOW_SIZ", "8");
+    Process process = builder.start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), output);
+    for (String line :
+        List.of(
+            "unknown variable LVSA_WINDOW_SIZ, the nearest is LVSA_WINDOW_SIZE",
+            "[LVSA-FALLBACK] origin=attend reason=pre_sharded seq_len=123 rank=0, world=2",
+            "NOT THE SAME PATTERN: on 2 ranks, by heads a frame attended to 41.0 of 41 frames")) {
+      assertTrue(output.contains(line), line + " is not in " + output);
+    }
   }
 
   @Test
