@@ -108,9 +108,15 @@ public final class Generation implements AutoCloseable {
     return config;
   }
 
-  /** The attention of a role, looked up once. */
+  /** The attention of a role, looked up once. What is not self-attention is dense by design. */
   DiffusionAttention attention(String role) {
-    return roles.computeIfAbsent(role, r -> DiffusionAttention.named(config.attention(r), r));
+    return roles.computeIfAbsent(
+        role,
+        r -> {
+          DiffusionAttention found = DiffusionAttention.named(config.attention(r), r);
+          boolean ours = found instanceof LvsaAttention || found instanceof SdpaAttention;
+          return ours && !r.equals("self") ? new SdpaAttention(true) : found;
+        });
   }
 
   /** Latent frames, if anybody said. */

@@ -16,8 +16,19 @@ import org.nd4j.linalg.ops.transforms.Transforms;
 
 /** Dense scaled dot-product attention. */
 public final class SdpaAttention implements DiffusionAttention {
+  private final boolean cross;
+
   /** For {@link java.util.ServiceLoader}. */
-  public SdpaAttention() {}
+  public SdpaAttention() {
+    this(false);
+  }
+
+  /**
+   * @param cross whether query and key are different tokens even where there are as many of each
+   */
+  SdpaAttention(boolean cross) {
+    this.cross = cross;
+  }
 
   @Override
   public String name() {
@@ -27,7 +38,7 @@ public final class SdpaAttention implements DiffusionAttention {
   @Override
   public INDArray attend(
       Generation generation, Object layer, INDArray query, INDArray key, INDArray value) {
-    return dense(generation, query, key, value);
+    return cross ? cross(query, key, value) : dense(generation, query, key, value);
   }
 
   static INDArray dense(Generation generation, INDArray query, INDArray key, INDArray value) {

@@ -159,6 +159,36 @@ class TransformerTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"1, 60, SDPA", "1, 60, LVSA", "2, 30, SDPA", "2, 30, LVSA", "4, 15, LVSA"})
+  void asManyTextTokensAsVideoTokensAreStillText(int world, int text, String cross)
+      throws Exception {
+    BlockShape shape = SmallModel.shape(4, 4);
+    List<BlockWeights> weights = Transformer.random(ModelAdapter.of("wan2.1-1.3b"), shape, 1, 3);
+    Streams streams =
+        new Streams(
+            SmallModel.tokens(SmallModel.TOKENS, shape.width(), 21),
+            SmallModel.tokens(text, shape.width(), 22));
+    BlockEquations.Added expected =
+        SmallModel.expected("wan", weights.getFirst(), streams, SmallModel.layout(1));
+    LvsaConfig config =
+        SmallModel.config(
+            "{\"per_role\": {\"self\": {\"backend\": \"LVSA\"}, \"cross\": {\"backend\": \""
+                + cross
+                + "\"}}}",
+            "LVSA_WAN_HOOK",
+            "1");
+    List<String> log = SmallModel.log();
+    for (Result result :
+        run("wan2.1-1.3b", config, weights, streams, world, Scheme.ULYSSES, log)) {
+      SmallModel.assertClose(
+          BlockEquations.sum(BlockEquations.matrix(streams.video()), expected.video()),
+          result.streams().video(),
+          "video");
+    }
+    assertTrue(log.stream().noneMatch(line -> line.contains("FALLBACK")), log.toString());
+  }
+
+  @ParameterizedTest
   @CsvSource({"wan2.1-1.3b, LVSA_WAN_HOOK, wan", "hunyuanvideo-1.5, LVSA_HUNYUAN_HOOK, hunyuan"})
   void withoutTheHookAShardedSequenceRunsDenseAndSaysSo(
       String model, String variable, String family) throws Exception {
