@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.attention;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
 import org.lvsa.toolkit.sweep.Backends;
+import org.lvsa.toolkit.sweep.UnavailableException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +37,8 @@ public final class Generation implements AutoCloseable {
   private static final String[] HORIZON_MODELS = {
     "CogVideoX", "Wan 2.1/2.2", "Wan 2.2 TI2V-5B", "HunyuanVideo 1.5"
   };
+
+  private static final long NARROWED_AT_A_TIME = 1 << 16;
 
   private final LvsaConfig config;
   private final OptionalInt requestedFrames;
@@ -139,9 +146,49 @@ public final class Generation implements AutoCloseable {
     return steps;
   }
 
-  /** Runs the generation's kernel; a kernel keeps buffers between calls, so one call at a time. */
+  /**
+   * Runs the generation's kernel; a kernel keeps buffers between calls, so one call at a time.
+   *
+   * @throws UnavailableException with the reason, if it cannot run the problem here
+   */
   synchronized void run(AttentionProblem problem, AttentionOutput output) {
-    kernelMillis += kernel.run(problem, output).kernelMillis();
+    DType dtype = config.dtype();
+    kernel
+        .unsupported(problem.shape(), dtype)
+        .ifPresent(
+            reason -> {
+              throw new UnavailableException(
+                  "backend " + kernel.name() + " cannot run this attention here: " + reason);
+            });
+    try (Arena arena = Arena.ofShared()) {
+      AttentionProblem given = dtype == DType.F32 ? problem : narrowed(problem, dtype, arena);
+      kernelMillis += kernel.run(given, output).kernelMillis();
+    }
+  }
+
+  private static AttentionProblem narrowed(AttentionProblem problem, DType dtype, Arena arena) {
+    return new AttentionProblem(
+        problem.shape(),
+        problem.layout(),
+        dtype,
+        narrowed(problem.query(), dtype, arena),
+        narrowed(problem.key(), dtype, arena),
+        narrowed(problem.value(), dtype, arena));
+  }
+
+  private static MemorySegment narrowed(MemorySegment floats, DType dtype, Arena arena) {
+    long elements = floats.byteSize() / Float.BYTES;
+    MemorySegment narrow = arena.allocate(elements * dtype.bytes(), 64);
+    LongStream.range(0, Math.ceilDiv(elements, NARROWED_AT_A_TIME))
+        .parallel()
+        .forEach(
+            part -> {
+              long end = Math.min(elements, (part + 1) * NARROWED_AT_A_TIME);
+              for (long i = part * NARROWED_AT_A_TIME; i < end; i++) {
+                dtype.set(narrow, i, DType.F32.get(floats, i));
+              }
+            });
+    return narrow;
   }
 
   /**
@@ -244,7 +291,7 @@ public final class Generation implements AutoCloseable {
     say(
         String.format(
             Locale.ROOT,
-            "[LVSA] window=%d kfi=%d |G|=%d attended_per_frame=%d of %d -> %s backend=%s (%s)",
+            "[LVSA] window=%d kfi=%d |G|=%d attended_per_frame=%d of %d -> %s backend=%s dtype=%s (%s)",
             pattern.settings().window(),
             pattern.keyFrameInterval(),
             pattern.globalFrames().size(),
@@ -252,6 +299,7 @@ public final class Generation implements AutoCloseable {
             frames,
             pattern.density() < 1 ? "SPARSE" : "DENSE",
             kernel.name(),
+            config.dtype().name().toLowerCase(Locale.ROOT),
             kernel.device()));
     for (int[] horizon : HORIZONS) {
       if (frames == horizon[0] && reference != frames) {

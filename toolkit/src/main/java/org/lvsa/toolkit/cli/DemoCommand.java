@@ -137,6 +137,14 @@ final class DemoCommand implements Callable<Integer> {
   private String backend;
 
   @Option(
+      names = "--dtype",
+      defaultValue = "f32",
+      description =
+          "${COMPLETION-CANDIDATES}: how kernels are given query, key and value; tensor cores take"
+              + " f16 and bf16 (default: ${DEFAULT-VALUE})")
+  private DType dtype;
+
+  @Option(
       names = "--ulysses-degree",
       paramLabel = "N",
       description = "N ranks that divide attention by heads")
@@ -471,6 +479,7 @@ final class DemoCommand implements Callable<Integer> {
     environment.putAll(System.getenv());
     Map<String, String> options = new HashMap<>();
     options.put("LVSA_BACKEND", backend);
+    options.put("LVSA_DTYPE", dtype.name());
     options.put("LVSA_SPARSITY_SCALE", Double.toString(sparsityScale));
     options.put("LVSA_ROTATE_KEYFRAMES", rotate ? "1" : "0");
     options.put("LVSA_REFERENCE_LATENT_FRAMES", Integer.toString(geometry.referenceFrames()));

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
+import org.lvsa.kernels.DType;
 
 /**
  * The settings in force, and where each came from. Immutable.
@@ -152,6 +153,7 @@ public final class LvsaConfig {
         }
         case FLAG -> flag(value.text());
         case STEPS -> StepSelection.parse(value.text());
+        case DTYPE -> dtype(value.text());
         case ATTENTION -> {
           if (value.text().startsWith("{")) {
             byRole(value.text());
@@ -177,6 +179,18 @@ public final class LvsaConfig {
       throw new NumberFormatException();
     }
     return ON.contains(lower);
+  }
+
+  private static DType dtype(String text) {
+    return Arrays.stream(DType.values())
+        .filter(dtype -> dtype.name().equalsIgnoreCase(text))
+        .findFirst()
+        .orElseThrow(NumberFormatException::new);
+  }
+
+  /** {@code LVSA_DTYPE}. */
+  public DType dtype() {
+    return dtype(value(Setting.LVSA_DTYPE).text());
   }
 
   /** The same settings with another attention. */

@@ -26,6 +26,10 @@ public enum Setting {
       "sdpa",
       "sdpa (per-frame gather), flashinfer (fused CSR: the fastest fused kernel here), or a backend"
           + " of lvsa devices by name"),
+  LVSA_DTYPE(
+      Kind.DTYPE,
+      "f32",
+      "how a kernel is given query, key and value; tensor cores take f16 and bf16 (this toolkit's)"),
   LVSA_VAE_TEMPORAL_FACTOR(Kind.POSITIVE, "4", "video frames of a latent frame"),
   LVSA_TOTAL_LATENT_FRAMES(Kind.POSITIVE, "", "latent frames of the video, if no request says so"),
   LVSA_PATCHES_PER_FRAME(Kind.POSITIVE_LIST, "", "patches of a frame, candidates in order"),
@@ -38,7 +42,7 @@ public enum Setting {
   LVSA_WAN_HOOK(Kind.FLAG, "0", "install the hook on Wan, whose sequence arrives sharded by rank"),
   LVSA_HUNYUAN_HOOK(Kind.FLAG, "1", "install the hook on HunyuanVideo 1.5 where LVSA is selected"),
   LVSA_WARN_FALLBACK(Kind.FLAG, "1", "say when something runs dense, once per reason and length"),
-  LVSA_STRICT(Kind.FLAG, "0", "an error in place of running dense"),
+  LVSA_STRICT(Kind.FLAG, "0", "an error in place of running dense (this toolkit's)"),
   LVSA_MEM_LOG(Kind.FLAG, "0", "a line of memory figures a step"),
   LVSA_STEP_TIME_LOG(Kind.FLAG, "0", "a line of seconds a step"),
   LVSA_MASK_LOG(
@@ -57,6 +61,8 @@ public enum Setting {
     FLAG("1, true, yes or on; 0, false, no or off"),
     /** A factor. */
     SCALE("a number above 0"),
+    /** A type of numbers. */
+    DTYPE("f32, f16 or bf16"),
     /** Which steps. */
     STEPS("0, 1, once, a step N, a range N-M or a list N,M,K"),
     /** An attention, for self-attention or by role. */

@@ -178,8 +178,7 @@ class TransformerTest {
             "LVSA_WAN_HOOK",
             "1");
     List<String> log = SmallModel.log();
-    for (Result result :
-        run("wan2.1-1.3b", config, weights, streams, world, Scheme.ULYSSES, log)) {
+    for (Result result : run("wan2.1-1.3b", config, weights, streams, world, Scheme.ULYSSES, log)) {
       SmallModel.assertClose(
           BlockEquations.sum(BlockEquations.matrix(streams.video()), expected.video()),
           result.streams().video(),

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -28,6 +29,7 @@ import org.lvsa.toolkit.pattern.Pattern;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** What is installed in a block: what it finds, what it says and what it falls back to. */
 class AttentionProcessorTest {
@@ -413,6 +415,56 @@ class AttentionProcessorTest {
                           .orElse("none"))),
           log.toString());
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"f16, 1e-3, 1", "bf16, 5e-3, 1", "F16, 1e-3, 2", "bf16, 5e-3, 2"})
+  void kernelsAreGivenNarrowNumbersIfAsked(String dtype, double bound, int world) throws Exception {
+    Qkv video = qkv(14 * 6, 2, 2);
+    Optional<Qkv> text = Optional.of(qkv(5, 2, 2));
+    Attended exact;
+    try (Generation generation = generation(14)) {
+      exact = HOOK.attend(generation, 0, video, text);
+    }
+    double[] errors = new double[world];
+    InProcess.run(
+        world,
+        ranks -> {
+          long part = 84 / world;
+          long first = ranks.rank() * part;
+          Qkv mine =
+              new Qkv(
+                  tokens(video.query(), first, first + part),
+                  tokens(video.key(), first, first + part),
+                  tokens(video.value(), first, first + part));
+          try (Generation generation =
+              new Generation(
+                  config("LVSA_DTYPE", dtype),
+                  OptionalInt.of(14),
+                  log::add,
+                  RankView.of(ranks, Scheme.ULYSSES))) {
+            Attended narrow = HOOK.attend(generation, 0, mine, text);
+            INDArray wanted = tokens(exact.video(), first, first + part);
+            errors[ranks.rank()] =
+                narrow.video().distance2(wanted) / wanted.norm2Number().doubleValue();
+            return narrow;
+          }
+        });
+    for (double error : errors) {
+      assertTrue(error > 1e-6 && error < bound, "error " + error);
+    }
+    assertTrue(
+        log.stream().anyMatch(l -> l.contains(" dtype=" + dtype.toLowerCase(Locale.ROOT) + " (")),
+        log.toString());
+  }
+
+  private static INDArray tokens(INDArray all, long first, long end) {
+    return all.get(
+            NDArrayIndex.all(),
+            NDArrayIndex.interval(first, end),
+            NDArrayIndex.all(),
+            NDArrayIndex.all())
+        .dup('c');
   }
 
   @Test

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.config.LvsaConfig.Origin;
 
 class LvsaConfigTest {
@@ -236,6 +237,19 @@ class LvsaConfigTest {
     LvsaConfig config = of("DIFFUSION_ATTENTION_BACKEND", selection);
     assertEquals(self, config.attention("self"));
     assertEquals(cross, config.attention("cross"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"f32, F32", "F16, F16", "bf16, BF16"})
+  void typesOfNumbers(String text, DType dtype) {
+    assertEquals(dtype, of("LVSA_DTYPE", text).dtype());
+  }
+
+  @Test
+  void anUnknownTypeIsRefused() {
+    assertEquals(
+        "LVSA_DTYPE must be f32, f16 or bf16, got fp8",
+        assertThrows(IllegalArgumentException.class, () -> of("LVSA_DTYPE", "fp8")).getMessage());
   }
 
   @ParameterizedTest
