@@ -2,14 +2,16 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.Arrays;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.TornadoProfilerResult;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
-import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
 
 /**
  * Task graphs on one device: the first brings query, key and value there and changes their layout,
@@ -18,8 +20,14 @@ import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
  * compiled when it first runs.
  */
 final class DevicePlan implements AutoCloseable {
-  /** TornadoVM's plans of one process are not to be built, run and closed at the same time. */
-  private static final ReentrantLock TORNADO = new ReentrantLock();
+  /**
+   * The one thread that talks to TornadoVM: plans of a process are not to be built, run and closed
+   * at the same time, and CUDA's context belongs to the thread that ran something, while callers
+   * may be virtual threads. Its stack is a compiler's.
+   */
+  private static final ExecutorService TORNADO =
+      Executors.newSingleThreadExecutor(
+          Thread.ofPlatform().name("tornadovm").daemon().stackSize(64 << 20).factory());
 
   private static int open;
 
@@ -31,18 +39,33 @@ final class DevicePlan implements AutoCloseable {
    * @param bytes device memory that the buffers take
    */
   DevicePlan(TornadoTarget device, GridScheduler grids, long bytes, TaskGraph... graphs) {
-    TORNADO.lock();
+    plan =
+        onTornado(
+            () -> {
+              open++;
+              return new TornadoExecutionPlan(
+                      Arrays.stream(graphs)
+                          .map(TaskGraph::snapshot)
+                          .toArray(ImmutableTaskGraph[]::new))
+                  .withDevice(device.device())
+                  .withGridScheduler(grids)
+                  .withProfiler(ProfilerMode.SILENT)
+                  .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+            });
+  }
+
+  private static <T> T onTornado(Callable<T> work) {
     try {
-      plan =
-          new TornadoExecutionPlan(
-                  Arrays.stream(graphs).map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new))
-              .withDevice(device.device())
-              .withGridScheduler(grids)
-              .withProfiler(ProfilerMode.SILENT)
-              .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
-      open++;
-    } finally {
-      TORNADO.unlock();
+      return TORNADO.submit(work).get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while TornadoVM was at work", e);
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case RuntimeException failure -> throw failure;
+        case Error failure -> throw failure;
+        default -> throw new IllegalStateException("TornadoVM failed", e.getCause());
+      }
     }
   }
 
@@ -88,13 +111,8 @@ final class DevicePlan implements AutoCloseable {
   }
 
   private Times execute(int graph) {
-    TORNADO.lock();
-    TornadoProfilerResult profile;
-    try {
-      profile = plan.withGraph(graph).execute().getProfilerResult();
-    } finally {
-      TORNADO.unlock();
-    }
+    TornadoProfilerResult profile =
+        onTornado(() -> plan.withGraph(graph).execute().getProfilerResult());
     if (profile.getDriverInstallTime() > 0) {
       compiled++;
     }
@@ -105,21 +123,18 @@ final class DevicePlan implements AutoCloseable {
 
   @Override
   public void close() {
-    TORNADO.lock();
-    try {
-      // The first hands the buffers back to TornadoVM, the second makes TornadoVM let go of them;
-      // but
-      // it resets the device under every plan of the process, so the last one does it for all.
-      plan.freeDeviceMemory();
-      open--;
-      if (open == 0) {
-        plan.resetDevice();
-      }
-      plan.close();
-    } catch (TornadoExecutionPlanException e) {
-      throw new IllegalStateException("TornadoVM could not release its plan", e);
-    } finally {
-      TORNADO.unlock();
-    }
+    onTornado(
+        () -> {
+          // The first hands the buffers back to TornadoVM, the second makes TornadoVM let go of
+          // them; but it resets the device under every plan of the process, so the last one does it
+          // for all.
+          plan.freeDeviceMemory();
+          open--;
+          if (open == 0) {
+            plan.resetDevice();
+          }
+          plan.close();
+          return null;
+        });
   }
 }
