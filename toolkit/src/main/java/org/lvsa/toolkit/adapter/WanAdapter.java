@@ -18,7 +18,7 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  */
 public record WanAdapter(boolean image) implements ModelAdapter {
   /** Text tokens after the image's. */
-  static final int TEXT_TOKENS = 512;
+  public static final int TEXT_TOKENS = 512;
 
   /** Text-to-video; for {@link java.util.ServiceLoader}. */
   public WanAdapter() {

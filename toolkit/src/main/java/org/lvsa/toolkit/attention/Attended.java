@@ -2,8 +2,8 @@
 package org.lvsa.toolkit.attention;
 
 import java.util.Optional;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * What self-attention gives.
@@ -19,16 +19,7 @@ public record Attended(INDArray video, Optional<INDArray> text) {
       return new Attended(joint, Optional.empty());
     }
     return new Attended(
-        tokens(joint, 0, videoTokens), Optional.of(tokens(joint, videoTokens, joint.size(1))));
-  }
-
-  private static INDArray tokens(INDArray joint, long first, long end) {
-    return joint
-        .get(
-            NDArrayIndex.all(),
-            NDArrayIndex.interval(first, end),
-            NDArrayIndex.all(),
-            NDArrayIndex.all())
-        .dup('c');
+        NdMemory.tokens(joint, 0, videoTokens),
+        Optional.of(NdMemory.tokens(joint, videoTokens, joint.size(1))));
   }
 }

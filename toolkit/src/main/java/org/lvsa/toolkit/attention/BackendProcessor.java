@@ -17,7 +17,7 @@ public record BackendProcessor(String hook) implements AttentionProcessor {
     DiffusionAttention attention = DiffusionAttention.ofRole(generation, "self");
     int world = generation.ranks().world();
     if (world == 1) {
-      Qkv joint = text.map(video::then).orElse(video);
+      Qkv joint = video.then(text);
       INDArray out = attention.attend(generation, layer, joint.query(), joint.key(), joint.value());
       return Attended.split(out, video.tokens());
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.attention;
 
+import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -17,11 +18,15 @@ public record Qkv(INDArray query, INDArray key, INDArray value) {
     return Math.toIntExact(query.size(1));
   }
 
-  /** These tokens, then others. */
-  public Qkv then(Qkv others) {
-    return new Qkv(
-        Nd4j.concat(1, query, others.query),
-        Nd4j.concat(1, key, others.key),
-        Nd4j.concat(1, value, others.value));
+  /** These tokens, then others, if there are any. */
+  public Qkv then(Optional<Qkv> others) {
+    return others
+        .map(
+            next ->
+                new Qkv(
+                    Nd4j.concat(1, query, next.query),
+                    Nd4j.concat(1, key, next.key),
+                    Nd4j.concat(1, value, next.value)))
+        .orElse(this);
   }
 }

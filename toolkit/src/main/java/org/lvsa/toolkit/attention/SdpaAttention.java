@@ -60,9 +60,9 @@ public final class SdpaAttention implements DiffusionAttention {
       INDArray key,
       INDArray value) {
     AttentionShape shape = SelfAttention.shape(geometry, new Qkv(query, key, value));
-    INDArray q = contiguous(query);
-    INDArray k = contiguous(key);
-    INDArray v = contiguous(value);
+    INDArray q = NdMemory.rowMajor(query);
+    INDArray k = NdMemory.rowMajor(key);
+    INDArray v = NdMemory.rowMajor(value);
     INDArray out = Nd4j.createUninitialized(DataType.FLOAT, query.shape());
     AttentionProblem problem =
         new AttentionProblem(
@@ -73,11 +73,6 @@ public final class SdpaAttention implements DiffusionAttention {
       NdMemory.view(out).copyFrom(output.out());
     }
     return out;
-  }
-
-  private static INDArray contiguous(INDArray tensor) {
-    INDArray floats = tensor.castTo(DataType.FLOAT);
-    return floats.ordering() == 'c' && !floats.isView() ? floats : floats.dup('c');
   }
 
   /** Query and key of different lengths: text seen by video, a head at a time. */

@@ -37,7 +37,7 @@ final class SelfAttention {
       Qkv video,
       Optional<Qkv> text) {
     if (generation.ranks().world() == 1) {
-      Qkv joint = text.map(video::then).orElse(video);
+      Qkv joint = video.then(text);
       INDArray out =
           SdpaAttention.run(
               generation, geometry, layout, joint.query(), joint.key(), joint.value());

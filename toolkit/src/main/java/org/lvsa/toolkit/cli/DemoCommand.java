@@ -26,6 +26,7 @@ import org.lvsa.toolkit.adapter.BlockWeights;
 import org.lvsa.toolkit.adapter.ModelAdapter;
 import org.lvsa.toolkit.adapter.Streams;
 import org.lvsa.toolkit.adapter.Transformer;
+import org.lvsa.toolkit.adapter.WanAdapter;
 import org.lvsa.toolkit.adapter.Weights;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.cli.DemoRank.Step;
@@ -68,7 +69,6 @@ import picocli.CommandLine.Spec;
 final class DemoCommand implements Callable<Integer> {
   private static final int TEXT = 32;
   private static final int IMAGE = 17;
-  private static final int WAN_TEXT = 512;
 
   /** How much of a model's width and of its frames is there. */
   enum DimScale {
@@ -194,7 +194,7 @@ final class DemoCommand implements Callable<Integer> {
     ModelAdapter adapter = ModelAdapter.of(model);
     BlockShape shape = shape(geometry, adapter, world);
     int latentFrames = adapter.latentFrames(geometry, frames);
-    scheme.of(attentionShape(shape, latentFrames), new RankOf(world));
+    scheme.check(attentionShape(shape, latentFrames), world);
     DemoRank rank =
         new DemoRank(
             adapter,
@@ -382,24 +382,6 @@ final class DemoCommand implements Callable<Integer> {
         .start();
   }
 
-  /** Stands for a rank where only sizes are checked. */
-  private record RankOf(int world) implements Communicator {
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public float[][] allToAll(float[][] parts) {
-      throw new UnsupportedOperationException("only sizes are checked");
-    }
-
-    @Override
-    public long bytesSent() {
-      return 0;
-    }
-  }
-
   // ---- the model
 
   private static void atLeastOne(String name, int value) {
@@ -456,9 +438,8 @@ final class DemoCommand implements Callable<Integer> {
 
   private Streams noise(ModelAdapter adapter, BlockShape shape, int latentFrames) {
     SplittableRandom random = new SplittableRandom(2);
-    boolean image =
-        adapter.tensors(shape).keySet().stream().anyMatch(n -> n.contains("add_k_proj"));
-    int encoder = model.contains("i2v") && image ? IMAGE + WAN_TEXT : TEXT;
+    boolean image = adapter instanceof WanAdapter wan && wan.image();
+    int encoder = image ? IMAGE + WanAdapter.TEXT_TOKENS : TEXT;
     return new Streams(
         normal(random, latentFrames * shape.grid().patches(), shape.width()),
         normal(random, encoder, shape.width()));

@@ -30,6 +30,18 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue {
       };
     }
 
+    /**
+     * Checks that a shape can be divided among so many ranks.
+     *
+     * @throws IllegalArgumentException saying what does not divide
+     */
+    public void check(AttentionShape shape, int world) {
+      ContextParallel.check(shape, world);
+      if (this == ULYSSES) {
+        Ulysses.checkHeads(shape, world);
+      }
+    }
+
     /** Whether frames around the ranks' boundaries are global frames, as published. */
     public boolean guardsBoundaries() {
       return this == GLOBAL_KV;

@@ -33,7 +33,7 @@ public final class GlobalKeyValue implements ContextParallel {
    * @throws IllegalArgumentException if the video tokens do not divide among the ranks
    */
   public GlobalKeyValue(AttentionShape shape, Communicator ranks) {
-    ContextParallel.check(shape, ranks.world());
+    Scheme.GLOBAL_KV.check(shape, ranks.world());
     this.shape = shape;
     this.ranks = ranks;
     localTokens = shape.videoTokens() / ranks.world();

@@ -40,7 +40,7 @@ public final class InProcess {
    * A rank that fails takes the others with it, and its exception is the one that is thrown.
    */
   public static <T> List<T> run(int world, Work<T> work) throws Exception {
-    AtomicReference<Exception> first = new AtomicReference<>();
+    AtomicReference<Throwable> first = new AtomicReference<>();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<T>> running = new ArrayList<>();
       for (Communicator rank : ranks(world)) {
@@ -48,7 +48,7 @@ public final class InProcess {
             () -> {
               try {
                 return work.run(rank);
-              } catch (Exception e) {
+              } catch (Exception | Error e) {
                 first.compareAndSet(null, e);
                 rank.close();
                 throw e;
@@ -62,7 +62,11 @@ public final class InProcess {
       }
       return results;
     } catch (ExecutionException e) {
-      throw first.get();
+      switch (first.get()) {
+        case Exception failure -> throw failure;
+        case Error failure -> throw failure;
+        default -> throw e;
+      }
     }
   }
 

@@ -27,7 +27,14 @@ public final class Ulysses implements ContextParallel {
    */
   public Ulysses(AttentionShape shape, Communicator ranks) {
     int world = ranks.world();
-    ContextParallel.check(shape, world);
+    Scheme.ULYSSES.check(shape, world);
+    this.shape = shape;
+    this.ranks = ranks;
+    localTokens = shape.videoTokens() / world;
+    localHeads = shape.heads() / world;
+  }
+
+  static void checkHeads(AttentionShape shape, int world) {
     if (shape.heads() % world != 0) {
       throw new IllegalArgumentException(
           "heads must be a multiple of the ranks (" + world + "), got " + shape.heads());
@@ -39,10 +46,6 @@ public final class Ulysses implements ContextParallel {
               + "), got "
               + shape.kvHeads());
     }
-    this.shape = shape;
-    this.ranks = ranks;
-    localTokens = shape.videoTokens() / world;
-    localHeads = shape.heads() / world;
   }
 
   /** Heads of one tensor, and those that a rank computes of them. */

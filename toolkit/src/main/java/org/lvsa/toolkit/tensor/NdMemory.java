@@ -8,6 +8,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** ND4J's tensors as the plain memory that kernels see, without a copy, and back. */
 public final class NdMemory {
@@ -47,9 +48,24 @@ public final class NdMemory {
 
   /** A copy of a tensor's elements in row-major order, whatever its order, type and strides. */
   public static float[] floats(INDArray tensor) {
+    return view(rowMajor(tensor)).toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  /** A tensor as row-major, contiguous float32: itself where it is that, else a copy. */
+  public static INDArray rowMajor(INDArray tensor) {
     INDArray floats = tensor.castTo(DataType.FLOAT);
-    INDArray rows = floats.ordering() == 'c' && !floats.isView() ? floats : floats.dup('c');
-    return view(rows).toArray(ValueLayout.JAVA_FLOAT);
+    return floats.ordering() == 'c' && !floats.isView() ? floats : floats.dup('c');
+  }
+
+  /** A copy of some tokens of {@code [batch, tokens, heads, headDim]}. */
+  public static INDArray tokens(INDArray heads, long first, long end) {
+    return heads
+        .get(
+            NDArrayIndex.all(),
+            NDArrayIndex.interval(first, end),
+            NDArrayIndex.all(),
+            NDArrayIndex.all())
+        .dup('c');
   }
 
   /** A float32 tensor of that shape with a copy of the memory. */

@@ -28,6 +28,7 @@ import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
@@ -359,8 +360,8 @@ class ModelAdapterTest {
     INDArray heads = weights.heads(SmallModel.tokens(SmallModel.TOKENS, 24, 1));
     INDArray whole = adapter.rotate(weights, heads, 0);
     // 25 tokens from the 17th on: neither end is a frame's.
-    INDArray part = SmallModel.part(heads, 17, 42);
-    assertEquals(SmallModel.part(whole, 17, 42), adapter.rotate(weights, part, 17));
+    INDArray part = NdMemory.tokens(heads, 17, 42);
+    assertEquals(NdMemory.tokens(whole, 17, 42), adapter.rotate(weights, part, 17));
   }
 
   // ---- installation

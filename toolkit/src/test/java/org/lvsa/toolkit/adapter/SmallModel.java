@@ -20,7 +20,6 @@ import org.lvsa.toolkit.pattern.PatternSettings;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Small sizes that tests of adapters share: ten frames of 2x3 patches, headDim 12. */
 final class SmallModel {
@@ -41,17 +40,6 @@ final class SmallModel {
   static INDArray tokens(int count, int width, long seed) {
     Nd4j.getRandom().setSeed(seed);
     return Nd4j.randn(DataType.FLOAT, count, width);
-  }
-
-  /** Some tokens of heads, {@code [1, tokens, heads, headDim]}. */
-  static INDArray part(INDArray heads, long first, long end) {
-    return heads
-        .get(
-            NDArrayIndex.all(),
-            NDArrayIndex.interval(first, end),
-            NDArrayIndex.all(),
-            NDArrayIndex.all())
-        .dup('c');
   }
 
   /** Encoder tokens as the model wants them: image-to-video has an image's before 512 of text. */

@@ -26,10 +26,10 @@ import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** What is installed in a block: what it finds, what it says and what it falls back to. */
 class AttentionProcessorTest {
@@ -434,9 +434,9 @@ class AttentionProcessorTest {
           long first = ranks.rank() * part;
           Qkv mine =
               new Qkv(
-                  tokens(video.query(), first, first + part),
-                  tokens(video.key(), first, first + part),
-                  tokens(video.value(), first, first + part));
+                  NdMemory.tokens(video.query(), first, first + part),
+                  NdMemory.tokens(video.key(), first, first + part),
+                  NdMemory.tokens(video.value(), first, first + part));
           try (Generation generation =
               new Generation(
                   config("LVSA_DTYPE", dtype),
@@ -444,7 +444,7 @@ class AttentionProcessorTest {
                   log::add,
                   RankView.of(ranks, Scheme.ULYSSES))) {
             Attended narrow = HOOK.attend(generation, 0, mine, text);
-            INDArray wanted = tokens(exact.video(), first, first + part);
+            INDArray wanted = NdMemory.tokens(exact.video(), first, first + part);
             errors[ranks.rank()] =
                 narrow.video().distance2(wanted) / wanted.norm2Number().doubleValue();
             return narrow;
@@ -456,15 +456,6 @@ class AttentionProcessorTest {
     assertTrue(
         log.stream().anyMatch(l -> l.contains(" dtype=" + dtype.toLowerCase(Locale.ROOT) + " (")),
         log.toString());
-  }
-
-  private static INDArray tokens(INDArray all, long first, long end) {
-    return all.get(
-            NDArrayIndex.all(),
-            NDArrayIndex.interval(first, end),
-            NDArrayIndex.all(),
-            NDArrayIndex.all())
-        .dup('c');
   }
 
   @Test

@@ -422,6 +422,24 @@ class ContextParallelTest {
   }
 
   @Test
+  void anErrorOfARankEndsTheOthersToo() {
+    assertEquals(
+        "out of memory",
+        assertThrows(
+                OutOfMemoryError.class,
+                () ->
+                    InProcess.run(
+                        3,
+                        rank -> {
+                          if (rank.rank() == 2) {
+                            throw new OutOfMemoryError("out of memory");
+                          }
+                          return rank.allGather(new float[1]);
+                        }))
+            .getMessage());
+  }
+
+  @Test
   void aRankThatGoesAwayOverTcpIsNamed() throws Exception {
     try (ServerSocket server = new ServerSocket(0, 2, InetAddress.getLoopbackAddress());
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
