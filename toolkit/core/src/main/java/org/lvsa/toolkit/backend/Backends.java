@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.backend;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.AttentionBackend.Availability;
+
+/** Chooses backends by name. What is not there is an error, never a substitute. */
+public final class Backends {
+  private Backends() {}
+
+  /**
+   * A backend as {@code lvsa devices} lists it.
+   *
+   * @param name its name
+   * @param availability whether it can run here
+   * @param devices what it could run on, if there is a choice
+   */
+  public record Listed(
+      String name, Availability availability, List<AttentionBackend.Device> devices) {}
+
+  /** Stands in the list for the GPU backend where this build leaves it out. */
+  private static final Listed TORNADO =
+      new Listed(
+          "tornado",
+          new Availability.Unavailable(
+              System.getProperty(
+                  "lvsa.tornado.reason", "no TornadoVM SDK was found: see the README")),
+          List.of());
+
+  /** Every backend the project knows, also those that this build leaves out. */
+  public static List<Listed> listed() {
+    List<Listed> all = new ArrayList<>();
+    AttentionBackend.fastestFirst()
+        .forEach(b -> all.add(new Listed(b.name(), b.availability(), b.devices())));
+    if (all.stream().noneMatch(listed -> listed.name().equals(TORNADO.name()))) {
+      all.addFirst(TORNADO);
+    }
+    return all;
+  }
+
+  /**
+   * The backend of that name, or for {@code auto} the fastest that can run here.
+   *
+   * @param warn told once for each faster backend that {@code auto} had to pass over
+   * @throws IllegalArgumentException if there is no such name
+   * @throws UnavailableException if it cannot run here
+   */
+  public static AttentionBackend named(String name, Consumer<String> warn) {
+    List<AttentionBackend> all = AttentionBackend.all();
+    if (name.equals("auto")) {
+      for (AttentionBackend candidate : AttentionBackend.fastestFirst()) {
+        if (candidate.availability() instanceof Availability.Unavailable(String reason)) {
+          warn.accept("auto passes over " + candidate.name() + ": " + reason);
+        } else {
+          return candidate;
+        }
+      }
+    }
+    AttentionBackend backend =
+        all.stream().filter(b -> b.name().equals(name)).findFirst().orElse(null);
+    if (backend == null && !name.equals(TORNADO.name())) {
+      throw new IllegalArgumentException(
+          "unknown backend "
+              + name
+              + ", allowed are auto, tornado, "
+              + String.join(", ", all.stream().map(AttentionBackend::name).toList()));
+    }
+    Availability availability = backend == null ? TORNADO.availability() : backend.availability();
+    if (availability instanceof Availability.Unavailable(String reason)) {
+      throw new UnavailableException("backend " + name + " is not available here: " + reason);
+    }
+    return backend;
+  }
+}
