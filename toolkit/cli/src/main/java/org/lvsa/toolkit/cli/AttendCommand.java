@@ -246,21 +246,23 @@ final class AttendCommand implements Callable<Integer> {
         keyFrameInterval != null
             ? keyFrameInterval
             : value(file, "keyFrameInterval", Integer::valueOf, null);
-    return new PatternSettings(
-        shape.latentFrames(),
-        shape.patchesPerFrame(),
-        integer(file, window, "window", 3),
-        integer(file, firstFrames, "firstFrames", 1),
-        integer(file, referenceFrames, "referenceFrames", 21),
-        sparsityScale != null ? sparsityScale : value(file, "sparsityScale", Double::valueOf, 1.0),
-        interval == null ? OptionalInt.empty() : OptionalInt.of(interval),
-        integer(file, step, "step", 0),
-        rotateKeyframes != null
-            ? rotateKeyframes
-            : value(file, "rotateKeyframes", AttendCommand::truth, false),
-        !noExpandWindow && value(file, "expandWindow", AttendCommand::truth, true),
-        0,
-        1);
+    return PatternSettings.of(
+            shape.latentFrames(),
+            shape.patchesPerFrame(),
+            integer(file, window, "window", 3),
+            integer(file, firstFrames, "firstFrames", 1),
+            integer(file, referenceFrames, "referenceFrames", 21),
+            sparsityScale != null
+                ? sparsityScale
+                : value(file, "sparsityScale", Double::valueOf, 1.0))
+        .withKeyFrameInterval(interval == null ? OptionalInt.empty() : OptionalInt.of(interval))
+        .withStep(integer(file, step, "step", 0))
+        .withRotateKeyframes(
+            rotateKeyframes != null
+                ? rotateKeyframes
+                : value(file, "rotateKeyframes", AttendCommand::truth, false))
+        .withExpandWindow(
+            !noExpandWindow && value(file, "expandWindow", AttendCommand::truth, true));
   }
 
   private int required(Safetensors file, Integer option, String name, String optionName) {

@@ -14,6 +14,7 @@ import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.pattern.RankSlice;
 import org.lvsa.toolkit.report.MaskPicture;
 import org.lvsa.toolkit.tensor.MalformedFileException;
 import picocli.CommandLine.Command;
@@ -147,7 +148,7 @@ final class PatternCommand implements Callable<Integer> {
     if ((format == Format.PNG) != (output != null)) {
       throw bad(format == Format.PNG ? "--format png needs -o FILE" : "-o needs --format png");
     }
-    Pattern pattern = Pattern.build(settings());
+    Pattern pattern = Pattern.build(settings(), new RankSlice(rank, world));
     switch (format) {
       case JSON -> out.println(PatternJson.write(pattern));
       case MASK -> pattern.mask().forEach(out::println);
@@ -201,19 +202,10 @@ final class PatternCommand implements Callable<Integer> {
   }
 
   private PatternSettings complete(PatternSettings s) {
-    return new PatternSettings(
-        s.latentFrames(),
-        s.patchesPerFrame(),
-        s.window(),
-        s.firstFrames(),
-        s.referenceFrames(),
-        s.sparsityScale(),
-        interval(),
-        step,
-        rotateKeyframes,
-        !noExpandWindow,
-        rank,
-        world);
+    return s.withKeyFrameInterval(interval())
+        .withStep(step)
+        .withRotateKeyframes(rotateKeyframes)
+        .withExpandWindow(!noExpandWindow);
   }
 
   private void printCases(PrintWriter out) throws IOException {
@@ -228,7 +220,7 @@ final class PatternCommand implements Callable<Integer> {
           continue;
         }
         try {
-          out.println(PatternJson.write(Pattern.build(PatternJson.read(line))));
+          out.println(PatternJson.write(PatternJson.read(line)));
         } catch (IllegalArgumentException e) {
           out.flush();
           throw new MalformedFileException(cases + " line " + number + ": " + e.getMessage());

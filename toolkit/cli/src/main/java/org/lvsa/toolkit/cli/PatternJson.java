@@ -11,6 +11,7 @@ import org.lvsa.toolkit.pattern.FrameRange;
 import org.lvsa.toolkit.pattern.LocalFrame;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.pattern.RankSlice;
 
 /** Patterns as JSON, with the field names of {@code golden/pattern.jsonl}. */
 final class PatternJson {
@@ -50,11 +51,11 @@ final class PatternJson {
   }
 
   /**
-   * Settings of one case.
+   * The pattern of one case.
    *
    * @throws IllegalArgumentException naming what is missing or wrong
    */
-  static PatternSettings read(String line) {
+  static Pattern read(String line) {
     JsonNode node;
     try {
       node = JSON.readTree(line);
@@ -64,21 +65,26 @@ final class PatternJson {
     if (!node.isObject()) {
       throw new IllegalArgumentException("not a JSON object");
     }
-    return new PatternSettings(
-        integer(node, "latentFrames"),
-        integer(node, "patchesPerFrame"),
-        integer(node, "window"),
-        integer(node, "firstFrames"),
-        integer(node, "referenceFrames"),
-        number(node, "sparsityScale"),
-        node.hasNonNull("keyFrameInterval")
-            ? OptionalInt.of(integer(node, "keyFrameInterval"))
-            : OptionalInt.empty(),
-        node.has("step") ? integer(node, "step") : 0,
-        truth(node, "rotateKeyframes", false),
-        truth(node, "expandWindow", true),
-        node.has("rank") ? integer(node, "rank") : 0,
-        node.has("world") ? integer(node, "world") : 1);
+    PatternSettings settings =
+        PatternSettings.of(
+                integer(node, "latentFrames"),
+                integer(node, "patchesPerFrame"),
+                integer(node, "window"),
+                integer(node, "firstFrames"),
+                integer(node, "referenceFrames"),
+                number(node, "sparsityScale"))
+            .withKeyFrameInterval(
+                node.hasNonNull("keyFrameInterval")
+                    ? OptionalInt.of(integer(node, "keyFrameInterval"))
+                    : OptionalInt.empty())
+            .withStep(node.has("step") ? integer(node, "step") : 0)
+            .withRotateKeyframes(truth(node, "rotateKeyframes", false))
+            .withExpandWindow(truth(node, "expandWindow", true));
+    RankSlice slice =
+        new RankSlice(
+            node.has("rank") ? integer(node, "rank") : 0,
+            node.has("world") ? integer(node, "world") : 1);
+    return Pattern.build(settings, slice);
   }
 
   private static int integer(JsonNode node, String name) {

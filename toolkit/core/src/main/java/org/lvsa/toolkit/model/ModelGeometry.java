@@ -120,19 +120,9 @@ public record ModelGeometry(
       int firstFrames,
       double sparsityScale,
       OptionalInt keyFrameInterval) {
-    return new PatternSettings(
-            latentFrames,
-            patchesPerFrame,
-            window,
-            firstFrames,
-            referenceFrames,
-            sparsityScale,
-            keyFrameInterval,
-            0,
-            false,
-            true,
-            0,
-            1)
+    return PatternSettings.of(
+            latentFrames, patchesPerFrame, window, firstFrames, referenceFrames, sparsityScale)
+        .withKeyFrameInterval(keyFrameInterval)
         .shrunkToHorizon();
   }
 }

@@ -14,10 +14,11 @@ import org.lvsa.kernels.BlockSparseLayout;
  * Which frames attend to which, at one denoising step.
  *
  * <p>{@link #layout} is the pattern of the whole video, what a kernel on one device runs. {@link
- * #rankLayout} is what the rank of the settings holds under context parallelism: rows are its query
- * frames, columns the attended frames that it can reach, compacted.
+ * #rankLayout} is what one rank holds under context parallelism: rows are its query frames, columns
+ * the attended frames that it can reach, compacted.
  *
  * @param settings what it was built from
+ * @param slice the rank whose part {@code rankLayout} describes
  * @param keyFrameInterval the interval in force, given or automatic
  * @param keyframeOffset where the periodic keyframes start at this step
  * @param boundaryGuards frames that are global because a rank boundary is near
@@ -33,6 +34,7 @@ import org.lvsa.kernels.BlockSparseLayout;
  */
 public record Pattern(
     PatternSettings settings,
+    RankSlice slice,
     int keyFrameInterval,
     int keyframeOffset,
     List<Integer> boundaryGuards,
@@ -45,8 +47,19 @@ public record Pattern(
     BlockSparseLayout rankLayout,
     List<Integer> compactFrames) {
 
-  /** Builds the pattern. Takes microseconds: rotation asks for one every step. */
+  /** Builds the pattern for one rank that holds the whole video. */
   public static Pattern build(PatternSettings s) {
+    return build(s, RankSlice.WHOLE);
+  }
+
+  /**
+   * Builds the pattern. Takes microseconds: rotation asks for one every step.
+   *
+   * @param slice the rank, and how many ranks there are: frames around their boundaries are global
+   * @throws IllegalArgumentException if the tokens do not divide evenly among the ranks
+   */
+  public static Pattern build(PatternSettings s, RankSlice slice) {
+    slice.check(s);
     int frames = s.latentFrames();
     int interval =
         s.keyFrameInterval()
@@ -59,7 +72,7 @@ public record Pattern(
                         s.referenceFrames(),
                         s.sparsityScale()));
     int offset = s.rotateKeyframes() ? s.step() % interval : 0;
-    BitSet guards = Frames.boundaryGuards(frames, s.patchesPerFrame(), s.window(), s.world());
+    BitSet guards = Frames.boundaryGuards(frames, s.patchesPerFrame(), s.window(), slice.world());
     BitSet globals = Frames.anchors(frames, s.firstFrames(), interval, offset);
     globals.or(guards);
 
@@ -70,8 +83,8 @@ public record Pattern(
     int[] sortedGlobals = globals.stream().toArray();
     List<int[]> attended = windows.stream().map(window -> attended(sortedGlobals, window)).toList();
 
-    int localTokens = frames * s.patchesPerFrame() / s.world();
-    int firstToken = s.rank() * localTokens;
+    int localTokens = frames * s.patchesPerFrame() / slice.world();
+    int firstToken = slice.rank() * localTokens;
     List<LocalFrame> local = localFrames(firstToken, localTokens, s.patchesPerFrame());
     List<int[]> reachable = reachable(s.patchesPerFrame(), localTokens, local, globals, attended);
     BitSet compact = new BitSet(frames);
@@ -79,6 +92,7 @@ public record Pattern(
 
     return new Pattern(
         s,
+        slice,
         interval,
         offset,
         list(guards),

@@ -6,6 +6,9 @@ import java.util.OptionalInt;
 /**
  * What a pattern is built from. Everything is counted in latent frames.
  *
+ * <p>{@link #of} gives the published defaults; the {@code with} methods and {@link #rotatedTo}
+ * change one thing each.
+ *
  * @param latentFrames {@code T}, at least 1
  * @param patchesPerFrame {@code P}, at least 1
  * @param window {@code W}: frames on either side of the query frame; 0 means no window
@@ -14,10 +17,8 @@ import java.util.OptionalInt;
  * @param sparsityScale multiplies the reference: below 1 is sparser; above 0
  * @param keyFrameInterval distance of the periodic keyframes; empty for the automatic one
  * @param step denoising step, at least 0; matters only with {@code rotateKeyframes}
- * @param rotateKeyframes move the keyframes by one position a step
+ * @param rotateKeyframes move the keyframes by one position per step
  * @param expandWindow grow windows until they hold {@code 2W + 1} frames that are not global
- * @param rank this rank, below {@code world}
- * @param world ranks that share the sequence; must divide {@code T · P}
  */
 public record PatternSettings(
     int latentFrames,
@@ -29,9 +30,7 @@ public record PatternSettings(
     OptionalInt keyFrameInterval,
     int step,
     boolean rotateKeyframes,
-    boolean expandWindow,
-    int rank,
-    int world) {
+    boolean expandWindow) {
 
   /**
    * @throws IllegalArgumentException naming the setting, its value and what is allowed
@@ -48,26 +47,10 @@ public record PatternSettings(
     }
     keyFrameInterval.ifPresent(interval -> atLeast("key frame interval", interval, 1));
     atLeast("step", step, 0);
-    atLeast("world", world, 1);
-    if (rank < 0 || rank >= world) {
-      throw new IllegalArgumentException(
-          "rank must be from 0 to " + (world - 1) + " (world is " + world + "), got " + rank);
-    }
     long tokens = (long) latentFrames * patchesPerFrame;
     if (tokens > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           "latent frames · patches per frame must be at most 2^31-1, got " + tokens);
-    }
-    if (tokens % world != 0) {
-      throw new IllegalArgumentException(
-          "world must divide the "
-              + tokens
-              + " tokens ("
-              + latentFrames
-              + " frames of "
-              + patchesPerFrame
-              + " patches), got "
-              + world);
     }
   }
 
@@ -77,10 +60,7 @@ public record PatternSettings(
     }
   }
 
-  /**
-   * Settings for one rank with the published defaults: automatic interval, no rotation, expanded
-   * windows.
-   */
+  /** The published defaults: automatic interval, no rotation, expanded windows. */
   public static PatternSettings of(
       int latentFrames,
       int patchesPerFrame,
@@ -98,9 +78,81 @@ public record PatternSettings(
         OptionalInt.empty(),
         0,
         false,
-        true,
-        0,
-        1);
+        true);
+  }
+
+  /** These settings with another window and other first frames. */
+  public PatternSettings withWindow(int newWindow, int newFirstFrames) {
+    return new PatternSettings(
+        latentFrames,
+        patchesPerFrame,
+        newWindow,
+        newFirstFrames,
+        referenceFrames,
+        sparsityScale,
+        keyFrameInterval,
+        step,
+        rotateKeyframes,
+        expandWindow);
+  }
+
+  /** These settings with a given interval, or with the automatic one if it is empty. */
+  public PatternSettings withKeyFrameInterval(OptionalInt interval) {
+    return new PatternSettings(
+        latentFrames,
+        patchesPerFrame,
+        window,
+        firstFrames,
+        referenceFrames,
+        sparsityScale,
+        interval,
+        step,
+        rotateKeyframes,
+        expandWindow);
+  }
+
+  /** These settings with keyframes that rotate, or that stay where they are. */
+  public PatternSettings withRotateKeyframes(boolean rotate) {
+    return withStep(step, rotate);
+  }
+
+  /** These settings with windows that expand, or that do not. */
+  public PatternSettings withExpandWindow(boolean expand) {
+    return new PatternSettings(
+        latentFrames,
+        patchesPerFrame,
+        window,
+        firstFrames,
+        referenceFrames,
+        sparsityScale,
+        keyFrameInterval,
+        step,
+        rotateKeyframes,
+        expand);
+  }
+
+  /** These settings at a denoising step; whether keyframes rotate stays as it is. */
+  public PatternSettings withStep(int newStep) {
+    return withStep(newStep, rotateKeyframes);
+  }
+
+  /** These settings at a denoising step, with rotating keyframes. */
+  public PatternSettings rotatedTo(int newStep) {
+    return withStep(newStep, true);
+  }
+
+  private PatternSettings withStep(int newStep, boolean rotate) {
+    return new PatternSettings(
+        latentFrames,
+        patchesPerFrame,
+        window,
+        firstFrames,
+        referenceFrames,
+        sparsityScale,
+        keyFrameInterval,
+        newStep,
+        rotate,
+        expandWindow);
   }
 
   /**
@@ -111,39 +163,10 @@ public record PatternSettings(
   public PatternSettings shrunkToHorizon() {
     boolean covers =
         keyFrameInterval.isEmpty()
-            && 2 * window + 1 + firstFrames >= latentFrames
+            && 2L * window + 1 + firstFrames >= latentFrames
             && latentFrames > referenceFrames;
-    return !covers
-        ? this
-        : new PatternSettings(
-            latentFrames,
-            patchesPerFrame,
-            Math.max(referenceFrames / 2, 1),
-            Math.max(referenceFrames / 4, 1),
-            referenceFrames,
-            sparsityScale,
-            keyFrameInterval,
-            step,
-            rotateKeyframes,
-            expandWindow,
-            rank,
-            world);
-  }
-
-  /** These settings at a denoising step, with rotating keyframes. */
-  public PatternSettings rotatedTo(int newStep) {
-    return new PatternSettings(
-        latentFrames,
-        patchesPerFrame,
-        window,
-        firstFrames,
-        referenceFrames,
-        sparsityScale,
-        keyFrameInterval,
-        newStep,
-        true,
-        expandWindow,
-        rank,
-        world);
+    return covers
+        ? withWindow(Math.max(referenceFrames / 2, 1), Math.max(referenceFrames / 4, 1))
+        : this;
   }
 }

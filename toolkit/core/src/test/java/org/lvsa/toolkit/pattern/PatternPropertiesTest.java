@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -33,24 +34,14 @@ class PatternPropertiesTest {
             Arbitraries.integers().between(1, 4))
         .as(
             (frames, patches, window, first, reference, scale, interval, world) ->
-                new PatternSettings(
-                    frames,
-                    patches * world,
-                    window,
-                    first,
-                    reference,
-                    scale,
-                    interval == null ? OptionalInt.empty() : OptionalInt.of(interval),
-                    0,
-                    false,
-                    true,
-                    0,
-                    world));
+                PatternSettings.of(frames, patches * world, window, first, reference, scale)
+                    .withKeyFrameInterval(
+                        interval == null ? OptionalInt.empty() : OptionalInt.of(interval)));
   }
 
   @Property
   void everyFrameAttendsToItselfWhereThereIsAWindow(@ForAll("settings") PatternSettings s) {
-    Pattern pattern = Pattern.build(s);
+    Pattern pattern = Pattern.build(s, new RankSlice(0, world(s)));
     for (int frame = 0; frame < s.latentFrames(); frame++) {
       if (s.window() >= 1) {
         assertTrue(row(pattern.layout(), frame).get(frame), "frame " + frame);
@@ -61,9 +52,9 @@ class PatternPropertiesTest {
   @Property
   void attendedCountsAreConstantOverStepsWithAsManyGlobals(@ForAll("settings") PatternSettings s) {
     Map<Integer, Set<Integer>> totals = new HashMap<>();
-    int interval = Pattern.build(s).keyFrameInterval();
+    int interval = Pattern.build(s, new RankSlice(0, world(s))).keyFrameInterval();
     for (int step = 0; step < interval; step++) {
-      Pattern pattern = Pattern.build(s.rotatedTo(step));
+      Pattern pattern = Pattern.build(s.rotatedTo(step), new RankSlice(0, world(s)));
       int globals = pattern.globalFrames().size();
       for (int attended : pattern.attendedPerFrame()) {
         // With expanded windows a frame attends to the globals and min(2W + 1, T − globals) others.
@@ -80,10 +71,12 @@ class PatternPropertiesTest {
 
   @Property
   void everyFrameHasBeenGlobalAfterOneRotation(@ForAll("settings") PatternSettings s) {
-    int interval = Pattern.build(s).keyFrameInterval();
+    int interval = Pattern.build(s, new RankSlice(0, world(s))).keyFrameInterval();
     BitSet seen = new BitSet();
     for (int step = 0; step < interval; step++) {
-      Pattern.build(s.rotatedTo(step)).globalFrames().forEach(seen::set);
+      Pattern.build(s.rotatedTo(step), new RankSlice(0, world(s)))
+          .globalFrames()
+          .forEach(seen::set);
     }
     assertEquals(s.latentFrames(), seen.cardinality());
   }
@@ -91,8 +84,8 @@ class PatternPropertiesTest {
   @Property
   void theRanksHoldTheSequenceOnce(@ForAll("settings") PatternSettings s) {
     int[] held = new int[s.latentFrames() * s.patchesPerFrame()];
-    for (int rank = 0; rank < s.world(); rank++) {
-      Pattern pattern = Pattern.build(ofRank(s, rank));
+    for (int rank = 0; rank < world(s); rank++) {
+      Pattern pattern = Pattern.build(s, new RankSlice(rank, world(s)));
       for (LocalFrame local : pattern.localFrames()) {
         for (int token = local.begin(); token < local.end(); token++) {
           int global = pattern.firstToken() + token;
@@ -108,8 +101,8 @@ class PatternPropertiesTest {
 
   @Property
   void csrIsSortedAndInRange(@ForAll("settings") PatternSettings s) {
-    for (int rank = 0; rank < s.world(); rank++) {
-      Pattern pattern = Pattern.build(ofRank(s, rank));
+    for (int rank = 0; rank < world(s); rank++) {
+      Pattern pattern = Pattern.build(s, new RankSlice(rank, world(s)));
       BlockSparseLayout csr = pattern.rankLayout();
       assertEquals(pattern.compactFrames().size(), csr.keyFrames());
       assertEquals(Math.ceilDiv(pattern.localTokens(), s.patchesPerFrame()), csr.queryFrames());
@@ -130,7 +123,7 @@ class PatternPropertiesTest {
   void withinTheBudgetThePatternIsDense(@ForAll("settings") PatternSettings s) {
     int scaled = Frames.scaledReference(s.firstFrames(), s.referenceFrames(), s.sparsityScale());
     if (s.latentFrames() <= scaled && s.keyFrameInterval().isEmpty()) {
-      assertEquals(1.0, Pattern.build(s).density());
+      assertEquals(1.0, Pattern.build(s, new RankSlice(0, world(s))).density());
     }
   }
 
@@ -152,20 +145,10 @@ class PatternPropertiesTest {
     assertTrue(frames <= scaled ? found == 1 : found >= strict);
   }
 
-  private static PatternSettings ofRank(PatternSettings s, int rank) {
-    return new PatternSettings(
-        s.latentFrames(),
-        s.patchesPerFrame(),
-        s.window(),
-        s.firstFrames(),
-        s.referenceFrames(),
-        s.sparsityScale(),
-        s.keyFrameInterval(),
-        s.step(),
-        s.rotateKeyframes(),
-        s.expandWindow(),
-        rank,
-        s.world());
+  /** The most ranks, up to 4, that share the tokens evenly. */
+  private static int world(PatternSettings s) {
+    int tokens = s.latentFrames() * s.patchesPerFrame();
+    return IntStream.of(4, 3, 2, 1).filter(world -> tokens % world == 0).findFirst().orElseThrow();
   }
 
   private static BitSet row(BlockSparseLayout layout, int row) {

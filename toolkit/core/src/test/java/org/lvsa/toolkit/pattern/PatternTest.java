@@ -20,31 +20,13 @@ import org.lvsa.kernels.BlockSparseLayout;
 class PatternTest {
 
   private static PatternSettings settings(
-      int frames,
-      int patches,
-      int window,
-      int first,
-      Integer interval,
-      int step,
-      int rank,
-      int world) {
-    return new PatternSettings(
-        frames,
-        patches,
-        window,
-        first,
-        21,
-        1.0,
-        interval == null ? OptionalInt.empty() : OptionalInt.of(interval),
-        step,
-        step > 0,
-        true,
-        rank,
-        world);
+      int frames, int patches, int window, int first, Integer interval) {
+    return PatternSettings.of(frames, patches, window, first, 21, 1.0)
+        .withKeyFrameInterval(interval == null ? OptionalInt.empty() : OptionalInt.of(interval));
   }
 
   private static Pattern whole(int frames, int window, int first, Integer interval) {
-    return Pattern.build(settings(frames, 6, window, first, interval, 0, 0, 1));
+    return Pattern.build(settings(frames, 6, window, first, interval));
   }
 
   private static List<Integer> numbers(String text) {
@@ -286,7 +268,7 @@ class PatternTest {
   @ParameterizedTest
   @CsvSource({"0, 0", "1, 1", "3, 3", "4, 0", "9, 1"})
   void aStepMovesKeyframesByOnePosition(int step, int offset) {
-    Pattern pattern = Pattern.build(settings(12, 6, 1, 1, 4, 0, 0, 1).rotatedTo(step));
+    Pattern pattern = Pattern.build(settings(12, 6, 1, 1, 4).rotatedTo(step));
     assertEquals(offset, pattern.keyframeOffset());
     assertTrue(pattern.globalFrames().contains(offset + 4));
   }
@@ -326,7 +308,7 @@ class PatternTest {
     "5, 12, 10, '1:0-2'"
   })
   void aRankHoldsItsPartOfTheFrames(int rank, int world, int firstToken, String local) {
-    Pattern pattern = Pattern.build(settings(4, 6, 1, 1, 2, 0, rank, world));
+    Pattern pattern = Pattern.build(settings(4, 6, 1, 1, 2), new RankSlice(rank, world));
     assertEquals(firstToken, pattern.firstToken());
     assertEquals(24 / world, pattern.localTokens());
     assertEquals(
@@ -340,9 +322,9 @@ class PatternTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 6})
   void ranksAgreeOnGlobalsAndGuards(int world) {
-    Pattern first = Pattern.build(settings(12, 6, 1, 1, 4, 0, 0, world));
+    Pattern first = Pattern.build(settings(12, 6, 1, 1, 4), new RankSlice(0, world));
     for (int rank = 1; rank < world; rank++) {
-      Pattern other = Pattern.build(settings(12, 6, 1, 1, 4, 0, rank, world));
+      Pattern other = Pattern.build(settings(12, 6, 1, 1, 4), new RankSlice(rank, world));
       assertEquals(first.globalFrames(), other.globalFrames());
       assertEquals(first.boundaryGuards(), other.boundaryGuards());
       assertEquals(first.layout(), other.layout());
@@ -353,7 +335,7 @@ class PatternTest {
   @ParameterizedTest
   @CsvSource({"0, 2", "1, 2", "0, 3", "1, 3", "2, 3", "3, 4"})
   void compactFramesAreWhatTheRanksRowsName(int rank, int world) {
-    Pattern pattern = Pattern.build(settings(12, 6, 2, 1, 4, 0, rank, world));
+    Pattern pattern = Pattern.build(settings(12, 6, 2, 1, 4), new RankSlice(rank, world));
     BlockSparseLayout rows = pattern.rankLayout();
     BitSet named = new BitSet();
     for (int row = 0; row < rows.queryFrames(); row++) {
@@ -378,7 +360,40 @@ class PatternTest {
         message,
         assertThrows(
                 IllegalArgumentException.class,
-                () -> settings(frames, patches, 1, 1, 2, 0, 0, world))
+                () -> Pattern.build(settings(frames, patches, 1, 1, 2), new RankSlice(0, world)))
             .getMessage());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 0, 'world must be at least 1, got 0'",
+    "2, 2, 'rank must be from 0 to 1 (world is 2), got 2'",
+    "-1, 2, 'rank must be from 0 to 1 (world is 2), got -1'"
+  })
+  void aRankIsBelowItsWorld(int rank, int world, String message) {
+    assertEquals(
+        message,
+        assertThrows(IllegalArgumentException.class, () -> new RankSlice(rank, world))
+            .getMessage());
+  }
+
+  @Test
+  void aWitherChangesOneThing() {
+    PatternSettings base = PatternSettings.of(41, 6, 3, 1, 21, 0.5);
+    assertEquals(
+        new PatternSettings(41, 6, 2, 4, 21, 0.5, OptionalInt.of(7), 9, true, false),
+        base.withWindow(2, 4)
+            .withKeyFrameInterval(OptionalInt.of(7))
+            .withStep(9)
+            .withRotateKeyframes(true)
+            .withExpandWindow(false));
+    assertEquals(base, base.rotatedTo(3).withRotateKeyframes(false).withStep(0));
+  }
+
+  @Test
+  void aWindowWhoseDoubleOverflowsStillShrinks() {
+    PatternSettings wide = PatternSettings.of(41, 6, 1 << 30, 1, 21, 1.0).shrunkToHorizon();
+    assertEquals(10, wide.window());
+    assertEquals(5, wide.firstFrames());
   }
 }

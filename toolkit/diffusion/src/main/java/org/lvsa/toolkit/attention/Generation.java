@@ -21,6 +21,7 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.pattern.RankSlice;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -250,24 +251,25 @@ public final class Generation implements AutoCloseable {
   Pattern pattern(SequenceGeometry geometry, int step) {
     boolean rotate = config.on(Setting.LVSA_ROTATE_KEYFRAMES);
     PatternSettings base =
-        new PatternSettings(
+        PatternSettings.of(
                 geometry.latentFrames(),
                 geometry.patchesPerFrame(),
                 config.latentWindow(),
                 config.latentFirstFrames(),
                 config.number(Setting.LVSA_REFERENCE_LATENT_FRAMES),
-                config.sparsityScale(),
-                config.latentKeyFrameInterval(),
-                0,
-                rotate,
-                config.on(Setting.LVSA_EXPAND_WINDOW),
-                0,
-                view.boundaries())
+                config.sparsityScale())
+            .withKeyFrameInterval(config.latentKeyFrameInterval())
+            .withRotateKeyframes(rotate)
+            .withExpandWindow(config.on(Setting.LVSA_EXPAND_WINDOW))
             .shrunkToHorizon();
-    Pattern still = patterns.computeIfAbsent(base, Pattern::build);
+    Pattern still = patterns.computeIfAbsent(base, this::build);
     announce(geometry, still);
     int offset = rotate ? step % still.keyFrameInterval() : 0;
-    return offset == 0 ? still : patterns.computeIfAbsent(base.rotatedTo(offset), Pattern::build);
+    return offset == 0 ? still : patterns.computeIfAbsent(base.rotatedTo(offset), this::build);
+  }
+
+  private Pattern build(PatternSettings settings) {
+    return Pattern.build(settings, new RankSlice(0, view.boundaries()));
   }
 
   private void announce(SequenceGeometry geometry, Pattern pattern) {

@@ -17,6 +17,7 @@ import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.pattern.RankSlice;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -68,21 +69,7 @@ final class SmallModel {
 
   /** The pattern of those settings, with frames around the boundaries of so many ranks global. */
   static BlockSparseLayout layout(int boundaries) {
-    PatternSettings s = PatternSettings.of(FRAMES, 6, 1, 1, 5, 1.0);
-    return Pattern.build(
-            new PatternSettings(
-                s.latentFrames(),
-                s.patchesPerFrame(),
-                s.window(),
-                s.firstFrames(),
-                s.referenceFrames(),
-                s.sparsityScale(),
-                s.keyFrameInterval(),
-                0,
-                false,
-                true,
-                0,
-                boundaries))
+    return Pattern.build(PatternSettings.of(FRAMES, 6, 1, 1, 5, 1.0), new RankSlice(0, boundaries))
         .layout();
   }
 

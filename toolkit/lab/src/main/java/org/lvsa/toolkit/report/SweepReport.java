@@ -96,18 +96,10 @@ public final class SweepReport {
 
   private static PatternSettings settings(ResultRow row) {
     // The interval in force is in the row, so the reference and the scale do not matter any more.
-    return new PatternSettings(
-        row.latentFrames(),
-        1,
-        row.window(),
-        row.firstFrames(),
-        1,
-        row.sparsityScale(),
-        OptionalInt.of(row.keyFrameInterval()),
-        row.step(),
-        row.step() > 0,
-        true,
-        0,
-        1);
+    return PatternSettings.of(
+            row.latentFrames(), 1, row.window(), row.firstFrames(), 1, row.sparsityScale())
+        .withKeyFrameInterval(OptionalInt.of(row.keyFrameInterval()))
+        .withStep(row.step())
+        .withRotateKeyframes(row.step() > 0);
   }
 }
