@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import javax.imageio.ImageIO;
 import tech.tablesaw.api.Table;
 
@@ -23,8 +24,11 @@ import tech.tablesaw.api.Table;
  */
 final class HtmlPage {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final String ECHARTS =
-      "/META-INF/resources/webjars/echarts/5.3.1/dist/echarts.min.js";
+
+  /** Where the ECharts jar says which version it is, and where its script lies then. */
+  private static final String ECHARTS = "/META-INF/maven/org.mvnpm/echarts/pom.properties";
+
+  private static final String SCRIPT = "/META-INF/resources/_static/echarts/%s/dist/echarts.min.js";
 
   private final StringBuilder body = new StringBuilder();
 
@@ -118,7 +122,14 @@ final class HtmlPage {
   }
 
   private static String echarts() {
+    Properties jar = new Properties();
     try (InputStream in = HtmlPage.class.getResourceAsStream(ECHARTS)) {
+      jar.load(in);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    String script = SCRIPT.formatted(jar.getProperty("version"));
+    try (InputStream in = HtmlPage.class.getResourceAsStream(script)) {
       String source = new String(in.readAllBytes(), StandardCharsets.UTF_8);
       return source.replace("</script", "<\\/script");
     } catch (IOException e) {
