@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.schedulers;
+
+import org.lvsa.toolkit.component.ComponentConfig;
+
+/**
+ * Settings of {@link FlowMatchEuler}.
+ *
+ * @param shift how far the noise levels are shifted towards noise
+ * @param trainSteps number of timesteps in training
+ */
+public record FlowMatchEulerConfig(double shift, int trainSteps) implements SchedulerConfig {
+  /** Checks the shift. */
+  public FlowMatchEulerConfig {
+    SchedulerConfig.checkShift(shift);
+  }
+
+  static FlowMatchEulerConfig read(ComponentConfig config) {
+    config.only("use_dynamic_shifting", "false");
+    config.only("use_karras_sigmas", "false");
+    config.only("use_exponential_sigmas", "false");
+    config.only("use_beta_sigmas", "false");
+    config.only("invert_sigmas", "false");
+    config.only("stochastic_sampling", "false");
+    config.only("shift_terminal", "null");
+    // Read with dynamic shifting alone.
+    config.withoutEffect(
+        "base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift", "time_shift_type");
+    return new FlowMatchEulerConfig(
+        config.positive("shift", 1), config.integer("num_train_timesteps", 1000, 1));
+  }
+
+  @Override
+  public FlowMatchEulerConfig withShift(double other) {
+    return new FlowMatchEulerConfig(other, trainSteps);
+  }
+
+  @Override
+  public Scheduler start(int steps) {
+    return new FlowMatchEuler(FlowSchedule.euler(steps, shift, trainSteps));
+  }
+
+  /**
+   * A scheduler whose noise levels the pipeline chooses, as HunyuanVideo 1.5 does.
+   *
+   * @param sigmas before the shift, falling, each above 0 and at most 1, without the final 0
+   */
+  public Scheduler start(float[] sigmas) {
+    return new FlowMatchEuler(FlowSchedule.euler(sigmas, (float) shift, trainSteps));
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.schedulers;
+
+import java.util.Set;
+import java.util.TreeSet;
+
+/** What every scheduler checks and computes alike. */
+final class Steps {
+  private Steps() {}
+
+  /**
+   * Checks what a step is given.
+   *
+   * @param earlier an array of an earlier step, null where there is none
+   */
+  static void check(
+      FlowSchedule schedule, int done, float[] modelOutput, float[] sample, float[] earlier) {
+    if (done >= schedule.steps()) {
+      throw new IllegalStateException("all " + schedule.steps() + " steps are made");
+    }
+    if (modelOutput.length != sample.length) {
+      throw new IllegalArgumentException(
+          "the model's output has "
+              + modelOutput.length
+              + " elements, the sample has "
+              + sample.length);
+    }
+    if (earlier != null && earlier.length != sample.length) {
+      throw new IllegalArgumentException(
+          "the sample has "
+              + sample.length
+              + " elements, it had "
+              + earlier.length
+              + " in the step before");
+    }
+  }
+
+  /** Checks that a history has the tensors that a scheduler keeps after that many steps. */
+  static void checkHistory(FlowSchedule schedule, History history, Set<String> names) {
+    if (history.done() < 0 || history.done() > schedule.steps()) {
+      throw new IllegalArgumentException(
+          "the history is of " + history.done() + " steps, the scheduler has " + schedule.steps());
+    }
+    if (!history.tensors().keySet().equals(names)) {
+      throw new IllegalArgumentException(
+          "the history after step "
+              + history.done()
+              + " must hold "
+              + new TreeSet<>(names)
+              + ", it holds "
+              + history.tensors().keySet());
+    }
+    if (history.tensors().values().stream().mapToInt(t -> t.length).distinct().count() > 1) {
+      throw new IllegalArgumentException("the history's tensors have different lengths");
+    }
+  }
+
+  /** The clean sample that a velocity points to: {@code sample − sigma · velocity}. */
+  static float[] predicted(float[] modelOutput, float[] sample, float sigma) {
+    float[] predicted = new float[sample.length];
+    for (int e = 0; e < predicted.length; e++) {
+      predicted[e] = sample[e] - sigma * modelOutput[e];
+    }
+    return predicted;
+  }
+
+  /** The signal's share, in float32 as sigma is. */
+  static float alpha(float sigma) {
+    return 1 - sigma;
+  }
+
+  /** Half the logarithm of the signal-to-noise ratio, infinite at sigma 0. */
+  static double lambda(float sigma) {
+    return Math.log(alpha(sigma)) - Math.log(sigma);
+  }
+}

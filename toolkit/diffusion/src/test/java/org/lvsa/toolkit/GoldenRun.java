@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeSet;
+import java.util.stream.StreamSupport;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.Assumptions;
+
+/**
+ * A run that the published Python implementation recorded: its tensors, and a JSON file with its
+ * settings and with how much each tensor differs between float32 and float64.
+ *
+ * <p>Small runs are part of the checkout, packed; the others lie in a folder beside it, and a test
+ * that needs one of those is skipped where the folder is absent. Read here without the product's
+ * reader, which takes fewer types.
+ */
+public final class GoldenRun {
+  private static final Path SHARED = Path.of("../../../shared/golden/pipelines");
+  private static final double LEAST_TOLERANCE = 1e-6;
+
+  private final String name;
+  private final JsonNode json;
+  private final JsonNode header;
+  private final ByteBuffer data;
+
+  private GoldenRun(String name, JsonNode json, byte[] file) throws IOException {
+    this.name = name;
+    this.json = json;
+    ByteBuffer bytes = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    int length = Math.toIntExact(bytes.getLong(0));
+    header = new ObjectMapper().readTree(file, Long.BYTES, length);
+    data =
+        bytes
+            .slice(Long.BYTES + length, file.length - Long.BYTES - length)
+            .order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** Opens a run, for instance {@code wan/vae}; the test is skipped where there is none. */
+  public static GoldenRun open(String name) throws IOException {
+    byte[] json = bytes(name + ".json");
+    return new GoldenRun(name, new ObjectMapper().readTree(json), bytes(name + ".safetensors"));
+  }
+
+  /** A file of a model's folder, unpacked to {@code directory} where it comes from the checkout. */
+  public static Path file(String name, Path directory) throws IOException {
+    Path file = directory.resolve(name);
+    Files.createDirectories(file.getParent());
+    Files.write(file, bytes(name));
+    return file;
+  }
+
+  private static byte[] bytes(String name) throws IOException {
+    try (InputStream in =
+        GoldenRun.class.getResourceAsStream("/golden/pipelines/" + name + ".gz")) {
+      if (in != null) {
+        return new GZIPInputStream(in).readAllBytes();
+      }
+    }
+    Path file = SHARED.resolve(name);
+    Assumptions.assumeTrue(
+        Files.isRegularFile(file), () -> "skipped: no golden data at " + file.toAbsolutePath());
+    return Files.readAllBytes(file);
+  }
+
+  /** The settings and tables. */
+  public JsonNode json() {
+    return json;
+  }
+
+  /** Names of the tensors, sorted. */
+  public List<String> names() {
+    TreeSet<String> names = new TreeSet<>();
+    header.fieldNames().forEachRemaining(names::add);
+    names.remove("__metadata__");
+    return List.copyOf(names);
+  }
+
+  /** A tensor's sizes, outermost first. */
+  public int[] shape(String tensor) {
+    return StreamSupport.stream(node(tensor).get("shape").spliterator(), false)
+        .mapToInt(JsonNode::intValue)
+        .toArray();
+  }
+
+  /** A float32 tensor's elements. */
+  public float[] floats(String tensor) {
+    assertEquals("F32", node(tensor).get("dtype").textValue(), tensor);
+    float[] floats = new float[slice(tensor).remaining() / Float.BYTES];
+    slice(tensor).asFloatBuffer().get(floats);
+    return floats;
+  }
+
+  /** A tensor of bytes. */
+  public byte[] unsigned(String tensor) {
+    assertEquals("U8", node(tensor).get("dtype").textValue(), tensor);
+    byte[] bytes = new byte[slice(tensor).remaining()];
+    slice(tensor).get(bytes);
+    return bytes;
+  }
+
+  /**
+   * Compares with a recorded tensor: root of the mean square of the difference over that of the
+   * tensor at most ten times what float32 and float64 differ by, or 1e-6. NaN and infinities must
+   * stand where they were recorded.
+   *
+   * @return the relative difference
+   */
+  public double check(String tensor, float[] actual) {
+    double recorded = json.path("tolerance_f32_vs_f64").path(tensor).path("rms_rel").asDouble(0);
+    return check(tensor, actual, Math.max(10 * recorded, LEAST_TOLERANCE));
+  }
+
+  private double check(String tensor, float[] actual, double tolerance) {
+    float[] expected = floats(tensor);
+    String where = name + " " + tensor;
+    assertEquals(expected.length, actual.length, where + ": number of elements");
+    double difference = 0;
+    double size = 0;
+    for (int e = 0; e < expected.length; e++) {
+      if (!Float.isFinite(expected[e])) {
+        assertEquals(expected[e], actual[e], where + " element " + e);
+        continue;
+      }
+      assertTrue(Float.isFinite(actual[e]), where + " element " + e + " is " + actual[e]);
+      difference += Math.pow((double) actual[e] - expected[e], 2);
+      size += Math.pow(expected[e], 2);
+    }
+    double relative = size == 0 ? Math.sqrt(difference) : Math.sqrt(difference / size);
+    assertTrue(
+        relative <= tolerance,
+        () ->
+            String.format(
+                Locale.ROOT, "%s differs by %.3g, allowed is %.3g", where, relative, tolerance));
+    return relative;
+  }
+
+  private JsonNode node(String tensor) {
+    JsonNode node = header.get(tensor);
+    assertTrue(node != null, () -> name + " has no tensor " + tensor);
+    return node;
+  }
+
+  private ByteBuffer slice(String tensor) {
+    JsonNode offsets = node(tensor).get("data_offsets");
+    int begin = offsets.get(0).intValue();
+    return data.slice(begin, offsets.get(1).intValue() - begin).order(ByteOrder.LITTLE_ENDIAN);
+  }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.schedulers;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.lvsa.toolkit.GoldenRun;
+
+/** Every recorded step of the schedulers for flow models. */
+class SchedulerGoldenTest {
+  @TempDir private Path directory;
+
+  /** All UniPC and Euler cases: levels, samples, and for UniPC what a step remembers. */
+  @Test
+  void everyRecordedCase() throws IOException {
+    GoldenRun golden = GoldenRun.open("schedulers/schedulers");
+    JsonNode settings = golden.json().get("settings");
+    int multistep = 0;
+    int euler = 0;
+    for (int i = 0; i < settings.get("cases").size(); i++) {
+      JsonNode entry = settings.get("cases").get(i);
+      String kind = entry.get("kind").textValue();
+      String prefix = String.format(Locale.ROOT, "case%03d.", i);
+      if (kind.equals("unipc")) {
+        check(golden, prefix, config("UniPCMultistepScheduler", settings.get("unipc_base"), entry));
+        multistep++;
+      } else if (kind.startsWith("euler")) {
+        check(golden, prefix, config("FlowMatchEulerDiscreteScheduler", null, entry), kind);
+        euler++;
+      }
+    }
+    assertEquals(28, multistep);
+    assertEquals(30, euler);
+  }
+
+  private SchedulerConfig config(String className, JsonNode base, JsonNode entry)
+      throws IOException {
+    ObjectNode json = new ObjectMapper().createObjectNode();
+    json.put("_class_name", className);
+    if (base != null) {
+      json.setAll((ObjectNode) base);
+    }
+    json.setAll((ObjectNode) entry.get("cfg"));
+    Path file = directory.resolve("scheduler_config.json");
+    Files.writeString(file, json.toString());
+    return SchedulerConfig.read(file);
+  }
+
+  private static void check(GoldenRun golden, String prefix, SchedulerConfig config) {
+    check(golden, prefix, config, "unipc");
+  }
+
+  private static void check(GoldenRun golden, String prefix, SchedulerConfig config, String kind) {
+    float[] outputs = golden.floats(prefix + "model_outputs");
+    float[] samples = golden.floats(prefix + "samples");
+    int steps = golden.shape(prefix + "model_outputs")[0];
+    int size = outputs.length / steps;
+    Scheduler scheduler =
+        kind.equals("euler_sigmas_1_to_0")
+            ? ((FlowMatchEulerConfig) config).start(oneToZero(steps))
+            : config.start(steps);
+    assertArrayEquals(golden.floats(prefix + "timesteps"), scheduler.schedule().timesteps());
+    golden.check(prefix + "sigmas", scheduler.schedule().sigmas());
+
+    float[] sample = Arrays.copyOf(samples, size);
+    float[] all = Arrays.copyOf(sample, samples.length);
+    float[] predicted = new float[outputs.length];
+    float[] corrected = new float[outputs.length];
+    for (int step = 0; step < steps; step++) {
+      float[] output = Arrays.copyOfRange(outputs, step * size, (step + 1) * size);
+      sample = scheduler.step(output, sample);
+      System.arraycopy(sample, 0, all, (step + 1) * size, size);
+      if (kind.equals("unipc")) {
+        History history = scheduler.history();
+        System.arraycopy(history.tensors().get("x0.0"), 0, predicted, step * size, size);
+        System.arraycopy(history.tensors().get("corrected"), 0, corrected, step * size, size);
+      }
+    }
+    golden.check(prefix + "samples", all);
+    if (kind.equals("unipc")) {
+      golden.check(prefix + "x0", predicted);
+      golden.check(prefix + "sample_after_corrector", corrected);
+    }
+  }
+
+  private static float[] oneToZero(int steps) {
+    float[] sigmas = new float[steps];
+    for (int i = 0; i < steps; i++) {
+      sigmas[i] = (float) (1 - i * (1.0 / steps));
+    }
+    return sigmas;
+  }
+
+  /** The whole runs of the tiny Wan model: its latents after every step. */
+  @Test
+  void latentsOfTheWanRuns() throws IOException {
+    run("wan/unipc", "wan/model/scheduler/scheduler_config.json");
+    run("wan/euler", "wan/scheduler_euler/scheduler_config.json");
+  }
+
+  private void run(String name, String config) throws IOException {
+    GoldenRun golden = GoldenRun.open(name);
+    Scheduler scheduler = SchedulerConfig.read(GoldenRun.file(config, directory)).start(4);
+    assertArrayEquals(golden.floats("scheduler.timesteps"), scheduler.schedule().timesteps());
+    assertArrayEquals(golden.floats("scheduler.sigmas"), scheduler.schedule().sigmas());
+    float[] sample = golden.floats("latents_init");
+    for (int step = 0; step < 4; step++) {
+      sample = scheduler.step(golden.floats("step" + step + ".guided"), sample);
+      golden.check("step" + step + ".latents", sample);
+      if (golden.names().contains("step" + step + ".unipc.x0")) {
+        golden.check("step" + step + ".unipc.x0", scheduler.history().tensors().get("x0.0"));
+        golden.check(
+            "step" + step + ".unipc.after_corrector",
+            scheduler.history().tensors().get("corrected"));
+      }
+    }
+    assertTrue(scheduler.done() == 4);
+  }
+}

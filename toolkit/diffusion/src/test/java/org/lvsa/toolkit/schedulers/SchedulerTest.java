@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.schedulers;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.tensor.MalformedFileException;
+
+/** Schedulers on problems with a known solution, their histories and their settings. */
+class SchedulerTest {
+  private static final String UNIPC =
+      "\"_class_name\": \"UniPCMultistepScheduler\", \"use_flow_sigmas\": true,"
+          + " \"prediction_type\": \"flow_prediction\", \"flow_shift\": 3.0";
+  private static final String DPM =
+      "\"_class_name\": \"DPMSolverMultistepScheduler\", \"use_flow_sigmas\": true,"
+          + " \"prediction_type\": \"flow_prediction\", \"flow_shift\": 3.0";
+  private static final String EULER =
+      "\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 3.0";
+
+  @TempDir private Path directory;
+
+  private SchedulerConfig read(String members) throws IOException {
+    Path file = directory.resolve("scheduler_config.json");
+    Files.writeString(file, "{" + members + "}");
+    return SchedulerConfig.read(file);
+  }
+
+  /**
+   * The flow of normally distributed data has a known solution: with mean m and deviation s of the
+   * data, a sample keeps its distance from the mean in units of the deviation at its sigma.
+   */
+  private record NormalData(double mean, double deviation) {
+    double variance(double sigma) {
+      return Math.pow((1 - sigma) * deviation, 2) + sigma * sigma;
+    }
+
+    /** Expected noise less expected clean sample, given a noisy one. */
+    double velocity(double x, double sigma) {
+      double signal = (1 - sigma) * deviation * deviation;
+      return -mean + (sigma - signal) / variance(sigma) * (x - (1 - sigma) * mean);
+    }
+
+    double end(double x, double sigma) {
+      return mean + deviation * (x - (1 - sigma) * mean) / Math.sqrt(variance(sigma));
+    }
+  }
+
+  private static double error(SchedulerConfig config, int steps) {
+    NormalData data = new NormalData(0.7, 0.5);
+    Scheduler scheduler = config.start(steps);
+    float[] sigmas = scheduler.schedule().sigmas();
+    float[] start = {-1.5f, -0.3f, 0.4f, 1.8f};
+    float[] sample = start;
+    for (int step = 0; step < steps; step++) {
+      float[] velocity = new float[start.length];
+      for (int e = 0; e < start.length; e++) {
+        velocity[e] = (float) data.velocity(sample[e], sigmas[step]);
+      }
+      sample = scheduler.step(velocity, sample);
+    }
+    double largest = 0;
+    for (int e = 0; e < start.length; e++) {
+      largest = Math.max(largest, Math.abs(sample[e] - data.end(start[e], sigmas[0])));
+    }
+    return largest;
+  }
+
+  /** Twice the steps: a quarter of the error or less with the solvers of second order. */
+  @ParameterizedTest
+  @CsvSource({"dpm, 3.4, 3e-3", "unipc, 3.4, 1e-3", "euler, 1.8, 5e-2"})
+  void convergesToTheSolution(String name, double factor, double atEighty) throws IOException {
+    SchedulerConfig config =
+        read(
+            switch (name) {
+              case "dpm" -> DPM;
+              case "unipc" -> UNIPC;
+              default -> EULER;
+            });
+    double coarse = error(config, 20);
+    double middle = error(config, 40);
+    double fine = error(config, 80);
+    assertTrue(fine < atEighty, name + " after 80 steps is off by " + fine);
+    assertTrue(coarse / middle > factor, name + ": " + coarse + " then " + middle);
+    assertTrue(middle / fine > factor, name + ": " + middle + " then " + fine);
+  }
+
+  /** DPM++ of first order is Euler's method in another variable: it converges as slowly. */
+  @Test
+  void firstOrderIsWorse() throws IOException {
+    double first = error(read(DPM + ", \"solver_order\": 1"), 40);
+    double second = error(read(DPM), 40);
+    assertTrue(first > 10 * second, first + " against " + second);
+  }
+
+  /** A scheduler that takes over a history makes the very steps that the first would have made. */
+  @ParameterizedTest
+  @ValueSource(strings = {"unipc", "unipc3", "dpm", "euler"})
+  void resumesExactly(String name) throws IOException {
+    SchedulerConfig config =
+        read(
+            switch (name) {
+              case "unipc" -> UNIPC;
+              case "unipc3" -> UNIPC + ", \"solver_order\": 3";
+              case "dpm" -> DPM;
+              default -> EULER;
+            });
+    long seed = System.nanoTime();
+    int steps = 7;
+    float[][] outputs = new float[steps][];
+    for (int step = 0; step < steps; step++) {
+      outputs[step] = Noise.normal(seed + step, 11);
+    }
+    for (int interrupted = 0; interrupted <= steps; interrupted++) {
+      Scheduler whole = config.start(steps);
+      Scheduler first = config.start(steps);
+      float[] expected = Noise.normal(seed - 1, 11);
+      float[] sample = expected.clone();
+      for (int step = 0; step < interrupted; step++) {
+        expected = whole.step(outputs[step], expected);
+        sample = first.step(outputs[step], sample);
+      }
+      Scheduler second = config.start(steps);
+      second.resume(first.history());
+      for (int step = interrupted; step < steps; step++) {
+        expected = whole.step(outputs[step], expected);
+        sample = second.step(outputs[step], sample);
+      }
+      assertArrayEquals(expected, sample, "seed " + seed + " interrupted at " + interrupted);
+      assertEquals(steps, second.done());
+    }
+  }
+
+  @Test
+  void historiesOfOthersAreRefused() throws IOException {
+    Scheduler scheduler = read(UNIPC).start(4);
+    assertThrows(IllegalArgumentException.class, () -> scheduler.resume(new History(5, Map.of())));
+    assertThrows(IllegalArgumentException.class, () -> scheduler.resume(new History(1, Map.of())));
+    scheduler.step(new float[3], new float[3]);
+    Map<String, float[]> ragged = new HashMap<>(scheduler.history().tensors());
+    ragged.put("x0.0", new float[2]);
+    assertThrows(IllegalArgumentException.class, () -> scheduler.resume(new History(1, ragged)));
+  }
+
+  @Test
+  void stepsAreChecked() throws IOException {
+    for (String members : List.of(UNIPC, DPM, EULER)) {
+      SchedulerConfig config = read(members);
+      assertThrows(IllegalArgumentException.class, () -> config.start(0));
+      Scheduler scheduler = config.start(1);
+      assertThrows(
+          IllegalArgumentException.class, () -> scheduler.step(new float[2], new float[3]));
+      scheduler.step(new float[2], new float[2]);
+      assertThrows(IllegalStateException.class, () -> scheduler.step(new float[2], new float[2]));
+      assertThrows(IllegalArgumentException.class, () -> config.withShift(0));
+      assertThrows(IllegalArgumentException.class, () -> config.withShift(Double.NaN));
+      assertEquals(5, config.withShift(5).shift());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "UNIPC|\"use_karras_sigmas\": true|use_karras_sigmas is true, supported is false only",
+        "UNIPC|\"solver_order\": 4|solver_order is 4, supported is 1, 2 or 3",
+        "UNIPC|\"solver_type\": \"logrho\"|solver_type is \"logrho\", supported is bh1 or bh2",
+        "UNIPC|\"sigma_min\": 0.1|sigma_min is 0.1, supported is null only",
+        "UNIPC|\"flow_shift\": 0|flow_shift is 0, supported is a number above 0",
+        "UNIPC|\"disable_corrector\": [0.5]|disable_corrector is [0.5], supported is a list",
+        "UNIPC|\"use_flow_sigmas\": false|use_flow_sigmas is false, supported is true only",
+        "UNIPC|\"prediction_type\": null|prediction_type is null, supported is flow_prediction",
+        "UNIPC|\"brand_new\": 7|brand_new = 7 is not known for UniPCMultistepScheduler",
+        "EULER|\"use_dynamic_shifting\": true|use_dynamic_shifting is true, supported is false",
+        "EULER|\"shift_terminal\": 0.1|shift_terminal is 0.1, supported is null only",
+        "DPM|\"algorithm_type\": \"sde-dpmsolver++\"|supported is dpmsolver++ only",
+        "DPM|\"solver_order\": 3|solver_order is 3, supported is 1 or 2",
+      })
+  void otherSettingsAreNamed(String base, String setting, String message) throws IOException {
+    String members =
+        switch (base) {
+          case "UNIPC" -> UNIPC;
+          case "DPM" -> DPM;
+          default -> EULER;
+        };
+    String key = setting.substring(0, setting.indexOf(':'));
+    String without = members.replaceAll(", " + Pattern.quote(key) + ": [^,]*", "");
+    MalformedFileException refused =
+        assertThrows(MalformedFileException.class, () -> read(without + ", " + setting));
+    assertTrue(refused.getMessage().contains(message), refused.getMessage());
+    assertTrue(refused.getMessage().contains("scheduler_config.json"), refused.getMessage());
+  }
+
+  @Test
+  void otherClassesAreNamedWithThoseThereAre() {
+    MalformedFileException refused =
+        assertThrows(MalformedFileException.class, () -> read("\"_class_name\": \"LCMScheduler\""));
+    assertTrue(refused.getMessage().contains("LCMScheduler"));
+    assertTrue(
+        refused
+            .getMessage()
+            .contains(
+                "known are DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler,"
+                    + " UniPCMultistepScheduler"),
+        refused.getMessage());
+    assertThrows(MalformedFileException.class, () -> read("\"shift\": 3"));
+    assertThrows(MalformedFileException.class, () -> read(EULER + ", \"shift\": 4"));
+    assertThrows(
+        MalformedFileException.class, () -> SchedulerConfig.read(directory.resolve("absent.json")));
+  }
+
+  @Test
+  void explicitSigmasAreChecked() throws IOException {
+    FlowMatchEulerConfig config = (FlowMatchEulerConfig) read(EULER);
+    assertThrows(IllegalArgumentException.class, () -> config.start(new float[] {}));
+    assertThrows(IllegalArgumentException.class, () -> config.start(new float[] {1, 1}));
+    assertThrows(IllegalArgumentException.class, () -> config.start(new float[] {1, 0}));
+    assertThrows(IllegalArgumentException.class, () -> config.start(new float[] {2, 1}));
+    assertThrows(IllegalArgumentException.class, () -> config.start(new float[] {Float.NaN}));
+  }
+
+  /** A seed's numbers never change: they are what makes a published seed mean something. */
+  @Test
+  void noiseIsPinned() {
+    assertArrayEquals(new float[] {}, Noise.normal(1, 0));
+    assertArrayEquals(
+        new float[] {-0.45275775f, 0.20776604f, 2.650606f, -0.49042282f, -0.9886041f},
+        Noise.normal(0, 5));
+    assertArrayEquals(
+        new float[] {0.5430527f, 0.8600722f, 1.8082992f, 0.56285155f, 0.01837322f},
+        Noise.normal(42, 5));
+    assertArrayEquals(
+        new float[] {-0.2597635f, -0.89740634f, 1.4889696f, 0.2702227f, 0.5723596f},
+        Noise.normal(-1, 5));
+  }
+
+  @Test
+  void noiseIsNormal() {
+    long seed = new SplittableRandom().nextLong();
+    int count = 200_000;
+    float[] numbers = Noise.normal(seed, count);
+    double mean = 0;
+    double square = 0;
+    double fourth = 0;
+    double neighbours = 0;
+    for (int e = 0; e < count; e++) {
+      mean += numbers[e] / count;
+      square += Math.pow(numbers[e], 2) / count;
+      fourth += Math.pow(numbers[e], 4) / count;
+      neighbours += numbers[e] * numbers[(e + 1) % count] / count;
+    }
+    // Five standard errors of each estimate.
+    double error = 5 / Math.sqrt(count);
+    assertEquals(0, mean, error, "seed " + seed);
+    assertEquals(1, square, error * Math.sqrt(2), "seed " + seed);
+    assertEquals(3, fourth, error * Math.sqrt(96), "seed " + seed);
+    assertEquals(0, neighbours, error, "seed " + seed);
+  }
+
+  /** Fewer numbers are the first of more; other seeds give others. */
+  @Test
+  void noiseDependsOnPositionAlone() {
+    long seed = new SplittableRandom().nextLong();
+    float[] many = Noise.normal(seed, 50_001);
+    assertArrayEquals(Arrays.copyOf(many, 16_385), Noise.normal(seed, 16_385), "seed " + seed);
+    float[] other = Noise.normal(seed + 1, 50_001);
+    int equal = 0;
+    for (int e = 0; e < many.length; e++) {
+      equal += many[e] == other[e] ? 1 : 0;
+    }
+    assertTrue(equal < 10, "seed " + seed + ": " + equal + " equal numbers");
+  }
+}
