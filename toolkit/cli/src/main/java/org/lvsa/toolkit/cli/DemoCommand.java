@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -39,6 +36,9 @@ import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.parallel.Loopback;
+import org.lvsa.toolkit.parallel.Patience;
+import org.lvsa.toolkit.parallel.RankProcesses;
+import org.lvsa.toolkit.parallel.RunSecret;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -205,9 +205,19 @@ final class DemoCommand implements Callable<Integer> {
     if (joins != null) {
       String[] place = joins.split(":");
       try (Communicator other =
-          Loopback.join(Integer.parseInt(place[0]), world, Integer.parseInt(place[1]))) {
-        rank.denoise(
-            config("LVSA", geometry, shape), RankView.of(other, scheme), line -> {}, () -> {});
+          Loopback.join(
+              Integer.parseInt(place[0]),
+              world,
+              Integer.parseInt(place[1]),
+              RunSecret.of(System.getenv()),
+              Patience.DEFAULT)) {
+        other.work(
+            ranks ->
+                rank.denoise(
+                    config("LVSA", geometry, shape),
+                    RankView.of(ranks, scheme),
+                    line -> {},
+                    () -> {}));
       }
       return 0;
     }
@@ -355,31 +365,22 @@ final class DemoCommand implements Callable<Integer> {
                       one.rank() == 0 ? bar::step : () -> {}))
           .getFirst();
     }
-    List<Process> others = new ArrayList<>();
-    try (ServerSocket server = new ServerSocket(0, world, InetAddress.getLoopbackAddress())) {
-      for (int other = 1; other < world; other++) {
-        others.add(start(other, server.getLocalPort()));
-      }
-      try (Communicator first = Loopback.host(server, world)) {
-        return rank.denoise(config, RankView.of(first, scheme), log, bar::step);
-      }
-    } finally {
-      others.forEach(Process::destroy);
-    }
+    return RankProcesses.run(
+        world,
+        Patience.DEFAULT,
+        this::command,
+        first -> rank.denoise(config, RankView.of(first, scheme), log, bar::step));
   }
 
   /** Another JVM with this one's flags, class path and arguments. */
-  private Process start(int rank, int port) throws IOException {
+  private List<String> command(int rank, int port) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Lvsa.class.getName()));
     command.addAll(spec.commandLine().getParseResult().originalArgs());
     command.add("--joins=" + rank + ":" + port);
-    return new ProcessBuilder(command)
-        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-        .redirectError(ProcessBuilder.Redirect.INHERIT)
-        .start();
+    return command;
   }
 
   // ---- the model

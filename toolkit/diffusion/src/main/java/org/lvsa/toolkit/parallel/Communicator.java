@@ -19,16 +19,36 @@ public interface Communicator extends AutoCloseable {
    * it, in the same order.
    *
    * @return a part from each rank, this one's own included
-   * @throws IllegalStateException if another rank gave up
+   * @throws RankFailure if another rank gave up or cannot be reached
    */
   float[][] allToAll(float[][] parts);
 
   /** Bytes that this rank has sent to others so far. */
   long bytesSent();
 
-  /** Leaves: the others' next exchange fails at once, in place of waiting. */
+  /** Leaves. The others' next exchange with this rank fails at once instead of waiting. */
   @Override
   default void close() {}
+
+  /**
+   * Gives up: leaves, and lets the others' next exchange fail with the reason.
+   *
+   * @param cause why; a {@link RankFailure} is passed on as it is, so that all ranks report the
+   *     first failure
+   */
+  default void fail(Throwable cause) {
+    close();
+  }
+
+  /** Does this rank's work; if it fails, the other ranks end with its reason. */
+  default <T> T work(RankWork<T> work) throws Exception {
+    try {
+      return work.run(this);
+    } catch (Exception | Error e) {
+      fail(e);
+      throw e;
+    }
+  }
 
   /** Sends the same to every rank, and receives what each sent: in order of ranks. */
   default float[][] allGather(float[] part) {

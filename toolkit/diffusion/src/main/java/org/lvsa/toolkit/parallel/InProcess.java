@@ -16,7 +16,7 @@ public final class InProcess {
   private final float[][][] table;
   private int arrived;
   private int round;
-  private boolean gone;
+  private RankFailure gone;
 
   private InProcess(int world) {
     table = new float[world][world][];
@@ -28,32 +28,30 @@ public final class InProcess {
     return IntStream.range(0, world).<Communicator>mapToObj(shared::rank).toList();
   }
 
-  /** What a rank does. */
-  @FunctionalInterface
-  public interface Work<T> {
-    /** Runs as one rank. */
-    T run(Communicator ranks) throws Exception;
-  }
-
   /**
-   * Runs the same on every rank, each in a virtual thread, and returns the results in their order.
-   * A rank that fails takes the others with it, and its exception is the one that is thrown.
+   * Runs the same on every rank, each in a virtual thread.
+   *
+   * @param world number of ranks
+   * @param work what each does
+   * @return the ranks' results, in their order
+   * @throws Exception the first failure of a rank; it ends the others too
    */
-  public static <T> List<T> run(int world, Work<T> work) throws Exception {
+  public static <T> List<T> run(int world, RankWork<T> work) throws Exception {
     AtomicReference<Throwable> first = new AtomicReference<>();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<T>> running = new ArrayList<>();
       for (Communicator rank : ranks(world)) {
         Callable<T> task =
-            () -> {
-              try {
-                return work.run(rank);
-              } catch (Exception | Error e) {
-                first.compareAndSet(null, e);
-                rank.close();
-                throw e;
-              }
-            };
+            () ->
+                rank.work(
+                    ranks -> {
+                      try {
+                        return work.run(ranks);
+                      } catch (Exception | Error e) {
+                        first.compareAndSet(null, e);
+                        throw e;
+                      }
+                    });
         running.add(threads.submit(task));
       }
       List<T> results = new ArrayList<>();
@@ -77,13 +75,13 @@ public final class InProcess {
   /** Returns when every rank has come here, or fails when one has left. */
   private synchronized void await() {
     int mine = round;
-    if (!gone && ++arrived == table.length) {
+    if (gone == null && ++arrived == table.length) {
       arrived = 0;
       round++;
       notifyAll();
     }
     try {
-      while (round == mine && !gone) {
+      while (round == mine && gone == null) {
         wait();
       }
     } catch (InterruptedException e) {
@@ -91,12 +89,14 @@ public final class InProcess {
       throw new IllegalStateException("interrupted while waiting for the other ranks", e);
     }
     if (round == mine) {
-      throw new IllegalStateException("another rank failed");
+      throw new RankFailure(gone.rank(), gone.reason());
     }
   }
 
-  private synchronized void leave() {
-    gone = true;
+  private synchronized void leave(RankFailure failure) {
+    if (gone == null) {
+      gone = failure;
+    }
     notifyAll();
   }
 
@@ -136,10 +136,14 @@ public final class InProcess {
       return sent;
     }
 
-    /** A rank that gives up must not leave the others waiting. */
     @Override
     public void close() {
-      leave();
+      leave(new RankFailure(rank, "left"));
+    }
+
+    @Override
+    public void fail(Throwable cause) {
+      leave(RankFailure.of(rank, cause));
     }
   }
 }

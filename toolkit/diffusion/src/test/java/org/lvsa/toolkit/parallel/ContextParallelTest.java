@@ -10,8 +10,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -137,37 +135,13 @@ class ContextParallelTest {
   @ParameterizedTest
   @CsvSource({"ULYSSES, 3, 6, 700", "GLOBAL_KV, 3, 6, 700", "GLOBAL_KV, 4, 5, 4"})
   void ranksOverTcpGiveItToo(Scheme scheme, int world, int frames, int patches) throws Exception {
-    try (ServerSocket server = new ServerSocket(0, world, InetAddress.getLoopbackAddress());
-        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      List<Future<Communicator>> connecting = new ArrayList<>();
-      for (int rank = 0; rank < world; rank++) {
-        int r = rank;
-        Callable<Communicator> connect =
-            () ->
-                r == 0
-                    ? Loopback.host(server, world)
-                    : Loopback.join(r, world, server.getLocalPort());
-        connecting.add(threads.submit(connect));
-      }
-      List<Communicator> ranks = new ArrayList<>();
-      for (Future<Communicator> one : connecting) {
-        ranks.add(one.get());
-      }
-      for (int rank = 0; rank < world; rank++) {
-        assertEquals(rank, ranks.get(rank).rank());
-        assertEquals(world, ranks.get(rank).world());
-      }
-      check(new AttentionShape(1, frames, patches, 3, 6, 3, 8), scheme, 0.5, ranks);
-      ranks.forEach(ContextParallelTest::close);
+    List<Communicator> ranks = TcpRanks.connected(world);
+    for (int rank = 0; rank < world; rank++) {
+      assertEquals(rank, ranks.get(rank).rank());
+      assertEquals(world, ranks.get(rank).world());
     }
-  }
-
-  private static void close(Communicator rank) {
-    try {
-      rank.close();
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
+    check(new AttentionShape(1, frames, patches, 3, 6, 3, 8), scheme, 0.5, ranks);
+    TcpRanks.close(ranks);
   }
 
   // ---- traffic
@@ -393,12 +367,12 @@ class ContextParallelTest {
       Future<float[][]> waiting = threads.submit(wait);
       ranks.get(1).close();
       assertEquals(
-          "another rank failed",
+          "rank 1 left",
           assertThrows(ExecutionException.class, waiting::get).getCause().getMessage());
     }
     assertEquals(
-        "another rank failed",
-        assertThrows(IllegalStateException.class, () -> ranks.getFirst().allToAll(new float[2][1]))
+        "rank 1 left",
+        assertThrows(RankFailure.class, () -> ranks.getFirst().allToAll(new float[2][1]))
             .getMessage(),
         "and a rank that comes later does not wait either");
   }
@@ -437,50 +411,5 @@ class ContextParallelTest {
                           return rank.allGather(new float[1]);
                         }))
             .getMessage());
-  }
-
-  @Test
-  void aRankThatGoesAwayOverTcpIsNamed() throws Exception {
-    try (ServerSocket server = new ServerSocket(0, 2, InetAddress.getLoopbackAddress());
-        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      Callable<Communicator> host = () -> Loopback.host(server, 2);
-      Future<Communicator> hosting = threads.submit(host);
-      Communicator second = Loopback.join(1, 2, server.getLocalPort());
-      try (Communicator first = hosting.get()) {
-        second.close();
-        String message =
-            assertThrows(IllegalStateException.class, () -> first.allToAll(new float[2][100_000]))
-                .getMessage();
-        assertEquals("another rank failed: rank 1 is gone", message);
-      }
-    }
-  }
-
-  @Test
-  void aRankThatIsNotThereIsNamed() throws IOException {
-    int port;
-    try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      port = probe.getLocalPort();
-    }
-    try {
-      System.setProperty("lvsa.loopback.patience", "300");
-      assertEquals(
-          "no rank listens on port " + port,
-          assertThrows(IOException.class, () -> Loopback.join(1, 2, port)).getMessage());
-    } finally {
-      System.clearProperty("lvsa.loopback.patience");
-    }
-  }
-
-  @Test
-  void ranksThatDoNotComeAreNotWaitedForForEver() throws IOException {
-    try (ServerSocket server = new ServerSocket(0, 2, InetAddress.getLoopbackAddress())) {
-      System.setProperty("lvsa.loopback.patience", "300");
-      assertEquals(
-          "1 of 1 other ranks did not come",
-          assertThrows(IOException.class, () -> Loopback.host(server, 2)).getMessage());
-    } finally {
-      System.clearProperty("lvsa.loopback.patience");
-    }
   }
 }
