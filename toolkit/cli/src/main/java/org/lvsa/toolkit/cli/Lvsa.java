@@ -3,7 +3,7 @@ package org.lvsa.toolkit.cli;
 
 import java.io.PrintWriter;
 import org.lvsa.toolkit.backend.UnavailableException;
-import org.lvsa.toolkit.tensor.MalformedFileException;
+import org.lvsa.toolkit.io.MalformedFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;

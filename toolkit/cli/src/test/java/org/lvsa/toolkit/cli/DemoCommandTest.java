@@ -169,7 +169,7 @@ class DemoCommandTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "--model mochi | unknown model mochi, known are ",
+        "--model mochi | unknown model mochi, the nearest is ",
         "--steps 0 | --steps must be at least 1, got 0",
         "--layers 0 | --layers must be at least 1, got 0",
         "--grid 6by10 | --grid must be ROWSxCOLUMNS, got 6by10",

@@ -151,11 +151,13 @@ class PatternCommandTest {
           --latent-frames 5 --patches-per-frame 1 --step -1         | step must be at least 0, got -1
           --latent-frames 5 --patches-per-frame 1 --format png      | --format png needs -o FILE
           --latent-frames 99999 --patches-per-frame 99999           | must be at most 2^31-1
-          --model nope --frames 5 --resolution 832x480              | unknown model nope, known are wan2.1-1.3b
+          --model nope --frames 5 --resolution 832x480              | unknown model nope, the nearest is
           --model wan2.1-1.3b --frames 5                            | --model needs --frames and --resolution
           --model wan2.1-1.3b --frames 0 --resolution 832x480       | frames must be at least 1, got 0
           --model wan2.1-1.3b --frames 5 --resolution 832           | a resolution is WIDTHxHEIGHT
-          --model wan2.1-1.3b --frames 5 --resolution 8x8           | resolution must be at least 16x16
+          --model wan2.1-1.3b --frames 5 --resolution 8x8           | multiples of 16 pixels: 16x16, got 8x8
+          --model wan2.1-1.3b --frames 80 --resolution 832x480      | 77 or 81, got 80
+          --model wan2.1-1.3b --frames 81 --resolution 854x480      | 848x480 or 864x480, got 854x480
           --frames 5                                                | --frames and --resolution need --model
           --cases nowhere.jsonl                                     | nowhere.jsonl: no such file
           """)

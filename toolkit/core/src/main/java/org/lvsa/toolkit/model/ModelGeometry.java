@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.model;
 
+import java.math.RoundingMode;
 import java.util.List;
 import java.util.OptionalInt;
-import org.lvsa.toolkit.pattern.Frames;
 import org.lvsa.toolkit.pattern.PatternSettings;
 
 /**
@@ -69,37 +69,112 @@ public record ModelGeometry(
     return spatialFactor * patch;
   }
 
-  /** Patches along the height and along the width. */
+  /**
+   * Patches along the height and along the width.
+   *
+   * @throws IllegalArgumentException if a side is not a multiple of {@link #patchPixels}, naming
+   *     the two nearest resolutions that are
+   */
   public PatchGrid grid(Resolution resolution) {
-    PatchGrid grid =
-        new PatchGrid(
-            resolution.height() / spatialFactor / patch,
-            resolution.width() / spatialFactor / patch);
-    if (grid.patches() == 0) {
+    Resolution below = aligned(resolution, RoundingMode.FLOOR);
+    Resolution above = aligned(resolution, RoundingMode.CEILING);
+    if (!below.equals(above)) {
+      boolean tooSmall = below.width() == 0 || below.height() == 0;
       throw new IllegalArgumentException(
-          "resolution must be at least "
-              + patchPixels()
-              + "x"
-              + patchPixels()
-              + " for "
+          "the sides of "
               + name
+              + " must be multiples of "
+              + patchPixels()
+              + " pixels: "
+              + (tooSmall ? "" : below + " or ")
+              + above
               + ", got "
               + resolution);
     }
-    return grid;
+    return new PatchGrid(resolution.height() / patchPixels(), resolution.width() / patchPixels());
+  }
+
+  /** The nearest resolution whose sides are multiples of {@link #patchPixels}. */
+  public Resolution nearestResolution(Resolution resolution) {
+    Resolution nearest = aligned(resolution, RoundingMode.HALF_UP);
+    return new Resolution(
+        Math.max(nearest.width(), patchPixels()), Math.max(nearest.height(), patchPixels()));
+  }
+
+  private Resolution aligned(Resolution resolution, RoundingMode mode) {
+    return new Resolution(
+        aligned(resolution.width(), patchPixels(), mode),
+        aligned(resolution.height(), patchPixels(), mode));
+  }
+
+  private static int aligned(int value, int unit, RoundingMode mode) {
+    return switch (mode) {
+      case FLOOR -> value / unit * unit;
+      case CEILING -> Math.multiplyExact(Math.ceilDiv(value, unit), unit);
+      default -> Math.toIntExact((value + unit / 2L) / unit * unit);
+    };
   }
 
   /**
-   * Latent frames of a video, as the transformer sees them: {@code ceil(((videoFrames − 1) /
-   * temporalFactor + 1) / temporalPatch)}.
+   * Video frames that one further latent frame stands for, as the transformer counts latent frames:
+   * the VAE's temporal factor times the frames of a temporal patch.
+   */
+  public int videoFramesPerLatentFrame() {
+    return Math.multiplyExact(temporalFactor, temporalPatch);
+  }
+
+  /**
+   * Latent frames of a video, as the transformer counts them (after temporal patching): {@code
+   * (videoFrames − 1) / videoFramesPerLatentFrame + 1}.
    *
-   * @throws IllegalArgumentException if there is no frame
+   * @throws IllegalArgumentException if the video frames are not 1 modulo {@link
+   *     #videoFramesPerLatentFrame}, naming the two nearest lengths that are
    */
   public int latentFrames(int videoFrames) {
+    int unit = videoFramesPerLatentFrame();
     if (videoFrames < 1) {
       throw new IllegalArgumentException("frames must be at least 1, got " + videoFrames);
     }
-    return Math.ceilDiv(Frames.latent(videoFrames, temporalFactor), temporalPatch);
+    if ((videoFrames - 1) % unit != 0) {
+      long below = (videoFrames - 1L) / unit * unit + 1;
+      throw new IllegalArgumentException(
+          "the frames of "
+              + name
+              + " must be 1 more than a multiple of "
+              + unit
+              + ": "
+              + below
+              + " or "
+              + (below + unit)
+              + ", got "
+              + videoFrames);
+    }
+    return (videoFrames - 1) / unit + 1;
+  }
+
+  /** The nearest number of video frames that {@link #latentFrames} takes; the larger of two. */
+  public int nearestFrames(int videoFrames) {
+    int unit = videoFramesPerLatentFrame();
+    long nearest = (Math.max(videoFrames, 1) - 1L + unit / 2) / unit * unit + 1;
+    return Math.toIntExact(nearest <= Integer.MAX_VALUE ? nearest : nearest - unit);
+  }
+
+  /**
+   * Video frames of so many latent frames: the inverse of {@link #latentFrames}.
+   *
+   * @throws IllegalArgumentException if there is no latent frame, or the video would be longer than
+   *     2^31−1 frames
+   */
+  public int videoFrames(int latentFrames) {
+    long frames = (latentFrames - 1L) * videoFramesPerLatentFrame() + 1;
+    if (latentFrames < 1 || frames > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "latent frames must be from 1 to "
+              + ((Integer.MAX_VALUE - 1L) / videoFramesPerLatentFrame() + 1)
+              + ", got "
+              + latentFrames);
+    }
+    return (int) frames;
   }
 
   /** The published window in latent frames of this model. */

@@ -2,12 +2,12 @@
 package org.lvsa.toolkit.model;
 
 import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
-import java.util.stream.Collectors;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.Messages;
 
 /** The geometries of {@code datasets/models.json}. */
 public final class Models {
@@ -18,8 +18,7 @@ public final class Models {
   /** All of them, in the file's order. */
   public static List<ModelGeometry> all() {
     try (InputStream in = Models.class.getResourceAsStream(RESOURCE)) {
-      return List.copyOf(
-          new ObjectMapper().readValue(in, new TypeReference<List<ModelGeometry>>() {}));
+      return List.copyOf(Json.mapper().readValue(in, new TypeReference<List<ModelGeometry>>() {}));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -28,7 +27,7 @@ public final class Models {
   /**
    * The model of that name.
    *
-   * @throws IllegalArgumentException listing the names there are
+   * @throws IllegalArgumentException listing the names that exist, the nearest one first
    */
   public static ModelGeometry named(String name) {
     List<ModelGeometry> all = all();
@@ -38,9 +37,7 @@ public final class Models {
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "unknown model "
-                        + name
-                        + ", known are "
-                        + all.stream().map(ModelGeometry::name).collect(Collectors.joining(", "))));
+                    Messages.unknown(
+                        "model", name, all.stream().map(ModelGeometry::name).toList())));
   }
 }

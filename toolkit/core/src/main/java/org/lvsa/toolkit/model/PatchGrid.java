@@ -8,9 +8,13 @@ package org.lvsa.toolkit.model;
  * @param columns patches along the width
  */
 public record PatchGrid(int rows, int columns) {
-  /** Patches per frame. */
+  /**
+   * Patches per frame.
+   *
+   * @throws ArithmeticException if there are 2^31 or more
+   */
   public int patches() {
-    return rows * columns;
+    return Math.multiplyExact(rows, columns);
   }
 
   /** A grid with exactly this many patches, as near to a square as its divisors allow. */

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.MalformedFileException;
 
 /**
  * A safetensors file, mapped into memory: eight bytes with the header's length (little-endian), the

@@ -71,8 +71,8 @@ public record Transformer(ModelAdapter adapter, List<AttentionBlock> blocks) {
   /**
    * Weights of some blocks of a checkpoint.
    *
-   * @throws org.lvsa.toolkit.tensor.MalformedFileException naming a tensor that is missing, extra
-   *     or of another shape
+   * @throws org.lvsa.toolkit.io.MalformedFileException naming a tensor that is missing, extra or of
+   *     another shape
    */
   public static List<BlockWeights> load(
       ModelAdapter adapter, BlockShape shape, int blocks, Weights weights) {

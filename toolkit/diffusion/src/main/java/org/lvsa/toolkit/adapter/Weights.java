@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.lvsa.kernels.DType;
-import org.lvsa.toolkit.tensor.MalformedFileException;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.TensorInfo;

@@ -18,7 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
-import org.lvsa.toolkit.tensor.MalformedFileException;
+import org.lvsa.toolkit.io.MalformedFileException;
 
 /**
  * The JSON file of one component of a published model folder ({@code scheduler_config.json}, {@code

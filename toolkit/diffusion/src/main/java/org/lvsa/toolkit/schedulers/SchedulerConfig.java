@@ -24,7 +24,7 @@ public sealed interface SchedulerConfig permits UniPcConfig, FlowMatchEulerConfi
    * Reads a scheduler's settings.
    *
    * @param file {@code scheduler_config.json}
-   * @throws org.lvsa.toolkit.tensor.MalformedFileException if the file is missing or malformed, its
+   * @throws org.lvsa.toolkit.io.MalformedFileException if the file is missing or malformed, its
    *     class is not known, or a setting is not supported; the message says what is
    */
   static SchedulerConfig read(Path file) {

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.RankView;
-import org.lvsa.toolkit.tensor.MalformedFileException;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Small random checkpoints in diffusers' format, and what is wrong with some. */

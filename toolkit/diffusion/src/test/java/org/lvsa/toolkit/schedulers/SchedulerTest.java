@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lvsa.toolkit.tensor.MalformedFileException;
+import org.lvsa.toolkit.io.MalformedFileException;
 
 /** Schedulers on problems with a known solution, their histories and their settings. */
 class SchedulerTest {

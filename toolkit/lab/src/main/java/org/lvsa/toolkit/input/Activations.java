@@ -61,7 +61,7 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
   /**
    * Makes sure that the source can give that many video frames, before anything is started.
    *
-   * @throws org.lvsa.toolkit.tensor.MalformedFileException if a file cannot
+   * @throws org.lvsa.toolkit.io.MalformedFileException if a file cannot
    */
   public static void check(InputSource source, int videoFrames) {
     if (source instanceof InputSource.VideoFile file) {

@@ -9,8 +9,8 @@ import org.bytedeco.javacv.FFmpegFrameGrabber;
 import org.bytedeco.javacv.FFmpegLogCallback;
 import org.bytedeco.javacv.Frame;
 import org.bytedeco.javacv.FrameGrabber;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
-import org.lvsa.toolkit.tensor.MalformedFileException;
 
 /** A video file, decoded and scaled by FFmpeg through JavaCV. */
 final class VideoFileFrames implements VideoFrames {

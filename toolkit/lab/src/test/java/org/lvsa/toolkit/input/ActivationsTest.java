@@ -22,12 +22,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.model.RotaryEmbedding;
-import org.lvsa.toolkit.tensor.MalformedFileException;
 
 class ActivationsTest {
   private static final ModelGeometry WAN = Models.named("wan2.1-1.3b");

@@ -13,6 +13,7 @@ import org.lvsa.toolkit.adapter.EncoderTokens;
 import org.lvsa.toolkit.adapter.Hook;
 import org.lvsa.toolkit.adapter.ModelAdapter;
 import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -32,6 +33,11 @@ public record AllegroAdapter() implements ModelAdapter {
   @Override
   public boolean adapts(String model) {
     return model.startsWith("allegro");
+  }
+
+  @Override
+  public int latentFrames(ModelGeometry model, int videoFrames) {
+    return Math.ceilDiv(videoFrames, model.temporalFactor());
   }
 
   @Override
