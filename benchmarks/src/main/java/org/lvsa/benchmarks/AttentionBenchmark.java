@@ -4,13 +4,16 @@ package org.lvsa.benchmarks;
 import java.lang.foreign.Arena;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
@@ -70,6 +73,7 @@ public class AttentionBenchmark {
     private Arena arena;
     private ModelGeometry geometry;
     private AttentionKernel kernel;
+    private PreparedAttention prepared;
     private AttentionProblem dense;
     private AttentionOutput output;
 
@@ -86,20 +90,17 @@ public class AttentionBenchmark {
           Activations.of(new InputSource.RandomNumbers(), shape, dtype, geometry, grid, 1, arena);
       dense =
           new AttentionProblem(
-              shape,
-              BlockSparseLayout.dense(frames),
-              dtype,
-              inputs.query(),
-              inputs.key(),
-              inputs.value());
+              new AttentionInputs(shape, dtype, inputs.query(), inputs.key(), inputs.value()),
+              BlockSparseLayout.dense(frames));
       output = AttentionOutput.allocate(shape, arena);
-      kernel = Backends.named(backend, System.err::println).open();
+      kernel = Backends.named(backend, System.err::println).open(KernelOptions.DEFAULT);
       kernel
           .unsupported(shape, dtype)
           .ifPresent(
               reason -> {
                 throw new IllegalArgumentException(backend + " cannot run this: " + reason);
               });
+      prepared = kernel.prepare(dense.inputs());
     }
 
     /** The pattern of a sparsity scale. */
@@ -118,6 +119,7 @@ public class AttentionBenchmark {
     /** Gives back what the kernel holds. */
     @TearDown
     public void tearDown() {
+      prepared.close();
       kernel.close();
       arena.close();
     }
@@ -156,13 +158,13 @@ public class AttentionBenchmark {
   @Benchmark
   public KernelRun dense(Problem shared, Arithmetic done) {
     done.gflop += shared.dense.flops() / 1e9;
-    return shared.kernel.run(shared.dense, shared.output);
+    return shared.prepared.run(shared.dense.layout(), shared.output);
   }
 
   /** Every frame attends to the frames of the published pattern. */
   @Benchmark
   public KernelRun sparse(Problem shared, Sparse sparse, Arithmetic done) {
     done.gflop += sparse.problem.flops() / 1e9;
-    return shared.kernel.run(sparse.problem, shared.output);
+    return shared.prepared.run(sparse.problem.layout(), shared.output);
   }
 }

@@ -3,32 +3,39 @@ package org.lvsa.kernels;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.StreamSupport;
 
-/** A way to run attention, found with {@link ServiceLoader}. */
+/**
+ * A way to run attention: one implementation on one kind of hardware. Backends are found with
+ * {@link ServiceLoader}, and opened to get an {@link AttentionKernel}.
+ */
 public interface AttentionBackend {
 
   /** The name on the command line and in result rows: {@code reference}, {@code vector}, … */
   String name();
 
   /**
-   * {@code auto} takes the available backend with the highest speed rank. May look for devices, and
-   * take as long as {@link #availability}.
+   * Where this backend stands in the order in which {@code auto} tries backends: the available one
+   * with the highest number is taken. May look for devices, and take as long as {@link
+   * #availability}.
    */
   int speedRank();
 
-  /** Whether it can run here, and on what. */
+  /** Whether the backend can run here, and on which device. */
   Availability availability();
 
   /**
-   * A kernel, ready to run.
+   * Opens a kernel that is ready to run.
    *
-   * @throws IllegalStateException with the reason if it is not available here
+   * @throws IllegalArgumentException if the options name a device or a kernel that this backend
+   *     does not have; the message lists those that there are
+   * @throws IllegalStateException with the reason if the backend cannot run here
    */
-  AttentionKernel open();
+  AttentionKernel open(KernelOptions options);
 
-  /** The devices that it could use, where there can be several; empty where there is one. */
+  /** The devices that the backend can choose from; empty if there is nothing to choose. */
   default List<Device> devices() {
     return List.of();
   }
@@ -36,30 +43,37 @@ public interface AttentionBackend {
   /**
    * A device of a backend.
    *
-   * @param id what {@code --device} calls it
-   * @param name as its maker calls it, with the driver behind it
+   * @param id what {@link KernelOptions#device} calls it
+   * @param name the name that its maker gave it, with the driver behind it
    * @param memoryBytes memory of its own
-   * @param kernels the kernels that it can run
-   * @param chosen whether the backend uses it
+   * @param kernels names of the kernels that it can run, for {@link KernelOptions#kernel}
+   * @param chosen whether the backend takes this device if it is not told otherwise
+   * @param unusable why the backend cannot run on this device; empty if it can
    */
-  record Device(String id, String name, long memoryBytes, List<String> kernels, boolean chosen) {}
+  record Device(
+      String id,
+      String name,
+      long memoryBytes,
+      List<String> kernels,
+      boolean chosen,
+      Optional<String> unusable) {}
 
   /** Whether a backend can run here. */
   sealed interface Availability {
-    /** It can, on {@code device}. */
+    /** The backend can run here, on {@code device}. */
     record Available(String device) implements Availability {}
 
-    /** It cannot, because of {@code reason}. */
+    /** The backend cannot run here, because of {@code reason}. */
     record Unavailable(String reason) implements Availability {}
   }
 
-  /** Every backend on the class path. */
+  /** Every backend that is on the class path or module path. */
   static List<AttentionBackend> all() {
     return StreamSupport.stream(ServiceLoader.load(AttentionBackend.class).spliterator(), false)
         .toList();
   }
 
-  /** Every backend on the class path, fastest first. Asks each for its devices. */
+  /** Every backend, the one with the highest speed rank first. Asks each for its devices. */
   static List<AttentionBackend> fastestFirst() {
     return all().stream()
         .sorted(Comparator.comparingInt(AttentionBackend::speedRank).reversed())

@@ -32,8 +32,9 @@ public record AttentionOutput(MemorySegment out, Optional<MemorySegment> logSumE
    * @throws IllegalArgumentException if a segment does not fit the shape
    */
   public void check(AttentionShape shape) {
-    AttentionProblem.sized("out", out, shape.queryElements() * Float.BYTES);
+    AttentionInputs.checkSize("out", out, shape.queryElements() * Float.BYTES);
     logSumExp.ifPresent(
-        lse -> AttentionProblem.sized("logSumExp", lse, shape.logSumExpElements() * Float.BYTES));
+        lse ->
+            AttentionInputs.checkSize("logSumExp", lse, shape.logSumExpElements() * Float.BYTES));
   }
 }

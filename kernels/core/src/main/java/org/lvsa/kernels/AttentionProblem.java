@@ -4,62 +4,67 @@ package org.lvsa.kernels;
 import java.lang.foreign.MemorySegment;
 
 /**
- * One attention to compute: video queries attend to the frames that {@code layout} gives them and
- * to all text tokens; text queries attend to everything.
+ * One attention to compute, inputs and layout together. Video queries attend to the frames that the
+ * layout gives them and to all text tokens; text queries attend to everything.
  *
- * @param shape the sizes
- * @param layout which frames each query frame attends to; {@code latentFrames} square
- * @param dtype how query, key and value are stored
- * @param query {@code [batch, tokens, heads, headDim]}, contiguous, read only
- * @param key {@code [batch, tokens, kvHeads, headDim]}, contiguous, read only
- * @param value as key
+ * @param inputs query, key and value
+ * @param layout which frames each query frame attends to; {@code latentFrames} rows and columns
  */
-public record AttentionProblem(
-    AttentionShape shape,
-    BlockSparseLayout layout,
-    DType dtype,
-    MemorySegment query,
-    MemorySegment key,
-    MemorySegment value) {
+public record AttentionProblem(AttentionInputs inputs, BlockSparseLayout layout) {
 
   /**
-   * @throws IllegalArgumentException if the layout or a segment does not fit the shape
+   * @throws IllegalArgumentException if the layout does not have the shape's latent frames
    */
   public AttentionProblem {
-    if (layout.queryFrames() != shape.latentFrames()
-        || layout.keyFrames() != shape.latentFrames()) {
+    int frames = inputs.shape().latentFrames();
+    if (layout.queryFrames() != frames || layout.keyFrames() != frames) {
       throw new IllegalArgumentException(
           "layout is "
               + layout.queryFrames()
               + "x"
               + layout.keyFrames()
               + " frames, the shape has "
-              + shape.latentFrames());
+              + frames);
     }
-    sized("query", query, shape.queryElements() * dtype.bytes());
-    sized("key", key, shape.keyElements() * dtype.bytes());
-    sized("value", value, shape.keyElements() * dtype.bytes());
   }
 
-  /** The same query, key and value with another layout. */
+  /** The sizes. */
+  public AttentionShape shape() {
+    return inputs.shape();
+  }
+
+  /** How query, key and value are stored. */
+  public DType dtype() {
+    return inputs.dtype();
+  }
+
+  /** The queries, {@code [batch, tokens, heads, headDim]}. */
+  public MemorySegment query() {
+    return inputs.query();
+  }
+
+  /** The keys, {@code [batch, tokens, kvHeads, headDim]}. */
+  public MemorySegment key() {
+    return inputs.key();
+  }
+
+  /** The values, laid out as the keys. */
+  public MemorySegment value() {
+    return inputs.value();
+  }
+
+  /** The same inputs with another layout. */
   public AttentionProblem withLayout(BlockSparseLayout other) {
-    return new AttentionProblem(shape, other, dtype, query, key, value);
+    return new AttentionProblem(inputs, other);
   }
 
-  /** The same query, key and value with every frame attending to every frame. */
+  /** The same inputs with every frame attending to every frame. */
   public AttentionProblem dense() {
-    return withLayout(BlockSparseLayout.dense(shape.latentFrames()));
+    return withLayout(BlockSparseLayout.dense(shape().latentFrames()));
   }
 
   /** Floating-point operations, see {@link AttentionShape#flops}. */
   public double flops() {
-    return shape.flops(layout);
-  }
-
-  static void sized(String name, MemorySegment segment, long bytes) {
-    if (segment.byteSize() != bytes) {
-      throw new IllegalArgumentException(
-          name + " must hold " + bytes + " bytes, got " + segment.byteSize());
-    }
+    return shape().flops(layout);
   }
 }

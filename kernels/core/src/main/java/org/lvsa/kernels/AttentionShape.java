@@ -28,7 +28,8 @@ public record AttentionShape(
 
   /**
    * @throws IllegalArgumentException if a size is out of range, if heads are no multiple of
-   *     kvHeads, or if a sequence has more than 2³¹ − 1 tokens
+   *     kvHeads, if a sequence has more than 2³¹ − 1 tokens, or if the query has more than 2⁶⁰ − 1
+   *     elements
    */
   public AttentionShape {
     atLeast("batch", batch, 1);
@@ -50,6 +51,23 @@ public record AttentionShape(
               + patchesPerFrame
               + " textTokens="
               + textTokens);
+    }
+    long tokens = (long) latentFrames * patchesPerFrame + textTokens;
+    long vectors = tokens * batch;
+    long width = (long) heads * headDim;
+    // So that every count of elements, and of their bytes, fits a long.
+    if (Math.multiplyHigh(vectors, width) != 0
+        || vectors * width < 0
+        || vectors * width >> 60 != 0) {
+      throw new IllegalArgumentException(
+          "query holds at most 2^60-1 elements, got batch="
+              + batch
+              + " tokens="
+              + tokens
+              + " heads="
+              + heads
+              + " headDim="
+              + headDim);
     }
   }
 

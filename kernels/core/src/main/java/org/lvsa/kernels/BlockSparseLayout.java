@@ -2,23 +2,37 @@
 package org.lvsa.kernels;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
- * Which latent frames each query frame attends to, as a CSR matrix of whole frames: query frame
- * {@code r} attends to {@code indices[indptr[r]] … indices[indptr[r + 1] − 1]}, ascending.
+ * Which latent frames each query frame attends to, as a sparse matrix of whole frames: one row per
+ * query frame, one column per key frame. Query frame {@code r} attends to the key frames {@code
+ * index(r, 0) … index(r, count(r) − 1)}, in ascending order.
  *
  * <p>Immutable. A query frame may attend to nothing, as a part of a split computation can: its
  * output is then zero and its log-sum-exp −∞.
+ *
+ * <p>Stored as CSR (compressed sparse row) arrays; a dense layout stores nothing, whatever its
+ * size.
  */
 public final class BlockSparseLayout {
-  private final int[] indptr;
-  private final int[] indices;
+  private final int queryFrames;
   private final int keyFrames;
 
-  private BlockSparseLayout(int keyFrames, int[] indptr, int[] indices) {
+  /** Row pointers and column indices; both empty if the layout is {@link #full}. */
+  private final int[] indptr;
+
+  private final int[] indices;
+
+  /** Whether every query frame attends to every key frame. */
+  private final boolean full;
+
+  private BlockSparseLayout(int queryFrames, int keyFrames, int[] indptr, int[] indices) {
+    this.queryFrames = queryFrames;
     this.keyFrames = keyFrames;
-    this.indptr = indptr;
-    this.indices = indices;
+    full = indices.length == (long) queryFrames * keyFrames || indptr.length == 0;
+    this.indptr = full ? new int[0] : indptr;
+    this.indices = full ? new int[0] : indices;
   }
 
   /**
@@ -55,25 +69,25 @@ public final class BlockSparseLayout {
         previous = columns[i];
       }
     }
-    return new BlockSparseLayout(keyFrames, starts, columns);
+    return new BlockSparseLayout(starts.length - 1, keyFrames, starts, columns);
   }
 
-  /** Every one of {@code frames} frames attends to every frame. */
+  /**
+   * A layout in which every one of {@code frames} frames attends to every frame. It takes no memory
+   * that grows with the frames.
+   *
+   * @throws IllegalArgumentException if {@code frames} is below 1
+   */
   public static BlockSparseLayout dense(int frames) {
-    int[] indptr = new int[frames + 1];
-    int[] indices = new int[Math.multiplyExact(frames, frames)];
-    for (int row = 0; row < frames; row++) {
-      indptr[row + 1] = indptr[row] + frames;
-      for (int column = 0; column < frames; column++) {
-        indices[row * frames + column] = column;
-      }
+    if (frames < 1) {
+      throw new IllegalArgumentException("frames must be at least 1, got " + frames);
     }
-    return new BlockSparseLayout(frames, indptr, indices);
+    return new BlockSparseLayout(frames, frames, new int[0], new int[0]);
   }
 
   /** Number of query frames (rows). */
   public int queryFrames() {
-    return indptr.length - 1;
+    return queryFrames;
   }
 
   /** Number of key frames (columns). */
@@ -81,68 +95,90 @@ public final class BlockSparseLayout {
     return keyFrames;
   }
 
-  /** Position of a query frame's first entry in {@link #index}. */
-  public int begin(int queryFrame) {
-    return indptr[queryFrame];
+  /** Number of key frames that a query frame attends to. */
+  public int count(int queryFrame) {
+    Objects.checkIndex(queryFrame, queryFrames);
+    return full ? keyFrames : indptr[queryFrame + 1] - indptr[queryFrame];
   }
 
-  /** Position after a query frame's last entry. */
-  public int end(int queryFrame) {
-    return indptr[queryFrame + 1];
+  /**
+   * A key frame that a query frame attends to.
+   *
+   * @param position place in the row, from 0 to before {@link #count}
+   */
+  public int index(int queryFrame, int position) {
+    Objects.checkIndex(position, count(queryFrame));
+    return full ? position : indices[indptr[queryFrame] + position];
   }
 
-  /** The key frame at a position between {@link #begin} and {@link #end}. */
-  public int index(int position) {
-    return indices[position];
-  }
-
-  /** (query frame, key frame) pairs attended to. */
+  /** Number of (query frame, key frame) pairs attended to. */
   public long attended() {
-    return indices.length;
+    return full ? (long) queryFrames * keyFrames : indices.length;
   }
 
-  /** {@link #attended} over all pairs: 1 is dense. */
+  /** Share of all (query frame, key frame) pairs that is attended to: 1 is dense. */
   public double density() {
-    return (double) attended() / queryFrames() / keyFrames;
+    return (double) attended() / queryFrames / keyFrames;
   }
 
-  /** True if both query frames attend to the same key frames. */
+  /** Whether every query frame attends to every key frame. */
+  public boolean isDense() {
+    return full;
+  }
+
+  /** Whether two query frames attend to the same key frames. */
   public boolean sameRow(int queryFrame, int other) {
-    return Arrays.equals(
-        indices, begin(queryFrame), end(queryFrame), indices, begin(other), end(other));
+    return full
+        || Arrays.equals(
+            indices,
+            indptr[queryFrame],
+            indptr[queryFrame + 1],
+            indices,
+            indptr[other],
+            indptr[other + 1]);
   }
 
-  /** A copy of the CSR row pointers. */
+  /** A new array of the CSR row pointers: one more than there are query frames. */
   public int[] indptr() {
-    return indptr.clone();
+    int[] starts = new int[queryFrames + 1];
+    for (int row = 0; row < queryFrames; row++) {
+      starts[row + 1] = Math.addExact(starts[row], count(row));
+    }
+    return starts;
   }
 
-  /** A copy of the CSR column indices. */
+  /**
+   * A new array of the CSR column indices, one per attended pair.
+   *
+   * @throws ArithmeticException if there are more pairs than an array holds
+   */
   public int[] indices() {
-    return indices.clone();
+    if (!full) {
+      return indices.clone();
+    }
+    int[] columns = new int[Math.toIntExact(attended())];
+    Arrays.setAll(columns, i -> i % keyFrames);
+    return columns;
   }
 
   @Override
   public boolean equals(Object other) {
     return other instanceof BlockSparseLayout that
+        && queryFrames == that.queryFrames
         && keyFrames == that.keyFrames
+        && full == that.full
         && Arrays.equals(indptr, that.indptr)
         && Arrays.equals(indices, that.indices);
   }
 
   @Override
   public int hashCode() {
-    return 31 * Arrays.hashCode(indptr) + Arrays.hashCode(indices);
+    return Objects.hash(
+        queryFrames, keyFrames, full, Arrays.hashCode(indptr), Arrays.hashCode(indices));
   }
 
   @Override
   public String toString() {
-    return "BlockSparseLayout["
-        + queryFrames()
-        + "x"
-        + keyFrames
-        + ", "
-        + attended()
-        + " attended]";
+    return "BlockSparseLayout[" + queryFrames + "x" + keyFrames + ", " + attended() + " attended]";
   }
 }

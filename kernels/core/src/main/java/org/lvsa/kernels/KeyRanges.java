@@ -50,8 +50,11 @@ public record KeyRanges(int firstQuery, int queryCount, int[] keyStarts, int[] k
   private static KeyRanges runs(
       AttentionShape shape, BlockSparseLayout layout, int frame, int frames, int patches) {
     List<int[]> runs = new ArrayList<>();
-    for (int i = layout.begin(frame); i < layout.end(frame); i++) {
-      extend(runs, layout.index(i) * patches, patches);
+    if (layout.isDense()) {
+      extend(runs, 0, shape.videoTokens());
+    }
+    for (int i = 0; !layout.isDense() && i < layout.count(frame); i++) {
+      extend(runs, layout.index(frame, i) * patches, patches);
     }
     if (shape.textTokens() > 0) {
       extend(runs, shape.videoTokens(), shape.textTokens());

@@ -2,7 +2,7 @@
 package org.lvsa.kernels;
 
 import java.util.Arrays;
-import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * Attention in float64 with plain loops: softmax(q·kᵀ/√headDim)·v, row by row, the maximum taken
@@ -22,13 +22,15 @@ public final class ReferenceAttention {
     int most = 0;
     for (KeyRanges group : KeyRanges.of(shape, problem.layout())) {
       most = Math.max(most, group.keys());
-      IntStream.range(0, group.queryCount() * shape.heads() * shape.batch())
+      long rows =
+          Math.multiplyExact((long) group.queryCount() * shape.heads(), (long) shape.batch());
+      LongStream.range(0, rows)
           .parallel()
           .forEach(
-              i -> {
-                int head = i % shape.heads();
-                int token = group.firstQuery() + i / shape.heads() % group.queryCount();
-                int sequence = i / shape.heads() / group.queryCount();
+              row -> {
+                int head = (int) (row % shape.heads());
+                int token = group.firstQuery() + (int) (row / shape.heads() % group.queryCount());
+                int sequence = (int) (row / shape.heads() / group.queryCount());
                 double[] out = new double[shape.headDim()];
                 double logSumExp = query(problem, group, sequence, token, head, out);
                 long offset = shape.queryOffset(sequence, token, head);
@@ -41,7 +43,7 @@ public final class ReferenceAttention {
                         lse -> DType.F32.set(lse, offset / shape.headDim(), (float) logSumExp));
               });
     }
-    long perThread = (long) Double.BYTES * (most + shape.headDim());
+    long perThread = (long) Double.BYTES * ((long) most + shape.headDim());
     return perThread * Runtime.getRuntime().availableProcessors();
   }
 

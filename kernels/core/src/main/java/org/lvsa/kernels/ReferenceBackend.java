@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels;
 
+import java.util.List;
 import java.util.Optional;
 
-/** The oracle as a backend: float64, plain loops, always available. */
+/** {@link ReferenceAttention} as a backend: float64, plain loops, always available. */
 public final class ReferenceBackend implements AttentionBackend {
   /** For {@link java.util.ServiceLoader}. */
   public ReferenceBackend() {}
@@ -24,7 +25,8 @@ public final class ReferenceBackend implements AttentionBackend {
   }
 
   @Override
-  public AttentionKernel open() {
+  public AttentionKernel open(KernelOptions options) {
+    options.check(name(), List.of(), List.of());
     return new Kernel();
   }
 
@@ -33,11 +35,6 @@ public final class ReferenceBackend implements AttentionBackend {
   }
 
   private static final class Kernel implements AttentionKernel {
-    @Override
-    public String name() {
-      return "reference-f64";
-    }
-
     @Override
     public String device() {
       return ReferenceBackend.device();
@@ -49,10 +46,14 @@ public final class ReferenceBackend implements AttentionBackend {
     }
 
     @Override
-    public KernelRun run(AttentionProblem problem, AttentionOutput output) {
+    public PreparedAttention prepare(AttentionInputs inputs) {
+      return PreparedAttention.direct(inputs, Kernel::attend);
+    }
+
+    private static KernelRun attend(AttentionProblem problem, AttentionOutput output) {
       long start = System.nanoTime();
       long extraBytes = ReferenceAttention.run(problem, output);
-      return KernelRun.of((System.nanoTime() - start) / 1e6, extraBytes);
+      return KernelRun.of("reference-f64", (System.nanoTime() - start) / 1e6, extraBytes);
     }
   }
 }

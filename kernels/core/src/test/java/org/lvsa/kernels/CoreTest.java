@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,7 @@ class CoreTest {
 
   @TestFactory
   List<DynamicTest> referenceConforms() {
-    return KernelConformance.tests(new ReferenceBackend().open(), 1e-6);
+    return KernelConformance.tests(new ReferenceBackend().open(KernelOptions.DEFAULT), 1e-6);
   }
 
   /** By hand: one query of (1, 0), keys (√2·ln 3, 0) and (0, 5): weights 3/4 and 1/4. */
@@ -32,12 +33,13 @@ class CoreTest {
       float[] v = {4, 8, 0, -8};
       AttentionProblem problem =
           new AttentionProblem(
-              shape,
-              BlockSparseLayout.dense(2),
-              DType.F32,
-              arena.allocateFrom(ValueLayout.JAVA_FLOAT, q),
-              arena.allocateFrom(ValueLayout.JAVA_FLOAT, k),
-              arena.allocateFrom(ValueLayout.JAVA_FLOAT, v));
+              new AttentionInputs(
+                  shape,
+                  DType.F32,
+                  arena.allocateFrom(ValueLayout.JAVA_FLOAT, q),
+                  arena.allocateFrom(ValueLayout.JAVA_FLOAT, k),
+                  arena.allocateFrom(ValueLayout.JAVA_FLOAT, v)),
+              BlockSparseLayout.dense(2));
       double[] out = new double[2];
       double lse =
           ReferenceAttention.query(
@@ -69,10 +71,57 @@ class CoreTest {
     BlockSparseLayout layout = BlockSparseLayout.of(2, new int[] {0, 1, 2}, indices);
     indices[0] = 1;
     layout.indices()[1] = 0;
-    assertEquals(0, layout.index(0));
-    assertEquals(1, layout.index(1));
+    assertEquals(0, layout.index(0, 0));
+    assertEquals(1, layout.index(1, 0));
     assertEquals(0.5, layout.density());
     assertFalse(layout.sameRow(0, 1));
+  }
+
+  @Test
+  void aDenseLayoutTakesNoMemoryWhateverItsSize() {
+    // 10^12 pairs: an array of them would be terabytes.
+    BlockSparseLayout layout = BlockSparseLayout.dense(1_000_000);
+    assertEquals(1_000_000_000_000L, layout.attended());
+    assertEquals(1, layout.density());
+    assertEquals(999_999, layout.index(17, 999_999));
+    AttentionShape shape = new AttentionShape(1, 1_000_000, 2, 0, 1, 1, 1);
+    assertEquals(16e12, shape.flops(layout));
+    KeyRanges group = KeyRanges.of(shape, layout).getFirst();
+    assertEquals(2_000_000, group.keys());
+    assertEquals(2_000_000, group.queryCount());
+    assertThrows(IllegalArgumentException.class, () -> BlockSparseLayout.dense(0));
+    assertThrows(IndexOutOfBoundsException.class, () -> layout.index(0, 1_000_000));
+  }
+
+  @Test
+  void aDenseLayoutEqualsTheSameRowsWrittenOut() {
+    BlockSparseLayout dense = BlockSparseLayout.dense(3);
+    BlockSparseLayout written = BlockSparseLayout.of(3, dense.indptr(), dense.indices());
+    assertArrayEquals(new int[] {0, 3, 6, 9}, dense.indptr());
+    assertArrayEquals(new int[] {0, 1, 2, 0, 1, 2, 0, 1, 2}, dense.indices());
+    assertTrue(written.isDense());
+    assertEquals(dense, written);
+    assertEquals(dense.hashCode(), written.hashCode());
+    BlockSparseLayout wide = BlockSparseLayout.of(4, new int[] {0, 4}, new int[] {0, 1, 2, 3});
+    assertEquals(4, wide.count(0));
+    assertFalse(wide.equals(BlockSparseLayout.dense(4)));
+  }
+
+  @Test
+  void backendsRefuseDevicesAndKernelsThatTheyDoNotHave() {
+    KernelOptions device = new KernelOptions(Optional.of("nonsense"), Optional.empty());
+    assertEquals(
+        "backend reference has no device nonsense: it has only one device, leave the choice out",
+        assertThrows(IllegalArgumentException.class, () -> new ReferenceBackend().open(device))
+            .getMessage());
+    KernelOptions kernel = new KernelOptions(Optional.empty(), Optional.of("x".repeat(300)));
+    assertEquals(
+        "backend gpu has no kernel " + "x".repeat(200) + "…, allowed are fast, slow",
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> kernel.check("gpu", List.of("0:0"), List.of("fast", "slow")))
+            .getMessage());
+    KernelOptions.DEFAULT.check("gpu", List.of(), List.of());
   }
 
   @Test
@@ -109,6 +158,23 @@ class CoreTest {
             .getMessage());
     assertThrows(
         IllegalArgumentException.class, () -> new AttentionShape(1, 1 << 20, 1 << 12, 0, 1, 1, 8));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new AttentionShape(Integer.MAX_VALUE, 1 << 15, 1 << 15, 0, 1 << 15, 1, 1));
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            new AttentionShape(
+                Integer.MAX_VALUE,
+                1,
+                Integer.MAX_VALUE,
+                0,
+                Integer.MAX_VALUE,
+                1,
+                Integer.MAX_VALUE));
+    assertEquals(
+        (1L << 60) - (1L << 30),
+        new AttentionShape(1 << 15, 1, (1 << 30) - 1, 0, 1, 1, 1 << 15).queryElements());
     assertEquals(
         "headDim must be at least 1, got 0",
         assertThrows(IllegalArgumentException.class, () -> new AttentionShape(1, 1, 1, 0, 1, 1, 0))

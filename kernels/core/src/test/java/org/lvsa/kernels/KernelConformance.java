@@ -128,10 +128,12 @@ public final class KernelConformance {
             kernel.run(problem, first);
             kernel.run(problem, second);
             assertEquals(-1, first.out().mismatch(second.out()));
-            kernel.runStep(problem.dense(), second);
-            assertTrue(first.out().mismatch(second.out()) >= 0);
-            kernel.runStep(problem, second);
-            assertEquals(-1, first.out().mismatch(second.out()));
+            try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
+              prepared.run(problem.dense().layout(), second);
+              assertTrue(first.out().mismatch(second.out()) >= 0);
+              prepared.run(problem.layout(), second);
+              assertEquals(-1, first.out().mismatch(second.out()));
+            }
           }
         });
   }
@@ -170,6 +172,9 @@ public final class KernelConformance {
     test("no keys give zero", () -> noKeys());
     test("every element is written", () -> everyElement());
     test("an output that does not fit is refused", () -> misfit());
+    test("several prepared inputs at once", () -> severalPrepared());
+    test("a layout that does not fit is refused", () -> misfitLayout());
+    test("a run names its kernel and its times", () -> namedRun());
   }
 
   private static AttentionShape shape(
@@ -178,7 +183,7 @@ public final class KernelConformance {
   }
 
   private void test(String name, Executable body) {
-    tests.add(DynamicTest.dynamicTest(kernel.name() + ": " + name + " (seed " + seed + ")", body));
+    tests.add(DynamicTest.dynamicTest(name + " (seed " + seed + ")", body));
   }
 
   private void compare(
@@ -305,13 +310,85 @@ public final class KernelConformance {
     }
   }
 
+  /** Prepared inputs keep their own, whatever is prepared, run and closed beside them. */
+  private void severalPrepared() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 4, 13, 5, 2, 1, 16);
+      AttentionProblem one = RandomProblem.draw(shape, DType.F32, 0.5, 1, seed, arena);
+      AttentionProblem two = RandomProblem.draw(shape, DType.F32, 0.5, 1, seed + 1, arena);
+      AttentionProblem three =
+          RandomProblem.draw(shape(1, 2, 7, 0, 1, 1, 24), DType.F32, 1, 1, seed, arena);
+      PreparedAttention first = kernel.prepare(one.inputs());
+      try (PreparedAttention second = kernel.prepare(two.inputs());
+          PreparedAttention third = kernel.prepare(three.inputs())) {
+        for (BlockSparseLayout layout : List.of(one.layout(), two.layout(), one.layout())) {
+          comparePrepared(first, one.withLayout(layout));
+          comparePrepared(second, two.withLayout(layout));
+          comparePrepared(third, three);
+        }
+        first.close();
+        comparePrepared(second, two.dense());
+        try (PreparedAttention again = kernel.prepare(one.inputs())) {
+          comparePrepared(again, one);
+          comparePrepared(second, two);
+        }
+      } finally {
+        first.close();
+      }
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      assertThrows(IllegalStateException.class, () -> first.run(one.layout(), output));
+    }
+  }
+
+  private void comparePrepared(PreparedAttention prepared, AttentionProblem problem) {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionOutput expected = AttentionOutput.allocate(problem.shape(), arena);
+      AttentionOutput actual = AttentionOutput.allocate(problem.shape(), arena);
+      ReferenceAttention.run(problem, expected);
+      prepared.run(problem.layout(), actual);
+      double error = relativeError(actual.out(), expected.out());
+      assertTrue(error <= tolerance, "relative error of the output " + error);
+    }
+  }
+
+  private void misfitLayout() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 3, 5, 0, 1, 1, 16);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
+        assertThrows(
+            IllegalArgumentException.class, () -> prepared.run(BlockSparseLayout.dense(2), output));
+        prepared.run(problem.layout(), output);
+      }
+    }
+  }
+
+  private void namedRun() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = shape(1, 3, 50, 0, 1, 1, 64);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
+        KernelRun first = prepared.run(problem.layout(), output);
+        KernelRun second = prepared.run(problem.layout(), output);
+        assertTrue(first.kernel().matches("[a-z0-9-]+"), first.kernel());
+        assertEquals(first.kernel(), second.kernel());
+        assertTrue(first.kernelMillis() > 0, "kernel time");
+        assertTrue(prepared.preparation().prepareMillis() >= 0, "preparation time");
+        assertEquals(prepared.preparation(), prepared.preparation());
+      }
+    }
+  }
+
   private static BlockSparseLayout columns(BlockSparseLayout layout, int begin, int end) {
     int[] indptr = new int[layout.queryFrames() + 1];
     List<Integer> indices = new ArrayList<>();
     for (int row = 0; row < layout.queryFrames(); row++) {
-      for (int i = layout.begin(row); i < layout.end(row); i++) {
-        if (layout.index(i) >= begin && layout.index(i) < end) {
-          indices.add(layout.index(i));
+      for (int i = 0; i < layout.count(row); i++) {
+        int frame = layout.index(row, i);
+        if (frame >= begin && frame < end) {
+          indices.add(frame);
         }
       }
       indptr[row + 1] = indices.size();

@@ -15,13 +15,15 @@ public final class RandomProblem {
   public static AttentionProblem draw(
       AttentionShape shape, DType dtype, double odds, double scoreScale, long seed, Arena arena) {
     SplittableRandom random = new SplittableRandom(seed);
+    BlockSparseLayout layout = layout(shape.latentFrames(), odds, random);
     return new AttentionProblem(
-        shape,
-        layout(shape.latentFrames(), odds, random),
-        dtype,
-        normal(shape.queryElements(), dtype, scoreScale, random, arena),
-        normal(shape.keyElements(), dtype, 1, random, arena),
-        normal(shape.keyElements(), dtype, 1, random, arena));
+        new AttentionInputs(
+            shape,
+            dtype,
+            normal(shape.queryElements(), dtype, scoreScale, random, arena),
+            normal(shape.keyElements(), dtype, 1, random, arena),
+            normal(shape.keyElements(), dtype, 1, random, arena)),
+        layout);
   }
 
   /** A random layout whose rows hold their own frame. */

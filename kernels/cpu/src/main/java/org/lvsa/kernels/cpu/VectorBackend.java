@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
+import java.util.List;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.KernelOptions;
 
 /** The fast CPU backend, and the default where there is no GPU. */
 public final class VectorBackend implements AttentionBackend {
@@ -29,7 +31,8 @@ public final class VectorBackend implements AttentionBackend {
   }
 
   @Override
-  public AttentionKernel open() {
+  public AttentionKernel open(KernelOptions options) {
+    options.check(name(), List.of(), List.of());
     if (availability() instanceof Availability.Unavailable(String reason)) {
       throw new IllegalStateException(reason);
     }

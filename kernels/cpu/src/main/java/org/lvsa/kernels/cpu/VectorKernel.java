@@ -5,8 +5,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.ForkJoinTask;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -14,6 +15,7 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.KeyRanges;
+import org.lvsa.kernels.PreparedAttention;
 
 /**
  * Cuts a problem into {@link Chunk}s of queries, a head each, and lets all cores take them in turn.
@@ -22,10 +24,8 @@ import org.lvsa.kernels.KeyRanges;
  */
 final class VectorKernel implements AttentionKernel {
 
-  @Override
-  public String name() {
-    return "vector-f32x" + Lanes.LENGTH + "-" + Lanes.ROWS + "x2";
-  }
+  /** The name in result rows: vector width in lanes, and register tile. */
+  static final String NAME = "vector-f32x" + Lanes.LENGTH + "-" + Lanes.ROWS + "x2";
 
   @Override
   public String device() {
@@ -38,25 +38,31 @@ final class VectorKernel implements AttentionKernel {
   }
 
   @Override
-  public KernelRun run(AttentionProblem problem, AttentionOutput output) {
+  public PreparedAttention prepare(AttentionInputs inputs) {
+    return PreparedAttention.direct(inputs, VectorKernel::attend);
+  }
+
+  private static KernelRun attend(AttentionProblem problem, AttentionOutput output) {
     AttentionShape shape = problem.shape();
-    output.check(shape);
     long start = System.nanoTime();
 
     int processors = Runtime.getRuntime().availableProcessors();
     List<Chunk> chunks =
         Chunk.plan(KeyRanges.of(shape, problem.layout()), chunkQueries(shape, processors));
-    int total = Math.multiplyExact(chunks.size(), shape.batch() * shape.heads());
-    int threads = Math.min(processors, total);
+    long total = Math.multiplyExact(chunks.size(), (long) shape.batch() * shape.heads());
+    int threads = (int) Math.min(processors, total);
     int largest = chunks.stream().mapToInt(Chunk::blocks).max().orElseThrow() * Lanes.BLOCK;
 
-    AtomicInteger next = new AtomicInteger();
+    AtomicLong next = new AtomicLong();
     Runnable worker =
         () -> {
           ChunkAttention scratch = new ChunkAttention(problem, output, largest);
-          for (int i = next.getAndIncrement(); i < total; i = next.getAndIncrement()) {
-            int row = i / chunks.size();
-            scratch.run(row / shape.heads(), row % shape.heads(), chunks.get(i % chunks.size()));
+          for (long i = next.getAndIncrement(); i < total; i = next.getAndIncrement()) {
+            long row = i / chunks.size();
+            scratch.run(
+                (int) (row / shape.heads()),
+                (int) (row % shape.heads()),
+                chunks.get((int) (i % chunks.size())));
           }
         };
     List<ForkJoinTask<?>> others =
@@ -66,13 +72,14 @@ final class VectorKernel implements AttentionKernel {
     worker.run();
     others.forEach(ForkJoinTask::join);
     return KernelRun.of(
+        NAME,
         (System.nanoTime() - start) / 1e6,
         threads * ChunkAttention.scratchBytes(shape.headDim(), largest));
   }
 
   /** Large chunks fetch keys less often; but every thread should get several, to end together. */
   private static int chunkQueries(AttentionShape shape, int processors) {
-    long queries = (long) shape.tokens() * shape.heads() * shape.batch();
+    long queries = shape.logSumExpElements();
     int blocks = Math.clamp(queries / (8L * processors * Lanes.BLOCK), 1, Integer.MAX_VALUE);
     return Math.min(blocks * Lanes.BLOCK, ChunkAttention.MAX_QUERIES);
   }

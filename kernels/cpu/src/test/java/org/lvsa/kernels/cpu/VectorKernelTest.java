@@ -18,6 +18,7 @@ import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.RandomProblem;
 
@@ -25,7 +26,7 @@ class VectorKernelTest {
 
   @TestFactory
   List<DynamicTest> conforms() {
-    return KernelConformance.tests(new VectorBackend().open(), 1e-5);
+    return KernelConformance.tests(new VectorBackend().open(KernelOptions.DEFAULT), 1e-5);
   }
 
   @Test
@@ -33,7 +34,7 @@ class VectorKernelTest {
     int bits = Integer.getInteger("lvsa.vectorBits", Lanes.F.vectorBitSize());
     assertEquals(bits, Lanes.F.vectorBitSize());
     assertEquals(bits == 256 ? 4 : 8, Lanes.ROWS);
-    assertTrue(new VectorKernel().name().contains("x" + bits / 32 + "-" + Lanes.ROWS));
+    assertTrue(VectorKernel.NAME.contains("x" + bits / 32 + "-" + Lanes.ROWS));
   }
 
   @Test

@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.lvsa.kernels.KernelFailedException;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -42,21 +43,32 @@ final class DevicePlan implements AutoCloseable {
     plan =
         onTornado(
             () -> {
-              open++;
-              return new TornadoExecutionPlan(
-                      Arrays.stream(graphs)
-                          .map(TaskGraph::snapshot)
-                          .toArray(ImmutableTaskGraph[]::new))
-                  .withDevice(device.device())
-                  .withGridScheduler(grids)
-                  .withProfiler(ProfilerMode.SILENT)
-                  .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+              ImmutableTaskGraph[] frozen =
+                  Arrays.stream(graphs).map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new);
+              TornadoExecutionPlan made = new TornadoExecutionPlan(frozen);
+              try {
+                TornadoExecutionPlan configured =
+                    made.withDevice(device.device())
+                        .withGridScheduler(grids)
+                        .withProfiler(ProfilerMode.SILENT)
+                        .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+                open++;
+                return configured;
+              } catch (RuntimeException | Error e) {
+                made.close();
+                throw e;
+              }
             });
+  }
+
+  /** Plans of this process that were made and are not closed, for tests. */
+  static int openPlans() {
+    return onTornado(() -> open);
   }
 
   private static <T> T onTornado(Callable<T> work) {
     try {
-      return TORNADO.submit(work).get();
+      return TORNADO.submit(() -> TornadoErrors.guarded(work)).get();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while TornadoVM was at work", e);
@@ -88,14 +100,14 @@ final class DevicePlan implements AutoCloseable {
   /**
    * Runs one of the attention graphs, counted from 1.
    *
-   * @throws IllegalStateException if the device reports no kernel time, which means that TornadoVM
-   *     ran the kernel as sequential Java
+   * @throws KernelFailedException if TornadoVM fails, or if the device reports no kernel time,
+   *     which means that TornadoVM ran the kernel as sequential Java
    */
   Times attention(int graph) {
     Times times = execute(graph);
     if (times.kernel <= 0) {
-      throw new IllegalStateException(
-          "the device reports no kernel time: TornadoVM ran the kernel as sequential Java");
+      throw new KernelFailedException(
+          "the device reports no kernel time: TornadoVM ran the kernel as sequential Java", null);
     }
     return times;
   }
@@ -128,12 +140,15 @@ final class DevicePlan implements AutoCloseable {
           // The first hands the buffers back to TornadoVM, the second makes TornadoVM let go of
           // them; but it resets the device under every plan of the process, so the last one does it
           // for all.
-          plan.freeDeviceMemory();
           open--;
-          if (open == 0) {
-            plan.resetDevice();
+          try {
+            plan.freeDeviceMemory();
+            if (open == 0) {
+              plan.resetDevice();
+            }
+          } finally {
+            plan.close();
           }
-          plan.close();
           return null;
         });
   }

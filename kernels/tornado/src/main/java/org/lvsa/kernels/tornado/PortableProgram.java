@@ -3,7 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.GridScheduler;
@@ -18,6 +18,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** {@link PortableKernel} with its buffers. 16-bit inputs are widened on the device. */
 final class PortableProgram implements DeviceProgram {
+  private final AttentionShape shape;
   private final DType dtype;
   private final TornadoNativeArray query;
   private final TornadoNativeArray key;
@@ -29,12 +30,13 @@ final class PortableProgram implements DeviceProgram {
   private final long bytes;
 
   PortableProgram(AttentionShape shape, DType dtype, TornadoTarget device) {
+    this.shape = shape;
     this.dtype = dtype;
     bytes = bytes(shape, dtype);
-    int queryElements = (int) shape.queryElements();
-    int keyElements = (int) shape.keyElements();
+    int queryElements = Math.toIntExact(shape.queryElements());
+    int keyElements = Math.toIntExact(shape.keyElements());
     out = new FloatArray(queryElements);
-    logSumExp = new FloatArray((int) shape.logSumExpElements());
+    logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
     tiles = QueryTiles.allocate(shape, PortableKernel.QUERIES);
     TaskGraph inputs = DevicePlan.graph("inputs", device);
     GridScheduler grids = new GridScheduler();
@@ -95,8 +97,9 @@ final class PortableProgram implements DeviceProgram {
             .transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
     WorkerGrid2D grid =
         new WorkerGrid2D(
-            QueryTiles.count(shape, PortableKernel.QUERIES) * PortableKernel.THREADS,
-            shape.heads() * shape.batch());
+            Math.toIntExact(
+                QueryTiles.count(shape, PortableKernel.QUERIES) * PortableKernel.THREADS),
+            Math.multiplyExact(shape.heads(), shape.batch()));
     grid.setLocalWork(PortableKernel.THREADS, 1, 1);
     grids.addWorkerGrid("attention.portable", grid);
     plan = new DevicePlan(device, grids, bytes, inputs, attention);
@@ -140,10 +143,20 @@ final class PortableProgram implements DeviceProgram {
   }
 
   @Override
-  public void load(AttentionProblem problem) {
-    copy(problem.query(), query);
-    copy(problem.key(), key);
-    copy(problem.value(), value);
+  public AttentionShape shape() {
+    return shape;
+  }
+
+  @Override
+  public DType dtype() {
+    return dtype;
+  }
+
+  @Override
+  public void load(AttentionInputs inputs) {
+    copy(inputs.query(), query);
+    copy(inputs.key(), key);
+    copy(inputs.value(), value);
   }
 
   private static void copy(MemorySegment from, TornadoNativeArray to) {
@@ -159,8 +172,8 @@ final class PortableProgram implements DeviceProgram {
   }
 
   @Override
-  public String path() {
-    return "";
+  public String rowName() {
+    return TornadoKernel.rowName("portable", dtype);
   }
 
   @Override

@@ -24,18 +24,23 @@ record QueryTiles(IntArray tiles, IntArray runs, int queriesPerTile) {
   static final int PADDING = 8;
 
   static QueryTiles allocate(AttentionShape shape, int queriesPerTile) {
-    int groups = shape.latentFrames() + 1;
-    // At worst every attended frame is a run of its own, and the text is one.
-    int runsOfAGroup = shape.latentFrames() + 1;
     return new QueryTiles(
-        new IntArray(4 * count(shape, queriesPerTile)),
-        new IntArray(Math.multiplyExact(3 * groups, runsOfAGroup)),
+        new IntArray(Math.toIntExact(4 * count(shape, queriesPerTile))),
+        new IntArray(Math.toIntExact(3 * runs(shape))),
         queriesPerTile);
   }
 
+  /**
+   * Runs that any layout of the shape fits in: at worst every frame is a group of its own, every
+   * attended frame is a run of its own, and the text is one more of each.
+   */
+  static long runs(AttentionShape shape) {
+    return (shape.latentFrames() + 1L) * (shape.latentFrames() + 1L);
+  }
+
   /** Tiles that any layout of the shape fits in. */
-  static int count(AttentionShape shape, int queriesPerTile) {
-    return shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), queriesPerTile)
+  static long count(AttentionShape shape, int queriesPerTile) {
+    return (long) shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), queriesPerTile)
         + Math.ceilDiv(shape.textTokens(), queriesPerTile);
   }
 

@@ -3,7 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
-import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.GridScheduler;
@@ -44,13 +44,13 @@ final class TensorCoreProgram implements DeviceProgram {
     bounds = new FloatArray(shape.batch() * shape.heads());
     int bf16 = dtype == DType.BF16 ? 1 : 0;
     int paddedTokens = paddedTokens(shape);
-    query = new HalfFloatArray((int) shape.queryElements());
-    key = new HalfFloatArray((int) shape.keyElements());
+    query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
+    key = new HalfFloatArray(Math.toIntExact(shape.keyElements()));
     // The last tile of keys may read beyond the last token; its weights are 0, its values finite.
     value = new HalfFloatArray(valueElements(shape));
     HalfFloatArray transposed = new HalfFloatArray(transposedElements(shape));
-    out = new FloatArray((int) shape.queryElements());
-    logSumExp = new FloatArray((int) shape.logSumExpElements());
+    out = new FloatArray(Math.toIntExact(shape.queryElements()));
+    logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
     tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES);
     TaskGraph inputs =
         DevicePlan.graph("inputs", device)
@@ -111,8 +111,9 @@ final class TensorCoreProgram implements DeviceProgram {
     keys.setLocalWork(Layouts.THREADS, 1, 1);
     WorkerGrid2D grid =
         new WorkerGrid2D(
-            QueryTiles.count(shape, TensorCoreKernels.QUERIES) * TensorCoreKernels.THREADS,
-            shape.heads() * shape.batch());
+            Math.toIntExact(
+                QueryTiles.count(shape, TensorCoreKernels.QUERIES) * TensorCoreKernels.THREADS),
+            Math.multiplyExact(shape.heads(), shape.batch()));
     grid.setLocalWork(TensorCoreKernels.THREADS, 1, 1);
     GridScheduler grids = new GridScheduler();
     grids.addWorkerGrid("inputs.keys", keys);
@@ -263,10 +264,20 @@ final class TensorCoreProgram implements DeviceProgram {
   }
 
   @Override
-  public void load(AttentionProblem problem) {
-    copy(problem.query(), query);
-    copy(problem.key(), key);
-    copy(problem.value(), value);
+  public AttentionShape shape() {
+    return shape;
+  }
+
+  @Override
+  public DType dtype() {
+    return dtype;
+  }
+
+  @Override
+  public void load(AttentionInputs inputs) {
+    copy(inputs.query(), query);
+    copy(inputs.key(), key);
+    copy(inputs.value(), value);
   }
 
   private static void copy(MemorySegment from, HalfFloatArray to) {
@@ -284,8 +295,8 @@ final class TensorCoreProgram implements DeviceProgram {
   }
 
   @Override
-  public String path() {
-    return bounded ? "bounded" : "online";
+  public String rowName() {
+    return TornadoKernel.rowName("tensorcore", dtype) + (bounded ? "-bounded" : "-online");
   }
 
   @Override

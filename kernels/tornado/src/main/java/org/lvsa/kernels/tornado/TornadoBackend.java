@@ -4,6 +4,7 @@ package org.lvsa.kernels.tornado;
 import java.util.List;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.KernelOptions;
 
 /** The GPU backend. */
 public final class TornadoBackend implements AttentionBackend {
@@ -29,11 +30,25 @@ public final class TornadoBackend implements AttentionBackend {
   }
 
   @Override
-  public AttentionKernel open() {
+  public AttentionKernel open(KernelOptions options) {
     if (availability() instanceof Availability.Unavailable(String reason)) {
       throw new IllegalStateException(reason);
     }
-    return new TornadoKernel(Holder.DEVICE);
+    List<TornadoTarget> all = TornadoTarget.all();
+    options.check(name(), all.stream().map(TornadoTarget::id).toList(), TornadoKernel.names());
+    TornadoTarget device =
+        options
+            .device()
+            .flatMap(id -> all.stream().filter(d -> d.id().equals(id)).findFirst())
+            .orElse(Holder.DEVICE);
+    device
+        .unusable()
+        .ifPresent(
+            reason -> {
+              throw new IllegalArgumentException(
+                  "device " + device.id() + " cannot be used: " + reason);
+            });
+    return new TornadoKernel(device, options.kernel());
   }
 
   @Override
@@ -49,7 +64,8 @@ public final class TornadoBackend implements AttentionBackend {
                     device.name(),
                     device.memory(),
                     TornadoKernel.kernels(device),
-                    device.id().equals(Holder.DEVICE.id())))
+                    device.id().equals(Holder.DEVICE.id()),
+                    device.unusable()))
         .toList();
   }
 

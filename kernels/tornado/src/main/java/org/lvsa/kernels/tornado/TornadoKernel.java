@@ -4,21 +4,23 @@ package org.lvsa.kernels.tornado;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
-import org.lvsa.kernels.AttentionOutput;
-import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
-import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.PreparedAttention;
 
 /**
  * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
- * it, else the portable one, unless {@code -Dlvsa.kernel=portable|tensorcore} names one. Buffers
- * and compiled code live as long as shape and type stay the same: another pattern of that shape
- * uploads its tiles and nothing is compiled again.
+ * it, else the portable kernel, unless the options name one of the two.
  *
- * <p>Times are the device's own, from TornadoVM's profiler; copies between the caller's memory, the
- * host buffers and the device are transfer time, layout changes on the device are preparation.
+ * <p>Prepared inputs own a {@link DeviceProgram}: buffers and compiled code for one shape and type.
+ * When they are closed, the kernel keeps the program for the next inputs of that shape and type, so
+ * that nothing is compiled and no buffer allocated again. It keeps one such program; another shape
+ * takes its place.
+ *
+ * <p>Times are the device's own, from TornadoVM's profiler. Copies between the caller's memory, the
+ * host buffers and the device are transfer time; layout changes on the device are preparation.
  */
 final class TornadoKernel implements AttentionKernel {
   private static final String PORTABLE = "portable";
@@ -26,35 +28,25 @@ final class TornadoKernel implements AttentionKernel {
 
   private final TornadoTarget device;
   private final Optional<String> forced;
-  private AttentionShape shape;
-  private DType dtype;
-  private DeviceProgram program;
+  private Optional<DeviceProgram> spare = Optional.empty();
+  private boolean closed;
 
   /**
-   * @throws IllegalStateException if {@code lvsa.kernel} names no kernel
+   * @param kernel the name of the kernel to take, one of {@link #kernels}; empty for the fastest
    */
-  TornadoKernel(TornadoTarget device) {
+  TornadoKernel(TornadoTarget device, Optional<String> kernel) {
     this.device = device;
-    forced = Optional.ofNullable(System.getProperty("lvsa.kernel")).filter(k -> !k.equals("auto"));
-    forced.ifPresent(
-        kernel -> {
-          if (!kernel.equals(PORTABLE) && !kernel.equals(TENSOR_CORE)) {
-            throw new IllegalStateException(
-                "no kernel " + kernel + ", there are " + PORTABLE + " and " + TENSOR_CORE);
-          }
-        });
+    this.forced = kernel;
   }
 
-  @Override
-  public String name() {
-    return "tornado-" + forced.orElse("auto");
+  /** Names of all kernels, whatever the device. */
+  static List<String> names() {
+    return List.of(PORTABLE, TENSOR_CORE);
   }
 
-  @Override
-  public String name(AttentionShape shape, DType dtype) {
-    String type = dtype.name().toLowerCase(Locale.ROOT);
-    String path = loaded(shape, dtype) ? program.path() : "";
-    return "tornado-" + kernel(shape, dtype) + "-" + type + (path.isEmpty() ? "" : "-" + path);
+  /** Names of the kernels that a device can run. */
+  static List<String> kernels(TornadoTarget device) {
+    return device.tensorCores() ? names() : List.of(PORTABLE);
   }
 
   @Override
@@ -62,20 +54,15 @@ final class TornadoKernel implements AttentionKernel {
     return device.description();
   }
 
-  /** Kernels that this device can run. */
-  static List<String> kernels(TornadoTarget device) {
-    return device.tensorCores() ? List.of(PORTABLE, TENSOR_CORE) : List.of(PORTABLE);
-  }
-
-  private String kernel(AttentionShape shape, DType dtype) {
-    return forced.orElseGet(
-        () ->
-            TensorCoreProgram.unsupported(shape, dtype, device).isEmpty() ? TENSOR_CORE : PORTABLE);
+  private boolean takesTensorCores(AttentionShape shape, DType dtype) {
+    return forced
+        .map(TENSOR_CORE::equals)
+        .orElseGet(() -> TensorCoreProgram.unsupported(shape, dtype, device).isEmpty());
   }
 
   @Override
   public Optional<String> unsupported(AttentionShape shape, DType dtype) {
-    boolean tensorCore = kernel(shape, dtype).equals(TENSOR_CORE);
+    boolean tensorCore = takesTensorCores(shape, dtype);
     if (tensorCore) {
       Optional<String> reason = TensorCoreProgram.unsupported(shape, dtype, device);
       if (reason.isPresent()) {
@@ -85,64 +72,105 @@ final class TornadoKernel implements AttentionKernel {
       return Optional.of(
           "headDim must be at most " + PortableKernel.MAX_HEAD_DIM + ", got " + shape.headDim());
     }
+    return tooLarge(shape).or(() -> tooMuchMemory(shape, dtype, tensorCore));
+  }
+
+  /** TornadoVM counts the elements of an array, and the threads of a grid, as int. */
+  private static Optional<String> tooLarge(AttentionShape shape) {
     // Padding of frames, and room to read beyond the last token.
-    long largest = Math.max(shape.queryElements(), shape.keyElements());
-    long room = (8L * (shape.latentFrames() + 1) + 64) * shape.kvHeads() * shape.headDim();
-    if (largest + room * shape.batch() > Integer.MAX_VALUE) {
-      return Optional.of(largest + " elements are more than a TornadoVM array holds (2^31)");
+    long padding =
+        Math.multiplyExact(
+            8L * (shape.latentFrames() + 1L) + 64, (long) shape.kvHeads() * shape.headDim());
+    long elements = Math.max(shape.queryElements(), shape.keyElements());
+    if (elements > Integer.MAX_VALUE || padding > (Integer.MAX_VALUE - elements) / shape.batch()) {
+      return Optional.of(elements + " elements are more than a TornadoVM array holds (2^31)");
     }
-    long needed = tensorCore ? TensorCoreProgram.bytes(shape) : PortableProgram.bytes(shape, dtype);
-    if (needed > device.memory()) {
+    long runs = QueryTiles.runs(shape);
+    if (3 * runs > Integer.MAX_VALUE) {
       return Optional.of(
-          "needs "
-              + (needed >> 20)
-              + " MiB of device memory, "
-              + device.description()
-              + " has "
-              + (device.memory() >> 20));
+          shape.latentFrames() + " latent frames can need " + runs + " runs of keys, too many");
+    }
+    long threads = QueryTiles.count(shape, PortableKernel.QUERIES) * PortableKernel.THREADS;
+    if (threads > Integer.MAX_VALUE) {
+      return Optional.of(threads + " threads are more than a TornadoVM grid holds (2^31)");
     }
     return Optional.empty();
   }
 
-  @Override
-  public KernelRun run(AttentionProblem problem, AttentionOutput output) {
-    return run(problem, output, false);
-  }
-
-  @Override
-  public KernelRun runStep(AttentionProblem problem, AttentionOutput output) {
-    boolean loaded = program != null && problem.shape().equals(shape) && problem.dtype() == dtype;
-    return run(problem, output, loaded);
-  }
-
-  private KernelRun run(AttentionProblem problem, AttentionOutput output, boolean sameInputs) {
-    output.check(problem.shape());
-    if (!loaded(problem.shape(), problem.dtype())) {
-      close();
-      shape = problem.shape();
-      dtype = problem.dtype();
-      program =
-          kernel(shape, dtype).equals(TENSOR_CORE)
-              ? new TensorCoreProgram(shape, dtype, device)
-              : new PortableProgram(shape, dtype, device);
+  private Optional<String> tooMuchMemory(AttentionShape shape, DType dtype, boolean tensorCore) {
+    long needed = tensorCore ? TensorCoreProgram.bytes(shape) : PortableProgram.bytes(shape, dtype);
+    if (needed <= device.memory()) {
+      return Optional.empty();
     }
-    return program.run(problem, output, sameInputs);
+    return Optional.of(
+        "needs "
+            + (needed >> 20)
+            + " MiB of device memory, "
+            + device.description()
+            + " has "
+            + (device.memory() >> 20));
   }
 
-  private boolean loaded(AttentionShape wantedShape, DType wantedType) {
-    return program != null && wantedShape.equals(shape) && wantedType == dtype;
+  @Override
+  public PreparedAttention prepare(AttentionInputs inputs) {
+    if (closed) {
+      throw new IllegalStateException("the kernel is closed");
+    }
+    DeviceProgram program = program(inputs.shape(), inputs.dtype());
+    try {
+      return new TornadoAttention(inputs, program, this::giveBack);
+    } catch (RuntimeException | Error e) {
+      // Whatever state it is in: the next inputs get another one.
+      closeQuietly(program, e);
+      throw e;
+    }
   }
 
-  /** The plan of the last run, for tests. */
-  DevicePlan plan() {
-    return program.plan();
+  private DeviceProgram program(AttentionShape shape, DType dtype) {
+    DeviceProgram kept = spare.orElse(null);
+    spare = Optional.empty();
+    if (kept != null && kept.shape().equals(shape) && kept.dtype() == dtype) {
+      return kept;
+    }
+    if (kept != null) {
+      kept.close();
+    }
+    return TornadoErrors.guarded(
+        () ->
+            takesTensorCores(shape, dtype)
+                ? new TensorCoreProgram(shape, dtype, device)
+                : new PortableProgram(shape, dtype, device));
+  }
+
+  /** Keeps a program that nobody uses any more for the next inputs, in place of an older one. */
+  private void giveBack(DeviceProgram program) {
+    if (closed) {
+      program.close();
+    } else {
+      Optional<DeviceProgram> older = spare;
+      spare = Optional.of(program);
+      older.ifPresent(DeviceProgram::close);
+    }
+  }
+
+  private static void closeQuietly(DeviceProgram program, Throwable because) {
+    try {
+      program.close();
+    } catch (RuntimeException | Error e) {
+      because.addSuppressed(e);
+    }
+  }
+
+  /** The name that a result row gets: {@code tornado-portable-f32}. */
+  static String rowName(String kernel, DType dtype) {
+    return "tornado-" + kernel + "-" + dtype.name().toLowerCase(Locale.ROOT);
   }
 
   @Override
   public void close() {
-    if (program != null) {
-      program.close();
-      program = null;
-    }
+    closed = true;
+    Optional<DeviceProgram> last = spare;
+    spare = Optional.empty();
+    last.ifPresent(DeviceProgram::close);
   }
 }

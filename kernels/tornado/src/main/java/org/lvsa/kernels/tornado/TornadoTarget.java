@@ -4,6 +4,8 @@ package org.lvsa.kernels.tornado;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import uk.ac.manchester.tornado.api.TornadoBackend;
@@ -17,30 +19,21 @@ import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
  *
  * @param id {@code DRIVER:INDEX}, as TornadoVM counts them
  * @param device TornadoVM's handle
+ * @param preferred whether it is the default device of its driver
  */
-record TornadoTarget(String id, TornadoDevice device) {
+record TornadoTarget(String id, TornadoDevice device, boolean preferred) {
   private static final Pattern CUDA_VERSION =
       Pattern.compile("Device version\\s*:\\s*CUDA (\\d+)\\.");
 
   /**
-   * The device that {@code -Dlvsa.device=DRIVER:INDEX} names, else a GPU whose tensor cores
-   * TornadoVM can use, else the GPU with the most compute units, else the first device.
+   * The device that is taken if nobody names one: a GPU before other devices, among them one whose
+   * tensor cores TornadoVM can use, among those the one with the most compute units.
    *
-   * @throws IllegalStateException if there is none, or not that one
+   * @throws IllegalStateException if there is none
    */
   static TornadoTarget chosen() {
-    List<TornadoTarget> all = all();
-    String wanted = System.getProperty("lvsa.device");
-    if (wanted != null) {
-      return all.stream()
-          .filter(device -> device.id().equals(wanted))
-          .findFirst()
-          .orElseThrow(
-              () ->
-                  new IllegalStateException(
-                      "no TornadoVM device " + wanted + ", there are " + ids(all)));
-    }
-    return all.stream()
+    return all().stream()
+        .filter(device -> device.unusable().isEmpty())
         .max(
             Comparator.comparing(TornadoTarget::gpu)
                 .thenComparing(TornadoTarget::tensorCores)
@@ -48,20 +41,28 @@ record TornadoTarget(String id, TornadoDevice device) {
         .orElseThrow(() -> new IllegalStateException("TornadoVM found no device"));
   }
 
-  /** Every device of every backend of the SDK. */
+  /** Every device of every driver of the SDK. */
   static List<TornadoTarget> all() {
     List<TornadoTarget> all = new ArrayList<>();
     List<TornadoBackend> drivers = TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends();
     for (int driver = 0; driver < drivers.size(); driver++) {
-      for (int index = 0; index < drivers.get(driver).getNumDevices(); index++) {
-        all.add(new TornadoTarget(driver + ":" + index, drivers.get(driver).getDevice(index)));
+      TornadoBackend devices = drivers.get(driver);
+      for (int index = 0; index < devices.getNumDevices(); index++) {
+        TornadoDevice device = devices.getDevice(index);
+        boolean preferred = device.equals(devices.getDefaultDevice());
+        all.add(new TornadoTarget(driver + ":" + index, device, preferred));
       }
     }
     return all;
   }
 
-  private static String ids(List<TornadoTarget> devices) {
-    return String.join(", ", devices.stream().map(TornadoTarget::id).toList());
+  /** Why kernels cannot run on the device; empty if they can. */
+  Optional<String> unusable() {
+    return preferred
+        ? Optional.empty()
+        : Optional.of(
+            "TornadoVM analyses kernels for its driver's default device only, and then finds no code"
+                + " for another one");
   }
 
   boolean gpu() {
@@ -90,6 +91,7 @@ record TornadoTarget(String id, TornadoDevice device) {
   /** For a result row: backend, name and memory. */
   String description() {
     return String.format(
+        Locale.ROOT,
         "%s %s (%s), %d MiB",
         device.getTornadoVMBackend(),
         device.getPhysicalDevice().getDeviceName().strip(),

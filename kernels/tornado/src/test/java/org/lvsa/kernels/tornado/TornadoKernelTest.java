@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -9,6 +10,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,8 +26,12 @@ import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.ReferenceAttention;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.TaskGraph;
 
 /** Runs on the device that TornadoVM would choose: a GPU, or PoCL's CPU device. */
 class TornadoKernelTest {
@@ -36,7 +42,7 @@ class TornadoKernelTest {
       return List.of(
           DynamicTest.dynamicTest("no device", () -> assumeTrue(false, "left out: " + reason)));
     }
-    AttentionKernel kernel = new TornadoBackend().open();
+    AttentionKernel kernel = new TornadoBackend().open(KernelOptions.DEFAULT);
     // Where there are tensor cores, 16-bit inputs take them, and have DESIGN.md's wider bound.
     boolean tensorCores =
         new TornadoBackend()
@@ -59,7 +65,7 @@ class TornadoKernelTest {
   @Test
   void whatDoesNotFitIsRefusedByName() {
     if (new TornadoBackend().availability() instanceof Availability.Available) {
-      var kernel = new TornadoBackend().open();
+      var kernel = new TornadoBackend().open(KernelOptions.DEFAULT);
       assertEquals(
           "headDim must be at most 128, got 136",
           kernel.unsupported(new AttentionShape(1, 1, 1, 0, 1, 1, 136), DType.F32).orElseThrow());
@@ -77,24 +83,37 @@ class TornadoKernelTest {
     AttentionShape shape = new AttentionShape(1, 6, 40, 8, 2, 2, 64);
     for (DType dtype : new DType[] {DType.F32, DType.BF16}) {
       try (Arena arena = Arena.ofShared();
-          TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open()) {
+          TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open(KernelOptions.DEFAULT)) {
         AttentionProblem problem = RandomProblem.draw(shape, dtype, 0.4, 1, 5, arena);
         AttentionOutput output = AttentionOutput.allocate(shape, arena);
         AttentionOutput expected = AttentionOutput.allocate(shape, arena);
-        kernel.run(problem, output);
-        long compiled = kernel.plan().compilations();
-        assertTrue(compiled > 0);
-        for (double odds : new double[] {0.1, 0.7, 1}) {
-          AttentionProblem other =
-              problem.withLayout(RandomProblem.draw(shape, dtype, odds, 1, 6, arena).layout());
-          kernel.runStep(other, output);
-          assertEquals(compiled, kernel.plan().compilations());
-          long inputs = shape.queryElements() * dtype.bytes();
-          assertTrue(
-              kernel.plan().uploadedBytes() < inputs / 4,
-              kernel.plan().uploadedBytes() + " bytes went up, query alone has " + inputs);
-          ReferenceAttention.run(other, expected);
-          assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 5e-3);
+        try (TornadoAttention prepared = (TornadoAttention) kernel.prepare(problem.inputs())) {
+          prepared.run(problem.layout(), output);
+          long compiled = prepared.plan().compilations();
+          assertTrue(compiled > 0);
+          for (double odds : new double[] {0.1, 0.7, 1}) {
+            AttentionProblem other =
+                problem.withLayout(RandomProblem.draw(shape, dtype, odds, 1, 6, arena).layout());
+            prepared.run(other.layout(), output);
+            assertEquals(compiled, prepared.plan().compilations());
+            long inputs = shape.queryElements() * dtype.bytes();
+            assertTrue(
+                prepared.plan().uploadedBytes() < inputs / 4,
+                prepared.plan().uploadedBytes() + " bytes went up, query alone has " + inputs);
+            ReferenceAttention.run(other, expected);
+            assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 5e-3);
+          }
+        }
+        // The next inputs of this shape and type get the buffers and the code of the first.
+        DevicePlan plan;
+        try (TornadoAttention prepared = (TornadoAttention) kernel.prepare(problem.inputs())) {
+          plan = prepared.plan();
+          long compiled = plan.compilations();
+          prepared.run(problem.layout(), output);
+          assertEquals(compiled, plan.compilations());
+        }
+        try (TornadoAttention prepared = (TornadoAttention) kernel.prepare(problem.inputs())) {
+          assertSame(plan, prepared.plan());
         }
       }
     }
@@ -112,7 +131,7 @@ class TornadoKernelTest {
             () -> {
               double worst = 0;
               try (Arena arena = Arena.ofShared();
-                  AttentionKernel kernel = new TornadoBackend().open()) {
+                  AttentionKernel kernel = new TornadoBackend().open(KernelOptions.DEFAULT)) {
                 for (int round = 0; round < 3; round++) {
                   AttentionShape shape =
                       new AttentionShape(1, 3 + round, 20 + 3 * seed, 4, 2, 1, 64);
@@ -143,7 +162,7 @@ class TornadoKernelTest {
     assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
     AttentionShape shape = new AttentionShape(1, 3, 20, 0, 1, 1, 64);
     try (Arena arena = Arena.ofShared();
-        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open()) {
+        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open(KernelOptions.DEFAULT)) {
       AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, 5, arena);
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       AttentionOutput expected = AttentionOutput.allocate(shape, arena);
@@ -158,27 +177,129 @@ class TornadoKernelTest {
     }
   }
 
+  private static KernelOptions kernel(String name) {
+    return new KernelOptions(Optional.empty(), Optional.of(name));
+  }
+
+  private static KernelOptions device(String id) {
+    return new KernelOptions(Optional.of(id), Optional.empty());
+  }
+
   @Test
   void theKernelCanBeForced() {
     assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
     AttentionShape shape = new AttentionShape(1, 3, 20, 0, 1, 1, 64);
-    try {
-      System.setProperty("lvsa.kernel", "portable");
-      AttentionKernel portable = new TornadoBackend().open();
-      assertEquals("tornado-portable-bf16", portable.name(shape, DType.BF16));
-      System.setProperty("lvsa.kernel", "tensorcore");
-      AttentionKernel tensorCore = new TornadoBackend().open();
-      assertEquals("tornado-tensorcore-f32", tensorCore.name(shape, DType.F32));
+    try (Arena arena = Arena.ofShared();
+        AttentionKernel portable = new TornadoBackend().open(kernel("portable"));
+        AttentionKernel tensorCore = new TornadoBackend().open(kernel("tensorcore"))) {
+      AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      assertEquals("tornado-portable-bf16", portable.run(problem, output).kernel());
       assertTrue(
           tensorCore.unsupported(shape, DType.F32).orElseThrow().startsWith("tensorcore kernel: "));
-      System.setProperty("lvsa.kernel", "fast");
-      assertEquals(
-          "no kernel fast, there are portable and tensorcore",
-          assertThrows(IllegalStateException.class, () -> new TornadoBackend().open())
-              .getMessage());
-    } finally {
-      System.clearProperty("lvsa.kernel");
     }
+    assertEquals(
+        "backend tornado has no kernel fast, allowed are portable, tensorcore",
+        assertThrows(
+                IllegalArgumentException.class, () -> new TornadoBackend().open(kernel("fast")))
+            .getMessage());
+  }
+
+  @Test
+  void aDeviceIsTakenByItsIdAndRefusedByTheIdsThatThereAre() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    List<AttentionBackend.Device> devices = new TornadoBackend().devices();
+    for (AttentionBackend.Device device : devices) {
+      if (device.unusable().isEmpty()) {
+        try (AttentionKernel kernel = new TornadoBackend().open(device(device.id()))) {
+          assertTrue(kernel.device().contains("(" + device.id() + ")"), kernel.device());
+        }
+      } else {
+        assertTrue(
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> new TornadoBackend().open(device(device.id())))
+                .getMessage()
+                .startsWith("device " + device.id() + " cannot be used: "));
+      }
+    }
+    assertEquals(
+        "backend tornado has no device 9:9, allowed are "
+            + String.join(", ", devices.stream().map(AttentionBackend.Device::id).toList()),
+        assertThrows(IllegalArgumentException.class, () -> new TornadoBackend().open(device("9:9")))
+            .getMessage());
+  }
+
+  @Test
+  void onlyTheDefaultDeviceOfADriverIsUsable() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    TornadoTarget first = TornadoTarget.all().getFirst();
+    assertTrue(new TornadoTarget("0:0", first.device(), true).unusable().isEmpty());
+    assertTrue(new TornadoTarget("0:1", first.device(), false).unusable().isPresent());
+  }
+
+  // ---- failures
+
+  @Test
+  void aPlanThatCannotBeMadeLeavesTheCountAsItWas() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    TornadoTarget target = TornadoTarget.chosen();
+    int before = DevicePlan.openPlans();
+    assertThrows(
+        KernelFailedException.class,
+        () -> new DevicePlan(target, new GridScheduler(), 1, (TaskGraph) null));
+    assertEquals(before, DevicePlan.openPlans());
+    TornadoTarget broken = new TornadoTarget("0:0", null, true);
+    assertThrows(
+        KernelFailedException.class,
+        () -> new DevicePlan(broken, new GridScheduler(), 1, DevicePlan.graph("broken", target)));
+    assertEquals(before, DevicePlan.openPlans());
+  }
+
+  @Test
+  void whatFailsInPrepareIsClosedAndTheKernelGoesOn() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    AttentionShape shape = new AttentionShape(1, 3, 20, 0, 1, 1, 64);
+    int before = DevicePlan.openPlans();
+    try (Arena arena = Arena.ofShared();
+        AttentionKernel kernel = new TornadoBackend().open(KernelOptions.DEFAULT)) {
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, 5, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      AttentionOutput expected = AttentionOutput.allocate(shape, arena);
+      Arena gone = Arena.ofShared();
+      AttentionProblem stale = RandomProblem.draw(shape, DType.F32, 1, 1, 5, gone);
+      gone.close();
+      assertThrows(IllegalStateException.class, () -> kernel.prepare(stale.inputs()));
+      assertEquals(before, DevicePlan.openPlans());
+      kernel.run(problem, output);
+      ReferenceAttention.run(problem, expected);
+      assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 1e-4);
+    }
+    assertEquals(before, DevicePlan.openPlans());
+  }
+
+  @Test
+  void errorsOfTornadoVmBecomeExceptionsWithTheirReason() {
+    KernelFailedException failure =
+        assertThrows(
+            KernelFailedException.class,
+            () ->
+                TornadoErrors.guarded(
+                    () -> {
+                      throw new LinkageError(
+                          "No sketch available\n  for 0:0", new IllegalStateException("inner"));
+                    }));
+    assertEquals(
+        "TornadoVM failed: LinkageError: No sketch available; for 0:0 (caused by"
+            + " IllegalStateException: inner)",
+        failure.getMessage());
+    assertThrows(
+        OutOfMemoryError.class,
+        () ->
+            TornadoErrors.guarded(
+                () -> {
+                  throw new OutOfMemoryError("heap");
+                }));
   }
 
   @Test
@@ -199,19 +320,21 @@ class TornadoKernelTest {
             .devices().stream().anyMatch(d -> d.chosen() && d.kernels().contains("tensorcore")));
     AttentionShape shape = new AttentionShape(1, 3, 50, 0, 1, 1, 128);
     try (Arena arena = Arena.ofShared();
-        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open()) {
+        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open(KernelOptions.DEFAULT)) {
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
-      kernel.run(problem, output);
-      assertEquals("tornado-tensorcore-bf16-bounded", kernel.name(shape, DType.BF16));
+      assertEquals("tornado-tensorcore-bf16-bounded", kernel.run(problem, output).kernel());
       for (int d = 0; d < 128; d++) {
         DType.BF16.set(problem.key(), 70L * 128 + d, 1000);
       }
-      kernel.run(problem, output);
-      assertEquals("tornado-tensorcore-bf16-online", kernel.name(shape, DType.BF16));
+      assertEquals("tornado-tensorcore-bf16-online", kernel.run(problem, output).kernel());
+    }
+    try (Arena arena = Arena.ofShared();
+        AttentionKernel kernel = new TornadoBackend().open(KernelOptions.DEFAULT)) {
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
       DType.BF16.set(problem.key(), 3, Float.NaN);
-      kernel.run(problem, output);
-      assertEquals("tornado-tensorcore-bf16-online", kernel.name(shape, DType.BF16));
+      assertEquals("tornado-tensorcore-bf16-online", kernel.run(problem, output).kernel());
     }
   }
 }

@@ -15,6 +15,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -125,7 +126,7 @@ final class AttendCommand implements Callable<Integer> {
     checkOutput();
     AttentionBackend chosen = Backends.named(backend, this::fallback);
     try (Arena arena = Arena.ofShared();
-        AttentionKernel kernel = chosen.open()) {
+        AttentionKernel kernel = chosen.open(device.options())) {
       Safetensors file = Safetensors.open(in, arena);
       TensorInfo q = tensor(file, "q");
       TensorInfo k = tensor(file, "k");
@@ -147,12 +148,13 @@ final class AttendCommand implements Callable<Integer> {
               : Pattern.build(settings(file, shape)).layout();
       AttentionProblem problem =
           new AttentionProblem(
-              shape,
-              layout,
-              wanted,
-              convert(file.data("q"), stored, wanted, arena),
-              convert(file.data("k"), stored, wanted, arena),
-              convert(file.data("v"), stored, wanted, arena));
+              new AttentionInputs(
+                  shape,
+                  wanted,
+                  convert(file.data("q"), stored, wanted, arena),
+                  convert(file.data("k"), stored, wanted, arena),
+                  convert(file.data("v"), stored, wanted, arena)),
+              layout);
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       KernelRun run = kernel.run(problem, output);
       write(q, chosen, kernel, problem, output, run);
@@ -330,12 +332,11 @@ final class AttendCommand implements Callable<Integer> {
       AttentionOutput output,
       KernelRun run)
       throws IOException {
-    String kernelName = kernel.name(problem.shape(), problem.dtype());
     String milliseconds = String.format(Locale.ROOT, "%.3f", run.kernelMillis());
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("backend", "\"" + chosen.name() + "\"");
     metadata.put("device", "\"" + kernel.device() + "\"");
-    metadata.put("kernel", "\"" + kernelName + "\"");
+    metadata.put("kernel", "\"" + run.kernel() + "\"");
     metadata.put("dtype", "\"" + problem.dtype() + "\"");
     metadata.put("milliseconds", milliseconds);
     metadata.put("density", Double.toString(problem.layout().density()));
@@ -346,7 +347,7 @@ final class AttendCommand implements Callable<Integer> {
         Locale.ROOT,
         "%s: %s on %s, density %.4f, %s ms%n",
         out,
-        kernelName,
+        run.kernel(),
         kernel.device(),
         problem.layout().density(),
         milliseconds);

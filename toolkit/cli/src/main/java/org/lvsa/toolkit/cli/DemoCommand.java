@@ -201,7 +201,8 @@ final class DemoCommand implements Callable<Integer> {
             weights(adapter, shape),
             noise(adapter, shape, latentFrames),
             latentFrames,
-            steps);
+            steps,
+            device.options());
     if (joins != null) {
       String[] place = joins.split(":");
       try (Communicator other =

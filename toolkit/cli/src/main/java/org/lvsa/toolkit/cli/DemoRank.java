@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.adapter.BlockWeights;
 import org.lvsa.toolkit.adapter.ModelAdapter;
 import org.lvsa.toolkit.adapter.Streams;
@@ -22,9 +23,15 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param noise video tokens to start from, and the encoder's
  * @param latentFrames of the video
  * @param steps to denoise
+ * @param options the device and the kernel that attention takes
  */
 record DemoRank(
-    ModelAdapter adapter, List<BlockWeights> weights, Streams noise, int latentFrames, int steps) {
+    ModelAdapter adapter,
+    List<BlockWeights> weights,
+    Streams noise,
+    int latentFrames,
+    int steps,
+    KernelOptions options) {
 
   /**
    * What a step took and gave.
@@ -46,7 +53,8 @@ record DemoRank(
    */
   List<Step> denoise(LvsaConfig config, RankView view, Consumer<String> log, Runnable done) {
     List<Step> results = new ArrayList<>();
-    try (Generation generation = new Generation(config, OptionalInt.of(latentFrames), log, view)) {
+    try (Generation generation =
+        new Generation(config, OptionalInt.of(latentFrames), log, view, options)) {
       Transformer transformer = Transformer.of(adapter, weights);
       transformer.install(generation);
       // Once before the clock runs: the JVM compiles, kernels open.

@@ -2,18 +2,12 @@
 package org.lvsa.toolkit.cli;
 
 import java.util.Locale;
+import java.util.Optional;
+import org.lvsa.kernels.KernelOptions;
 import picocli.CommandLine.Option;
 
 /** {@code --device} and {@code --kernel}, for the commands that run kernels. */
 final class DeviceOption {
-  @Option(
-      names = "--device",
-      paramLabel = "DRIVER:INDEX",
-      description = "TornadoVM device for the backend tornado (default: the fastest GPU)")
-  private void device(String device) {
-    System.setProperty("lvsa.device", device);
-  }
-
   enum Kernel {
     AUTO,
     PORTABLE,
@@ -21,11 +15,24 @@ final class DeviceOption {
   }
 
   @Option(
+      names = "--device",
+      paramLabel = "DRIVER:INDEX",
+      description = "device of the backend, as ./lvsa devices lists it (default: the fastest GPU)")
+  private String device;
+
+  @Option(
       names = "--kernel",
       description =
           "kernel of the backend tornado, ${COMPLETION-CANDIDATES} (default: the fastest that device,"
               + " dtype and headDim allow)")
-  private void kernel(Kernel kernel) {
-    System.setProperty("lvsa.kernel", kernel.name().toLowerCase(Locale.ROOT));
+  private Kernel kernel;
+
+  /** What was asked for; a backend refuses what it does not have. */
+  KernelOptions options() {
+    return new KernelOptions(
+        Optional.ofNullable(device),
+        Optional.ofNullable(kernel)
+            .filter(k -> k != Kernel.AUTO)
+            .map(k -> k.name().toLowerCase(Locale.ROOT)));
   }
 }

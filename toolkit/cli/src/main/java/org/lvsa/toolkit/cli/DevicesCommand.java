@@ -47,13 +47,16 @@ final class DevicesCommand implements Callable<Integer> {
             node.put("available", false).put("reason", reason);
       }
       for (Device device : listed.devices()) {
-        node.withArray("devices")
-            .addObject()
-            .put("id", device.id())
-            .put("name", device.name())
-            .put("memory_mib", device.memoryBytes() >> 20)
-            .put("kernels", String.join(", ", device.kernels()))
-            .put("chosen", device.chosen());
+        ObjectNode entry =
+            node.withArray("devices")
+                .addObject()
+                .put("id", device.id())
+                .put("name", device.name())
+                .put("memory_mib", device.memoryBytes() >> 20)
+                .put("kernels", String.join(", ", device.kernels()))
+                .put("chosen", device.chosen())
+                .put("usable", device.unusable().isEmpty());
+        device.unusable().ifPresent(reason -> entry.put("reason", reason));
       }
     }
     if (format == Format.JSON) {
@@ -73,12 +76,14 @@ final class DevicesCommand implements Callable<Integer> {
         node.path(node.has("device") ? "device" : "reason").textValue());
     for (JsonNode device : node.path("devices")) {
       out.printf(
-          "%14s %s %s, %d MiB, kernels: %s%n",
+          "%14s %s %s, %d MiB, %s%n",
           device.get("chosen").booleanValue() ? "*" : "",
           device.get("id").textValue(),
           device.get("name").textValue(),
           device.get("memory_mib").intValue(),
-          device.get("kernels").textValue());
+          device.has("reason")
+              ? "not usable: " + device.get("reason").textValue()
+              : "kernels: " + device.get("kernels").textValue());
     }
   }
 }

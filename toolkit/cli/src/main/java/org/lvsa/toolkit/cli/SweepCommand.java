@@ -184,7 +184,7 @@ final class SweepCommand implements Callable<Integer> {
     List<ResultRow> rows;
     try (SweepProgress progress = new SweepProgress(spec.commandLine().getErr(), directory)) {
       rows =
-          new SweepRunner(settings(progress), results, progress, strict)
+          new SweepRunner(settings(progress), device.options(), results, progress, strict)
               .run(resume, spec.commandLine().getParseResult().originalArgs());
     }
     print(rows, results, out);

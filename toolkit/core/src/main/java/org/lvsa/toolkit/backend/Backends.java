@@ -4,8 +4,11 @@ package org.lvsa.toolkit.backend;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.KernelOptions;
 
 /** Chooses backends by name. What is not there is an error, never a substitute. */
 public final class Backends {
@@ -73,5 +76,54 @@ public final class Backends {
       throw new UnavailableException("backend " + name + " is not available here: " + reason);
     }
     return backend;
+  }
+
+  /**
+   * Opens a kernel of each backend. A device or a kernel that is asked for goes to the backends
+   * that have it, and the others choose for themselves; at least one must have it. If one does not
+   * open, those already open are closed again.
+   *
+   * @return one kernel per backend, in the order of the backends
+   * @throws IllegalArgumentException if no backend has the device or the kernel that the options
+   *     name
+   */
+  public static List<AttentionKernel> open(List<AttentionBackend> backends, KernelOptions options) {
+    List<AttentionKernel> opened = new ArrayList<>();
+    try {
+      for (AttentionBackend backend : backends) {
+        opened.add(backend.open(optionsOf(backend, backends, options)));
+      }
+      return opened;
+    } catch (RuntimeException | Error e) {
+      for (AttentionKernel kernel : opened) {
+        try {
+          kernel.close();
+        } catch (RuntimeException second) {
+          e.addSuppressed(second);
+        }
+      }
+      throw e;
+    }
+  }
+
+  private static KernelOptions optionsOf(
+      AttentionBackend backend, List<AttentionBackend> all, KernelOptions asked) {
+    return new KernelOptions(
+        asked.device().filter(id -> hasDevice(backend, id) || noneHas(all, b -> hasDevice(b, id))),
+        asked
+            .kernel()
+            .filter(name -> hasKernel(backend, name) || noneHas(all, b -> hasKernel(b, name))));
+  }
+
+  private static boolean noneHas(List<AttentionBackend> backends, Predicate<AttentionBackend> has) {
+    return backends.stream().noneMatch(has);
+  }
+
+  private static boolean hasDevice(AttentionBackend backend, String id) {
+    return backend.devices().stream().anyMatch(device -> device.id().equals(id));
+  }
+
+  private static boolean hasKernel(AttentionBackend backend, String name) {
+    return backend.devices().stream().anyMatch(device -> device.kernels().contains(name));
   }
 }

@@ -108,7 +108,7 @@ public record Pattern(
 
   /** Frames that a frame attends to. */
   public int attendedBy(int frame) {
-    return layout.end(frame) - layout.begin(frame);
+    return layout.count(frame);
   }
 
   /** Frames that each frame attends to, in order. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.tensor;
 
+import java.util.List;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.KernelOptions;
 
 /** What the published "SDPA" path does, with ND4J: gather, two matrix products and a softmax. */
 public final class Nd4jBackend implements AttentionBackend {
@@ -25,7 +27,8 @@ public final class Nd4jBackend implements AttentionBackend {
   }
 
   @Override
-  public AttentionKernel open() {
+  public AttentionKernel open(KernelOptions options) {
+    options.check(name(), List.of(), List.of());
     if (availability() instanceof Availability.Unavailable(String reason)) {
       throw new IllegalStateException(reason);
     }

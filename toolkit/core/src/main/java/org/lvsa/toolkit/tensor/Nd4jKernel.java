@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -13,6 +14,7 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.KeyRanges;
+import org.lvsa.kernels.PreparedAttention;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -27,6 +29,8 @@ import org.nd4j.linalg.ops.transforms.Transforms;
 final class Nd4jKernel implements AttentionKernel {
   private static final ValueLayout.OfFloat FLOATS =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private static final String NAME = "nd4j-per-frame-sdpa";
 
   /** 128 MiB of float32 scores. */
   private static final long MAX_SCORES = 1 << 25;
@@ -43,11 +47,6 @@ final class Nd4jKernel implements AttentionKernel {
   }
 
   @Override
-  public String name() {
-    return "nd4j-per-frame-sdpa";
-  }
-
-  @Override
   public String device() {
     return startedDevice();
   }
@@ -61,9 +60,12 @@ final class Nd4jKernel implements AttentionKernel {
   }
 
   @Override
-  public KernelRun run(AttentionProblem problem, AttentionOutput output) {
+  public PreparedAttention prepare(AttentionInputs inputs) {
+    return PreparedAttention.direct(inputs, Nd4jKernel::attend);
+  }
+
+  private static KernelRun attend(AttentionProblem problem, AttentionOutput output) {
     AttentionShape shape = problem.shape();
-    output.check(shape);
     Times times = new Times();
     for (int sequence = 0; sequence < shape.batch(); sequence++) {
       for (int head = 0; head < shape.heads(); head++) {
@@ -71,7 +73,7 @@ final class Nd4jKernel implements AttentionKernel {
       }
     }
     return new KernelRun(
-        times.kernel / 1e6, 0, times.transfer / 1e6, times.extraFloats * Float.BYTES);
+        NAME, times.kernel / 1e6, 0, times.transfer / 1e6, times.extraFloats * Float.BYTES);
   }
 
   private static final class Times {

@@ -107,10 +107,10 @@ class PatternPropertiesTest {
       assertEquals(pattern.compactFrames().size(), csr.keyFrames());
       assertEquals(Math.ceilDiv(pattern.localTokens(), s.patchesPerFrame()), csr.queryFrames());
       for (int row = 0; row < csr.queryFrames(); row++) {
-        for (int i = csr.begin(row); i < csr.end(row); i++) {
-          assertTrue(csr.index(i) >= 0 && csr.index(i) < csr.keyFrames());
-          assertTrue(i == csr.begin(row) || csr.index(i - 1) < csr.index(i));
-          int frame = pattern.compactFrames().get(csr.index(i));
+        for (int i = 0; i < csr.count(row); i++) {
+          assertTrue(csr.index(row, i) >= 0 && csr.index(row, i) < csr.keyFrames());
+          assertTrue(i == 0 || csr.index(row, i - 1) < csr.index(row, i));
+          int frame = pattern.compactFrames().get(csr.index(row, i));
           assertTrue(
               row(pattern.layout(), pattern.localFrames().get(row).frame()).get(frame),
               "a rank attends to nothing that the whole pattern does not");
@@ -153,8 +153,8 @@ class PatternPropertiesTest {
 
   private static BitSet row(BlockSparseLayout layout, int row) {
     BitSet frames = new BitSet();
-    for (int i = layout.begin(row); i < layout.end(row); i++) {
-      frames.set(layout.index(i));
+    for (int i = 0; i < layout.count(row); i++) {
+      frames.set(layout.index(row, i));
     }
     return frames;
   }

@@ -5,11 +5,12 @@ import java.util.List;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.KernelOptions;
 
 class Nd4jKernelTest {
 
   @TestFactory
   List<DynamicTest> conforms() {
-    return KernelConformance.tests(new Nd4jBackend().open(), 1e-5);
+    return KernelConformance.tests(new Nd4jBackend().open(KernelOptions.DEFAULT), 1e-5);
   }
 }

@@ -10,10 +10,13 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
+import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.LvsaConfig;
@@ -49,6 +52,7 @@ public final class Generation implements AutoCloseable {
   private final Set<String> said = ConcurrentHashMap.newKeySet();
   private final ConcurrentHashMap<PatternSettings, Pattern> patterns = new ConcurrentHashMap<>();
   private final Map<String, DiffusionAttention> roles = new ConcurrentHashMap<>();
+  private final String backend;
   private final AttentionKernel kernel;
   private int maskLogged = -1;
   private int timedStep;
@@ -89,6 +93,25 @@ public final class Generation implements AutoCloseable {
    */
   public Generation(
       LvsaConfig config, OptionalInt latentFrames, Consumer<String> log, RankView view) {
+    this(config, latentFrames, log, view, KernelOptions.DEFAULT);
+  }
+
+  /**
+   * One rank's view, on a device and with a kernel that the caller chose.
+   *
+   * @param config settings
+   * @param latentFrames of the request; {@code LVSA_TOTAL_LATENT_FRAMES} goes before it
+   * @param log takes the published lines
+   * @param view this rank's place
+   * @param options the device and the kernel to take
+   * @throws IllegalArgumentException if the backend does not have that device or kernel
+   */
+  public Generation(
+      LvsaConfig config,
+      OptionalInt latentFrames,
+      Consumer<String> log,
+      RankView view,
+      KernelOptions options) {
     this.config = config;
     this.log = log;
     this.view = view;
@@ -99,7 +122,9 @@ public final class Generation implements AutoCloseable {
             config.optionalNumber(Setting.LVSA_N_BLOCKS),
             config.number(Setting.LVSA_CFG_PASSES),
             this::say);
-    kernel = Backends.named(backend(config), this::say).open();
+    AttentionBackend chosen = Backends.named(backend(config), this::say);
+    backend = chosen.name();
+    kernel = chosen.open(options);
   }
 
   private static String backend(LvsaConfig config) {
@@ -159,7 +184,7 @@ public final class Generation implements AutoCloseable {
         .ifPresent(
             reason -> {
               throw new UnavailableException(
-                  "backend " + kernel.name() + " cannot run this attention here: " + reason);
+                  "backend " + backend + " cannot run this attention here: " + reason);
             });
     try (Arena arena = Arena.ofShared()) {
       AttentionProblem given = dtype == DType.F32 ? problem : narrowed(problem, dtype, arena);
@@ -169,12 +194,13 @@ public final class Generation implements AutoCloseable {
 
   private static AttentionProblem narrowed(AttentionProblem problem, DType dtype, Arena arena) {
     return new AttentionProblem(
-        problem.shape(),
-        problem.layout(),
-        dtype,
-        narrowed(problem.query(), dtype, arena),
-        narrowed(problem.key(), dtype, arena),
-        narrowed(problem.value(), dtype, arena));
+        new AttentionInputs(
+            problem.shape(),
+            dtype,
+            narrowed(problem.query(), dtype, arena),
+            narrowed(problem.key(), dtype, arena),
+            narrowed(problem.value(), dtype, arena)),
+        problem.layout());
   }
 
   private static MemorySegment narrowed(MemorySegment floats, DType dtype, Arena arena) {
@@ -300,7 +326,7 @@ public final class Generation implements AutoCloseable {
             pattern.attendedBy(frames / 2),
             frames,
             pattern.density() < 1 ? "SPARSE" : "DENSE",
-            kernel.name(),
+            backend,
             config.dtype().name().toLowerCase(Locale.ROOT),
             kernel.device()));
     for (int[] horizon : HORIZONS) {

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.attention;
 
 import java.lang.foreign.Arena;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
@@ -66,7 +67,9 @@ public final class SdpaAttention implements DiffusionAttention {
     INDArray out = Nd4j.createUninitialized(DataType.FLOAT, query.shape());
     AttentionProblem problem =
         new AttentionProblem(
-            shape, layout, DType.F32, NdMemory.view(q), NdMemory.view(k), NdMemory.view(v));
+            new AttentionInputs(
+                shape, DType.F32, NdMemory.view(q), NdMemory.view(k), NdMemory.view(v)),
+            layout);
     try (Arena arena = Arena.ofShared()) {
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       generation.run(problem, output);

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.BitSet;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
@@ -75,8 +76,8 @@ public final class GlobalKeyValue implements ContextParallel {
     localFrames(rank).stream()
         .forEach(
             row -> {
-              for (int i = layout.begin(row); i < layout.end(row); i++) {
-                attended.set(layout.index(i));
+              for (int i = 0; i < layout.count(row); i++) {
+                attended.set(layout.index(row, i));
               }
             });
     return attended;
@@ -189,7 +190,8 @@ public final class GlobalKeyValue implements ContextParallel {
 
     AttentionOutput output = AttentionOutput.allocate(compact, arena);
     compute.run(
-        new AttentionProblem(compact, rows(layout, frames, place, local), DType.F32, q, k, v),
+        new AttentionProblem(
+            new AttentionInputs(compact, DType.F32, q, k, v), rows(layout, frames, place, local)),
         output);
     float[] out = new float[localTokens * queryRow];
     for (int frame : local.stream().toArray()) {
@@ -214,8 +216,8 @@ public final class GlobalKeyValue implements ContextParallel {
     int next = 0;
     for (int i = 0; i < frames.length; i++) {
       int row = frames[i];
-      for (int j = layout.begin(row); local.get(row) && j < layout.end(row); j++) {
-        indices[next++] = place[layout.index(j)];
+      for (int j = 0; local.get(row) && j < layout.count(row); j++) {
+        indices[next++] = place[layout.index(row, j)];
       }
       indptr[i + 1] = next;
     }

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
@@ -77,12 +78,8 @@ record QueriesOverKeys(AttentionShape queries, ContextParallel.Compute compute, 
       AttentionOutput output = AttentionOutput.allocateWithLogSumExp(shape, scratch);
       compute.run(
           new AttentionProblem(
-              shape,
-              BlockSparseLayout.of(queryFrames + keyFrames, indptr, indices),
-              DType.F32,
-              q,
-              k,
-              v),
+              new AttentionInputs(shape, DType.F32, q, k, v),
+              BlockSparseLayout.of(queryFrames + keyFrames, indptr, indices)),
           output);
       AttentionOutput part = AttentionOutput.allocateWithLogSumExp(queries, arena);
       long rows = queries.queryElements() * Float.BYTES;

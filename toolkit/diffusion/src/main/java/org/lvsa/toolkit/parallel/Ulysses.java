@@ -4,6 +4,7 @@ package org.lvsa.toolkit.parallel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
@@ -78,7 +79,8 @@ public final class Ulysses implements ContextParallel {
       MemorySegment k = gather(arena, key, true);
       MemorySegment v = gather(arena, value, true);
       AttentionOutput output = AttentionOutput.allocate(local, arena);
-      compute.run(new AttentionProblem(local, layout, DType.F32, q, k, v), output);
+      compute.run(
+          new AttentionProblem(new AttentionInputs(local, DType.F32, q, k, v), layout), output);
       return scatter(output.out());
     }
   }

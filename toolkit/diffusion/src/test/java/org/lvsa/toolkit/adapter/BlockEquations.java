@@ -202,8 +202,8 @@ record BlockEquations(
   }
 
   private boolean attends(int query, int key) {
-    for (int i = layout.begin(query); i < layout.end(query); i++) {
-      if (layout.index(i) == key) {
+    for (int i = 0; i < layout.count(query); i++) {
+      if (layout.index(query, i) == key) {
         return true;
       }
     }

@@ -65,10 +65,8 @@ class DiffusionAttentionTest {
         boolean textQuery = t >= frames * patches;
         boolean textKey = other >= frames * patches;
         boolean seen = textQuery || textKey;
-        for (int i = textQuery ? 0 : layout.begin(t / patches);
-            !seen && i < layout.end(t / patches);
-            i++) {
-          seen = layout.index(i) == other / patches;
+        for (int i = 0; !seen && i < layout.count(t / patches); i++) {
+          seen = layout.index(t / patches, i) == other / patches;
         }
         if (seen) {
           keys.add(other);

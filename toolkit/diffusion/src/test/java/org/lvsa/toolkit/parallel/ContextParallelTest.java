@@ -29,6 +29,7 @@ import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.ReferenceBackend;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
@@ -56,14 +57,14 @@ class ContextParallelTest {
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       AttentionProblem problem = RandomProblem.draw(shape, DType.F32, odds, 1, 3, arena);
       AttentionOutput expected = AttentionOutput.allocate(shape, arena);
-      try (AttentionKernel kernel = new ReferenceBackend().open()) {
+      try (AttentionKernel kernel = new ReferenceBackend().open(KernelOptions.DEFAULT)) {
         kernel.run(problem, expected);
       }
       List<Future<Shard>> results = new ArrayList<>();
       for (Communicator rank : ranks) {
         Callable<Shard> work =
             () -> {
-              try (AttentionKernel kernel = new ReferenceBackend().open()) {
+              try (AttentionKernel kernel = new ReferenceBackend().open(KernelOptions.DEFAULT)) {
                 ContextParallel parallel = scheme.of(shape, rank);
                 Shard out =
                     parallel.attend(
@@ -282,7 +283,7 @@ class ContextParallelTest {
     float[] k = normal(random, keys * 2 * 8);
     float[] v = normal(random, keys * 2 * 8);
     try (Arena arena = Arena.ofShared();
-        AttentionKernel kernel = new ReferenceBackend().open()) {
+        AttentionKernel kernel = new ReferenceBackend().open(KernelOptions.DEFAULT)) {
       AttentionOutput out = new QueriesOverKeys(shape, kernel::run, arena).attend(q, k, v);
       for (int query = 0; query < queries; query++) {
         for (int head = 0; head < 4; head++) {

@@ -20,7 +20,8 @@ public final class Environment {
   private Environment() {}
 
   /** Everything that {@code environment.json} says. */
-  static Map<String, Object> describe(List<String> commandLine, List<AttentionKernel> kernels) {
+  static Map<String, Object> describe(
+      List<String> commandLine, Map<String, AttentionKernel> kernels) {
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("timestamp", Instant.now().toString());
     all.put("commit", commit());
@@ -49,7 +50,9 @@ public final class Environment {
         "driver", output("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"));
     all.put(
         "kernels",
-        kernels.stream().map(k -> Map.of("kernel", k.name(), "device", k.device())).toList());
+        kernels.entrySet().stream()
+            .map(k -> Map.of("backend", k.getKey(), "device", k.getValue().device()))
+            .toList());
     return all;
   }
 
@@ -59,7 +62,7 @@ public final class Environment {
         file,
         new ObjectMapper()
             .writerWithDefaultPrettyPrinter()
-            .writeValueAsBytes(describe(commandLine, List.of())));
+            .writeValueAsBytes(describe(commandLine, Map.of())));
   }
 
   /** Memory that this process can still take, in bytes. */

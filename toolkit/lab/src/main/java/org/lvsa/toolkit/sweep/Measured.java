@@ -10,12 +10,18 @@ import org.lvsa.kernels.KernelRun;
 /**
  * Warm runs of one problem, by their medians.
  *
+ * @param kernel the name of the kernel that ran last
  * @param kernelMillis median of the kernel alone
  * @param prepareMillis median of the layout changes
  * @param transferMillis median of the copies
  * @param extraBytes the most extra memory of any run
  */
-record Measured(double kernelMillis, double prepareMillis, double transferMillis, long extraBytes) {
+record Measured(
+    String kernel,
+    double kernelMillis,
+    double prepareMillis,
+    double transferMillis,
+    long extraBytes) {
   /** Runs shorter than this in sum do not warm the JIT. */
   private static final double WARM_MILLIS = 1000;
 
@@ -33,6 +39,7 @@ record Measured(double kernelMillis, double prepareMillis, double transferMillis
       runs.add(runner.get());
     }
     return new Measured(
+        runs.getLast().kernel(),
         median(runs, KernelRun::kernelMillis),
         median(runs, KernelRun::prepareMillis),
         median(runs, KernelRun::transferMillis),

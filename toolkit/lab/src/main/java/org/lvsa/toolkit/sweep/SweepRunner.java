@@ -14,11 +14,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.input.Activations;
@@ -38,6 +40,7 @@ public final class SweepRunner {
   private static final long RESERVED_BYTES = 512L << 20;
 
   private final SweepSettings settings;
+  private final KernelOptions options;
   private final ResultsFile results;
   private final SweepListener listener;
   private final boolean strict;
@@ -48,11 +51,17 @@ public final class SweepRunner {
   /**
    * A sweep that writes to {@code results}.
    *
+   * @param options the device and the kernel that the backends which have them take
    * @param strict stop at the first cell that cannot run as asked
    */
   public SweepRunner(
-      SweepSettings settings, ResultsFile results, SweepListener listener, boolean strict) {
+      SweepSettings settings,
+      KernelOptions options,
+      ResultsFile results,
+      SweepListener listener,
+      boolean strict) {
     this.settings = settings;
+    this.options = options;
     this.results = results;
     this.listener = listener;
     this.strict = strict;
@@ -86,7 +95,7 @@ public final class SweepRunner {
       } else {
         results.start(settings);
       }
-      results.environment(Environment.describe(commandLine, List.copyOf(kernels.values())));
+      results.environment(Environment.describe(commandLine, kernels));
       Set<String> done = rows.stream().map(ResultRow::key).collect(Collectors.toSet());
       int cells = geometries.size() * settings.backends().size() * settings.sparsityScales().size();
       listener.starting(
@@ -109,9 +118,13 @@ public final class SweepRunner {
   }
 
   private Map<String, AttentionKernel> openKernels() {
+    List<AttentionKernel> opened =
+        Backends.open(
+            settings.backends().stream().map(n -> Backends.named(n, listener::warn)).toList(),
+            options);
     Map<String, AttentionKernel> kernels = new LinkedHashMap<>();
-    for (String name : settings.backends()) {
-      kernels.put(name, Backends.named(name, listener::warn).open());
+    for (int i = 0; i < opened.size(); i++) {
+      kernels.put(settings.backends().get(i), opened.get(i));
     }
     return kernels;
   }
@@ -230,12 +243,8 @@ public final class SweepRunner {
       this.sparseOut = sparseOut;
       this.dense =
           new AttentionProblem(
-              geometry.shape(),
-              BlockSparseLayout.dense(geometry.latentFrames()),
-              dtype,
-              made.query(),
-              made.key(),
-              made.value());
+              new AttentionInputs(geometry.shape(), dtype, made.query(), made.key(), made.value()),
+              BlockSparseLayout.dense(geometry.latentFrames()));
     }
 
     void run(Set<String> done, List<ResultRow> rows) throws IOException {
@@ -259,8 +268,7 @@ public final class SweepRunner {
         ResultRow row =
             failure == null
                 ? cell(scale, denseTimes)
-                : unmeasured(
-                    geometry, scale, backend, kernel.device(), kernelName(), status, failure);
+                : unmeasured(geometry, scale, backend, kernel.device(), "", status, failure);
         record(rows, row);
       }
     }
@@ -286,13 +294,8 @@ public final class SweepRunner {
                     ? headsNote()
                     : "differs from the float64 reference by " + error + ", allowed " + allowed);
       } catch (RuntimeException | OutOfMemoryError e) {
-        return unmeasured(
-            geometry, scale, backend, kernel.device(), kernelName(), "failed", e.toString());
+        return unmeasured(geometry, scale, backend, kernel.device(), "", "failed", e.toString());
       }
-    }
-
-    private String kernelName() {
-      return kernel.name(dense.shape(), dtype);
     }
 
     private String headsNote() {
@@ -310,7 +313,7 @@ public final class SweepRunner {
         Quality quality,
         double recall) {
       double speedup = denseTimes.kernelMillis() / times.kernelMillis();
-      return unmeasured(geometry, scale, backend, kernel.device(), kernelName(), "", "")
+      return unmeasured(geometry, scale, backend, kernel.device(), times.kernel(), "", "")
           .withMeasurement(
               denseTimes.kernelMillis(),
               times.kernelMillis(),

@@ -12,11 +12,13 @@ import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
@@ -46,8 +48,10 @@ public final class CpuSpeed {
     AttentionShape shape = new AttentionShape(1, 81, 96, 0, 4, 4, 128);
     Pattern pattern = Pattern.build(PatternSettings.of(81, 96, 3, 1, 21, 1));
     try (Arena arena = Arena.ofShared();
-        AttentionKernel vector = Backends.named("vector", System.err::println).open();
-        AttentionKernel nd4j = Backends.named("nd4j", System.err::println).open()) {
+        AttentionKernel vector =
+            Backends.named("vector", System.err::println).open(KernelOptions.DEFAULT);
+        AttentionKernel nd4j =
+            Backends.named("nd4j", System.err::println).open(KernelOptions.DEFAULT)) {
       Activations made =
           Activations.of(
               new InputSource.RandomNumbers(),
@@ -59,7 +63,8 @@ public final class CpuSpeed {
               arena);
       AttentionProblem sparse =
           new AttentionProblem(
-              shape, pattern.layout(), DType.F32, made.query(), made.key(), made.value());
+              new AttentionInputs(shape, DType.F32, made.query(), made.key(), made.value()),
+              pattern.layout());
       AttentionProblem dense = sparse.dense();
       AttentionOutput out = AttentionOutput.allocate(shape, arena);
       int n = 2048;
