@@ -119,7 +119,6 @@ public final class Generation implements AutoCloseable {
     requestedFrames = configured.isPresent() ? configured : latentFrames;
     steps =
         new StepTracker(
-            StepCounting.PLUGIN,
             config.optionalNumber(Setting.LVSA_N_BLOCKS),
             config.number(Setting.LVSA_CFG_PASSES),
             this::say);

@@ -298,7 +298,7 @@ class DiffusionAttentionTest {
   @Test
   void stepsAreCountedFromTheFirstRepeatedLayer() {
     List<String> said = new ArrayList<>();
-    StepTracker tracker = new StepTracker(StepCounting.PLUGIN, OptionalInt.empty(), 2, said::add);
+    StepTracker tracker = new StepTracker(OptionalInt.empty(), 2, said::add);
     Object[] layers = {new Object(), new Object(), new Object()};
     int[] steps = IntStream.range(0, 18).map(call -> tracker.tick(layers[call % 3], 100)).toArray();
     assertArrayEquals(new int[] {0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2}, steps);
@@ -314,7 +314,7 @@ class DiffusionAttentionTest {
 
   @Test
   void knownBlocksAreCountedFromTheStart() {
-    StepTracker tracker = new StepTracker(StepCounting.PLUGIN, OptionalInt.of(2), 1, line -> {});
+    StepTracker tracker = new StepTracker(OptionalInt.of(2), 1, line -> {});
     assertArrayEquals(
         new int[] {0, 0, 1, 1, 2},
         IntStream.range(0, 5).map(call -> tracker.tick("layer " + call % 2, 10)).toArray());
@@ -330,8 +330,7 @@ class DiffusionAttentionTest {
           Thread.ofVirtual()
               .start(
                   () -> {
-                    StepTracker tracker =
-                        new StepTracker(StepCounting.PLUGIN, OptionalInt.empty(), 1, line -> {});
+                    StepTracker tracker = new StepTracker(OptionalInt.empty(), 1, line -> {});
                     int step = 0;
                     for (int call = 0; call < 12; call++) {
                       step = tracker.tick("b" + call % count, 10 * count);

@@ -11,6 +11,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.lvsa.toolkit.report.Plot.Axis;
+import org.lvsa.toolkit.report.Plot.Panel;
+import org.lvsa.toolkit.report.Plot.Point;
+import org.lvsa.toolkit.report.Plot.Scale;
 import org.lvsa.toolkit.report.Plot.Series;
 import org.lvsa.toolkit.report.Plot.Style;
 import tech.tablesaw.api.StringColumn;
@@ -96,7 +100,7 @@ public final class JmhReport {
     if (!pairs.isEmpty()) {
       Plot plot = plot(pairs);
       page.heading("What sparsity buys").plot(plot).table(table(pairs));
-      PngPlot.write(plot, json.resolveSibling(name + "-speedup.png"));
+      PlotPicture.write(plot, json.resolveSibling(name + "-speedup.png"));
     }
     page.heading("Scores").table(scores(results));
     Path environment = json.resolveSibling(name + "-environment.json");
@@ -111,32 +115,38 @@ public final class JmhReport {
   private static Plot plot(List<Speedup> pairs) {
     Map<String, List<Speedup>> cases = new LinkedHashMap<>();
     pairs.forEach(p -> cases.computeIfAbsent(text(p.parameters()), k -> new ArrayList<>()).add(p));
-    List<Series> series = new ArrayList<>();
-    cases.forEach(
-        (label, all) -> {
-          List<Speedup> sorted =
-              all.stream().sorted(Comparator.comparingDouble(Speedup::sparsityScale)).toList();
-          List<Double> x = sorted.stream().map(Speedup::sparsityScale).toList();
-          series.add(
-              new Series(label, Style.LINE, x, sorted.stream().map(Speedup::speedup).toList()));
-          for (int sign = -1; sign <= 1; sign += 2) {
-            int side = sign;
-            List<Double> bound = sorted.stream().map(p -> p.speedup() + side * p.error()).toList();
-            if (bound.stream().allMatch(Double::isFinite)) {
-              String name = label + (side < 0 ? " lower" : " upper");
-              series.add(new Series(name, Style.DASHED, x, bound));
-            }
-          }
-        });
+    List<Panel> panels = new ArrayList<>();
+    SweepPlots.evenly(cases, 9)
+        .forEach(
+            (label, all) ->
+                panels.add(
+                    new Panel(
+                        label,
+                        List.of(
+                            new Series(
+                                "",
+                                0,
+                                Style.SOLID,
+                                all.stream()
+                                    .sorted(Comparator.comparingDouble(Speedup::sparsityScale))
+                                    .map(
+                                        p ->
+                                            new Point(
+                                                p.sparsityScale(),
+                                                p.speedup(),
+                                                p.speedup() - p.error(),
+                                                p.speedup() + p.error()))
+                                    .toList())))));
     return new Plot(
         "jmh-speedup",
-        "Speed-up against sparsity scale",
-        "Dense time over sparse time of the same kernel; between the dashed lines lies the 99.9 %"
-            + " confidence interval.",
-        "sparsity scale",
-        "speed-up over dense",
-        false,
-        series);
+        "How much faster than dense?",
+        "Dense time over sparse time of the same kernel, with the 99.9 % confidence interval.",
+        new Axis(
+            "sparsity scale",
+            Scale.LINEAR,
+            pairs.stream().map(Speedup::sparsityScale).distinct().sorted().toList()),
+        Axis.of("speed-up over dense", Scale.FROM_ZERO),
+        panels);
   }
 
   private static String text(Map<String, String> parameters) {

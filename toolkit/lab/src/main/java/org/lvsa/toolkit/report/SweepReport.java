@@ -42,6 +42,7 @@ public final class SweepReport {
     }
     Path plots = Files.createDirectories(directory.resolve("plots"));
     HtmlPage page = new HtmlPage();
+    Headline.of(SweepPlots.cells(measured)).forEach(page::headline);
     page.paragraph(
         "Sparse-window attention against dense attention, measured by the same kernel: "
             + measured.size()
@@ -55,7 +56,7 @@ public final class SweepReport {
     page.heading("What sparsity buys and costs");
     for (Plot plot : SweepPlots.of(measured)) {
       page.plot(plot);
-      PngPlot.write(plot, plots.resolve(plot.id() + ".png"));
+      PlotPicture.write(plot, plots.resolve(plot.id() + ".png"));
     }
     page.heading("Results").table(ResultTables.summary(rows));
     page.heading("By sparsity scale").table(ResultTables.byScale(measured));
