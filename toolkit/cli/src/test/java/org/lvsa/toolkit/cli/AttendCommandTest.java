@@ -111,26 +111,29 @@ class AttendCommandTest {
       quoteCharacter = '`',
       textBlock =
           """
-          {"q"                                  | the header is not valid JSON
-          []                                                                                        | the header is no JSON object
-          {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]}}                             | has no tensor k, it holds q
-          {"q":{"dtype":"I64","shape":[1,2,1,2],"data_offsets":[0,32]}}                             | has dtype I64, allowed are F32, F16, BF16
+          {"q"                                  | header, line 1, column 5: not valid JSON
+          []                                                                                        | header must begin with {
+          {"q":{"dtype":"F32","shape":[1,2,1,6],"data_offsets":[0,48]}}                             | has no tensor k, it holds q
+          {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]}}                             | the tensors end at byte 16, the file holds 48 bytes of data
+          {"q":{"dtype":"F32","shape":[1,2,1,4],"data_offsets":[16,48]}}                            | tensor q begins at byte 16 and leaves a gap after the tensor before it, which ends at byte 0
+          {META"q":{"dtype":"I64","shape":[1,2,1,1],"data_offsets":[0,16]},"k":{"dtype":"I64","shape":[1,2,1,1],"data_offsets":[16,32]},"v":{"dtype":"I64","shape":[1,2,1,1],"data_offsets":[32,48]}} | tensor q has dtype I64, allowed here are F32, F16, BF16
+          {"q":{"dtype":"F23","shape":[1,2,1,6],"data_offsets":[0,48]}}                             | tensor q: unknown dtype F23, the nearest is F
           {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,48000]}}                          | the file holds 48 bytes of data
           {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[-4,12]}}                            | has data_offsets [-4, 12]
           {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[16,0]}}                             | has data_offsets [16, 0]
           {"q":{"dtype":"F32","shape":[1,2,1,3],"data_offsets":[0,16]}}                             | has 16 bytes of data, F32 of shape [1, 2, 1, 3] needs 24
-          {"q":{"dtype":"F32","shape":[4611686018427387904,4,4,4],"data_offsets":[0,16]}}           | has a shape beyond 2^63 bytes
+          {"q":{"dtype":"F32","shape":[4611686018427387904,4,4,4],"data_offsets":[0,16]}}           | has a shape beyond 2^63 bits
           {"q":{"dtype":"F32","shape":[1,-2,1,2],"data_offsets":[0,16]}}                            | has a size that is no whole number
           {"q":{"dtype":"F32","shape":[1,2,1,2]}}                                                   | needs a dtype, a shape and two data_offsets
-          {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[8,24]},"v":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[32,48]}} | the data of tensors q and k overlaps
+          {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[8,24]},"v":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[32,48]}} | tensor k begins at byte 8 and overlaps the tensor before it, which ends at byte 16
           {META"q":{"dtype":"F32","shape":[1,2,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,2,2],"data_offsets":[16,32]},"v":{"dtype":"F32","shape":[1,2,2],"data_offsets":[32,48]}} | tensor q must be [batch, tokens, heads, headDim], got shape [1, 2, 2]
           {META"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,1,2,2],"data_offsets":[16,32]},"v":{"dtype":"F32","shape":[1,1,2,2],"data_offsets":[32,48]}} | q and k must agree but in heads
           {META"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[16,32]},"v":{"dtype":"F32","shape":[1,2,2,1],"data_offsets":[32,48]}} | k and v must have one shape
-          {META"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F16","shape":[1,2,1,2],"data_offsets":[16,24]},"v":{"dtype":"F16","shape":[1,2,1,2],"data_offsets":[32,40]}} | q, k and v must have one dtype
+          {META"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F16","shape":[1,2,1,4],"data_offsets":[16,32]},"v":{"dtype":"F16","shape":[1,2,1,4],"data_offsets":[32,48]}} | q, k and v must have one dtype
           {"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[16,32]},"v":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[32,48]}} | the metadata has no latentFrames: give --latent-frames
           {"__metadata__":{"latentFrames":"3","patchesPerFrame":"2"},"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[16,32]},"v":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[32,48]}} | is 3 · 2 + 0, the tensors have 2 tokens
           {"__metadata__":{"latentFrames":"x"},"q":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[0,16]},"k":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[16,32]},"v":{"dtype":"F32","shape":[1,2,1,2],"data_offsets":[32,48]}} | metadata latentFrames cannot be read, got x
-          {"__metadata__":{"latentFrames":1}}                                                       | __metadata__ entry latentFrames must be a string
+          {"__metadata__":{"latentFrames":1},"q":{"dtype":"F32","shape":[1,2,1,6],"data_offsets":[0,48]}} | __metadata__ entry latentFrames must be a string
           {"q":1,"q":2}                                                                             | Duplicate field 'q'
           """)
   void aMalformedFileIsNamedAndNothingIsWritten(String header, String message) throws IOException {

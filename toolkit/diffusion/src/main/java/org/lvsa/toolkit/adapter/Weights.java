@@ -2,7 +2,6 @@
 package org.lvsa.toolkit.adapter;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -18,7 +17,9 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.TensorInfo;
@@ -28,7 +29,7 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /** A model's tensors, memory-mapped: one safetensors file, or an index with its shards. */
 public final class Weights implements AutoCloseable {
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena;
   private final Path path;
   private final Map<String, Safetensors> files = new TreeMap<>();
 
@@ -36,14 +37,25 @@ public final class Weights implements AutoCloseable {
    * Opens a file, or a directory with a file or an index in it.
    *
    * @throws MalformedFileException if a file is missing or broken, or the index names a tensor that
-   *     its shard does not hold
+   *     its shard does not hold, or a shard that is not a file beside the index
    */
   public Weights(Path path) {
+    this(path, Arena.ofShared());
+  }
+
+  /** As the public constructor, in an arena that is closed here, also if opening fails. */
+  Weights(Path path, Arena arena) {
     this.path = path;
+    this.arena = arena;
     try {
       open(path);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      arena.close();
+      throw new UncheckedIOException(
+          new IOException("cannot read the weights in " + path + ": " + Messages.reason(e), e));
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
     }
   }
 
@@ -61,18 +73,47 @@ public final class Weights implements AutoCloseable {
       one.names().forEach(name -> files.put(name, one));
       return;
     }
-    JsonNode index = new ObjectMapper().readTree(Files.readAllBytes(file));
+    JsonNode map = Json.read(file).path("weight_map");
+    if (!map.isObject()) {
+      throw new MalformedFileException(
+          file + ": needs an object weight_map with the shard of every tensor");
+    }
     Map<String, Safetensors> shards = new HashMap<>();
-    for (Map.Entry<String, JsonNode> entry : index.path("weight_map").properties()) {
-      Path shard = file.resolveSibling(entry.getValue().asText());
+    for (Map.Entry<String, JsonNode> entry : map.properties()) {
+      Path shard = shard(file, entry.getKey(), entry.getValue());
       Safetensors opened =
           shards.computeIfAbsent(shard.toString(), s -> Safetensors.open(Path.of(s), arena));
-      if (!opened.names().contains(entry.getKey())) {
+      if (!opened.has(entry.getKey())) {
         throw new MalformedFileException(
-            file + ": says that " + entry.getKey() + " is in " + shard + ", which lacks it");
+            file
+                + ": says that "
+                + Messages.cut(entry.getKey())
+                + " is in "
+                + shard
+                + ", which lacks it");
       }
       files.put(entry.getKey(), opened);
     }
+  }
+
+  /** A shard lies beside its index: a path that leads elsewhere is never followed. */
+  private static Path shard(Path index, String tensor, JsonNode name) {
+    String text = name.asText();
+    boolean plain =
+        name.isTextual()
+            && !text.isEmpty()
+            && !text.equals(".")
+            && !text.equals("..")
+            && text.chars().noneMatch(c -> c == '/' || c == '\\' || c == 0);
+    if (!plain) {
+      throw new MalformedFileException(
+          index
+              + ": the shard of "
+              + Messages.cut(tensor)
+              + " must be the name of a file beside the index, got "
+              + Messages.cut(name));
+    }
+    return index.resolveSibling(text);
   }
 
   private static Path only(Path directory, String end) throws IOException {

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.adapter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -238,6 +239,36 @@ class WeightsTest {
     assertEquals(
         directory.resolve("gone.safetensors") + ": no such file",
         assertThrows(MalformedFileException.class, () -> new Weights(directory)).getMessage());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          {"weight_map": {"a": "../../etc/passwd"}} | must be the name of a file beside the index, got "../../etc/passwd"
+          {"weight_map": {"a": "/etc/passwd"}}      | must be the name of a file beside the index
+          {"weight_map": {"a": ".."}}               | must be the name of a file beside the index
+          {"weight_map": {"a": 1}}                  | must be the name of a file beside the index, got 1
+          {"weight_map": {"a": "gone.safetensors"}} | no such file
+          {"weight_map": {"a": "broken.safetensors"}} | not a safetensors file
+          {"weight_map": {"a": "whole.safetensors"}}  | says that a is in
+          {"weight_map": {"a": }}                   | , line 1, column 22: not valid JSON
+          {"weight_map": {}, "weight_map": {}}      | Duplicate field 'weight_map'
+          {"weights": {}}                           | needs an object weight_map
+          """)
+  void aBrokenIndexIsRefusedAndNothingStaysMapped(String json, String message) throws IOException {
+    Path index = directory.resolve("m.safetensors.index.json");
+    Files.writeString(index, json);
+    Files.writeString(directory.resolve("broken.safetensors"), "broken");
+    write("whole.safetensors", DType.F32, Map.of("b", new long[] {1}));
+    Arena arena = Arena.ofShared();
+    MalformedFileException refused =
+        assertThrows(MalformedFileException.class, () -> new Weights(index, arena));
+    assertTrue(refused.getMessage().startsWith(directory + "/"), refused.getMessage());
+    assertTrue(refused.getMessage().contains(message), refused.getMessage());
+    assertFalse(arena.scope().isAlive(), "the arena is open after: " + message);
   }
 
   @Test
