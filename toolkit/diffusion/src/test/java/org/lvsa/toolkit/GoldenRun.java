@@ -54,6 +54,11 @@ public final class GoldenRun {
     return new GoldenRun(name, new ObjectMapper().readTree(json), bytes(name + ".safetensors"));
   }
 
+  /** A JSON file alone, for instance {@code wan_lvsa/pattern_tables}. */
+  public static JsonNode table(String name) throws IOException {
+    return new ObjectMapper().readTree(bytes(name + ".json"));
+  }
+
   /** A file of a model's folder, unpacked to {@code directory} where it comes from the checkout. */
   public static Path file(String name, Path directory) throws IOException {
     Path file = directory.resolve(name);

@@ -12,7 +12,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -25,6 +24,7 @@ import org.lvsa.toolkit.adapter.Streams;
 import org.lvsa.toolkit.adapter.Transformer;
 import org.lvsa.toolkit.adapter.WanAdapter;
 import org.lvsa.toolkit.adapter.Weights;
+import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.cli.DemoRank.Step;
 import org.lvsa.toolkit.config.LvsaConfig;
@@ -217,7 +217,7 @@ final class DemoCommand implements Callable<Integer> {
                 rank.denoise(
                     config("LVSA", geometry, shape),
                     RankView.of(ranks, scheme),
-                    line -> {},
+                    LineLog.none(),
                     () -> {}));
       }
       return 0;
@@ -233,8 +233,8 @@ final class DemoCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     // On a terminal a line takes the place of the progress bar, which is drawn again below it.
     String clear = System.console() != null && System.console().isTerminal() ? "\r\033[2K" : "";
-    Consumer<String> log =
-        line -> {
+    LineLog log =
+        (level, line) -> {
           err.println(clear + line);
           err.flush();
         };
@@ -254,7 +254,7 @@ final class DemoCommand implements Callable<Integer> {
       // them.
       RankView one =
           new RankView(Communicator.alone(), scheme, scheme.guardsBoundaries() ? world : 1);
-      sparse = rank.denoise(lvsa, one, world == 1 ? log : line -> {}, bar::step);
+      sparse = rank.denoise(lvsa, one, world == 1 ? log : LineLog.none(), bar::step);
       if (world > 1) {
         together = together(rank, lvsa, world, scheme, log, bar);
       }
@@ -348,12 +348,7 @@ final class DemoCommand implements Callable<Integer> {
   // ---- ranks
 
   private List<Step> together(
-      DemoRank rank,
-      LvsaConfig config,
-      int world,
-      Scheme scheme,
-      Consumer<String> log,
-      ProgressBar bar)
+      DemoRank rank, LvsaConfig config, int world, Scheme scheme, LineLog log, ProgressBar bar)
       throws Exception {
     if (ranks == Ranks.THREADS) {
       return InProcess.run(
@@ -362,7 +357,7 @@ final class DemoCommand implements Callable<Integer> {
                   rank.denoise(
                       config,
                       RankView.of(one, scheme),
-                      one.rank() == 0 ? log : line -> {},
+                      one.rank() == 0 ? log : LineLog.none(),
                       one.rank() == 0 ? bar::step : () -> {}))
           .getFirst();
     }

@@ -3,14 +3,14 @@ package org.lvsa.toolkit.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalInt;
-import java.util.function.Consumer;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.adapter.BlockWeights;
 import org.lvsa.toolkit.adapter.ModelAdapter;
 import org.lvsa.toolkit.adapter.Streams;
 import org.lvsa.toolkit.adapter.Transformer;
 import org.lvsa.toolkit.attention.Generation;
+import org.lvsa.toolkit.attention.GenerationOptions;
+import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -51,10 +51,15 @@ record DemoRank(
    * @param log takes the published lines
    * @param done called after each block
    */
-  List<Step> denoise(LvsaConfig config, RankView view, Consumer<String> log, Runnable done) {
+  List<Step> denoise(LvsaConfig config, RankView view, LineLog log, Runnable done) {
     List<Step> results = new ArrayList<>();
     try (Generation generation =
-        new Generation(config, OptionalInt.of(latentFrames), log, view, options)) {
+        new Generation(
+            GenerationOptions.of(config)
+                .withLatentFrames(latentFrames)
+                .withView(view)
+                .withKernel(options),
+            log)) {
       Transformer transformer = Transformer.of(adapter, weights);
       transformer.install(generation);
       // Once before the clock runs: the JVM compiles, kernels open.

@@ -96,7 +96,7 @@ public record Transformer(ModelAdapter adapter, List<AttentionBlock> blocks) {
     }
     OptionalInt frames = generation.latentFrames();
     if (frames.isEmpty()) {
-      generation.say(
+      generation.warn(
           "[LVSA] Warning: "
               + hook.instruction()
               + " but LVSA_TOTAL_LATENT_FRAMES not set, and no request says how many latent frames"

@@ -44,7 +44,10 @@ public final class LvsaAttention implements DiffusionAttention {
     }
     int step = generation.steps().tick(layer, tokens);
     Pattern pattern = generation.pattern(geometry.get(), step);
-    generation.logStep(step, geometry.get(), pattern);
+    generation.runs(step, geometry.get(), pattern);
+    if (pattern.layout().isDense()) {
+      return SdpaAttention.dense(generation, query, key, value);
+    }
     return SdpaAttention.run(generation, geometry.get(), pattern.layout(), query, key, value);
   }
 }

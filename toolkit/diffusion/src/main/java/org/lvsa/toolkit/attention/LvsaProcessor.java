@@ -34,7 +34,12 @@ public record LvsaProcessor(String origin) implements AttentionProcessor {
     SequenceGeometry geometry =
         new SequenceGeometry(frames, tokens / frames, text.map(Qkv::tokens).orElse(0));
     Pattern pattern = generation.pattern(geometry, step);
-    generation.logStep(step, geometry, pattern);
+    generation.runs(step, geometry, pattern);
+    if (pattern.layout().isDense()) {
+      // By the dense path, so that a video within the training horizon equals a dense one bit for
+      // bit.
+      return SelfAttention.dense(generation, video, text);
+    }
     return SelfAttention.run(generation, geometry, pattern.layout(), video, text);
   }
 }

@@ -47,7 +47,7 @@ public final class SdpaAttention implements DiffusionAttention {
       return cross(query, key, value);
     }
     generation.wholeSequence();
-    generation.runs(1);
+    generation.runsDense();
     SequenceGeometry whole = new SequenceGeometry(1, (int) query.size(1), 0);
     return run(generation, whole, BlockSparseLayout.dense(1), query, key, value);
   }

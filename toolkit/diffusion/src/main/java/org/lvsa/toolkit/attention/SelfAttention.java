@@ -16,7 +16,13 @@ final class SelfAttention {
 
   /** Everything attends to everything. */
   static Attended dense(Generation generation, Qkv video, Optional<Qkv> text) {
-    generation.runs(1);
+    generation.runsDense();
+    if (generation.ranks().world() == 1) {
+      Qkv joint = video.then(text);
+      return Attended.split(
+          SdpaAttention.dense(generation, joint.query(), joint.key(), joint.value()),
+          video.tokens());
+    }
     int tokens = Math.multiplyExact(video.tokens(), generation.ranks().world());
     SequenceGeometry whole = new SequenceGeometry(1, tokens, text.map(Qkv::tokens).orElse(0));
     return run(generation, whole, BlockSparseLayout.dense(1), video, text);

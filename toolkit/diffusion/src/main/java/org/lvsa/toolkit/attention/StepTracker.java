@@ -7,12 +7,16 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Which denoising step a call belongs to: said explicitly, or counted. A step is {@code blocks ·
- * passes} self-attentions; if the number of blocks is not given, the first block that calls again
- * tells it. One tracker a generation, so concurrent generations do not disturb each other; calls of
- * one generation may come from several threads.
+ * The denoising step that a call of self-attention belongs to: announced by the pipeline, or
+ * counted from the calls, as {@link StepCounting} says. Where it is counted, a step is {@code
+ * blocks · passes} calls; if the number of blocks is not given, the first block that calls again
+ * tells it.
+ *
+ * <p>Each generation has a tracker of its own, so generations that run at once do not disturb each
+ * other. Calls of one generation may come from several threads.
  */
 public final class StepTracker {
+  private final StepCounting counting;
   private final int passes;
   private final Consumer<String> log;
   private final Set<Object> seen = new HashSet<>();
@@ -20,31 +24,49 @@ public final class StepTracker {
   private long calls;
   private int step;
   private int tokens = -1;
-  private boolean explicit;
+  private boolean announced;
 
   /**
-   * @param blocks of the model, if known
-   * @param passes forward passes of a step
+   * A tracker before its first step.
+   *
+   * @param counting how steps are known
+   * @param blocks of the model, if known; counted otherwise
+   * @param passes forward passes per step: 2 with guidance in two passes, 1 without
    * @param log takes the published lines
    */
-  public StepTracker(OptionalInt blocks, int passes, Consumer<String> log) {
+  public StepTracker(StepCounting counting, OptionalInt blocks, int passes, Consumer<String> log) {
+    this.counting = counting;
     this.blocks = blocks.orElse(0);
     this.passes = passes;
     this.log = log;
+    announced = counting == StepCounting.EXAMPLES;
     if (blocks.isPresent()) {
       log.accept("[LVSA] Step counter: n_blocks=" + blocks.getAsInt() + " (from env)");
     }
   }
 
-  /** Says which step begins; from now on nothing is counted. */
+  /**
+   * The forward passes of a denoising step begin. Under {@link StepCounting#EXAMPLES} this tells
+   * the step in force, which is the one before; under {@link StepCounting#PLUGIN} it changes
+   * nothing, so that a pipeline can always call it.
+   *
+   * @param index of the step, from 0
+   */
+  public synchronized void begin(int index) {
+    if (counting == StepCounting.EXAMPLES) {
+      step = counting.inForce(index);
+    }
+  }
+
+  /** Sets the step in force, exactly as given; from now on no call is counted. */
   public synchronized void setStep(int next) {
-    explicit = true;
+    announced = true;
     step = next;
   }
 
-  /** Begins another generation. */
+  /** Begins another video at step 0. A number of blocks that was learnt stays known. */
   public synchronized void reset() {
-    explicit = false;
+    announced = counting == StepCounting.EXAMPLES;
     calls = 0;
     step = 0;
     tokens = -1;
@@ -52,15 +74,15 @@ public final class StepTracker {
   }
 
   /**
-   * Counts a self-attention. Another sequence length is another generation (or the end of a
-   * warm-up) and starts from 0.
+   * Counts a call of self-attention, unless steps are announced. Another sequence length is another
+   * video, or the end of a warm-up, and starts from step 0.
    *
    * @param layer which block calls; equal for the same block in every step
    * @param sequence tokens of the call
-   * @return the step
+   * @return the step in force
    */
   public synchronized int tick(Object layer, int sequence) {
-    if (explicit) {
+    if (announced) {
       return step;
     }
     if (tokens >= 0 && tokens != sequence) {
@@ -82,7 +104,7 @@ public final class StepTracker {
     return step;
   }
 
-  /** The step as last told or counted. */
+  /** The step in force, as last announced or counted. */
   public synchronized int step() {
     return step;
   }

@@ -7,9 +7,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.toolkit.attention.Generation;
+import org.lvsa.toolkit.attention.GenerationOptions;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.TestConfig;
@@ -60,7 +60,9 @@ final class SmallModel {
   }
 
   static Generation generation(LvsaConfig config, RankView view, List<String> log) {
-    return new Generation(config, OptionalInt.of(FRAMES), log::add, view);
+    return new Generation(
+        GenerationOptions.of(config).withLatentFrames(FRAMES).withView(view),
+        (level, line) -> log.add(line));
   }
 
   static List<String> log() {

@@ -7,16 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -47,10 +43,9 @@ class AttentionProcessorTest {
   }
 
   private Generation generation(int frames, String... namesAndValues) {
+    GenerationOptions options = GenerationOptions.of(config(namesAndValues));
     return new Generation(
-        config(namesAndValues),
-        frames == 0 ? OptionalInt.empty() : OptionalInt.of(frames),
-        log::add);
+        frames == 0 ? options : options.withLatentFrames(frames), (level, line) -> log.add(line));
   }
 
   private static Qkv qkv(int tokens, int heads, int kvHeads) {
@@ -120,6 +115,28 @@ class AttentionProcessorTest {
       assertEquals(1, generation.density());
       Attended dense = SelfAttention.dense(generation, video, Optional.empty());
       assertEquals(0, distance(sparse, dense), 1e-5);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"vector, 0", "vector, 5", "nd4j, 0", "nd4j, 5", "reference, 0", "reference, 5"})
+  void upToTheHorizonItEqualsTheDenseOneBitForBit(String backend, int text) {
+    Qkv video = qkv(7 * 6, 2, 2);
+    Optional<Qkv> words = text == 0 ? Optional.empty() : Optional.of(qkv(text, 2, 2));
+    try (Generation sparse = generation(7, "LVSA_BACKEND", backend);
+        Generation dense =
+            generation(7, "LVSA_BACKEND", backend, "DIFFUSION_ATTENTION_BACKEND", "SDPA")) {
+      AttentionProcessor one = AttentionProcessor.of(sparse.config(), "test");
+      AttentionProcessor other = AttentionProcessor.of(dense.config(), "test");
+      assertTrue(one instanceof LvsaProcessor && other instanceof BackendProcessor);
+      Attended a = one.attend(sparse, 0, video, words);
+      Attended b = other.attend(dense, 0, video, words);
+      assertArrayEquals(NdMemory.floats(b.video()), NdMemory.floats(a.video()));
+      assertEquals(text > 0, b.text().isPresent());
+      if (text > 0) {
+        assertArrayEquals(
+            NdMemory.floats(b.text().orElseThrow()), NdMemory.floats(a.text().orElseThrow()));
+      }
     }
   }
 
@@ -240,10 +257,10 @@ class AttentionProcessorTest {
             ranks -> {
               try (Generation generation =
                   new Generation(
-                      config("DIFFUSION_ATTENTION_BACKEND", name),
-                      OptionalInt.of(14),
-                      log::add,
-                      RankView.of(ranks, Scheme.ULYSSES))) {
+                      GenerationOptions.of(config("DIFFUSION_ATTENTION_BACKEND", name))
+                          .withLatentFrames(14)
+                          .withView(RankView.of(ranks, Scheme.ULYSSES)),
+                      (level, line) -> log.add(line))) {
                 INDArray q = random(42, 2);
                 return assertThrows(
                         IllegalStateException.class,
@@ -304,7 +321,10 @@ class AttentionProcessorTest {
   void guardedBoundariesArePartOfThePattern() {
     RankView guarded = new RankView(RankView.alone().ranks(), Scheme.GLOBAL_KV, 4);
     try (Generation plain = generation(28);
-        Generation more = new Generation(config(), OptionalInt.of(28), log::add, guarded)) {
+        Generation more =
+            new Generation(
+                GenerationOptions.of(config()).withLatentFrames(28).withView(guarded),
+                (level, line) -> log.add(line))) {
       SequenceGeometry geometry = new SequenceGeometry(28, 4, 0);
       assertEquals(List.of(), plain.pattern(geometry, 0).boundaryGuards());
       // Ranks of 7 frames, window 1.
@@ -357,9 +377,10 @@ class AttentionProcessorTest {
 
   @ParameterizedTest
   @CsvSource({
-    "13, 7, CogVideoX",
-    "21, 7, Wan 2.1/2.2",
-    "31, 7, Wan 2.2 TI2V-5B",
+    "11, 7, CogVideoX 1.5 5B",
+    "13, 7, CogVideoX 5B",
+    "21, 7, 'Wan 2.1 T2V 1.3B, Wan 2.1 T2V 14B, Wan 2.1 I2V 14B, Wan 2.2 T2V A14B'",
+    "31, 7, Wan 2.2 TI2V 5B",
     "33, 21, HunyuanVideo 1.5"
   })
   void anotherModelsHorizonIsPointedOut(int frames, String reference, String model) {
@@ -439,10 +460,10 @@ class AttentionProcessorTest {
                   NdMemory.tokens(video.value(), first, first + part));
           try (Generation generation =
               new Generation(
-                  config("LVSA_DTYPE", dtype),
-                  OptionalInt.of(14),
-                  log::add,
-                  RankView.of(ranks, Scheme.ULYSSES))) {
+                  GenerationOptions.of(config("LVSA_DTYPE", dtype))
+                      .withLatentFrames(14)
+                      .withView(RankView.of(ranks, Scheme.ULYSSES)),
+                  (level, line) -> log.add(line))) {
             Attended narrow = HOOK.attend(generation, 0, mine, text);
             INDArray wanted = NdMemory.tokens(exact.video(), first, first + part);
             errors[ranks.rank()] =
@@ -459,22 +480,18 @@ class AttentionProcessorTest {
   }
 
   @Test
-  void linesGoToOneLoggerAndAreShownByDefault() {
-    PrintStream before = System.err;
-    ByteArrayOutputStream shown = new ByteArrayOutputStream();
-    try (PrintStream captured = new PrintStream(shown, true, StandardCharsets.UTF_8)) {
-      System.setErr(captured);
-      try (Generation generation =
-          new Generation(config("LVSA_PATCHES_PER_FRAME", "6"), OptionalInt.of(14))) {
-        HOOK.attend(generation, 0, qkv(84, 1, 1), Optional.empty());
-        HOOK.attend(generation, 0, qkv(85, 1, 1), Optional.empty());
-      }
-    } finally {
-      System.setErr(before);
+  void linesHaveLevels() {
+    List<String> levels = new ArrayList<>();
+    try (Generation generation =
+        new Generation(
+            GenerationOptions.of(config()).withLatentFrames(13),
+            (level, line) -> levels.add(level + " " + line.substring(0, 12)))) {
+      HOOK.attend(generation, 0, qkv(13 * 6, 1, 1), Optional.empty());
+      HOOK.attend(generation, 1, qkv(15, 1, 1), Optional.empty());
     }
-    String text = shown.toString(StandardCharsets.UTF_8);
-    assertTrue(text.contains("[INFO] [LVSA] Geometry detected: T_lat=14"), text);
-    assertTrue(text.contains("[WARN] [LVSA-FALLBACK] origin=test_hook"), text);
+    assertTrue(levels.contains("INFO [LVSA] windo"), levels.toString());
+    assertTrue(levels.contains("WARN [LVSA] Warni"), levels.toString());
+    assertTrue(levels.contains("WARN [LVSA-FALLBA"), levels.toString());
   }
 
   @Test

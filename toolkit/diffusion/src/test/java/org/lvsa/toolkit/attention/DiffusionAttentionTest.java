@@ -38,10 +38,9 @@ class DiffusionAttentionTest {
   }
 
   private Generation generation(int frames, String... namesAndValues) {
+    GenerationOptions options = GenerationOptions.of(config(namesAndValues));
     return new Generation(
-        config(namesAndValues),
-        frames == 0 ? OptionalInt.empty() : OptionalInt.of(frames),
-        log::add);
+        frames == 0 ? options : options.withLatentFrames(frames), (level, line) -> log.add(line));
   }
 
   private static INDArray random(int tokens, int heads) {
@@ -298,7 +297,7 @@ class DiffusionAttentionTest {
   @Test
   void stepsAreCountedFromTheFirstRepeatedLayer() {
     List<String> said = new ArrayList<>();
-    StepTracker tracker = new StepTracker(OptionalInt.empty(), 2, said::add);
+    StepTracker tracker = new StepTracker(StepCounting.PLUGIN, OptionalInt.empty(), 2, said::add);
     Object[] layers = {new Object(), new Object(), new Object()};
     int[] steps = IntStream.range(0, 18).map(call -> tracker.tick(layers[call % 3], 100)).toArray();
     assertArrayEquals(new int[] {0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2}, steps);
@@ -314,7 +313,7 @@ class DiffusionAttentionTest {
 
   @Test
   void knownBlocksAreCountedFromTheStart() {
-    StepTracker tracker = new StepTracker(OptionalInt.of(2), 1, line -> {});
+    StepTracker tracker = new StepTracker(StepCounting.PLUGIN, OptionalInt.of(2), 1, line -> {});
     assertArrayEquals(
         new int[] {0, 0, 1, 1, 2},
         IntStream.range(0, 5).map(call -> tracker.tick("layer " + call % 2, 10)).toArray());
@@ -330,7 +329,8 @@ class DiffusionAttentionTest {
           Thread.ofVirtual()
               .start(
                   () -> {
-                    StepTracker tracker = new StepTracker(OptionalInt.empty(), 1, line -> {});
+                    StepTracker tracker =
+                        new StepTracker(StepCounting.PLUGIN, OptionalInt.empty(), 1, line -> {});
                     int step = 0;
                     for (int call = 0; call < 12; call++) {
                       step = tracker.tick("b" + call % count, 10 * count);

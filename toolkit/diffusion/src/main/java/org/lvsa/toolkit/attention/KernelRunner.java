@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.attention;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.stream.LongStream;
+import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.AttentionInputs;
+import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.backend.Backends;
+import org.lvsa.toolkit.backend.UnavailableException;
+
+/**
+ * The kernel of one generation: opened once, given float32 numbers, which it narrows to the dtype
+ * that was asked for, and timed. A kernel keeps buffers between calls, so one call runs at a time.
+ */
+final class KernelRunner implements AutoCloseable {
+  private static final long NARROWED_AT_A_TIME = 1 << 16;
+
+  private final String backend;
+  private final DType dtype;
+  private final AttentionKernel kernel;
+  private double millis;
+
+  /**
+   * Opens the backend.
+   *
+   * @param name a backend's, {@code auto}, or one of the published ones: {@code sdpa} is nd4j here,
+   *     {@code flashinfer} the fastest fused kernel
+   * @param dtype of query, key and value as the kernel is given them
+   * @param options its device and kernel
+   * @param log told about backends that {@code auto} passes over
+   * @throws UnavailableException if the backend cannot run here
+   */
+  KernelRunner(String name, DType dtype, KernelOptions options, Consumer<String> log) {
+    AttentionBackend chosen =
+        Backends.named(
+            switch (name) {
+              case "sdpa" -> "nd4j";
+              case "flashinfer" -> "auto"; // whatever is fastest here reads the same CSR layout
+              default -> name;
+            },
+            log);
+    backend = chosen.name();
+    this.dtype = dtype;
+    kernel = chosen.open(options);
+  }
+
+  /**
+   * Runs a float32 problem to its end.
+   *
+   * @throws UnavailableException with the reason, if the kernel cannot run the problem here
+   */
+  synchronized void run(AttentionProblem problem, AttentionOutput output) {
+    kernel
+        .unsupported(problem.shape(), dtype)
+        .ifPresent(
+            reason -> {
+              throw new UnavailableException(
+                  "backend " + backend + " cannot run this attention here: " + reason);
+            });
+    try (Arena arena = Arena.ofShared()) {
+      AttentionProblem given = dtype == DType.F32 ? problem : narrowed(problem, arena);
+      millis += kernel.run(given, output).kernelMillis();
+    }
+  }
+
+  private AttentionProblem narrowed(AttentionProblem problem, Arena arena) {
+    return new AttentionProblem(
+        new AttentionInputs(
+            problem.shape(),
+            dtype,
+            narrowed(problem.query(), arena),
+            narrowed(problem.key(), arena),
+            narrowed(problem.value(), arena)),
+        problem.layout());
+  }
+
+  private MemorySegment narrowed(MemorySegment floats, Arena arena) {
+    long elements = floats.byteSize() / Float.BYTES;
+    MemorySegment narrow = arena.allocate(elements * dtype.bytes(), 64);
+    LongStream.range(0, Math.ceilDiv(elements, NARROWED_AT_A_TIME))
+        .parallel()
+        .forEach(
+            part -> {
+              long end = Math.min(elements, (part + 1) * NARROWED_AT_A_TIME);
+              for (long i = part * NARROWED_AT_A_TIME; i < end; i++) {
+                dtype.set(narrow, i, DType.F32.get(floats, i));
+              }
+            });
+    return narrow;
+  }
+
+  /** Milliseconds that the kernel has taken so far; copies and preparation are not counted. */
+  synchronized double millis() {
+    return millis;
+  }
+
+  /** Backend, dtype and device, as the summary line ends. */
+  @Override
+  public String toString() {
+    return "backend="
+        + backend
+        + " dtype="
+        + dtype.name().toLowerCase(Locale.ROOT)
+        + " ("
+        + kernel.device()
+        + ")";
+  }
+
+  @Override
+  public void close() {
+    kernel.close();
+  }
+}
