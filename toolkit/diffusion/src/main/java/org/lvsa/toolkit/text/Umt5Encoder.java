@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.text;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.Linear;
+import org.lvsa.toolkit.layers.Norms;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.WeightTensor;
+import org.lvsa.toolkit.weights.Weights;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The encoder of UMT5 (Chung et al. 2023), which turns tokens into embeddings: layers of
+ * self-attention, whose scores are not scaled and have a bias by relative position, one table for
+ * each layer, and of a gated feed-forward part. Weights may be F32, F16 or BF16; the computation is
+ * in float32.
+ */
+public final class Umt5Encoder implements AutoCloseable {
+  private final Umt5Config config;
+  private final Weights weights;
+  private final WeightTensor embeddings;
+  private final Layer[] layers;
+  private final float[] finalNorm;
+
+  /**
+   * An encoder with weights that are already checked.
+   *
+   * @param weights closed together with the encoder
+   */
+  public Umt5Encoder(Umt5Config config, Weights weights) {
+    this.config = config;
+    this.weights = weights;
+    embeddings = weights.get("shared.weight");
+    layers =
+        IntStream.range(0, config.layers())
+            .mapToObj(layer -> new Layer(config, weights, layer))
+            .toArray(Layer[]::new);
+    finalNorm = weights.floats("encoder.final_layer_norm.weight");
+  }
+
+  /**
+   * Reads a published {@code text_encoder} folder.
+   *
+   * @param allowUnused whether the folder may hold tensors that the encoder does not need
+   * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
+   */
+  public static Umt5Encoder open(Path folder, boolean allowUnused) {
+    Umt5Config config = Umt5Config.of(ComponentConfig.read(folder));
+    Weights weights = Weights.open(folder);
+    try {
+      // A copy of shared.weight that some files hold under a second name.
+      weights.check(config.tensors(), Set.of("encoder.embed_tokens.weight"), allowUnused);
+      return new Umt5Encoder(config, weights);
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** The encoder's sizes. */
+  public Umt5Config config() {
+    return config;
+  }
+
+  /**
+   * Encodes prompts.
+   *
+   * @param ids tokens of each prompt; the prompts may differ in length
+   * @return {@code [prompts, longest length, width]}, zeros behind the end of a shorter prompt
+   */
+  public INDArray encode(int[][] ids) {
+    int longest = Arrays.stream(ids).mapToInt(prompt -> prompt.length).max().orElse(0);
+    int[] lengths = Arrays.stream(ids).mapToInt(prompt -> prompt.length).toArray();
+    int[][] padded =
+        Arrays.stream(ids).map(prompt -> Arrays.copyOf(prompt, longest)).toArray(int[][]::new);
+    INDArray out = encode(padded, lengths, Observer.NONE);
+    for (int prompt = 0; prompt < ids.length; prompt++) {
+      NdMemory.view(out)
+          .asSlice(
+              ((long) prompt * longest + lengths[prompt]) * config.width() * Float.BYTES,
+              (long) (longest - lengths[prompt]) * config.width() * Float.BYTES)
+          .fill((byte) 0);
+    }
+    return out;
+  }
+
+  /**
+   * Encodes prompts of one padded length, and computes the rows of the padding too, as the
+   * published encoder does.
+   *
+   * @param ids tokens, the same number for each prompt
+   * @param lengths how many tokens of each prompt count; no token attends to those behind
+   * @param observer is shown each layer
+   * @return {@code [prompts, tokens, width]}
+   */
+  public INDArray encode(int[][] ids, int[] lengths, Observer observer) {
+    INDArray hidden = embed(ids);
+    observer.see("embed", hidden);
+    for (int layer = 0; layer < layers.length; layer++) {
+      layers[layer].apply(hidden, lengths, "layer" + layer, observer);
+      observer.see("layer" + layer, hidden);
+    }
+    try (hidden) {
+      return Norms.rmsNorm(hidden, finalNorm, config.eps());
+    }
+  }
+
+  private INDArray embed(int[][] ids) {
+    int width = config.width();
+    INDArray out =
+        Nd4j.createUninitialized(DataType.FLOAT, new long[] {ids.length, ids[0].length, width});
+    var memory = NdMemory.view(out);
+    float[] row = new float[width];
+    long at = 0;
+    for (int[] prompt : ids) {
+      for (int id : prompt) {
+        if (id < 0 || id >= config.vocabulary()) {
+          throw new IllegalArgumentException(
+              "the tokenizer gives token "
+                  + id
+                  + ", the text encoder knows 0 to "
+                  + (config.vocabulary() - 1)
+                  + ": they are not of the same model");
+        }
+        embeddings.widen((long) id * width, row);
+        MemorySegment.copy(row, 0, memory, ValueLayout.JAVA_FLOAT, at, width);
+        at += (long) width * Float.BYTES;
+      }
+    }
+    return out;
+  }
+
+  /** The position bias of a layer for each distance from query to key, for tests. */
+  float[][] positionBias(int layer, int tokens) {
+    return layers[layer].bias(tokens);
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+  }
+
+  private static final class Layer {
+    private final Umt5Config config;
+    private final Linear query;
+    private final Linear key;
+    private final Linear value;
+    private final Linear out;
+    private final float[] attentionNorm;
+    private final float[] table;
+    private final Linear gate;
+    private final Linear up;
+    private final Linear down;
+    private final float[] denseNorm;
+
+    Layer(Umt5Config config, Weights weights, int layer) {
+      this.config = config;
+      String prefix = Umt5Config.prefix(layer);
+      query = Linear.withoutBias(weights, prefix + "0.SelfAttention.q");
+      key = Linear.withoutBias(weights, prefix + "0.SelfAttention.k");
+      value = Linear.withoutBias(weights, prefix + "0.SelfAttention.v");
+      out = Linear.withoutBias(weights, prefix + "0.SelfAttention.o");
+      table = weights.floats(prefix + "0.SelfAttention.relative_attention_bias.weight");
+      attentionNorm = weights.floats(prefix + "0.layer_norm.weight");
+      gate = Linear.withoutBias(weights, prefix + "1.DenseReluDense.wi_0");
+      up = Linear.withoutBias(weights, prefix + "1.DenseReluDense.wi_1");
+      down = Linear.withoutBias(weights, prefix + "1.DenseReluDense.wo");
+      denseNorm = weights.floats(prefix + "1.layer_norm.weight");
+    }
+
+    /** Changes {@code hidden} in place. */
+    void apply(INDArray hidden, int[] lengths, String name, Observer observer) {
+      try (INDArray normed = Norms.rmsNorm(hidden, attentionNorm, config.eps());
+          INDArray attended = attend(normed, lengths)) {
+        observer.see(name + ".attn", attended);
+        Elementwise.add(hidden, attended);
+      }
+      try (INDArray normed = Norms.rmsNorm(hidden, denseNorm, config.eps());
+          INDArray inner = gate.apply(normed);
+          INDArray linear = up.apply(normed)) {
+        Elementwise.geluTanh(inner);
+        Elementwise.multiply(inner, linear);
+        try (INDArray dense = down.apply(inner)) {
+          observer.see(name + ".ff", dense);
+          Elementwise.add(hidden, dense);
+        }
+      }
+    }
+
+    private INDArray attend(INDArray x, int[] lengths) {
+      int tokens = Math.toIntExact(x.size(1));
+      float[][] bias = bias(tokens);
+      SoftmaxAttention.Bias add =
+          (head, row, scores) -> {
+            for (int i = 0; i < scores.length; i++) {
+              scores[i] += bias[head][i - row + tokens - 1];
+            }
+          };
+      try (INDArray q = heads(query.apply(x));
+          INDArray k = heads(key.apply(x));
+          INDArray v = heads(value.apply(x));
+          INDArray attended = SoftmaxAttention.attend(q, k, v, lengths, 1, add)) {
+        return out.apply(
+            attended.reshape('c', x.size(0), tokens, (long) config.heads() * config.headDim()));
+      }
+    }
+
+    private INDArray heads(INDArray x) {
+      return x.reshape('c', x.size(0), x.size(1), config.heads(), config.headDim());
+    }
+
+    /** For each head, the bias of the distances {@code 1 − tokens} to {@code tokens − 1}. */
+    float[][] bias(int tokens) {
+      float[][] bias = new float[config.heads()][2 * tokens - 1];
+      for (int i = 0; i < 2 * tokens - 1; i++) {
+        int row = config.bucket(i - tokens + 1);
+        for (int head = 0; head < config.heads(); head++) {
+          bias[head][i] = table[row * config.heads() + head];
+        }
+      }
+      return bias;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.wan;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.Linear;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.Weights;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** The embeddings of time step and text, which each block is given. */
+final class Conditioning {
+  private final int timeFeatures;
+  private final Linear time1;
+  private final Linear time2;
+  private final Linear timeProjection;
+  private final Linear text1;
+  private final Linear text2;
+
+  Conditioning(WanConfig config, Weights weights) {
+    timeFeatures = config.timeFeatures();
+    time1 = Linear.of(weights, "condition_embedder.time_embedder.linear_1");
+    time2 = Linear.of(weights, "condition_embedder.time_embedder.linear_2");
+    timeProjection = Linear.of(weights, "condition_embedder.time_proj");
+    text1 = Linear.of(weights, "condition_embedder.text_embedder.linear_1");
+    text2 = Linear.of(weights, "condition_embedder.text_embedder.linear_2");
+  }
+
+  /**
+   * What the time step does to the blocks.
+   *
+   * @param head shift and scale of the output head start from these: one array per batch element
+   * @param blocks shift, scale and gate of attention and feed-forward start from these: six times
+   *     the width per batch element
+   */
+  record Time(float[][] head, float[][] blocks) {}
+
+  Time time(float[] timesteps, Observer observer) {
+    float[] angles = new float[timesteps.length * timeFeatures];
+    for (int i = 0; i < timesteps.length; i++) {
+      sinusoid(timesteps[i], timeFeatures, angles, i * timeFeatures);
+    }
+    try (INDArray sinusoid =
+            NdMemory.copy(MemorySegment.ofArray(angles), timesteps.length, timeFeatures);
+        INDArray inner = time1.apply(sinusoid)) {
+      observer.see("time_sinusoid", sinusoid);
+      Elementwise.silu(inner);
+      try (INDArray embedding = time2.apply(inner)) {
+        observer.see("temb", embedding);
+        float[][] head = rows(embedding);
+        Elementwise.silu(embedding);
+        try (INDArray projected = timeProjection.apply(embedding)) {
+          observer.see("timestep_proj", projected);
+          return new Time(head, rows(projected));
+        }
+      }
+    }
+  }
+
+  /**
+   * Cosines, then sines, of the time step times falling frequencies. In float32, as the published
+   * model: with a time step near 1000 another precision gives other last digits.
+   */
+  static void sinusoid(float timestep, int features, float[] to, int at) {
+    int half = features / 2;
+    for (int i = 0; i < half; i++) {
+      float exponent = (float) -Math.log(10000) * i / half;
+      float angle = timestep * (float) Math.exp(exponent);
+      to[at + i] = (float) Math.cos(angle);
+      to[at + half + i] = (float) Math.sin(angle);
+    }
+  }
+
+  private static float[][] rows(INDArray x) {
+    float[] all = NdMemory.floats(x);
+    int rows = (int) x.size(0);
+    int width = all.length / rows;
+    float[][] out = new float[rows][];
+    for (int i = 0; i < rows; i++) {
+      out[i] = Arrays.copyOfRange(all, i * width, (i + 1) * width);
+    }
+    return out;
+  }
+
+  /** {@code [batch, tokens, textWidth]} to {@code [batch, tokens, width]}. */
+  INDArray text(INDArray embeddings) {
+    try (INDArray inner = text1.apply(embeddings)) {
+      Elementwise.geluTanh(inner);
+      return text2.apply(inner);
+    }
+  }
+}

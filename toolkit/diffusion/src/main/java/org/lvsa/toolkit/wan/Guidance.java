@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.wan;
+
+import java.util.Arrays;
+import org.lvsa.toolkit.layers.Matrix;
+import org.lvsa.toolkit.layers.Rows;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.INDArrayIndex;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * Classifier-free guidance (Ho and Salimans 2022): a prediction with the prompt is pushed away from
+ * one with the negative prompt.
+ */
+public final class Guidance {
+  private Guidance() {}
+
+  /** Whether a scale needs the prediction with the negative prompt at all. */
+  public static boolean isOn(double scale) {
+    return scale > 1;
+  }
+
+  /**
+   * {@code unconditional + scale · (conditional − unconditional)}, in float32.
+   *
+   * @return a new tensor
+   */
+  public static INDArray combine(INDArray conditional, INDArray unconditional, double scale) {
+    INDArray guided = conditional.dup('c');
+    int width = Math.toIntExact(guided.size(-1));
+    float factor = (float) scale;
+    Rows.merge(
+        Matrix.of(guided, width),
+        Matrix.of(unconditional, width),
+        (index, row, other) -> {
+          for (int i = 0; i < row.length; i++) {
+            row[i] = other[i] + factor * (row[i] - other[i]);
+          }
+        });
+    return guided;
+  }
+
+  /** Two batches of the same shape as one, the first one's elements first. */
+  public static INDArray join(INDArray first, INDArray second) {
+    return Nd4j.concat(0, first, second);
+  }
+
+  /**
+   * A part of a batch.
+   *
+   * @param first the first element
+   * @param count number of elements
+   * @return a copy
+   */
+  public static INDArray elements(INDArray batch, long first, long count) {
+    INDArrayIndex[] indices = new INDArrayIndex[batch.rank()];
+    Arrays.fill(indices, NDArrayIndex.all());
+    indices[0] = NDArrayIndex.interval(first, first + count);
+    return batch.get(indices).castTo(DataType.FLOAT).dup('c');
+  }
+}

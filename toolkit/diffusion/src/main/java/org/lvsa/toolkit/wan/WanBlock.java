@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.wan;
+
+import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.Linear;
+import org.lvsa.toolkit.layers.Norms;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.weights.Weights;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * One block: self-attention among the video's tokens, cross-attention to the text, feed-forward.
+ * The time step shifts and scales what goes into the first and the last and gates what comes out.
+ */
+final class WanBlock {
+  private final WanConfig config;
+  private final int layer;
+  private final Projections self;
+  private final Projections cross;
+  private final Linear up;
+  private final Linear down;
+  private final float[] crossNormWeight;
+  private final float[] crossNormBias;
+  private final Modulation modulation;
+
+  WanBlock(WanConfig config, Weights weights, int layer) {
+    this.config = config;
+    this.layer = layer;
+    String prefix = "blocks." + layer + ".";
+    self = new Projections(config, weights, prefix + "attn1.");
+    cross = new Projections(config, weights, prefix + "attn2.");
+    up = Linear.of(weights, prefix + "ffn.net.0.proj");
+    down = Linear.of(weights, prefix + "ffn.net.2");
+    boolean norm = config.crossAttentionNorm();
+    crossNormWeight = norm ? weights.floats(prefix + "norm2.weight") : null;
+    crossNormBias = norm ? weights.floats(prefix + "norm2.bias") : null;
+    modulation = new Modulation(weights.floats(prefix + "scale_shift_table"), config.width());
+  }
+
+  /**
+   * Applies the block in place.
+   *
+   * @param x {@code [batch, tokens, width]}
+   * @param text {@code [batch, textTokens, width]}
+   * @param time the six modulations of each batch element
+   */
+  void apply(
+      INDArray x,
+      INDArray text,
+      float[][] time,
+      RotaryTable rotary,
+      VideoSelfAttention attention,
+      Observer observer) {
+    String name = "b" + layer + ".";
+    observer.see(name + "norm1", () -> Norms.layerNorm(x, config.eps()));
+    try (INDArray in = modulated(x, 0, time)) {
+      observer.see(name + "attn1_in", in);
+      try (INDArray out = selfAttention(in, rotary, attention, observer)) {
+        observer.see(name + "attn1_out", out);
+        Elementwise.addGated(x, modulation.row(2, time), out);
+      }
+    }
+    observer.see(name + "after_self_attn", x);
+    INDArray crossIn =
+        crossNormWeight == null
+            ? x.dup('c')
+            : Norms.layerNorm(x, crossNormWeight, crossNormBias, config.eps());
+    try (crossIn) {
+      observer.see(name + "attn2_in", crossIn);
+      try (INDArray out = crossAttention(crossIn, text, observer)) {
+        observer.see(name + "attn2_out", out);
+        Elementwise.add(x, out);
+      }
+    }
+    observer.see(name + "after_cross_attn", x);
+    try (INDArray in = modulated(x, 3, time)) {
+      observer.see(name + "ffn_in", in);
+      try (INDArray inner = up.apply(in)) {
+        Elementwise.geluTanh(inner);
+        try (INDArray out = down.apply(inner)) {
+          observer.see(name + "ffn_out", out);
+          Elementwise.addGated(x, modulation.row(5, time), out);
+        }
+      }
+    }
+    observer.see(name + "out", x);
+  }
+
+  private INDArray modulated(INDArray x, int firstRow, float[][] time) {
+    float[][] shift = modulation.row(firstRow, time);
+    float[][] scale = Modulation.onePlus(modulation.row(firstRow + 1, time));
+    return Norms.layerNorm(x, scale, shift, config.eps());
+  }
+
+  private INDArray selfAttention(
+      INDArray x, RotaryTable rotary, VideoSelfAttention attention, Observer observer) {
+    String name = "b" + layer + ".attn1.";
+    try (INDArray query = self.query(x);
+        INDArray key = self.key(x);
+        INDArray value = self.value(x)) {
+      rotary.rotate(query);
+      rotary.rotate(key);
+      observer.see(name + "q", query);
+      observer.see(name + "k", key);
+      observer.see(name + "v", value);
+      try (INDArray out = attention.attend(layer, query, key, value, rotary.grid())) {
+        observer.see(name + "o", out);
+        return self.out(out);
+      }
+    }
+  }
+
+  private INDArray crossAttention(INDArray x, INDArray text, Observer observer) {
+    String name = "b" + layer + ".attn2.";
+    try (INDArray query = cross.query(x);
+        INDArray key = cross.key(text);
+        INDArray value = cross.value(text)) {
+      observer.see(name + "q", query);
+      observer.see(name + "k", key);
+      observer.see(name + "v", value);
+      try (INDArray out = SoftmaxAttention.attend(query, key, value)) {
+        observer.see(name + "o", out);
+        return cross.out(out);
+      }
+    }
+  }
+
+  /** The linear layers of an attention, with RMS norms of query and key over all heads at once. */
+  private static final class Projections {
+    private final WanConfig config;
+    private final Linear query;
+    private final Linear key;
+    private final Linear value;
+    private final Linear out;
+    private final float[] queryNorm;
+    private final float[] keyNorm;
+
+    Projections(WanConfig config, Weights weights, String prefix) {
+      this.config = config;
+      query = Linear.of(weights, prefix + "to_q");
+      key = Linear.of(weights, prefix + "to_k");
+      value = Linear.of(weights, prefix + "to_v");
+      out = Linear.of(weights, prefix + "to_out.0");
+      queryNorm = weights.floats(prefix + "norm_q.weight");
+      keyNorm = weights.floats(prefix + "norm_k.weight");
+    }
+
+    INDArray query(INDArray x) {
+      return normed(query.apply(x), queryNorm);
+    }
+
+    INDArray key(INDArray x) {
+      return normed(key.apply(x), keyNorm);
+    }
+
+    private INDArray normed(INDArray x, float[] weight) {
+      Norms.rmsNormInPlace(x, weight, config.eps());
+      return heads(x);
+    }
+
+    INDArray value(INDArray x) {
+      return heads(value.apply(x));
+    }
+
+    private INDArray heads(INDArray x) {
+      return x.reshape('c', x.size(0), x.size(1), config.heads(), config.headDim());
+    }
+
+    INDArray out(INDArray heads) {
+      return out.apply(heads.reshape('c', heads.size(0), heads.size(1), config.width()));
+    }
+  }
+}

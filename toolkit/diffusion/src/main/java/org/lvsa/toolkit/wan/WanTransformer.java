@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.wan;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.lvsa.toolkit.layers.Linear;
+import org.lvsa.toolkit.layers.Norms;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.model.PatchGrid;
+import org.lvsa.toolkit.model.RotaryEmbedding;
+import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.Weights;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Wan's text-to-video transformer in float32: patch embedding, embeddings of time step and text,
+ * blocks, output head. One call at a time.
+ */
+public final class WanTransformer implements AutoCloseable {
+  private static final double ROTARY_THETA = 10_000;
+
+  private final WanConfig config;
+  private final Weights weights;
+  private final Patches inPatches;
+  private final Patches outPatches;
+  private final Linear patchEmbedding;
+  private final Conditioning conditioning;
+  private final WanBlock[] blocks;
+  private final Modulation headModulation;
+  private final Linear head;
+  private final RotaryEmbedding rotary;
+  private RotaryTable lastTable;
+
+  /**
+   * A transformer with weights that are already checked against {@link WanConfig#tensors()}.
+   *
+   * @param weights closed together with the transformer
+   */
+  public WanTransformer(WanConfig config, Weights weights) {
+    this.config = config;
+    this.weights = weights;
+    inPatches = new Patches(config.patch(), config.channels().in());
+    outPatches = new Patches(config.patch(), config.channels().out());
+    patchEmbedding = Linear.of(weights, "patch_embedding");
+    conditioning = new Conditioning(config, weights);
+    blocks =
+        IntStream.range(0, config.layers())
+            .mapToObj(layer -> new WanBlock(config, weights, layer))
+            .toArray(WanBlock[]::new);
+    headModulation = new Modulation(weights.floats("scale_shift_table"), config.width());
+    head = Linear.of(weights, "proj_out");
+    rotary = new RotaryEmbedding(config.rotaryAxes(), ROTARY_THETA);
+  }
+
+  /**
+   * Reads a published {@code transformer} folder.
+   *
+   * @param allowUnused whether the folder may hold tensors that the transformer does not need
+   * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
+   */
+  public static WanTransformer open(Path folder, boolean allowUnused) {
+    WanConfig config = WanConfig.of(ComponentConfig.read(folder));
+    Weights weights = Weights.open(folder);
+    try {
+      weights.check(config.tensors(), Set.of(), allowUnused);
+      return new WanTransformer(config, weights);
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** A transformer with random weights, the same on every machine, for trying speed and memory. */
+  public static WanTransformer randomWeights(WanConfig config, long seed) {
+    return new WanTransformer(config, Weights.random(config.tensors(), seed));
+  }
+
+  /** The sizes of the transformer. */
+  public WanConfig config() {
+    return config;
+  }
+
+  /** The weights, as they are stored. */
+  public Weights weights() {
+    return weights;
+  }
+
+  /**
+   * The grid of tokens that latents make.
+   *
+   * @param latents {@code [batch, channels, frames, rows, columns]}
+   * @throws IllegalArgumentException if they do not divide into patches, or the video is longer or
+   *     larger than the model has positions
+   */
+  public VideoGrid grid(INDArray latents) {
+    VideoGrid grid = inPatches.grid(latents);
+    PatchGrid patches = grid.patches();
+    int most = Math.max(grid.frames(), Math.max(patches.rows(), patches.columns()));
+    if (most > config.maxPositions()) {
+      throw new IllegalArgumentException(
+          "the video has "
+              + most
+              + " patches along an axis, the model has "
+              + config.maxPositions()
+              + " positions");
+    }
+    return grid;
+  }
+
+  /**
+   * Predicts the velocity.
+   *
+   * @param latents {@code [batch, channels, frames, rows, columns]}, float32, row-major
+   * @param timestep the scheduler's, the same for all batch elements; 1000 is pure noise
+   * @param text embeddings {@code [batch, textTokens, textWidth]}
+   * @param attention of the video's tokens
+   * @return a new tensor {@code [batch, outChannels, frames, rows, columns]}
+   */
+  public INDArray predict(
+      INDArray latents, double timestep, INDArray text, VideoSelfAttention attention) {
+    return predict(latents, timestep, text, attention, Observer.NONE);
+  }
+
+  /**
+   * As {@link #predict(INDArray, double, INDArray, VideoSelfAttention)}.
+   *
+   * @param observer is shown the values on the way, under the names {@code patch_embed}, {@code
+   *     b0.attn1.q} and so on
+   */
+  public INDArray predict(
+      INDArray latents,
+      double timestep,
+      INDArray text,
+      VideoSelfAttention attention,
+      Observer observer) {
+    VideoGrid grid = grid(latents);
+    checkText(latents, text);
+    float[] timesteps = new float[(int) latents.size(0)];
+    Arrays.fill(timesteps, (float) timestep);
+    Conditioning.Time time = conditioning.time(timesteps, observer);
+    RotaryTable table = table(grid);
+    try (INDArray x = embed(latents);
+        INDArray context = conditioning.text(text)) {
+      observer.see("patch_embed", x);
+      observer.see("text_embed", context);
+      for (WanBlock block : blocks) {
+        block.apply(x, context, time.blocks(), table, attention, observer);
+      }
+      return head(x, time.head(), grid, observer);
+    }
+  }
+
+  private void checkText(INDArray latents, INDArray text) {
+    if (text.rank() != 3 || text.size(0) != latents.size(0) || text.size(2) != config.textWidth()) {
+      throw new IllegalArgumentException(
+          "text embeddings must be [%d, tokens, %d], got %s"
+              .formatted(latents.size(0), config.textWidth(), Arrays.toString(text.shape())));
+    }
+  }
+
+  private INDArray embed(INDArray latents) {
+    try (INDArray patches = inPatches.gather(latents)) {
+      return patchEmbedding.apply(patches);
+    }
+  }
+
+  private INDArray head(INDArray x, float[][] time, VideoGrid grid, Observer observer) {
+    observer.see("norm_out", () -> Norms.layerNorm(x, config.eps()));
+    float[][] shift = headModulation.rowOfShared(0, time);
+    float[][] scale = Modulation.onePlus(headModulation.rowOfShared(1, time));
+    try (INDArray in = Norms.layerNorm(x, scale, shift, config.eps());
+        INDArray out = head.apply(in)) {
+      observer.see("proj_in", in);
+      observer.see("proj_out", out);
+      return outPatches.scatter(out, grid);
+    }
+  }
+
+  private RotaryTable table(VideoGrid grid) {
+    if (lastTable == null || !lastTable.grid().equals(grid)) {
+      lastTable = new RotaryTable(rotary, config.rotaryAxes(), grid);
+    }
+    return lastTable;
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+  }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.weights;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
+
+/**
+ * The {@code config.json} of a component, read strictly: a value that is missing, of another kind
+ * or not supported is named together with what is. Keys that nobody asks for are left alone, since
+ * published files carry many that only matter for training.
+ */
+public final class ComponentConfig {
+  private final Path file;
+  private final JsonNode root;
+
+  private ComponentConfig(Path file, JsonNode root) {
+    this.file = file;
+    this.root = root;
+  }
+
+  /**
+   * Reads the file {@code config.json} of a folder.
+   *
+   * @throws MalformedFileException if it is missing or no JSON object
+   */
+  public static ComponentConfig read(Path folder) {
+    return readFile(folder.resolve("config.json"));
+  }
+
+  /**
+   * Reads a file of another name, such as {@code scheduler_config.json}.
+   *
+   * @throws MalformedFileException if it is missing or no JSON object
+   */
+  public static ComponentConfig readFile(Path file) {
+    JsonNode root = Json.read(file);
+    if (!root.isObject()) {
+      throw new MalformedFileException(file + ": must hold a JSON object");
+    }
+    return new ComponentConfig(file, root);
+  }
+
+  /** Where the values were read. */
+  public Path file() {
+    return file;
+  }
+
+  /** Whether a key is present and not null. */
+  public boolean has(String key) {
+    return root.hasNonNull(key);
+  }
+
+  /** A text. */
+  public String text(String key) {
+    JsonNode node = present(key);
+    if (!node.isTextual()) {
+      throw wrong(key, "a text");
+    }
+    return node.textValue();
+  }
+
+  /** A positive whole number. */
+  public int size(String key) {
+    return size(key, present(key));
+  }
+
+  /** A positive whole number, or another value where the key is missing or null. */
+  public int size(String key, int otherwise) {
+    return has(key) ? size(key) : otherwise;
+  }
+
+  private int size(String key, JsonNode node) {
+    if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 1) {
+      throw wrong(key, "a whole number from 1");
+    }
+    return node.intValue();
+  }
+
+  /** Positive whole numbers. */
+  public List<Integer> sizes(String key) {
+    JsonNode node = present(key);
+    if (!node.isArray()) {
+      throw wrong(key, "a list of whole numbers from 1");
+    }
+    List<Integer> sizes = new ArrayList<>();
+    node.forEach(size -> sizes.add(size(key, size)));
+    return sizes;
+  }
+
+  /** A finite number. */
+  public double number(String key) {
+    return number(key, present(key));
+  }
+
+  /** A finite number, or another value where the key is missing or null. */
+  public double number(String key, double otherwise) {
+    return has(key) ? number(key) : otherwise;
+  }
+
+  private double number(String key, JsonNode node) {
+    if (!node.isNumber() || !Double.isFinite(node.doubleValue())) {
+      throw wrong(key, "a finite number");
+    }
+    return node.doubleValue();
+  }
+
+  /** Finite numbers. */
+  public List<Double> numbers(String key) {
+    JsonNode node = present(key);
+    if (!node.isArray()) {
+      throw wrong(key, "a list of finite numbers");
+    }
+    List<Double> numbers = new ArrayList<>();
+    node.forEach(number -> numbers.add(number(key, number)));
+    return numbers;
+  }
+
+  /** Truth values. */
+  public List<Boolean> flags(String key) {
+    JsonNode node = present(key);
+    List<Boolean> flags = new ArrayList<>();
+    if (node.isArray()) {
+      node.forEach(flag -> flags.add(flag.isBoolean() ? flag.booleanValue() : null));
+    }
+    if (!node.isArray() || flags.contains(null)) {
+      throw wrong(key, "a list of true and false");
+    }
+    return flags;
+  }
+
+  /** A truth value, or another one where the key is missing or null. */
+  public boolean flag(String key, boolean otherwise) {
+    if (!has(key)) {
+      return otherwise;
+    }
+    if (!root.get(key).isBoolean()) {
+      throw wrong(key, "true or false");
+    }
+    return root.get(key).booleanValue();
+  }
+
+  /**
+   * Insists on one of the values that are supported. A key that is missing or null passes: the
+   * published default is what is supported.
+   *
+   * @param supported texts, truth values or whole numbers; null stands for a key that must be
+   *     missing or null
+   * @throws MalformedFileException naming the key, its value and the supported ones
+   */
+  public void require(String key, Object... supported) {
+    if (!has(key)) {
+      return;
+    }
+    JsonNode node = root.get(key);
+    for (Object value : supported) {
+      if (value != null && value.toString().equals(node.asText()) && node.isValueNode()) {
+        return;
+      }
+    }
+    throw new MalformedFileException(
+        file
+            + ": "
+            + key
+            + " "
+            + Messages.cut(node.toString())
+            + " is not supported, supported: "
+            + Arrays.stream(supported).map(String::valueOf).collect(Collectors.joining(", ")));
+  }
+
+  /** For a value that is wrong for a reason that only the model knows. */
+  public MalformedFileException wrong(String key, String allowed) {
+    return new MalformedFileException(
+        file
+            + ": "
+            + key
+            + " must be "
+            + allowed
+            + ", got "
+            + Messages.cut(root.path(key).toString()));
+  }
+
+  private JsonNode present(String key) {
+    if (!has(key)) {
+      throw new MalformedFileException(file + ": has no value for " + key);
+    }
+    return root.get(key);
+  }
+}

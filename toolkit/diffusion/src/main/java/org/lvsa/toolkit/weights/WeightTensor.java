@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.weights;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.lvsa.kernels.DType;
+
+/**
+ * One tensor of a model, row-major, as it is stored.
+ *
+ * @param name the name in the checkpoint, such as {@code blocks.0.attn1.to_q.weight}
+ * @param dtype how each element is stored
+ * @param shape sizes, outermost first
+ * @param data the elements; read-only where the tensor is mapped from a file
+ */
+public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySegment data) {
+  private static final int CHUNK = 1 << 14;
+
+  /** The shape is copied. */
+  public WeightTensor {
+    shape = List.copyOf(shape);
+  }
+
+  /** Number of elements. */
+  public long elements() {
+    return data.byteSize() / dtype.bytes();
+  }
+
+  /** Size of one axis. */
+  public int size(int axis) {
+    return Math.toIntExact(shape.get(axis));
+  }
+
+  /** All elements as float32, for tensors that are small, such as biases and norm weights. */
+  public float[] floats() {
+    float[] floats = new float[Math.toIntExact(elements())];
+    widen(0, floats);
+    return floats;
+  }
+
+  /**
+   * Copies elements that follow one another, widened to float32.
+   *
+   * @param first the first element that is copied
+   * @param to filled whole
+   */
+  public void widen(long first, float[] to) {
+    if (dtype == DType.F32) {
+      MemorySegment.copy(
+          data, ValueLayout.JAVA_FLOAT_UNALIGNED, first * Float.BYTES, to, 0, to.length);
+      return;
+    }
+    short[] bits = new short[to.length];
+    MemorySegment.copy(
+        data, ValueLayout.JAVA_SHORT_UNALIGNED, first * Short.BYTES, bits, 0, bits.length);
+    if (dtype == DType.BF16) {
+      for (int i = 0; i < bits.length; i++) {
+        to[i] = Float.intBitsToFloat(bits[i] << 16);
+      }
+    } else {
+      for (int i = 0; i < bits.length; i++) {
+        to[i] = Float.float16ToFloat(bits[i]);
+      }
+    }
+  }
+
+  /**
+   * Whether the memory already is float32 that native code can read, so that {@link #widen(long,
+   * MemorySegment)} would only copy it.
+   */
+  public boolean isNativeFloat32() {
+    return dtype == DType.F32 && data.isNative() && data.address() % Float.BYTES == 0;
+  }
+
+  /**
+   * Copies elements that follow one another, widened to float32, on all processors.
+   *
+   * @param first the first element that is copied
+   * @param to filled whole; its size says how many elements are copied
+   */
+  public void widen(long first, MemorySegment to) {
+    long count = to.byteSize() / Float.BYTES;
+    LongStream.range(0, Math.ceilDiv(count, CHUNK))
+        .parallel()
+        .forEach(
+            chunk -> {
+              long begin = chunk * CHUNK;
+              float[] floats = new float[(int) Math.min(CHUNK, count - begin)];
+              widen(first + begin, floats);
+              MemorySegment.copy(
+                  floats, 0, to, ValueLayout.JAVA_FLOAT, begin * Float.BYTES, floats.length);
+            });
+  }
+}
