@@ -100,7 +100,8 @@ public final class TensorCoreGenerator {
         /** Threads of a work-group. */
         static final int THREADS = %d;
 
-        private static final float LOWEST = -1e30f;
+        /** Where a row's maximum starts: the lowest finite number, so that no difference is NaN. */
+        private static final float LOWEST = -3.4028235e38f;
 
         private TensorCoreKernels() {}
       """;
@@ -183,6 +184,7 @@ public final class TensorCoreGenerator {
     line("  }");
     line("}");
     line("context.asyncCopyWaitGroup(0);");
+    clearBeyond();
     line("context.localBarrier();");
     line("int otherStage = 1 - stage;");
     line("if (nextLeft > 0) {");
@@ -298,6 +300,22 @@ public final class TensorCoreGenerator {
     }
   }
 
+  /**
+   * Values beyond the last key of a run are another frame's, and have weight 0: they are set to 0,
+   * because 0 times NaN or infinity would not be. Each thread clears what it copied itself.
+   */
+  private void clearBeyond() {
+    line("if (left < %d) {", KEYS);
+    line("  int cleared = valueTo + (stage & 1) * %d;", valueStage);
+    int keysOfStep = threads / (headDim / 2);
+    for (int k = 0; k < KEYS; k += keysOfStep) {
+      line("  if (valueRow + %d >= left) {", k);
+      line("    staged[cleared + %d] = 0;", k / 16 * (headDim / 8) * VALUE_TILE + k % 16 * 4);
+      line("  }");
+    }
+    line("}");
+  }
+
   private void scores() {
     line("int keyBytes = (stage & 1) * %d;", keyStage * 4);
     for (int n = 0; n < KEYS / 8; n++) {
@@ -321,8 +339,8 @@ public final class TensorCoreGenerator {
     for (int n = 0; n < KEYS / 8; n++) {
       for (int i = 0; i < 2; i++) {
         line("  if (here <= %d) {", 8 * n + i);
-        line("    x%d%d = LOWEST;", n, i);
-        line("    x%d%d = LOWEST;", n, i + 2);
+        line("    x%d%d = Float.NEGATIVE_INFINITY;", n, i);
+        line("    x%d%d = Float.NEGATIVE_INFINITY;", n, i + 2);
         line("  }");
       }
     }
@@ -425,21 +443,22 @@ public final class TensorCoreGenerator {
     line("slot[slot0] = sum0;");
     line("slot[slot0 + 1] = sum1;");
     line("context.asyncCopyCommit();");
+    line("// Keys whose scores are all minus infinity have the sum 0, and 1/0 makes their output NaN.");
+    line("boolean anyKeys = tiles.get(tile + 2) < lastRun;");
     for (int row = 0; row < 2; row++) {
       line(
           "float all%d = (slot[quad + %d] + slot[quad + %d]) + (slot[quad + %d] + slot[quad + %d]);",
           row, row, row + 2, row + 4, row + 6);
       line("float inverse%d = 0f;", row);
-      line("float result%d = Float.NEGATIVE_INFINITY;", row);
-      line("if (all%d > 0f) {", row);
+      line("if (anyKeys) {");
       line("  inverse%d = 1f / all%d;", row, row);
+      line("}");
       line(
-          "  result%d = %s + TornadoMath.log(all%d)%s;",
+          "float result%d = %s + TornadoMath.log(all%d)%s;",
           row,
           bounded ? "bound" : "max%d * scale".formatted(row),
           row,
           bf16 ? "" : " - " + FP16_SHIFT);
-      line("}");
       line("int row%d = warp * 16 + group + %d;", row, 8 * row);
       line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);
       line("int to%d = at%d * %d + 2 * member;", row, row, headDim);

@@ -9,6 +9,23 @@ import java.util.Optional;
  * implementations; a kernel that has another path for full layouts names it in {@link
  * KernelRun#kernel}.
  *
+ * <p>NaN and infinities in query, key and value have the same effect on every kernel, that of IEEE
+ * 754 arithmetic when the row's highest score is subtracted before the exponential:
+ *
+ * <ul>
+ *   <li>A score that is NaN or +∞ makes the query's whole output and its log-sum-exp NaN.
+ *   <li>A key whose score is −∞ has weight 0. If all scores of a query are −∞, its output is NaN
+ *       (0/0) and its log-sum-exp −∞ (log 0).
+ *   <li>A query without keys has output 0 and log-sum-exp −∞.
+ *   <li>A value that is NaN makes its element of the output NaN, for every query that attends to
+ *       it. An infinite value makes that element infinite, or NaN where its weight is 0 or where
+ *       infinities of both signs meet.
+ *   <li>Tokens that a query does not attend to have no influence on its output, whatever they hold.
+ * </ul>
+ *
+ * <p>Scores are computed in float32 or better: a kernel may treat scores beyond float32's range as
+ * infinite, and weights below it as 0.
+ *
  * <p>{@link #prepare} may be called any number of times, and several {@link PreparedAttention}s may
  * be open at once; each holds memory of its own. A kernel and what it prepared are used by one
  * thread at a time; different kernels run side by side.

@@ -11,7 +11,8 @@ public final class PartialAttention {
    * Merges {@code from} into {@code into}: with log-sum-exps {@code a} and {@code b}, the outputs
    * are weighted by {@code e^a} and {@code e^b} over their sum, and the new log-sum-exp is {@code
    * log(e^a + e^b)} (the split-softmax identity that FlashAttention's backward pass and Ring
-   * Attention rest on). Parts that saw no key (−∞) leave the other unchanged.
+   * Attention rest on). A part whose log-sum-exp is −∞, because it had no key or only scores of −∞,
+   * leaves the other unchanged.
    *
    * @throws IllegalArgumentException if one of the two has no log-sum-exp, or does not fit the
    *     shape
@@ -26,16 +27,27 @@ public final class PartialAttention {
       double a = DType.F32.get(intoLse, row);
       double b = DType.F32.get(fromLse, row);
       double max = Math.max(a, b);
-      if (max == Double.NEGATIVE_INFINITY) {
-        continue;
-      }
       double weightA = Math.exp(a - max);
       double weightB = Math.exp(b - max);
       double sum = weightA + weightB;
       for (long i = row * headDim; i < (row + 1) * headDim; i++) {
-        double merged =
-            (weightA * DType.F32.get(into.out(), i) + weightB * DType.F32.get(from.out(), i)) / sum;
+        double outA = DType.F32.get(into.out(), i);
+        double outB = DType.F32.get(from.out(), i);
+        double merged;
+        if (max == Double.NEGATIVE_INFINITY) {
+          // Nothing has weight: 0 where no part had a key, NaN where one had scores of −∞.
+          merged = outA + outB;
+        } else if (weightA == 0) {
+          merged = outB;
+        } else if (weightB == 0) {
+          merged = outA;
+        } else {
+          merged = (weightA * outA + weightB * outB) / sum;
+        }
         DType.F32.set(into.out(), i, (float) merged);
+      }
+      if (max == Double.NEGATIVE_INFINITY) {
+        continue;
       }
       DType.F32.set(intoLse, row, (float) (max + Math.log(sum)));
     }

@@ -52,7 +52,8 @@ public final class ReferenceAttention {
    *
    * @param group the query's group, from {@link KeyRanges#of}
    * @param out receives headDim values
-   * @return the natural log-sum-exp of the scaled scores; −∞ if there is no key
+   * @return the natural log-sum-exp of the scaled scores; −∞ if there is no key, or if every score
+   *     is −∞
    */
   public static double query(
       AttentionProblem problem, KeyRanges group, int sequence, int token, int head, double[] out) {
@@ -64,6 +65,11 @@ public final class ReferenceAttention {
     }
     Arrays.fill(out, 0);
     if (scores.length == 0) {
+      return Double.NEGATIVE_INFINITY;
+    }
+    if (max == Double.NEGATIVE_INFINITY) {
+      // All weights are e^−∞ = 0, and so is their sum.
+      Arrays.fill(out, Double.NaN);
       return Double.NEGATIVE_INFINITY;
     }
     double sum = 0;

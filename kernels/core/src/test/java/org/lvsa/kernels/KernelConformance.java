@@ -56,86 +56,11 @@ public final class KernelConformance {
     KernelConformance conformance = new KernelConformance(kernel, 5e-3, 5e-3);
     for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
       for (int headDim : new int[] {64, 128}) {
-        conformance.addNarrow(dtype, headDim);
+        NarrowCases.add(conformance, dtype, headDim);
+        NonFiniteCases.add(conformance, dtype, headDim);
       }
     }
     return conformance.tests;
-  }
-
-  private void addNarrow(DType dtype, int headDim) {
-    String name = " headDim " + headDim;
-    compare("one token" + name, shape(1, 1, 1, 0, 1, 1, headDim), dtype, 1, 1);
-    compare("P 13 text 7" + name, shape(1, 5, 13, 7, 2, 2, headDim), dtype, 0.4, 1);
-    compare("P 8 text 77" + name, shape(1, 9, 8, 77, 1, 1, headDim), dtype, 0.4, 1);
-    compare("P 32" + name, shape(1, 6, 32, 0, 2, 2, headDim), dtype, 0.5, 1);
-    compare("P 390 text 5" + name, shape(1, 4, 390, 5, 1, 1, headDim), dtype, 0.5, 1);
-    compare("P 200" + name, shape(1, 7, 200, 0, 3, 3, headDim), dtype, 0.5, 1);
-    compare("dense" + name, shape(1, 6, 45, 0, 2, 2, headDim), dtype, 1, 1);
-    compare("only itself" + name, shape(1, 7, 5, 0, 1, 1, headDim), dtype, 0, 1);
-    compare("GQA 6 over 2" + name, shape(1, 4, 13, 9, 6, 2, headDim), dtype, 0.5, 1);
-    compare("batch 2" + name, shape(2, 4, 24, 7, 2, 1, headDim), dtype, 0.5, 1);
-    // Scores of some hundreds, so that one key has all the weight and e^score overflows float32.
-    compare("large scores" + name, shape(1, 4, 50, 7, 1, 1, headDim), dtype, 0.5, 30);
-    test(
-        "one huge key" + name + " " + dtype,
-        () -> {
-          try (Arena arena = Arena.ofShared()) {
-            AttentionShape shape = shape(1, 3, 50, 0, 1, 1, headDim);
-            AttentionProblem problem = RandomProblem.draw(shape, dtype, 1, 1, seed, arena);
-            for (int d = 0; d < headDim; d++) {
-              dtype.set(problem.key(), 77L * headDim + d, d % 2 == 0 ? 1000 : -1000);
-            }
-            compare(problem, tolerance);
-          }
-        });
-    test(
-        "all scores equal" + name + " " + dtype,
-        () -> {
-          try (Arena arena = Arena.ofShared()) {
-            AttentionShape shape = shape(1, 5, 13, 0, 1, 1, headDim);
-            AttentionProblem problem = RandomProblem.draw(shape, dtype, 0.4, 1, seed, arena);
-            problem.query().fill((byte) 0);
-            compare(problem, tolerance);
-          }
-        });
-    test(
-        "no keys give zero" + name + " " + dtype,
-        () -> {
-          try (Arena arena = Arena.ofShared()) {
-            AttentionShape shape = shape(1, 3, 5, 0, 1, 1, headDim);
-            AttentionProblem problem =
-                RandomProblem.draw(shape, dtype, 1, 1, seed, arena)
-                    .withLayout(BlockSparseLayout.of(3, new int[] {0, 1, 1, 2}, new int[] {0, 2}));
-            AttentionOutput output = AttentionOutput.allocateWithLogSumExp(shape, arena);
-            output.out().fill((byte) 0x7F);
-            kernel.run(problem, output);
-            for (int token = 5; token < 10; token++) {
-              assertEquals(Float.NEGATIVE_INFINITY, DType.F32.get(output.logSumExp().get(), token));
-              for (int d = 0; d < headDim; d++) {
-                assertEquals(0f, DType.F32.get(output.out(), (long) token * headDim + d));
-              }
-            }
-          }
-        });
-    test(
-        "twice the same bits, and again after another pattern" + name + " " + dtype,
-        () -> {
-          try (Arena arena = Arena.ofShared()) {
-            AttentionShape shape = shape(1, 5, 61, 7, 2, 2, headDim);
-            AttentionProblem problem = RandomProblem.draw(shape, dtype, 0.4, 1, seed, arena);
-            AttentionOutput first = AttentionOutput.allocate(shape, arena);
-            AttentionOutput second = AttentionOutput.allocate(shape, arena);
-            kernel.run(problem, first);
-            kernel.run(problem, second);
-            assertEquals(-1, first.out().mismatch(second.out()));
-            try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
-              prepared.run(problem.dense().layout(), second);
-              assertTrue(first.out().mismatch(second.out()) >= 0);
-              prepared.run(problem.layout(), second);
-              assertEquals(-1, first.out().mismatch(second.out()));
-            }
-          }
-        });
   }
 
   private void add() {
@@ -172,34 +97,47 @@ public final class KernelConformance {
     test("no keys give zero", () -> noKeys());
     test("every element is written", () -> everyElement());
     test("an output that does not fit is refused", () -> misfit());
-    test("several prepared inputs at once", () -> severalPrepared());
-    test("a layout that does not fit is refused", () -> misfitLayout());
-    test("a run names its kernel and its times", () -> namedRun());
+    PreparedCases.add(this);
+    NonFiniteCases.add(this, DType.F32, 40);
+    NonFiniteCases.add(this, DType.F32, 64);
+    NonFiniteCases.add(this, DType.BF16, 64);
+    NonFiniteCases.add(this, DType.F16, 64);
   }
 
-  private static AttentionShape shape(
+  AttentionKernel kernel() {
+    return kernel;
+  }
+
+  long seed() {
+    return seed;
+  }
+
+  /** The largest relative error on inputs of a type. */
+  double tolerance(DType dtype) {
+    return dtype == DType.F32 ? tolerance : narrowTolerance;
+  }
+
+  static AttentionShape shape(
       int batch, int frames, int patches, int text, int heads, int kvHeads, int headDim) {
     return new AttentionShape(batch, frames, patches, text, heads, kvHeads, headDim);
   }
 
-  private void test(String name, Executable body) {
+  void test(String name, Executable body) {
     tests.add(DynamicTest.dynamicTest(name + " (seed " + seed + ")", body));
   }
 
-  private void compare(
-      String name, AttentionShape shape, DType dtype, double odds, double scoreScale) {
+  void compare(String name, AttentionShape shape, DType dtype, double odds, double scoreScale) {
     test(
         name + " " + dtype,
         () -> {
           try (Arena arena = Arena.ofShared()) {
             compare(
-                RandomProblem.draw(shape, dtype, odds, scoreScale, seed, arena),
-                dtype == DType.F32 ? tolerance : narrowTolerance);
+                RandomProblem.draw(shape, dtype, odds, scoreScale, seed, arena), tolerance(dtype));
           }
         });
   }
 
-  private void compare(AttentionProblem problem, double allowed) {
+  void compare(AttentionProblem problem, double allowed) {
     try (Arena arena = Arena.ofShared()) {
       AttentionOutput expected = AttentionOutput.allocateWithLogSumExp(problem.shape(), arena);
       AttentionOutput actual = AttentionOutput.allocateWithLogSumExp(problem.shape(), arena);
@@ -307,77 +245,6 @@ public final class KernelConformance {
       AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena);
       AttentionOutput small = AttentionOutput.allocate(shape(1, 1, 5, 0, 1, 1, 16), arena);
       assertThrows(IllegalArgumentException.class, () -> kernel.run(problem, small));
-    }
-  }
-
-  /** Prepared inputs keep their own, whatever is prepared, run and closed beside them. */
-  private void severalPrepared() {
-    try (Arena arena = Arena.ofShared()) {
-      AttentionShape shape = shape(1, 4, 13, 5, 2, 1, 16);
-      AttentionProblem one = RandomProblem.draw(shape, DType.F32, 0.5, 1, seed, arena);
-      AttentionProblem two = RandomProblem.draw(shape, DType.F32, 0.5, 1, seed + 1, arena);
-      AttentionProblem three =
-          RandomProblem.draw(shape(1, 2, 7, 0, 1, 1, 24), DType.F32, 1, 1, seed, arena);
-      PreparedAttention first = kernel.prepare(one.inputs());
-      try (PreparedAttention second = kernel.prepare(two.inputs());
-          PreparedAttention third = kernel.prepare(three.inputs())) {
-        for (BlockSparseLayout layout : List.of(one.layout(), two.layout(), one.layout())) {
-          comparePrepared(first, one.withLayout(layout));
-          comparePrepared(second, two.withLayout(layout));
-          comparePrepared(third, three);
-        }
-        first.close();
-        comparePrepared(second, two.dense());
-        try (PreparedAttention again = kernel.prepare(one.inputs())) {
-          comparePrepared(again, one);
-          comparePrepared(second, two);
-        }
-      } finally {
-        first.close();
-      }
-      AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      assertThrows(IllegalStateException.class, () -> first.run(one.layout(), output));
-    }
-  }
-
-  private void comparePrepared(PreparedAttention prepared, AttentionProblem problem) {
-    try (Arena arena = Arena.ofShared()) {
-      AttentionOutput expected = AttentionOutput.allocate(problem.shape(), arena);
-      AttentionOutput actual = AttentionOutput.allocate(problem.shape(), arena);
-      ReferenceAttention.run(problem, expected);
-      prepared.run(problem.layout(), actual);
-      double error = relativeError(actual.out(), expected.out());
-      assertTrue(error <= tolerance, "relative error of the output " + error);
-    }
-  }
-
-  private void misfitLayout() {
-    try (Arena arena = Arena.ofShared()) {
-      AttentionShape shape = shape(1, 3, 5, 0, 1, 1, 16);
-      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena);
-      AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
-        assertThrows(
-            IllegalArgumentException.class, () -> prepared.run(BlockSparseLayout.dense(2), output));
-        prepared.run(problem.layout(), output);
-      }
-    }
-  }
-
-  private void namedRun() {
-    try (Arena arena = Arena.ofShared()) {
-      AttentionShape shape = shape(1, 3, 50, 0, 1, 1, 64);
-      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena);
-      AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
-        KernelRun first = prepared.run(problem.layout(), output);
-        KernelRun second = prepared.run(problem.layout(), output);
-        assertTrue(first.kernel().matches("[a-z0-9-]+"), first.kernel());
-        assertEquals(first.kernel(), second.kernel());
-        assertTrue(first.kernelMillis() > 0, "kernel time");
-        assertTrue(prepared.preparation().prepareMillis() >= 0, "preparation time");
-        assertEquals(prepared.preparation(), prepared.preparation());
-      }
     }
   }
 

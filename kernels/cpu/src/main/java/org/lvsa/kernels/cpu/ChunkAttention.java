@@ -39,8 +39,8 @@ final class ChunkAttention {
 
   private static final double LOG2_E = 1 / Math.log(2);
 
-  /** Below any score, and finite, so that differences never are NaN. */
-  private static final float LOWEST = -Float.MAX_VALUE / 4;
+  /** Where a row's maximum starts: the lowest finite number, so that no difference is NaN. */
+  private static final float LOWEST = -Float.MAX_VALUE;
 
   private final AttentionProblem problem;
   private final AttentionOutput output;
@@ -99,12 +99,14 @@ final class ChunkAttention {
 
     int staged = 0;
     long readers = 0;
+    long withKeys = 0;
     for (Chunk.Span span : chunk.spans()) {
       if (staged > 0 && span.attending() != readers) {
         attend(chunk, readers, staged);
         staged = 0;
       }
       readers = span.attending();
+      withKeys |= readers;
       for (int done = 0; done < span.count(); ) {
         int taken = Math.min(span.count() - done, TILE - staged);
         stage(sequence, head, span.start() + done, taken, staged);
@@ -119,8 +121,8 @@ final class ChunkAttention {
     if (staged > 0) {
       attend(chunk, readers, staged);
     }
-    for (Chunk.Segment segment : chunk.segments()) {
-      store(sequence, head, segment);
+    for (int s = 0; s < chunk.segments().size(); s++) {
+      store(sequence, head, chunk.segments().get(s), (withKeys & 1L << s) != 0);
     }
   }
 
@@ -206,28 +208,29 @@ final class ChunkAttention {
   }
 
   /**
-   * 2ˣ for x ≤ 0: the integer part goes to the exponent's bits (by adding 1.5·2²³, which rounds),
-   * the rest through a polynomial of degree 5 with relative error 8e-8. Below 2⁻¹²⁶ it stays there,
-   * a weight that no float32 sum of weights up to 1 can notice.
+   * 2ˣ for x ≤ 0. The integer part n becomes the exponent's bits: adding 1.5·2²³ + 127 rounds, and
+   * leaves n + 127 in the low bits. The rest goes through a polynomial of degree 5 with relative
+   * error 8e-8. Below 2⁻¹²⁶·⁵, and for −∞, n + 127 is 0, and so is the result. NaN stays NaN, as
+   * the polynomial's value is multiplied by the power of two and not changed bit by bit.
    */
   private static FloatVector exp2(FloatVector x) {
-    FloatVector clamped = larger(x, FloatVector.broadcast(F, -126f));
-    FloatVector shifted = clamped.add(12582912f);
-    FloatVector rest = clamped.sub(shifted.sub(12582912f));
+    FloatVector clamped = larger(x, FloatVector.broadcast(F, -127f));
+    FloatVector shifted = clamped.add(12583039f);
+    FloatVector rest = clamped.sub(shifted.sub(12583039f));
     FloatVector power = FloatVector.broadcast(F, 0.0013266970386190226f);
     power = power.fma(rest, FloatVector.broadcast(F, 0.009675459745514172f));
     power = power.fma(rest, FloatVector.broadcast(F, 0.05550742616002447f));
     power = power.fma(rest, FloatVector.broadcast(F, 0.24022121753561748f));
     power = power.fma(rest, FloatVector.broadcast(F, 0.6931469491610643f));
     power = power.fma(rest, FloatVector.broadcast(F, 1.0000000710297003f));
-    return power
-        .reinterpretAsInts()
-        .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-        .reinterpretAsFloats();
+    return power.mul(
+        shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats());
   }
 
   /**
-   * Math.max without its care for NaN and −0, which costs five instructions where this takes two.
+   * The larger of two numbers, and {@code a} if one is NaN. Two instructions, where Math.max takes
+   * five because it lets NaN through. A score that is NaN need not raise the maximum: its weight is
+   * NaN whatever the maximum is, and so are the sum and the output.
    */
   private static FloatVector larger(FloatVector a, FloatVector b) {
     return a.blend(b, b.compare(VectorOperators.GT, a));
@@ -264,21 +267,21 @@ final class ChunkAttention {
     }
   }
 
-  private void store(int sequence, int head, Chunk.Segment segment) {
+  private void store(int sequence, int head, Chunk.Segment segment, boolean hasKeys) {
     AttentionShape shape = problem.shape();
     for (int i = 0; i < segment.count(); i++) {
       int lane = segment.firstBlock() * BLOCK + i;
       int at = lane / BLOCK * BLOCK * rows + i % BLOCK;
-      // A query without keys: zero, and a log-sum-exp of −∞.
-      float inverse = sum[lane] > 0 ? 1 / sum[lane] : 0;
+      // The sum is 0 if every score is −∞, or if there is no key; the one gives 0 · ∞ = NaN.
+      float inverse = hasKeys ? 1 / sum[lane] : 0;
       for (int d = 0; d < headDim; d++) {
         line[d] = accumulator[at + d * BLOCK] * inverse;
       }
       long offset = shape.queryOffset(sequence, segment.firstQuery() + i, head);
       Widening.write(line, output.out(), offset, headDim);
       if (output.logSumExp().isPresent()) {
-        double logSumExp =
-            sum[lane] > 0 ? max[lane] / LOG2_E + Math.log(sum[lane]) : Double.NEGATIVE_INFINITY;
+        // Both kinds of a sum of 0 give log 0 = −∞.
+        double logSumExp = max[lane] / LOG2_E + Math.log(sum[lane]);
         DType.F32.set(output.logSumExp().get(), offset / headDim, (float) logSumExp);
       }
     }

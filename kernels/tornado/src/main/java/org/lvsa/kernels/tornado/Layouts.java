@@ -80,6 +80,11 @@ final class Layouts {
         }
         sum += element * element;
       }
+      // The device's max drops NaN, and a length that is not a number must not look like a short
+      // one.
+      if (!(sum <= Float.MAX_VALUE)) {
+        sum = Float.POSITIVE_INFINITY;
+      }
       high = TornadoMath.max(high, sum);
     }
     highest[thread] = high;

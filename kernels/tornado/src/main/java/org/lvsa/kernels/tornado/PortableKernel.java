@@ -35,7 +35,8 @@ final class PortableKernel {
   /** Row of a staged tile: one more than its elements, so that a column spreads over the banks. */
   private static final int PITCH = SLICE + 1;
 
-  private static final float LOWEST = -1e30f;
+  /** Where a row's maximum starts: the lowest finite number, so that no difference is NaN. */
+  private static final float LOWEST = -3.4028235e38f;
 
   private PortableKernel() {}
 
@@ -293,12 +294,13 @@ final class PortableKernel {
       }
     }
 
+    // Keys whose scores are all −∞ have the sum 0, and 1/0 makes their output NaN.
+    boolean anyKeys = tiles.get(tile + 2) < lastRun;
     context.localBarrier();
     if (row < queries) {
-      float total0 = sum[row];
       float inverse0 = 0f;
-      if (total0 > 0f) {
-        inverse0 = 1f / total0;
+      if (anyKeys) {
+        inverse0 = 1f / sum[row];
       }
       int at0 = queryBase + (row) * queryStride + x;
       if (x < headDim) {
@@ -327,10 +329,9 @@ final class PortableKernel {
       }
     }
     if (row + 1 < queries) {
-      float total1 = sum[row + 1];
       float inverse1 = 0f;
-      if (total1 > 0f) {
-        inverse1 = 1f / total1;
+      if (anyKeys) {
+        inverse1 = 1f / sum[row + 1];
       }
       int at1 = queryBase + (row + 1) * queryStride + x;
       if (x < headDim) {
@@ -359,10 +360,9 @@ final class PortableKernel {
       }
     }
     if (row + 2 < queries) {
-      float total2 = sum[row + 2];
       float inverse2 = 0f;
-      if (total2 > 0f) {
-        inverse2 = 1f / total2;
+      if (anyKeys) {
+        inverse2 = 1f / sum[row + 2];
       }
       int at2 = queryBase + (row + 2) * queryStride + x;
       if (x < headDim) {
@@ -391,10 +391,9 @@ final class PortableKernel {
       }
     }
     if (row + 3 < queries) {
-      float total3 = sum[row + 3];
       float inverse3 = 0f;
-      if (total3 > 0f) {
-        inverse3 = 1f / total3;
+      if (anyKeys) {
+        inverse3 = 1f / sum[row + 3];
       }
       int at3 = queryBase + (row + 3) * queryStride + x;
       if (x < headDim) {
@@ -423,11 +422,8 @@ final class PortableKernel {
       }
     }
     if (thread < queries) {
-      float total = sum[thread];
-      float result = Float.NEGATIVE_INFINITY;
-      if (total > 0f) {
-        result = max[thread] + TornadoMath.log(total);
-      }
+      // A sum of 0, of no keys or of scores of −∞ alone, gives log 0 = −∞.
+      float result = max[thread] + TornadoMath.log(sum[thread]);
       logSumExp.set((sequence * tokens + firstQuery + thread) * heads + head, result);
     }
   }

@@ -133,7 +133,8 @@ final class Nd4jKernel implements AttentionKernel {
         try (INDArray scores =
                 Nd4j.gemm(rows(query, first, count), gatheredKey, false, true)
                     .muli((float) shape.scale());
-            INDArray max = scores.max(true, 1)) {
+            // Finite, so that scores of −∞ get weight 0 and not ∞ − ∞.
+            INDArray max = Transforms.max(scores.max(true, 1), -Float.MAX_VALUE, false)) {
           Transforms.exp(scores.subiColumnVector(max), false);
           INDArray sum = scores.sum(true, 1);
           rows(out, first, count)
