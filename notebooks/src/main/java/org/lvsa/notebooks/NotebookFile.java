@@ -63,7 +63,7 @@ public record NotebookFile(Path path, ObjectNode content) {
   /** Records that the outputs are those of the code as it stands. */
   public void stamp() throws IOException {
     content.withObject("/metadata/lvsa").put("executed", digest());
-    // Whoever opens the notebook may have IJava or JJava, whose name for their kernel is this.
+    // Whoever opens the notebook may have JJava, whose name for their kernel is this.
     content
         .withObject("/metadata/kernelspec")
         .put("name", "java")

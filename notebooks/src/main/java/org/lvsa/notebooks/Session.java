@@ -26,9 +26,23 @@ import jdk.jshell.VarSnippet;
 
 /**
  * Evaluates cells, in this JVM, with everything on its class path. {@code %jars GLOB} and {@code
- * %classpath PATH}, the magics that IJava and JJava have, add to it.
+ * %classpath PATH}, magics that JJava has too, add to it.
  */
 public final class Session implements AutoCloseable {
+  /**
+   * What a cell need not import: the same packages as in JJava, so that a notebook runs in both.
+   */
+  static final List<String> DEFAULT_IMPORTS =
+      List.of(
+          "java.util",
+          "java.io",
+          "java.math",
+          "java.net",
+          "java.time",
+          "java.util.concurrent",
+          "java.util.prefs",
+          "java.util.regex");
+
   private final JShell shell;
   private final SourceCodeAnalysis analysis;
 
@@ -46,8 +60,7 @@ public final class Session implements AutoCloseable {
     for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
       shell.addToClasspath(entry);
     }
-    run("import java.util.*;");
-    run("import java.util.stream.*;");
+    DEFAULT_IMPORTS.forEach(name -> run("import " + name + ".*;"));
     run("void display(Object value) { org.lvsa.notebooks.Values.display(value); }");
   }
 

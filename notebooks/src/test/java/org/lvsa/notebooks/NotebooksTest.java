@@ -42,9 +42,20 @@ class NotebooksTest {
     assertTrue(picture, name + " shows no picture");
     assertTrue(notebook.cells("markdown").size() >= 3, name + " tells no story");
     assertTrue(Files.size(notebook.path()) < 1_000_000, name + " is over 1 MB");
-    // IJava's and JJava's magics alone, so that it runs there too.
+    // JJava's magics alone, so that it runs there too.
     assertTrue(notebook.code().getFirst().startsWith("%jars "));
     assertEquals("java", notebook.content().at("/metadata/kernelspec/name").textValue());
+  }
+
+  /** JShell declares the variables of earlier cells anew, and empty, when a later one imports. */
+  @ParameterizedTest
+  @ValueSource(strings = {"1-pattern", "2-sweep", "3-write-a-kernel", "4-published-results"})
+  void importsStandInTheFirstCell(String name) throws IOException {
+    List<String> code = NotebookFile.read(Path.of(name + ".ipynb")).code();
+    assertTrue(code.getFirst().lines().anyMatch(line -> line.startsWith("import ")));
+    for (String cell : code.subList(1, code.size())) {
+      assertTrue(cell.lines().noneMatch(line -> line.strip().startsWith("import ")), cell);
+    }
   }
 
   @Test

@@ -42,10 +42,30 @@ class SessionTest {
     Object value =
         SESSION
             .evaluate(
-                "import org.lvsa.toolkit.pattern.*;\n"
-                    + "Pattern.build(PatternSettings.of(9, 4, 1, 1, 9, 1.0))")
+                "import org.lvsa.toolkit.pattern.PatternSettings;\n"
+                    + "org.lvsa.toolkit.pattern.Pattern.build(PatternSettings.of(9, 4, 1, 1, 9, 1.0))")
             .orElseThrow();
     assertTrue(value instanceof org.lvsa.toolkit.pattern.Pattern, value.toString());
+  }
+
+  @Test
+  void whatNeedsNoImportIsAsInJjava() {
+    try (Session fresh = new Session()) {
+      assertEquals(
+          Optional.of(true), fresh.evaluate("Pattern.compile(\"a+\").matcher(\"aa\").matches()"));
+      assertEquals(
+          Optional.of("2-PT5S-3"),
+          fresh.evaluate(
+              "new StringBuilder().append(new ArrayList<>(List.of(1, 2)).size()).append('-')"
+                  + ".append(Duration.ofSeconds(5)).append('-').append(BigInteger.valueOf(3))"
+                  + ".toString()"));
+      CellError streams =
+          assertThrows(CellError.class, () -> fresh.evaluate("IntStream.range(0, 3).sum()"));
+      assertTrue(streams.lines().getFirst().contains("cannot find symbol"), streams.getMessage());
+      fresh.evaluate("import org.lvsa.toolkit.pattern.Pattern;");
+      assertEquals(
+          Optional.of(org.lvsa.toolkit.pattern.Pattern.class), fresh.evaluate("Pattern.class"));
+    }
   }
 
   @Test
