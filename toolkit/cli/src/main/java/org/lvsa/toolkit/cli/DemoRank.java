@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.adapter.BlockWeights;
-import org.lvsa.toolkit.adapter.ModelAdapter;
 import org.lvsa.toolkit.adapter.Streams;
 import org.lvsa.toolkit.adapter.Transformer;
 import org.lvsa.toolkit.attention.Generation;
@@ -16,22 +15,20 @@ import org.lvsa.toolkit.config.LvsaConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A few denoising steps, as one rank of one or more does them. All ranks run the same.
+ * A few denoising steps, as each rank does them. All ranks run the same.
  *
- * @param adapter the model's
+ * @param plan the model's sizes and the number of steps
  * @param weights its blocks'
  * @param noise video tokens to start from, and the encoder's
- * @param latentFrames of the video
- * @param steps to denoise
- * @param options the device and the kernel that attention takes
+ * @param config the settings
+ * @param kernel the device and the kernel that attention takes
  */
 record DemoRank(
-    ModelAdapter adapter,
+    DemoPlan plan,
     List<BlockWeights> weights,
     Streams noise,
-    int latentFrames,
-    int steps,
-    KernelOptions options) {
+    LvsaConfig config,
+    KernelOptions kernel) {
 
   /**
    * What a step took and gave.
@@ -48,26 +45,28 @@ record DemoRank(
   /**
    * Denoises.
    *
+   * @param attention {@code SDPA} or {@code LVSA}
+   * @param view this rank's place
    * @param log takes the published lines
    * @param done called after each block
    */
-  List<Step> denoise(LvsaConfig config, RankView view, LineLog log, Runnable done) {
+  List<Step> denoise(String attention, RankView view, LineLog log, Runnable done) {
     List<Step> results = new ArrayList<>();
     try (Generation generation =
         new Generation(
-            GenerationOptions.of(config)
-                .withLatentFrames(latentFrames)
+            GenerationOptions.of(config.withAttention(attention))
+                .withLatentFrames(plan.latentFrames())
                 .withView(view)
-                .withKernel(options),
+                .withKernel(kernel),
             log)) {
-      Transformer transformer = Transformer.of(adapter, weights);
+      Transformer transformer = Transformer.of(plan.adapter(), weights);
       transformer.install(generation);
       // Once before the clock runs: the JVM compiles, kernels open.
-      new Transformer(adapter, transformer.blocks().subList(0, 1))
+      new Transformer(plan.adapter(), transformer.blocks().subList(0, 1))
           .forward(generation, noise, () -> {});
       generation.steps().reset();
       INDArray video = noise.video();
-      for (int step = 0; step < steps; step++) {
+      for (int step = 0; step < plan.steps(); step++) {
         long start = System.nanoTime();
         double before = generation.kernelMillis();
         long sent = view.ranks().bytesSent();

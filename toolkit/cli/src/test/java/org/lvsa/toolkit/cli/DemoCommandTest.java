@@ -14,10 +14,12 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.adapter.BlockShape;
 import org.lvsa.toolkit.adapter.ModelAdapter;
@@ -70,16 +72,28 @@ class DemoCommandTest {
   @ParameterizedTest
   @CsvSource({
     "wan2.1-1.3b, --ulysses-degree, 2, threads",
+    "hunyuanvideo-1.5, --global-kv-degree, 3, processes"
+  })
+  void ranksGiveWhatOneRankGives(String model, String option, int world, String ranks) {
+    checkRanks(model, option, world, ranks);
+  }
+
+  @Tag("full")
+  @ParameterizedTest
+  @CsvSource({
     "wan2.1-i2v-14b, --ulysses-degree, 3, threads",
     "hunyuanvideo-1.5, --ulysses-degree, 2, threads",
     "cogvideox1.5-5b, --ulysses-degree, 2, threads",
     "wan2.1-1.3b, --global-kv-degree, 3, threads",
     "hunyuanvideo-1.5, --global-kv-degree, 2, threads",
     "cogvideox-5b, --global-kv-degree, 2, threads",
-    "wan2.1-1.3b, --ulysses-degree, 2, processes",
-    "hunyuanvideo-1.5, --global-kv-degree, 3, processes"
+    "wan2.1-1.3b, --ulysses-degree, 2, processes"
   })
-  void ranksGiveWhatOneRankGives(String model, String option, int world, String ranks) {
+  void ranksOfEveryModelGiveWhatOneRankGives(String model, String option, int world, String ranks) {
+    checkRanks(model, option, world, ranks);
+  }
+
+  private static void checkRanks(String model, String option, int world, String ranks) {
     Run run = run(SMALL + " --model " + model, option, world, "--ranks", ranks);
     assertEquals(0, run.code(), run.err());
     assertTrue(run.out().contains(world + " ranks, by "), run.out());
@@ -93,6 +107,44 @@ class DemoCommandTest {
 
   @Test
   void theEnvironmentCountsAndADenseRunIsNotCalledSparse() throws Exception {
+    String output =
+        process(
+            SMALL + " --ulysses-degree 2", Map.of("LVSA_WAN_HOOK", "0", "LVSA_WINDOW_SIZ", "8"));
+    for (String line :
+        List.of(
+            "unknown variable LVSA_WINDOW_SIZ, the nearest is LVSA_WINDOW_SIZE",
+            "[LVSA-FALLBACK] origin=attend reason=pre_sharded seq_len=123 rank=0, world=2",
+            "NOT THE SAME PATTERN: on 2 ranks, by heads a frame attended to 41.0 of 41 frames")) {
+      assertTrue(output.contains(line), line + " is not in " + output);
+    }
+  }
+
+  @Test
+  void variablesReachTheRunWhereNoOptionWasTyped() throws Exception {
+    String output =
+        process(
+            "demo --frames 161 --steps 3 --layers 1 --grid 2x3",
+            Map.of(
+                "LVSA_SPARSITY_SCALE", "0.5",
+                "LVSA_BACKEND", "reference",
+                "LVSA_DTYPE", "bf16",
+                "LVSA_ROTATE_KEYFRAMES", "1",
+                "LVSA_CFG_PASSES", "2",
+                "LVSA_MASK_LOG", "1"));
+    for (String line :
+        List.of(
+            "(1 blocks, T_lat=41, sparsity_scale=0.5)",
+            "backend=reference dtype=bf16",
+            "Step counter auto-calibrated: n_blocks=1 cfg_passes=2",
+            // Two passes per step: three calls are steps 0, 0 and 1, whose keyframes have moved on.
+            "[LVSA-MASK] step=1  T_lat=41")) {
+      assertTrue(output.contains(line), line + " is not in " + output);
+    }
+    assertTrue(!output.contains("[LVSA-MASK] step=2"), output);
+  }
+
+  private static String process(String arguments, Map<String, String> environment)
+      throws Exception {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -103,20 +155,33 @@ class DemoCommandTest {
             "-cp",
             System.getProperty("java.class.path"),
             Lvsa.class.getName()));
-    command.addAll(List.of((SMALL + " --ulysses-degree 2").split(" ")));
+    command.addAll(List.of(arguments.split(" ")));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().put("LVSA_WAN_HOOK", "0");
-    builder.environment().put("LVSA_WINDOW_SIZ", "8");
+    builder.environment().putAll(environment);
     Process process = builder.start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), output);
-    for (String line :
-        List.of(
-            "unknown variable LVSA_WINDOW_SIZ, the nearest is LVSA_WINDOW_SIZE",
-            "[LVSA-FALLBACK] origin=attend reason=pre_sharded seq_len=123 rank=0, world=2",
-            "NOT THE SAME PATTERN: on 2 ranks, by heads a frame attended to 41.0 of 41 frames")) {
-      assertTrue(output.contains(line), line + " is not in " + output);
-    }
+    return output;
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--layers 2147483647",
+        "--grid 9999x9999 --frames 41",
+        "--grid 9999x9999 --frames 81",
+        "--steps 2147483647",
+        "--heads 2147483647",
+        "--frames 2147483645",
+        "--ulysses-degree 2147483647",
+        "--global-kv-degree 2147483647",
+        "--layers 2147483647 --steps 2147483647 --grid 9999x9999 --frames 1"
+      })
+  void whatCannotFitIsRefusedInOneLineBeforeAnythingIsAllocated(String arguments) {
+    Run run = run("demo " + arguments);
+    assertEquals(2, run.code(), run.err());
+    assertEquals(1, run.err().lines().count(), run.err());
+    assertTrue(run.err().startsWith("lvsa: "), run.err());
   }
 
   @Test
@@ -172,7 +237,7 @@ class DemoCommandTest {
         "--model mochi | unknown model mochi, the nearest is ",
         "--steps 0 | --steps must be at least 1, got 0",
         "--layers 0 | --layers must be at least 1, got 0",
-        "--grid 6by10 | --grid must be ROWSxCOLUMNS, got 6by10",
+        "--grid 6by10 | --grid must be ROWSxCOLUMNS, from 1x1 to 9999x9999, got 6by10",
         "--ulysses-degree 0 | --ulysses-degree must be at least 1, got 0",
         "--ulysses-degree 2 --global-kv-degree 2 | give --ulysses-degree or --global-kv-degree, not"
             + " both",
@@ -185,7 +250,7 @@ class DemoCommandTest {
             + " full, without --heads",
         "--weights x.safetensors --dim-scale full | x.safetensors: no such file",
         "--frames 0 | frames must be at least 1, got 0",
-        "--sparsity-scale 0 | LVSA_SPARSITY_SCALE must be a number above 0, got 0.0",
+        "--sparsity-scale 0 | LVSA_SPARSITY_SCALE must be a number above 0, got 0",
         "--backend warp | unknown backend warp, allowed are auto, tornado"
       })
   void badInputIsOneLineAndCodeTwo(String arguments, String message) {

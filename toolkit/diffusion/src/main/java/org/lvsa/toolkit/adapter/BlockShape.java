@@ -19,6 +19,20 @@ import org.lvsa.toolkit.model.RotaryEmbedding;
 public record BlockShape(
     int heads, int kvHeads, int headDim, PatchGrid grid, RotaryEmbedding rotary) {
 
+  /**
+   * @throws IllegalArgumentException if a token's features are more than 2^31-1
+   */
+  public BlockShape {
+    long width = (long) heads * headDim;
+    if (width > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "the features of a token, heads · headDim, must be at most 2^31-1, got "
+              + heads
+              + " · "
+              + headDim);
+    }
+  }
+
   /** A model's own sizes. */
   public static BlockShape of(ModelGeometry model, PatchGrid grid) {
     return of(model, grid, model.heads());

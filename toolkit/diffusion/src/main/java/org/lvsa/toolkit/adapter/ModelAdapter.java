@@ -47,6 +47,13 @@ public interface ModelAdapter {
     return model.referenceFrames();
   }
 
+  /**
+   * Encoder tokens for a run without an encoder: as many as the model takes, few if it may choose.
+   */
+  default int exampleEncoderTokens() {
+    return 32;
+  }
+
   // ---- weights
 
   /** The prefix of a block's tensors in a diffusers checkpoint. */

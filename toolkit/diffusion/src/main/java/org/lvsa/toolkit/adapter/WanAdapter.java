@@ -20,6 +20,8 @@ public record WanAdapter(boolean image) implements ModelAdapter {
   /** Text tokens after the image's. */
   public static final int TEXT_TOKENS = 512;
 
+  private static final int EXAMPLE_IMAGE_TOKENS = 17;
+
   /** Text-to-video; for {@link java.util.ServiceLoader}. */
   public WanAdapter() {
     this(false);
@@ -39,6 +41,11 @@ public record WanAdapter(boolean image) implements ModelAdapter {
   public ModelAdapter forModel(String model) {
     // Wan 2.2's image-to-video models have no image tokens: their image is in the latents.
     return new WanAdapter(model.startsWith("wan2.1-i2v"));
+  }
+
+  @Override
+  public int exampleEncoderTokens() {
+    return image ? EXAMPLE_IMAGE_TOKENS + TEXT_TOKENS : ModelAdapter.super.exampleEncoderTokens();
   }
 
   @Override

@@ -71,9 +71,10 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue {
   long bytesSent(BlockSparseLayout layout);
 
   /**
-   * Checks that a sequence can be split.
+   * Checks that a sequence can be split, and that a rank's part of it fits into one message. Sizes
+   * computed after this check cannot overflow.
    *
-   * @throws IllegalArgumentException saying what does not divide, and what would
+   * @throws IllegalArgumentException saying what does not divide or fit, and what would
    */
   static void check(AttentionShape shape, int world) {
     if (shape.batch() != 1) {
@@ -88,6 +89,24 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue {
           "video tokens must be a multiple of the ranks: %d frames of %d patches are %d tokens, over %d ranks %d are left; choose a length or a resolution whose product divides"
               .formatted(
                   shape.latentFrames(), shape.patchesPerFrame(), shape.videoTokens(), world, left));
+    }
+    // Key and value of one token travel in one message, and so does a row of the log-sum-exp.
+    // A shape has at most 2^60 elements, so that the product is a long.
+    long largest =
+        2L
+            * ((long) shape.videoTokens() / world + shape.textTokens())
+            * shape.heads()
+            * (shape.headDim() + 1L);
+    if (largest > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "a rank's keys and values must be at most 2^31-1 numbers, got "
+              + largest
+              + " (%d tokens per rank and %d of text, %d heads of %d): use more ranks"
+                  .formatted(
+                      shape.videoTokens() / world,
+                      shape.textTokens(),
+                      shape.heads(),
+                      shape.headDim()));
     }
   }
 }

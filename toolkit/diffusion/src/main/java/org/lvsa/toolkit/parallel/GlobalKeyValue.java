@@ -212,7 +212,14 @@ public final class GlobalKeyValue implements ContextParallel {
   private static BlockSparseLayout rows(
       BlockSparseLayout layout, int[] frames, int[] place, BitSet local) {
     int[] indptr = new int[frames.length + 1];
-    int[] indices = new int[Math.toIntExact(layout.attended())];
+    long attended = local.stream().mapToLong(layout::count).sum();
+    if (attended > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "the frames that one rank's frames attend to must be at most 2^31-1 pairs, got "
+              + attended
+              + ": use more ranks");
+    }
+    int[] indices = new int[(int) attended];
     int next = 0;
     for (int i = 0; i < frames.length; i++) {
       int row = frames[i];

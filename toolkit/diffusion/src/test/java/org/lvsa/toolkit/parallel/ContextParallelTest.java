@@ -256,6 +256,31 @@ class ContextParallelTest {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    "ULYSSES, 1, 1000, 1000, 0, 40, 128, 10320000000",
+    "GLOBAL_KV, 2, 1000, 1000, 0, 40, 128, 5160000000",
+    "GLOBAL_KV, 1, 1, 1, 2147483640, 1, 1, 8589934564"
+  })
+  void whatOneRankCannotHoldIsRefusedByName(
+      Scheme scheme,
+      int world,
+      int frames,
+      int patches,
+      int text,
+      int heads,
+      int headDim,
+      String numbers) {
+    AttentionShape shape = new AttentionShape(1, frames, patches, text, heads, heads, headDim);
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> scheme.check(shape, world)).getMessage();
+    assertTrue(
+        message.startsWith(
+            "a rank's keys and values must be at most 2^31-1 numbers, got " + numbers + " ("),
+        message);
+    assertTrue(message.endsWith("use more ranks"), message);
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"ULYSSES", "GLOBAL_KV"})
   void severalSequencesAreRefused(Scheme scheme) {
     AttentionShape two = new AttentionShape(2, 4, 4, 0, 4, 4, 8);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The options of a command that several ranks may run together. */
+final class RankOptions {
+  /** What the ranks are. */
+  enum Ranks {
+    THREADS,
+    PROCESSES
+  }
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--ulysses-degree",
+      paramLabel = "N",
+      description = "N ranks that divide attention by heads")
+  private Integer ulysses;
+
+  @Option(
+      names = "--global-kv-degree",
+      paramLabel = "N",
+      description =
+          "N ranks that divide attention by queries and share the global frames' keys and values")
+  private Integer globalKv;
+
+  @Option(
+      names = "--ranks",
+      defaultValue = "threads",
+      description =
+          "${COMPLETION-CANDIDATES}: of this JVM, or JVMs over TCP on this machine (default:"
+              + " ${DEFAULT-VALUE})")
+  private Ranks ranks;
+
+  @Option(
+      names = "--joins",
+      hidden = true,
+      paramLabel = "RANK:PORT",
+      description = "run as a later rank")
+  private String joins;
+
+  /**
+   * The ranks that were asked for; one rank if none were.
+   *
+   * @throws IllegalArgumentException naming the option that is wrong
+   */
+  RankPlan plan() {
+    if (ulysses != null && globalKv != null) {
+      throw new IllegalArgumentException("give --ulysses-degree or --global-kv-degree, not both");
+    }
+    int world = ulysses != null ? ulysses : globalKv != null ? globalKv : 1;
+    if (world < 1) {
+      throw new IllegalArgumentException(
+          (ulysses != null ? "--ulysses-degree" : "--global-kv-degree")
+              + " must be at least 1, got "
+              + world);
+    }
+    return new RankPlan(
+        world,
+        globalKv != null ? Scheme.GLOBAL_KV : Scheme.ULYSSES,
+        ranks,
+        Optional.ofNullable(joins).map(RankPlan.Place::parse),
+        this::laterRank);
+  }
+
+  /** Another JVM with this one's flags, class path and arguments. */
+  private List<String> laterRank(int rank, int port) {
+    List<String> line = new ArrayList<>();
+    line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    line.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    line.addAll(List.of("-cp", System.getProperty("java.class.path"), Lvsa.class.getName()));
+    line.addAll(command.commandLine().getParseResult().originalArgs());
+    line.add("--joins=" + rank + ":" + port);
+    return line;
+  }
+}
