@@ -26,9 +26,9 @@ import org.lvsa.kernels.KernelRun;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Memory;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
-import org.lvsa.toolkit.sweep.Environment;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.TensorInfo;
 import picocli.CommandLine.Command;
@@ -304,7 +304,7 @@ final class AttendCommand implements Callable<Integer> {
     long needed =
         shape.queryElements() * Float.BYTES
             + (shape.queryElements() + 2 * shape.keyElements()) * convertedBytes;
-    long free = Environment.availableMemory();
+    long free = Memory.available();
     if (needed > free) {
       throw new IllegalArgumentException(
           "this problem needs " + (needed >> 20) + " MiB, " + (free >> 20) + " MiB are free here");

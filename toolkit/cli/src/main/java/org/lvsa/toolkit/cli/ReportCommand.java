@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.report.JmhReport;
 import org.lvsa.toolkit.report.JmhResult;
-import org.lvsa.toolkit.report.ResultTables;
 import org.lvsa.toolkit.report.SweepReport;
 import org.lvsa.toolkit.sweep.ResultsFile;
 import picocli.CommandLine.Command;
@@ -49,8 +48,8 @@ final class ReportCommand implements Callable<Integer> {
       throw new IllegalArgumentException(directory + " is neither a directory nor a file");
     }
     Path page = SweepReport.write(directory);
-    var rows = ResultsFile.read(new ResultsFile(directory).csv());
-    out.println(ResultTables.summary(rows).printAll());
+    var rows = ResultsFile.read(directory.resolve(ResultsFile.NAME));
+    out.println(SweepTable.of(rows, SweepTable.terminalWidth()));
     out.println(page);
     out.flush();
     return 0;

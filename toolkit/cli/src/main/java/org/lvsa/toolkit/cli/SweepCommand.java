@@ -2,20 +2,28 @@
 package org.lvsa.toolkit.cli;
 
 import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.model.Models;
-import org.lvsa.toolkit.report.ResultTables;
 import org.lvsa.toolkit.report.SweepReport;
+import org.lvsa.toolkit.sweep.ResultColumns;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
 import org.lvsa.toolkit.sweep.SweepRunner;
@@ -58,7 +66,7 @@ final class SweepCommand implements Callable<Integer> {
       names = "--preset",
       description =
           "${COMPLETION-CANDIDATES}: one small resolution, two heads, three lengths, three scales;"
-              + " within two minutes on two cores. Options that are given go before it")
+              + " within two minutes on two cores. Options that are given overrule it")
   private Preset preset;
 
   @Option(
@@ -119,13 +127,10 @@ final class SweepCommand implements Callable<Integer> {
       description = "measure this many heads; heads are independent (default: all of the model's)")
   private Integer heads;
 
-  @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "default: 1")
-  private int batch;
+  @Option(names = "--batch", paramLabel = "N", description = "default: 1")
+  private Integer batch;
 
-  @Option(
-      names = "--dtype",
-      defaultValue = "F32",
-      description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
+  @Option(names = "--dtype", description = "${COMPLETION-CANDIDATES} (default: F32)")
   private DType dtype;
 
   @Option(
@@ -146,14 +151,28 @@ final class SweepCommand implements Callable<Integer> {
       description = "random numbers, a scene made in code, or a video file (default: moving)")
   private String input;
 
-  @Option(names = "--seed", paramLabel = "N", defaultValue = "1", description = "default: 1")
-  private long seed;
+  @Option(names = "--seed", paramLabel = "N", description = "default: 1")
+  private Long seed;
 
   @Option(
       names = "--reps",
       paramLabel = "N",
-      description = "timed runs, of which the median counts (default: 5)")
+      description =
+          "most runs of one measurement in one round, of which the median counts (default: 5)")
   private Integer reps;
+
+  @Option(
+      names = "--max-seconds",
+      paramLabel = "S",
+      description =
+          "longest time for more rounds of a cell whose interval is wider than ±10 %% (default: 20;"
+              + " quick: 6)")
+  private Double maxSeconds;
+
+  @Option(
+      names = "--round",
+      description = "round frames and sides that a model does not take to the nearest ones")
+  private boolean round;
 
   @Option(
       names = {"-o", "--output"},
@@ -162,8 +181,15 @@ final class SweepCommand implements Callable<Integer> {
       description = "where the results go (default: ${DEFAULT-VALUE})")
   private Path directory;
 
-  @Option(names = "--resume", description = "go on with the sweep that DIR holds")
-  private boolean resume;
+  @Option(
+      names = "--resume",
+      arity = "0..1",
+      fallbackValue = "same",
+      paramLabel = "anyway",
+      description =
+          "go on with the sweep that DIR holds; =anyway: also if the program, the machine or the"
+              + " input is another one, and say so in the new rows")
+  private String resume;
 
   @Option(
       names = "--strict",
@@ -177,27 +203,39 @@ final class SweepCommand implements Callable<Integer> {
           "what is printed at the end: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
   private Format format;
 
+  @Option(
+      names = "--wide",
+      description = "print every column in the table, not only those that fit the terminal")
+  private boolean wide;
+
   @Override
   public Integer call() throws IOException {
-    PrintWriter out = spec.commandLine().getOut();
-    ResultsFile results = new ResultsFile(directory);
+    Path csv = directory.resolve(ResultsFile.NAME);
     List<ResultRow> rows;
     try (SweepProgress progress = new SweepProgress(spec.commandLine().getErr(), directory)) {
       rows =
-          new SweepRunner(settings(progress), device.options(), results, progress, strict)
-              .run(resume, spec.commandLine().getParseResult().originalArgs());
+          new SweepRunner(settings(progress), directory, progress, strict)
+              .run(resumption(), spec.commandLine().getParseResult().originalArgs());
     }
-    print(rows, results, out);
-    if (rows.stream().noneMatch(row -> row.status().equals(ResultRow.OK))) {
-      throw new IllegalStateException("no cell could be measured: see " + results.csv());
+    print(rows, csv, spec.commandLine().getOut());
+    if (rows.stream().noneMatch(ResultRow::ok)) {
+      throw new IllegalStateException("no cell could be measured: see " + csv);
     }
     Path page = SweepReport.write(directory);
-    spec.commandLine().getErr().println("Results: " + results.csv() + "  Report: " + page);
+    spec.commandLine().getErr().println("Results: " + csv + "  Report: " + page);
     return 0;
   }
 
+  private SweepRunner.Resume resumption() {
+    return switch (resume) {
+      case null -> SweepRunner.Resume.NO;
+      case "same" -> SweepRunner.Resume.SAME;
+      case "anyway" -> SweepRunner.Resume.ANYWAY;
+      default -> throw bad("--resume takes nothing or =anyway, got " + Messages.cut(resume));
+    };
+  }
+
   private SweepSettings settings(SweepProgress progress) {
-    boolean quick = preset == Preset.QUICK;
     if (latentFrames != null && frames != null) {
       throw bad("--latent-frames takes the place of --frames: give one of them");
     }
@@ -212,48 +250,73 @@ final class SweepCommand implements Callable<Integer> {
         throw bad("--window and --first-frames must be at least 0, got " + least);
       }
     }
-    List<String> names = or(models, List.of("wan2.1-1.3b"));
-    names.forEach(Models::named);
-    List<String> sizes =
-        patchesPerFrame != null
-            ? List.of()
-            : or(
-                resolutions,
-                quick
-                    ? List.of("320x192")
-                    : List.of(Models.named(names.getFirst()).resolutions().getFirst()));
+    SweepSettings.Builder settings =
+        preset == Preset.QUICK ? SweepSettings.quick() : SweepSettings.defaults();
+    given(models, settings::models);
+    given(resolutions, settings::resolutions);
+    given(frames, settings::frames);
+    given(latentFrames, settings::latentFrames);
+    given(patchesPerFrame, settings::patchesPerFrame);
+    given(sparsityScales, settings::sparsityScales);
+    given(heads, settings::heads);
+    given(batch, settings::batch);
+    given(dtype == null ? null : dtype.name(), settings::dtype);
+    given(window, settings::window);
+    given(firstFrames, settings::firstFrames);
+    given(input == null ? null : inputName(), settings::input);
+    given(seed, settings::seed);
+    given(reps, settings::reps);
+    given(maxSeconds, settings::maxSeconds);
+    KernelOptions options = device.options();
+    settings
+        .device(options.device().orElse(""))
+        .kernel(options.kernel().orElse(""))
+        .round(round)
+        .backends(
+            (backends == null ? List.of("auto") : backends)
+                .stream()
+                    .map(name -> Backends.named(name, message -> fallback(message, progress)))
+                    .map(AttentionBackend::name)
+                    .toList());
+    if (preset == Preset.QUICK && frames == null && latentFrames == null && input != null) {
+      settings.frames(lengthsOfTheVideo(settings.build(), progress));
+    }
+    return settings.build();
+  }
+
+  private static <T> void given(T value, Consumer<T> setting) {
+    if (value != null) {
+      setting.accept(value);
+    }
+  }
+
+  /** The preset takes the lengths that the video has. */
+  private List<Integer> lengthsOfTheVideo(SweepSettings settings, SweepProgress progress) {
+    List<Integer> wanted = settings.frames();
+    int there = Activations.frames(InputSource.parse(settings.input()), Collections.max(wanted));
+    if (there < 1) {
+      throw new MalformedFileException(settings.input() + ": has no readable frame");
+    }
     List<Integer> lengths =
-        latentFrames != null
-            ? List.of()
-            : or(frames, quick ? List.of(81, 161, 321) : List.of(81, 161));
-    return new SweepSettings(
-        distinct(names),
-        distinct(sizes),
-        distinct(lengths),
-        distinct(or(latentFrames, List.of())),
-        distinct(or(patchesPerFrame, List.of())),
-        distinct(or(sparsityScales, List.of(0.5, 0.75, 1.0))),
-        distinct(or(backends, List.of("auto"))).stream()
-            .map(name -> Backends.named(name, message -> fallback(message, progress)).name())
-            .distinct()
-            .toList(),
-        heads != null ? heads : quick ? 2 : 0,
-        batch,
-        dtype.name(),
-        window == null ? -1 : window,
-        firstFrames == null ? -1 : firstFrames,
-        inputName(),
-        seed,
-        reps != null ? reps : 5);
+        SweepSettings.lengthsWithin(wanted, there, Models.named(settings.models().getFirst()));
+    if (!lengths.equals(wanted)) {
+      progress.warn(
+          "the video has "
+              + there
+              + " frames: the preset measures "
+              + lengths.stream().map(String::valueOf).collect(Collectors.joining(", "))
+              + " frames instead of "
+              + wanted.stream().map(String::valueOf).collect(Collectors.joining(", ")));
+    }
+    return lengths;
   }
 
   /** A file's full path, so that a sweep resumes from any directory. */
   private String inputName() {
-    String name = input == null ? "moving" : input;
-    return InputSource.parse(name) instanceof InputSource.VideoFile file
+    return InputSource.parse(input) instanceof InputSource.VideoFile file
             && Files.exists(file.path())
         ? file.path().toAbsolutePath().normalize().toString()
-        : name;
+        : input;
   }
 
   private void fallback(String message, SweepProgress progress) {
@@ -263,25 +326,17 @@ final class SweepCommand implements Callable<Integer> {
     progress.warn(message);
   }
 
-  private static <T> List<T> or(List<T> given, List<T> otherwise) {
-    return given == null ? otherwise : given;
-  }
-
-  private static <T> List<T> distinct(List<T> list) {
-    return list.stream().distinct().toList();
-  }
-
-  private void print(List<ResultRow> rows, ResultsFile results, PrintWriter out)
-      throws IOException {
+  private void print(List<ResultRow> rows, Path csv, PrintWriter out) throws IOException {
     switch (format) {
-      case TABLE -> out.println(ResultTables.summary(rows).printAll());
-      case CSV -> out.print(Files.readString(results.csv()));
+      case TABLE ->
+          out.println(
+              wide ? SweepTable.wide(rows) : SweepTable.of(rows, SweepTable.terminalWidth()));
+      case CSV -> out.print(Files.readString(csv));
       case JSON ->
           out.println(
-              JsonMapper.builder()
-                  .enable(SerializationFeature.INDENT_OUTPUT)
-                  .build()
-                  .writeValueAsString(rows));
+              Json.mapper()
+                  .writer(SerializationFeature.INDENT_OUTPUT)
+                  .writeValueAsString(rows.stream().map(ResultColumns::values).toList()));
     }
     out.flush();
   }

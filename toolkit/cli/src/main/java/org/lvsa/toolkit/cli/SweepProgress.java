@@ -5,21 +5,20 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.SweepListener;
+import org.lvsa.toolkit.sweep.Timing;
 
 /**
  * Tells the user on standard error how a sweep goes: a progress bar with the time left on a
- * terminal, a line a cell elsewhere. Work is counted in floating-point operations, since cells
+ * terminal, one line per cell elsewhere. Work is counted in floating-point operations, since cells
  * differ by orders of magnitude.
  */
 final class SweepProgress implements SweepListener, AutoCloseable {
@@ -28,13 +27,25 @@ final class SweepProgress implements SweepListener, AutoCloseable {
   private final boolean terminal = System.console() != null && System.console().isTerminal();
   private ProgressBar bar;
   // The progress bar asks for the time left from a thread of its own.
-  private final List<Measurement> planned = new CopyOnWriteArrayList<>();
-  private final Map<String, Double> millisPerGflop = new ConcurrentHashMap<>();
-  private int reps;
-  private double worked;
+  private final Map<String, Work> work = new ConcurrentHashMap<>();
   private int cells;
   private int finished;
   private boolean estimated;
+
+  /** Work of one backend, in 10⁹ operations. */
+  private record Work(double planned, double done, double millis) {
+    Work with(double gflop, double time) {
+      return new Work(planned, done + gflop, millis + time);
+    }
+
+    double left() {
+      return Math.max(planned - done, 0);
+    }
+
+    double millisPerGflop() {
+      return millis / done;
+    }
+  }
 
   SweepProgress(PrintWriter err, Path directory) {
     this.err = err;
@@ -43,27 +54,28 @@ final class SweepProgress implements SweepListener, AutoCloseable {
             () -> {
               if (finished < cells) {
                 System.err.printf(
+                    Locale.ROOT,
                     "%nInterrupted: %d of %d cells are in %s; go on with --resume.%n",
-                    finished, cells, directory.resolve("results.csv"));
+                    finished,
+                    cells,
+                    directory.resolve("results.csv"));
               }
             });
     Runtime.getRuntime().addShutdownHook(farewell);
   }
 
   @Override
-  public void starting(
-      int count, int done, long largestBytes, List<Measurement> measurements, int repetitions) {
+  public void starting(int count, int done, String largest, Map<String, Double> planned) {
     cells = count;
-    reps = repetitions;
-    planned.addAll(measurements);
-    double gflop = planned.stream().mapToDouble(Measurement::gflop).sum();
+    planned.forEach((backend, gflop) -> work.put(backend, new Work(gflop, 0, 0)));
+    double gflop = planned.values().stream().mapToDouble(Double::doubleValue).sum();
     err.printf(
         Locale.ROOT,
-        "%d cells to measure%s, %.0f GFLOP a pass; the largest needs %d MiB.%n",
+        "%d cells to measure%s, %.0f GFLOP; the largest needs %s.%n",
         count,
         done > 0 ? " (" + done + " are there already)" : "",
         gflop,
-        Math.ceilDiv(largestBytes, 1L << 20));
+        largest);
     err.flush();
     if (terminal) {
       bar =
@@ -85,34 +97,29 @@ final class SweepProgress implements SweepListener, AutoCloseable {
   }
 
   @Override
-  public void worked(Measurement measurement) {
-    planned.remove(measurement);
-    worked += measurement.gflop();
+  public void worked(String backend, double gflop, double millis) {
+    work.computeIfPresent(backend, (name, before) -> before.with(gflop, millis));
     if (bar != null) {
-      bar.stepTo(Math.round(worked * 10));
+      double done =
+          work.values().stream().mapToDouble(one -> Math.min(one.done(), one.planned())).sum();
+      bar.stepTo(Math.round(done * 10));
     }
   }
 
   @Override
   public void finished(ResultRow row) {
     finished++;
-    if (row.sparseGflops() != null) {
-      millisPerGflop.put(row.backend(), 1000 / row.sparseGflops());
-    }
     if (!terminal) {
       err.printf(
           Locale.ROOT,
-          "[%d/%d] %s %d frames scale %s %s: %s%n",
+          "[%d/%d] %s: %s%n",
           finished,
           cells,
-          row.model(),
-          row.frames(),
-          row.sparsityScale(),
-          row.backend(),
-          row.status().equals(ResultRow.OK)
-              ? String.format(
-                  Locale.ROOT, "%.1f ms, %.2fx over dense", row.sparseMs(), row.speedup())
-              : row.status() + ": " + row.note());
+          row.cell().title(),
+          row.timing()
+              .filter(times -> row.ok())
+              .map(SweepProgress::result)
+              .orElse(row.status() + ": " + row.note()));
     }
     if (!estimated && finished < cells && left() != null) {
       estimated = true;
@@ -123,26 +130,48 @@ final class SweepProgress implements SweepListener, AutoCloseable {
     err.flush();
   }
 
+  private static String result(Timing times) {
+    return String.format(
+        Locale.ROOT,
+        "%.4g ms, %.2f times as fast as dense%s",
+        times.sparseMillis(),
+        times.speedup(),
+        times
+            .spread()
+            .map(
+                spread ->
+                    String.format(
+                        Locale.ROOT,
+                        " [%.2f, %.2f], %d rounds",
+                        spread.speedupLow(),
+                        spread.speedupHigh(),
+                        spread.rounds()))
+            .orElse(""));
+  }
+
   @Override
   public void warn(String message) {
     err.println("lvsa: warning: " + message);
     err.flush();
   }
 
-  /**
-   * From the speed so far: a measurement is a second of warm-up, or one run, and its timed runs.
-   */
+  /** From the speed so far; a backend that has not run yet counts as the slowest that has. */
   private Duration left() {
-    if (millisPerGflop.isEmpty()) {
+    Map<String, Double> speeds = new ConcurrentHashMap<>();
+    work.forEach(
+        (backend, one) -> {
+          if (one.millis() > 0 && one.done() > 0) {
+            speeds.put(backend, one.millisPerGflop());
+          }
+        });
+    if (speeds.isEmpty()) {
       return null;
     }
-    double slowest = Collections.max(millisPerGflop.values());
-    double millis = 0;
-    for (Measurement measurement : planned) {
-      double run =
-          measurement.gflop() * millisPerGflop.getOrDefault(measurement.backend(), slowest);
-      millis += Math.max(1000, run) + reps * run;
-    }
+    double slowest = Collections.max(speeds.values());
+    double millis =
+        work.entrySet().stream()
+            .mapToDouble(one -> one.getValue().left() * speeds.getOrDefault(one.getKey(), slowest))
+            .sum();
     return Duration.ofMillis((long) millis);
   }
 

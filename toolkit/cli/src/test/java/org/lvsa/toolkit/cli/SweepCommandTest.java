@@ -9,11 +9,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -21,19 +26,24 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.report.ResultTables;
+import org.lvsa.toolkit.sweep.PatternFacts;
+import org.lvsa.toolkit.sweep.Quality;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
+import org.lvsa.toolkit.sweep.Status;
+import org.lvsa.toolkit.sweep.Timing;
 import tech.tablesaw.api.Table;
 
 class SweepCommandTest {
-  /** DESIGN.md section 3. */
+  /** The columns up to timestamp are fixed; later ones are appended. */
   private static final String HEADER =
       "model,resolution,frames,latent_frames,patches_per_frame,tokens,batch,heads,kv_heads,"
           + "head_dim,dtype,sparsity_scale,window,first_frames,key_frame_interval,step,"
           + "global_frames,attended_min,attended_mean,attended_max,density,backend,device,kernel,"
           + "input,seed,reps,dense_ms,sparse_ms,prepare_ms,transfer_ms,speedup,ideal_speedup,"
           + "efficiency,dense_gflops,sparse_gflops,rel_l2_error,max_abs_error,cosine,mass_recall,"
-          + "peak_extra_mib,status,note,commit,timestamp";
+          + "peak_extra_mib,status,note,commit,timestamp,dense_iqr_ms,sparse_iqr_ms,speedup_low,"
+          + "speedup_high,rounds,dense_kernel,host";
 
   @TempDir private Path directory;
 
@@ -53,6 +63,8 @@ class SweepCommandTest {
                 "1",
                 "--reps",
                 "2",
+                "--max-seconds",
+                "0.5",
                 "-o",
                 directory.resolve("out")),
             Stream.of(more))
@@ -67,31 +79,44 @@ class SweepCommandTest {
     assertEquals(HEADER, Files.readAllLines(out.resolve("results.csv")).getFirst());
     List<ResultRow> rows = ResultsFile.read(out.resolve("results.csv"));
     assertEquals(8, rows.size());
-    assertEquals(4, rows.stream().filter(row -> row.backend().equals("nd4j")).count());
+    assertEquals(4, rows.stream().filter(row -> row.cell().backend().equals("nd4j")).count());
     for (ResultRow row : rows) {
-      assertEquals("ok", row.status(), row.note());
-      assertEquals("1 of 12 heads", row.note());
-      assertEquals(row.denseMs() / row.sparseMs(), row.speedup(), 1e-9);
-      assertEquals(row.speedup() * row.density(), row.efficiency(), 1e-9);
-      assertEquals(1 / row.density(), row.idealSpeedup(), 1e-9);
-      assertEquals(row.latentFrames() * 6, row.tokens());
-      double flops = 4.0 * row.attendedMean() * row.latentFrames() * 36 * 128;
-      assertEquals(flops / row.sparseMs() / 1e6, row.sparseGflops(), 1e-6 * row.sparseGflops());
-      assertTrue(row.relL2Error() > 0 && row.relL2Error() < 1, "error " + row.relL2Error());
-      assertTrue(row.cosine() > 0 && row.cosine() < 1);
-      assertTrue(row.massRecall() > 0 && row.massRecall() < 1);
-      assertTrue(row.device().contains("CPU") || row.device().contains("JVM"));
+      assertEquals(Status.OK, row.status(), row.note());
+      assertTrue(row.note().startsWith("1 of 12 heads"), row.note());
+      Timing times = row.timing().orElseThrow();
+      Timing.Spread spread = times.spread().orElseThrow();
+      assertTrue(spread.rounds() >= 6);
+      assertTrue(spread.speedupLow() <= times.speedup() && times.speedup() <= spread.speedupHigh());
+      assertTrue(spread.denseIqrMillis() >= 0 && spread.sparseIqrMillis() >= 0);
+      assertEquals(row.cell().latentFrames() * 6, row.cell().tokens());
+      PatternFacts facts = row.pattern().orElseThrow();
+      double flops = 4.0 * facts.attendedMean() * row.cell().latentFrames() * 36 * 128;
+      assertEquals(
+          flops / times.sparseMillis() / 1e6, row.sparseGflops(), 1e-6 * row.sparseGflops());
+      Quality quality = row.quality().orElseThrow();
+      assertTrue(quality.relL2Error() > 0 && quality.relL2Error() < 1, quality.toString());
+      assertTrue(quality.cosine() > 0 && quality.cosine() < 1);
+      assertTrue(quality.massRecall() > 0 && quality.massRecall() < 1);
+      String device = row.provenance().device();
+      assertTrue(device.contains("CPU") || device.contains("JVM"), device);
+      assertFalse(row.provenance().kernel().isEmpty());
+      assertFalse(row.provenance().host().isEmpty());
     }
     // Two backends measured one problem: their quality must agree, only their times may not.
-    assertEquals(rows.get(0).relL2Error(), rows.get(2).relL2Error(), 1e-4);
+    assertEquals(
+        rows.get(0).quality().orElseThrow().relL2Error(),
+        rows.get(2).quality().orElseThrow().relL2Error(),
+        1e-4);
     JsonNode environment = new ObjectMapper().readTree(out.resolve("environment.json").toFile());
     for (String name : List.of("machine", "jvm", "commit", "command", "kernels")) {
       assertTrue(environment.hasNonNull(name), name);
     }
     assertTrue(run.err().contains("8 cells to measure"), run.err());
-    assertTrue(run.out().contains("rel_l2_error"), run.out());
+    assertTrue(run.out().contains("speedup  95 % interval"), run.out());
+    int widest = run.out().lines().mapToInt(String::length).max().orElseThrow();
+    assertTrue(widest <= SweepTable.terminalWidth(), run.out());
     Table table = ResultTables.read(out.resolve("results.csv"));
-    assertEquals(45, table.columnCount());
+    assertEquals(52, table.columnCount());
     assertEquals(8, table.rowCount());
   }
 
@@ -112,7 +137,7 @@ class SweepCommandTest {
     List<String> after = Files.readAllLines(csv);
     assertEquals(5, after.size());
     assertEquals(lines.get(1), after.get(1), "the finished row is kept to the letter");
-    assertTrue(ResultsFile.read(csv).stream().allMatch(row -> row.status().equals("ok")));
+    assertTrue(ResultsFile.read(csv).stream().allMatch(ResultRow::ok));
   }
 
   @Test
@@ -199,12 +224,14 @@ class SweepCommandTest {
             "1",
             "--reps",
             "1",
+            "--max-seconds",
+            "0.5",
             "-o",
             directory.resolve("out"));
     assertEquals(0, run.code(), run.err());
     assertTrue(run.err().contains("refused: wan2.1-1.3b 1000 patches"), run.err());
     List<ResultRow> rows = ResultsFile.read(directory.resolve("out/results.csv"));
-    assertEquals(List.of("ok", "refused"), rows.stream().map(ResultRow::status).toList());
+    assertEquals(List.of(Status.OK, Status.REFUSED), rows.stream().map(ResultRow::status).toList());
     assertTrue(rows.get(1).note().contains("MiB are free here"), rows.get(1).note());
   }
 
@@ -230,6 +257,18 @@ class SweepCommandTest {
           --preset slow                                 | 2 | expected one of [QUICK]
           --batch 0                                     | 2 | batch must be at least 1, got 0
           --frames 4000001 --heads 1                    | 2 | MiB are free here
+          --frames 80                                   | 2 | 77 or 81, got 80
+          --frames 81,82                                | 2 | 81 or 85, got 82
+          --resolutions 854x480                         | 2 | 848x480 or 864x480, got 854x480
+          --resume=whatever                             | 2 | --resume takes nothing or =anyway
+          --resume                                      | 2 | holds no sweep to resume
+          --device nonsense --backends vector           | 2 | nonsense
+          --kernel tensorcore --backends vector         | 2 | tensorcore
+          --max-seconds -1                              | 2 | max seconds must be a number from 0 on
+          --batch 2147483647                            | 2 | MiB are free here
+          --latent-frames 300000 --patches-per-frame 1 --window 100000 | 2 | MiB are free here
+          --latent-frames 2000000000 --patches-per-frame 2 | 2 | latent frames
+          --resolutions 99999x99999 --round             | 2 | more memory than can be counted
           """)
   void badInputLeavesNothingBehind(String arguments, int code, String message) {
     Path out = directory.resolve("never");
@@ -242,6 +281,107 @@ class SweepCommandTest {
     assertTrue(run.err().contains(message), run.err());
     assertTrue(run.err().lines().count() <= 2, run.err());
     assertFalse(Files.exists(out));
+  }
+
+  @Test
+  void roundingIsNotedInTheRow() throws IOException {
+    Run run =
+        Run.lvsa(
+            "sweep",
+            "--frames",
+            "10",
+            "--resolutions",
+            "60x60",
+            "--round",
+            "--sparsity-scales",
+            "1.0",
+            "--heads",
+            "1",
+            "--max-seconds",
+            "0.2",
+            "-o",
+            directory.resolve("out"));
+    assertEquals(0, run.code(), run.err());
+    ResultRow row = ResultsFile.read(directory.resolve("out/results.csv")).getFirst();
+    assertEquals(9, row.cell().frames());
+    assertEquals("64x64", row.cell().resolution());
+    assertTrue(
+        row.note().contains("resolution rounded from 60x60; frames rounded from 10"), row.note());
+  }
+
+  /** A video as YUV4MPEG2, whose frames are random bytes. */
+  private static void writeVideo(Path file, int frames) throws IOException {
+    Random random = new Random(4);
+    try (OutputStream out = Files.newOutputStream(file)) {
+      out.write("YUV4MPEG2 W32 H32 F16:1 C420\n".getBytes(StandardCharsets.US_ASCII));
+      byte[] frame = new byte[32 * 32 * 3 / 2];
+      for (int i = 0; i < frames; i++) {
+        random.nextBytes(frame);
+        out.write("FRAME\n".getBytes(StandardCharsets.US_ASCII));
+        out.write(frame);
+      }
+    }
+  }
+
+  @Test
+  void thePresetTakesTheLengthsThatAShortVideoHas() throws Exception {
+    Path video = directory.resolve("short.y4m");
+    writeVideo(video, 20);
+    Run run =
+        Run.lvsa(
+            "sweep",
+            "--preset",
+            "quick",
+            "--input",
+            video,
+            "--resolutions",
+            "64x64",
+            "--max-seconds",
+            "0.2",
+            "-o",
+            directory.resolve("out"));
+    assertEquals(0, run.code(), run.err());
+    assertTrue(
+        run.err()
+            .contains("the video has 20 frames: the preset measures 17 frames instead of 81, 161"),
+        run.err());
+    List<ResultRow> rows = ResultsFile.read(directory.resolve("out/results.csv"));
+    assertEquals(List.of(17, 17, 17), rows.stream().map(row -> row.cell().frames()).toList());
+    assertEquals("short.y4m", rows.getFirst().cell().input());
+  }
+
+  @Test
+  void twoProcessesDoNotShareADirectory() throws Exception {
+    Path out = directory.resolve("out");
+    Files.createDirectories(out);
+    try (FileChannel other =
+            FileChannel.open(
+                out.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock held = other.lock()) {
+      assertTrue(held.isValid());
+      Run run = Run.lvsa(tiny());
+      assertEquals(2, run.code(), run.err());
+      assertTrue(run.err().contains("is in use by another sweep"), run.err());
+      assertEquals(1, run.err().lines().filter(line -> line.startsWith("lvsa: ")).count());
+    }
+    assertEquals(0, Run.lvsa(tiny()).code());
+  }
+
+  @Test
+  void damagedSettingsEndWithCode2() throws IOException {
+    assertEquals(0, Run.lvsa(tiny()).code());
+    Files.writeString(directory.resolve("out/settings.json"), "{}");
+    Run run = Run.lvsa(tiny("--resume"));
+    assertEquals(2, run.code());
+    assertTrue(run.err().contains("settings.json is damaged: it lacks models"), run.err());
+  }
+
+  @Test
+  void theWideTableHasEveryColumn() {
+    Run run = Run.lvsa(tiny("--wide"));
+    assertEquals(0, run.code(), run.err());
+    String header = run.out().lines().findFirst().orElseThrow();
+    assertEquals(HEADER, String.join(",", header.strip().split(" +")));
   }
 
   @Test

@@ -45,6 +45,8 @@ class ReportTest {
             "1",
             "--reps",
             "1",
+            "--max-seconds",
+            "0.5",
             "-o",
             out);
     assertEquals(0, run.code(), run.err());

@@ -6,21 +6,23 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 
 /**
- * Queries, keys and values for a problem.
+ * Query, key and value for an attention to measure.
  *
- * <p>From a video, they stand in for a model's activations without its weights: a patch's pixels
- * ({@link PatchFeatures}) go through a seeded random projection a head; query and key are the same
- * projection, RMS-normalised (QK-norm) and turned by the model's {@link RotaryEmbedding}, so that
- * similar patches at near places attend to each other; value is a second projection. Text tokens
- * are random.
+ * <p>Made from a video, they stand in for a model's activations without its weights. The pixels of
+ * a patch ({@link PatchFeatures}) go through one seeded random projection per head. Query and key
+ * are the same projection, RMS-normalised (QK-norm) and turned by the model's {@link
+ * RotaryEmbedding}, so that similar patches at near places attend to each other. Value is a second
+ * projection. Text tokens are random.
  *
  * @param query {@code [batch, tokens, heads, headDim]}
  * @param key {@code [batch, tokens, kvHeads, headDim]}
@@ -29,7 +31,7 @@ import org.lvsa.toolkit.model.RotaryEmbedding;
 public record Activations(MemorySegment query, MemorySegment key, MemorySegment value) {
 
   /**
-   * Makes them. The same source, shape and seed give the same numbers.
+   * Makes query, key and value. The same source, shape and seed give the same numbers.
    *
    * @param model gives the rotary embedding and the temporal factor
    * @param grid places the patches of a frame
@@ -61,13 +63,38 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
   /**
    * Makes sure that the source can give that many video frames, before anything is started.
    *
-   * @throws org.lvsa.toolkit.io.MalformedFileException if a file cannot
+   * @throws MalformedFileException if the source is a file that cannot
    */
   public static void check(InputSource source, int videoFrames) {
     if (source instanceof InputSource.VideoFile file) {
       new VideoFileFrames(file.path())
           .read(videoFrames, new Resolution(16, 16), (index, rgb) -> {});
     }
+  }
+
+  /**
+   * How many video frames the source can give, at most {@code most}.
+   *
+   * @throws MalformedFileException if the source is a file that is no video
+   */
+  public static int frames(InputSource source, int most) {
+    return source instanceof InputSource.VideoFile file
+        ? new VideoFileFrames(file.path()).count(most)
+        : most;
+  }
+
+  /**
+   * Bytes of Java heap that making the inputs takes, beyond query, key and value themselves.
+   *
+   * @throws ArithmeticException if an array would have to hold more elements than it can
+   */
+  public static long scratchBytes(InputSource source, AttentionShape shape) {
+    if (source instanceof InputSource.RandomNumbers) {
+      return 0;
+    }
+    long projections = 2L * PatchFeatures.SIZE * shape.kvHeads() * shape.headDim() * Float.BYTES;
+    return Math.addExact(
+        PatchFeatures.bytes(shape.latentFrames(), shape.patchesPerFrame()), projections);
   }
 
   private void fillRandom(DType dtype, long seed) {
@@ -79,13 +106,13 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
   private static void normal(MemorySegment memory, DType dtype, long seed) {
     long elements = memory.byteSize() / dtype.bytes();
     int piece = 1 << 16;
-    IntStream.range(0, Math.toIntExact(Math.ceilDiv(elements, (long) piece)))
+    LongStream.range(0, Math.ceilDiv(elements, (long) piece))
         .parallel()
         .forEach(
             i -> {
               SplittableRandom random = new SplittableRandom(seed * 1_000_003 + i);
-              long end = Math.min((i + 1L) * piece, elements);
-              for (long e = (long) i * piece; e < end; e++) {
+              long end = Math.min((i + 1) * piece, elements);
+              for (long e = i * piece; e < end; e++) {
                 dtype.set(memory, e, (float) random.nextGaussian());
               }
             });
@@ -98,8 +125,8 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
       ModelGeometry model,
       PatchGrid grid,
       long seed) {
-    float[] features =
-        PatchFeatures.read(video, shape.latentFrames(), model.temporalFactor(), grid);
+    float[][] features =
+        PatchFeatures.read(video, shape.latentFrames(), model.videoFramesPerLatentFrame(), grid);
     float[][] similarity = projections(shape.kvHeads(), shape.headDim(), seed + 3);
     float[][] content = projections(shape.kvHeads(), shape.headDim(), seed + 4);
     RotaryEmbedding rotary = new RotaryEmbedding(model.ropeAxes(), model.ropeTheta());
@@ -108,13 +135,14 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
         .forEach(
             token -> {
               int patch = token % grid.patches();
+              float[] frame = features[token / grid.patches()];
               float[] turns =
                   rotary.at(token / grid.patches(), patch / grid.columns(), patch % grid.columns());
               for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
-                float[] shared = product(features, token, similarity[kvHead], shape.headDim());
+                float[] shared = product(frame, patch, similarity[kvHead], shape.headDim());
                 normalise(shared);
                 RotaryEmbedding.apply(shared, turns);
-                float[] payload = product(features, token, content[kvHead], shape.headDim());
+                float[] payload = product(frame, patch, content[kvHead], shape.headDim());
                 write(shape, dtype, token, kvHead, shared, payload);
               }
             });
@@ -138,7 +166,7 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
     }
   }
 
-  /** A matrix {@code [SIZE][headDim]} a head, entries normal with variance 1 / SIZE. */
+  /** One matrix {@code [SIZE][headDim]} per head, entries normal with variance 1 / SIZE. */
   private static float[][] projections(int heads, int headDim, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     float[][] matrices = new float[heads][PatchFeatures.SIZE * headDim];
@@ -151,9 +179,9 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
     return matrices;
   }
 
-  private static float[] product(float[] features, int token, float[] matrix, int headDim) {
+  private static float[] product(float[] features, int patch, float[] matrix, int headDim) {
     float[] out = new float[headDim];
-    int at = token * PatchFeatures.SIZE;
+    int at = patch * PatchFeatures.SIZE;
     for (int i = 0; i < PatchFeatures.SIZE; i++) {
       float feature = features[at + i];
       int row = i * headDim;

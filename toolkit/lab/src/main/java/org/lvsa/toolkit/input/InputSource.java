@@ -2,10 +2,11 @@
 package org.lvsa.toolkit.input;
 
 import java.nio.file.Path;
+import org.lvsa.toolkit.io.Messages;
 
-/** Where queries, keys and values come from. */
+/** Where query, key and value come from. */
 public sealed interface InputSource {
-  /** How a result row names it. */
+  /** The name of the source in a result row. */
   String label();
 
   /** Independent standard normal numbers. */
@@ -28,11 +29,12 @@ public sealed interface InputSource {
   record VideoFile(Path path) implements InputSource {
     @Override
     public String label() {
-      return path.getFileName().toString();
+      Path name = path.getFileName();
+      return Messages.oneLine(name == null ? path.toString() : name.toString());
     }
   }
 
-  /** Reads {@code random}, {@code moving} or a path. */
+  /** The source of that name: {@code random}, {@code moving}, or a video file's path. */
   static InputSource parse(String text) {
     return switch (text) {
       case "random" -> new RandomNumbers();

@@ -14,6 +14,10 @@ import org.lvsa.toolkit.model.Resolution;
 
 /** A video file, decoded and scaled by FFmpeg through JavaCV. */
 final class VideoFileFrames implements VideoFrames {
+  /** FFmpeg's names of the containers that hold their streams themselves. */
+  private static final String CONTAINERS =
+      "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,ogg,flv,gif,asf,ivf,nut,yuv4mpegpipe";
+
   private final Path path;
 
   VideoFileFrames(Path path) {
@@ -22,21 +26,13 @@ final class VideoFileFrames implements VideoFrames {
 
   @Override
   public void read(int count, Resolution size, Receiver receiver) {
-    if (!Files.isRegularFile(path)) {
-      throw new MalformedFileException(path + ": no such file");
-    }
-    // FFmpeg's own messages would stand between the user and ours.
-    avutil.av_log_set_level(avutil.AV_LOG_QUIET);
-    FFmpegLogCallback.set();
-    avutil.av_log_set_level(avutil.AV_LOG_QUIET);
-    try (FFmpegFrameGrabber grabber = new FFmpegFrameGrabber(path.toFile())) {
-      grabber.setImageWidth(size.width());
-      grabber.setImageHeight(size.height());
-      grabber.setPixelFormat(avutil.AV_PIX_FMT_RGB24);
-      start(grabber);
+    try (FFmpegFrameGrabber grabber = open(size)) {
       byte[] rgb = new byte[size.width() * size.height() * 3];
       for (int index = 0; index < count; index++) {
-        Frame frame = grab(grabber, index, count);
+        Frame frame = grab(grabber, index);
+        if (frame == null) {
+          throw tooShort(grabber, index, count);
+        }
         copy(frame, size, rgb);
         receiver.frame(index, rgb);
       }
@@ -45,42 +41,82 @@ final class VideoFileFrames implements VideoFrames {
     }
   }
 
-  private void start(FFmpegFrameGrabber grabber) {
-    try {
-      grabber.start();
+  /** How many frames can be read, at most {@code most}. */
+  int count(int most) {
+    try (FFmpegFrameGrabber grabber = open(new Resolution(16, 16))) {
+      int count = 0;
+      while (count < most && grab(grabber, count) != null) {
+        count++;
+      }
+      return count;
     } catch (FrameGrabber.Exception e) {
-      throw new MalformedFileException(
-          path + ": not a video that FFmpeg can read (not a video, or cut off before its index)");
-    }
-    if (!grabber.hasVideo()) {
-      throw new MalformedFileException(path + ": holds no video stream");
+      throw new MalformedFileException(path + ": cannot be decoded: " + firstLine(e));
     }
   }
 
-  private Frame grab(FFmpegFrameGrabber grabber, int index, int count)
-      throws FrameGrabber.Exception {
-    Frame frame;
+  private FFmpegFrameGrabber open(Resolution size) {
+    if (!Files.exists(path)) {
+      throw new MalformedFileException(path + ": no such file");
+    }
+    if (!Files.isRegularFile(path)) {
+      throw new MalformedFileException(path + ": is not a regular file");
+    }
+    // FFmpeg's own messages would stand between the user and ours.
+    avutil.av_log_set_level(avutil.AV_LOG_QUIET);
+    FFmpegLogCallback.set();
+    avutil.av_log_set_level(avutil.AV_LOG_QUIET);
+    FFmpegFrameGrabber grabber = new FFmpegFrameGrabber(path.toFile());
+    // The content decides how a file is read, whatever its name; a playlist would lead elsewhere.
+    grabber.setOption("format_whitelist", CONTAINERS);
+    grabber.setOption("protocol_whitelist", "file");
+    grabber.setImageWidth(size.width());
+    grabber.setImageHeight(size.height());
+    grabber.setPixelFormat(avutil.AV_PIX_FMT_RGB24);
+    start(grabber);
+    return grabber;
+  }
+
+  private void start(FFmpegFrameGrabber grabber) {
+    String reason = "holds no video stream";
     try {
-      frame = grabber.grabImage();
+      grabber.start();
+      if (grabber.hasVideo()) {
+        return;
+      }
+    } catch (FrameGrabber.Exception e) {
+      reason =
+          "not a video that FFmpeg can read (not a video, a playlist, or cut off before its index)";
+    }
+    try {
+      grabber.close();
+    } catch (FrameGrabber.Exception e) {
+      reason += "; closing it: " + firstLine(e);
+    }
+    throw new MalformedFileException(path + ": " + reason);
+  }
+
+  /** The next frame; null after the last one. */
+  private Frame grab(FFmpegFrameGrabber grabber, int index) {
+    try {
+      return grabber.grabImage();
     } catch (FrameGrabber.Exception e) {
       throw new MalformedFileException(
           path + ": is damaged after " + index + " frames: " + firstLine(e));
     }
-    if (frame == null) {
-      throw new MalformedFileException(
-          path
-              + ": has "
-              + index
-              + " readable frames, "
-              + count
-              + " were asked for"
-              + (grabber.getLengthInVideoFrames() > index + 1
-                  ? " (its header promises "
-                      + grabber.getLengthInVideoFrames()
-                      + ": the file is truncated)"
-                  : ""));
-    }
-    return frame;
+  }
+
+  private MalformedFileException tooShort(FFmpegFrameGrabber grabber, int index, int count) {
+    int promised = grabber.getLengthInVideoFrames();
+    return new MalformedFileException(
+        path
+            + ": has "
+            + index
+            + " readable frames, "
+            + count
+            + " were asked for"
+            + (promised > index + 1
+                ? " (its header promises " + promised + ": the file is truncated)"
+                : ""));
   }
 
   private static void copy(Frame frame, Resolution size, byte[] rgb) {

@@ -18,6 +18,10 @@ interface VideoFrames {
     void frame(int index, byte[] rgb);
   }
 
-  /** Hands out the first {@code count} frames, scaled to {@code size}. */
+  /**
+   * Hands out the first {@code count} frames, scaled to {@code size}.
+   *
+   * @throws org.lvsa.toolkit.io.MalformedFileException if there are fewer
+   */
   void read(int count, Resolution size, Receiver receiver);
 }

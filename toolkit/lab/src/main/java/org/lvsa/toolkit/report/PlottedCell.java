@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.report;
 
+import org.lvsa.toolkit.sweep.Cell;
+import org.lvsa.toolkit.sweep.Quality;
 import org.lvsa.toolkit.sweep.ResultRow;
+import org.lvsa.toolkit.sweep.Timing;
 
 /**
  * What plots read of a measured row.
@@ -33,26 +36,29 @@ record PlottedCell(
     double error,
     double recall) {
 
+  /**
+   * What plots read of a row.
+   *
+   * @param row a measured row
+   */
   static PlottedCell of(ResultRow row) {
+    Cell cell = row.cell();
+    Timing times = row.timing().orElseThrow();
     String size =
-        row.resolution().equals("-") ? row.patchesPerFrame() + " patches" : row.resolution();
+        cell.resolution().equals("-") ? cell.patchesPerFrame() + " patches" : cell.resolution();
     return new PlottedCell(
-        row.model() + ", " + size,
-        implementation(row.backend(), row.kernel()),
-        row.frames(),
-        row.sparsityScale(),
+        cell.model() + ", " + size,
+        implementation(cell.backend(), row.provenance().kernel()),
+        cell.frames(),
+        cell.sparsityScale(),
         row.density(),
-        row.denseMs(),
-        row.sparseMs(),
-        row.speedup(),
-        Double.NaN,
-        Double.NaN,
-        known(row.relL2Error()),
-        known(row.massRecall()));
-  }
-
-  private static double known(Double number) {
-    return number == null ? Double.NaN : number;
+        times.denseMillis(),
+        times.sparseMillis(),
+        times.speedup(),
+        times.spread().map(Timing.Spread::speedupLow).orElse(Double.NaN),
+        times.spread().map(Timing.Spread::speedupHigh).orElse(Double.NaN),
+        row.quality().map(Quality::relL2Error).orElse(Double.NaN),
+        row.quality().map(Quality::massRecall).orElse(Double.NaN));
   }
 
   /** A peer's rows differ in kernel, ours in backend. */

@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
+import org.lvsa.toolkit.sweep.Quality;
 import org.lvsa.toolkit.sweep.ResultRow;
+import org.lvsa.toolkit.sweep.Timing;
 import tech.tablesaw.aggregate.AggregateFunctions;
 import tech.tablesaw.api.ColumnType;
 import tech.tablesaw.api.DoubleColumn;
@@ -29,7 +32,13 @@ public final class ResultTables {
                 .columnTypesPartial(
                     name ->
                         switch (name) {
-                          case "note", "status", "commit", "timestamp", "resolution" ->
+                          case "note",
+                              "status",
+                              "commit",
+                              "timestamp",
+                              "resolution",
+                              "host",
+                              "dense_kernel" ->
                               Optional.of(ColumnType.STRING);
                           default -> Optional.empty();
                         })
@@ -40,21 +49,40 @@ public final class ResultTables {
   public static Table summary(List<ResultRow> rows) {
     return Table.create(
         "Dense against sparse",
-        text("model", rows, ResultRow::model),
-        text("resolution", rows, ResultRow::resolution),
-        text("frames", rows, row -> Integer.toString(row.frames())),
-        text("scale", rows, row -> Double.toString(row.sparsityScale())),
-        text("backend", rows, ResultRow::backend),
+        text("model", rows, row -> row.cell().model()),
+        text("resolution", rows, row -> row.cell().resolution()),
+        text("frames", rows, row -> Integer.toString(row.cell().frames())),
+        text("scale", rows, row -> Double.toString(row.cell().sparsityScale())),
+        text("backend", rows, row -> row.cell().backend()),
         number("density", rows, ResultRow::density, 3),
-        number("dense_ms", rows, ResultRow::denseMs, 1),
-        number("sparse_ms", rows, ResultRow::sparseMs, 1),
+        number("dense_ms", rows, timing(Timing::denseMillis), 1),
+        number("sparse_ms", rows, timing(Timing::sparseMillis), 1),
         number("speedup", rows, ResultRow::speedup, 2),
-        number("ideal", rows, ResultRow::idealSpeedup, 2),
+        number("speedup_low", rows, spread(Timing.Spread::speedupLow), 2),
+        number("speedup_high", rows, spread(Timing.Spread::speedupHigh), 2),
+        number("ideal", rows, row -> 1 / row.density(), 2),
         number("efficiency", rows, ResultRow::efficiency, 2),
         number("sparse_gflops", rows, ResultRow::sparseGflops, 0),
-        number("rel_l2_error", rows, ResultRow::relL2Error, 4),
-        number("mass_recall", rows, ResultRow::massRecall, 3),
-        text("status", rows, ResultRow::status));
+        number("rel_l2_error", rows, ResultTables::error, 4),
+        number(
+            "mass_recall",
+            rows,
+            row -> row.quality().map(Quality::massRecall).orElse(Double.NaN),
+            3),
+        text("status", rows, row -> row.status().word()));
+  }
+
+  private static ToDoubleFunction<ResultRow> timing(ToDoubleFunction<Timing> value) {
+    return row -> row.timing().map(value::applyAsDouble).orElse(Double.NaN);
+  }
+
+  private static ToDoubleFunction<ResultRow> spread(ToDoubleFunction<Timing.Spread> value) {
+    return row -> row.timing().flatMap(Timing::spread).map(value::applyAsDouble).orElse(Double.NaN);
+  }
+
+  /** A peer's row has no error; NaN is Tablesaw's missing value. */
+  private static double error(ResultRow row) {
+    return row.quality().map(Quality::relL2Error).orElse(Double.NaN);
   }
 
   /** Mean speed-up and error of each sparsity scale, over the measured cells of each backend. */
@@ -62,19 +90,14 @@ public final class ResultTables {
     Table all =
         Table.create(
             "By sparsity scale",
-            text("backend", measured, ResultRow::backend),
-            text("scale", measured, row -> Double.toString(row.sparsityScale())),
+            text("backend", measured, row -> row.cell().backend()),
+            text("scale", measured, row -> Double.toString(row.cell().sparsityScale())),
             DoubleColumn.create(
                 "speedup", measured.stream().mapToDouble(ResultRow::speedup).toArray()),
             DoubleColumn.create(
                 "efficiency", measured.stream().mapToDouble(ResultRow::efficiency).toArray()),
             DoubleColumn.create(
-                "rel_l2_error",
-                measured.stream()
-                    .map(ResultRow::relL2Error)
-                    // A peer's row has no error; NaN is Tablesaw's missing value.
-                    .mapToDouble(error -> error == null ? Double.NaN : error)
-                    .toArray()));
+                "rel_l2_error", measured.stream().mapToDouble(ResultTables::error).toArray()));
     Table means =
         all.summarize(List.of("speedup", "efficiency", "rel_l2_error"), AggregateFunctions.mean)
             .by("backend", "scale")
@@ -93,13 +116,15 @@ public final class ResultTables {
   }
 
   private static StringColumn number(
-      String name, List<ResultRow> rows, Function<ResultRow, Double> value, int digits) {
+      String name, List<ResultRow> rows, ToDoubleFunction<ResultRow> value, int digits) {
     return text(
         name,
         rows,
         row -> {
-          Double number = value.apply(row);
-          return number == null ? "" : String.format(Locale.ROOT, "%." + digits + "f", number);
+          double number = value.applyAsDouble(row);
+          return Double.isNaN(number)
+              ? ""
+              : String.format(Locale.ROOT, "%." + digits + "f", number);
         });
   }
 }

@@ -12,6 +12,7 @@ import java.util.OptionalInt;
 import javax.imageio.ImageIO;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
+import org.lvsa.toolkit.sweep.PatternFacts;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
 
@@ -29,14 +30,13 @@ public final class SweepReport {
    * @throws IllegalArgumentException if the directory holds no results, or none that was measured
    */
   public static Path write(Path directory) throws IOException {
-    Path csv = new ResultsFile(directory).csv();
+    Path csv = directory.resolve(ResultsFile.NAME);
     if (!Files.isRegularFile(csv)) {
       throw new IllegalArgumentException(
           directory + " holds no results.csv: run ./lvsa sweep first");
     }
     List<ResultRow> rows = ResultsFile.read(csv);
-    List<ResultRow> measured =
-        rows.stream().filter(row -> row.status().equals(ResultRow.OK)).toList();
+    List<ResultRow> measured = rows.stream().filter(ResultRow::ok).toList();
     if (measured.isEmpty()) {
       throw new IllegalArgumentException(csv + " holds no measured cell");
     }
@@ -51,7 +51,7 @@ public final class SweepReport {
             + " cells on "
             + devices(measured)
             + ", input "
-            + measured.getFirst().input()
+            + measured.getFirst().cell().input()
             + ". Attention alone is timed, not a whole pipeline.");
     page.heading("What sparsity buys and costs");
     for (Plot plot : SweepPlots.of(measured)) {
@@ -81,15 +81,22 @@ public final class SweepReport {
   private static String devices(List<ResultRow> rows) {
     return String.join(
         "; ",
-        rows.stream().map(row -> row.backend() + " (" + row.device() + ")").distinct().toList());
+        rows.stream()
+            .map(row -> row.cell().backend() + " (" + row.provenance().device() + ")")
+            .distinct()
+            .toList());
   }
 
-  /** One picture a setting: rows that differ only in backend or resolution share it. */
+  /** One picture per setting: rows that differ only in backend or resolution share it. */
   private static Map<String, BufferedImage> masks(List<ResultRow> rows) {
     Map<String, BufferedImage> masks = new LinkedHashMap<>();
     for (ResultRow row : rows) {
       masks.computeIfAbsent(
-          row.model() + " " + row.frames() + " frames, scale " + row.sparsityScale(),
+          row.cell().model()
+              + " "
+              + row.cell().frames()
+              + " frames, scale "
+              + row.cell().sparsityScale(),
           ignored -> MaskPicture.draw(Pattern.build(settings(row)), 400));
     }
     return masks;
@@ -97,10 +104,16 @@ public final class SweepReport {
 
   private static PatternSettings settings(ResultRow row) {
     // The interval in force is in the row, so the reference and the scale do not matter any more.
+    PatternFacts facts = row.pattern().orElseThrow();
     return PatternSettings.of(
-            row.latentFrames(), 1, row.window(), row.firstFrames(), 1, row.sparsityScale())
-        .withKeyFrameInterval(OptionalInt.of(row.keyFrameInterval()))
-        .withStep(row.step())
-        .withRotateKeyframes(row.step() > 0);
+            row.cell().latentFrames(),
+            1,
+            facts.window(),
+            facts.firstFrames(),
+            1,
+            row.cell().sparsityScale())
+        .withKeyFrameInterval(OptionalInt.of(facts.keyFrameInterval()))
+        .withStep(facts.step())
+        .withRotateKeyframes(facts.step() > 0);
   }
 }

@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.sweep;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.toolkit.io.ChildProcess;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.Memory;
+import org.lvsa.toolkit.io.OutputFile;
 
 /** What machine, JVM and revision a result comes from. */
 public final class Environment {
+  private static final Duration TIME_OUT = Duration.ofSeconds(5);
+  private static final String COMMIT = findCommit();
+  private static final String HOST = findHost();
+
   private Environment() {}
 
   /** Everything that {@code environment.json} says. */
@@ -27,11 +34,12 @@ public final class Environment {
     all.put("commit", commit());
     all.put("command", String.join(" ", commandLine));
     Map<String, Object> machine = new LinkedHashMap<>();
+    machine.put("host", host());
     machine.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
     machine.put("arch", System.getProperty("os.arch"));
     machine.put("cpu", cpuModel());
     machine.put("processors", Runtime.getRuntime().availableProcessors());
-    machine.put("memory_mib", totalMemory() >> 20);
+    machine.put("memory_mib", Memory.total() >> 20);
     all.put("machine", machine);
     Map<String, Object> jvm = new LinkedHashMap<>();
     jvm.put("name", System.getProperty("java.vm.name"));
@@ -56,38 +64,17 @@ public final class Environment {
     return all;
   }
 
-  /** Writes the machine, the JVM and the revision as JSON, as {@code environment.json} has them. */
+  /**
+   * Writes the machine, the JVM and the revision as JSON, as {@code environment.json} has them.
+   *
+   * @throws IOException if the file cannot be written
+   */
   public static void write(Path file, List<String> commandLine) throws IOException {
-    Files.write(
-        file,
-        new ObjectMapper()
-            .writerWithDefaultPrettyPrinter()
-            .writeValueAsBytes(describe(commandLine, Map.of())));
-  }
-
-  /** Memory that this process can still take, in bytes. */
-  public static long availableMemory() {
-    try (Stream<String> lines = Files.lines(Path.of("/proc/meminfo"))) {
-      return lines
-          .filter(line -> line.startsWith("MemAvailable:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
-          .findFirst()
-          .orElseGet(Environment::freeMemory);
-    } catch (IOException e) {
-      return freeMemory();
-    }
-  }
-
-  private static long freeMemory() {
-    return operatingSystem().getFreeMemorySize();
-  }
-
-  private static long totalMemory() {
-    return operatingSystem().getTotalMemorySize();
-  }
-
-  private static com.sun.management.OperatingSystemMXBean operatingSystem() {
-    return ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class);
+    byte[] json =
+        Json.mapper()
+            .writer(SerializationFeature.INDENT_OUTPUT)
+            .writeValueAsBytes(describe(commandLine, Map.of()));
+    OutputFile.write(file, out -> out.write(json));
   }
 
   private static String cpuModel() {
@@ -102,8 +89,31 @@ public final class Environment {
     }
   }
 
+  /** The machine's name; {@code unknown} if it has none. */
+  static String host() {
+    return HOST;
+  }
+
+  private static String findHost() {
+    try {
+      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+    } catch (IOException e) {
+      String name = System.getenv().getOrDefault("HOSTNAME", System.getenv("COMPUTERNAME"));
+      return name == null ? "unknown" : name;
+    }
+  }
+
+  /** The JVM's name and version. */
+  static String jvm() {
+    return System.getProperty("java.vm.name") + " " + System.getProperty("java.vm.version");
+  }
+
   /** The toolkit's revision: {@code git rev-parse}, with {@code -dirty} for uncommitted changes. */
   static String commit() {
+    return COMMIT;
+  }
+
+  private static String findCommit() {
     String home = System.getProperty("lvsa.home", ".");
     String revision = output("git", "-C", home, "rev-parse", "--short=12", "HEAD");
     if (revision.isEmpty()) {
@@ -114,18 +124,12 @@ public final class Environment {
     return clean ? revision : revision + "-dirty";
   }
 
-  /** What a command prints; empty if it fails or does not exist. */
+  /** What a command prints; empty if it fails, does not exist, or does not end in time. */
   private static String output(String... command) {
     try {
-      Process process =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-      String output =
-          new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-      return process.waitFor(5, TimeUnit.SECONDS) && process.exitValue() == 0 ? output : "";
+      ChildProcess.Result result = ChildProcess.run(TIME_OUT, command);
+      return result.succeeded() ? result.output().strip() : "";
     } catch (IOException e) {
-      return "";
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
       return "";
     }
   }

@@ -2,18 +2,24 @@
 package org.lvsa.toolkit.sweep;
 
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.input.InputSource;
+import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pattern.Frames;
 import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.pattern.PatternSettings;
 
 /**
- * A model at a size: what dense attention is measured on once, and sparse at every scale.
+ * A model at one size and length: what the cells of all scales and backends share.
  *
  * @param model the model
  * @param resolution {@code WIDTHxHEIGHT}, or {@code -} where patches were given
@@ -21,6 +27,7 @@ import org.lvsa.toolkit.pattern.Pattern;
  * @param latentFrames latent frames
  * @param grid the patches of a frame
  * @param shape what runs, with the heads that are measured
+ * @param rounded what was rounded to fit the model, in words; empty if nothing was
  */
 record Geometry(
     ModelGeometry model,
@@ -28,11 +35,18 @@ record Geometry(
     int frames,
     int latentFrames,
     PatchGrid grid,
-    AttentionShape shape) {
+    AttentionShape shape,
+    String rounded) {
 
-  /** Every geometry of the settings, in the order model, resolution, frames. */
+  /**
+   * Every geometry of the settings, in the order model, resolution, frames. What rounding makes
+   * equal is listed once.
+   *
+   * @throws IllegalArgumentException for a size that a model does not take
+   */
   static List<Geometry> all(SweepSettings settings) {
     List<Geometry> all = new ArrayList<>();
+    Set<List<Object>> seen = new LinkedHashSet<>();
     for (String name : settings.models()) {
       ModelGeometry model = Models.named(name);
       if (settings.heads() > model.heads()) {
@@ -44,93 +58,153 @@ record Geometry(
                 + ", got "
                 + settings.heads());
       }
-      if (settings.patchesPerFrame().isEmpty()) {
-        for (String text : settings.resolutions()) {
-          Resolution resolution = Resolution.parse(text);
-          addLengths(all, settings, model, resolution.toString(), model.grid(resolution));
-        }
-      } else {
-        for (int patches : settings.patchesPerFrame()) {
-          atLeast("patches per frame", patches);
-          addLengths(all, settings, model, "-", PatchGrid.of(patches));
+      for (Size size : sizes(settings, model)) {
+        for (Length length : lengths(settings, model)) {
+          if (seen.add(List.of(name, size.resolution(), size.grid(), length.frames()))) {
+            all.add(of(settings, model, size, length));
+          }
         }
       }
     }
     return all;
   }
 
-  private static void addLengths(
-      List<Geometry> all,
-      SweepSettings settings,
-      ModelGeometry model,
-      String resolution,
-      PatchGrid grid) {
-    if (settings.latentFrames().isEmpty()) {
-      for (int frames : settings.frames()) {
-        all.add(of(settings, model, resolution, grid, frames, model.latentFrames(frames)));
-      }
-    } else {
-      for (int latent : settings.latentFrames()) {
-        atLeast("latent frames", latent);
-        int frames = (latent - 1) * model.temporalFactor() + 1;
-        all.add(of(settings, model, resolution, grid, frames, latent));
-      }
+  private record Size(String resolution, PatchGrid grid, String rounded) {}
+
+  private record Length(int frames, int latentFrames, String rounded) {}
+
+  private static List<Size> sizes(SweepSettings settings, ModelGeometry model) {
+    if (!settings.patchesPerFrame().isEmpty()) {
+      return settings.patchesPerFrame().stream()
+          .map(patches -> new Size("-", PatchGrid.of(patches), ""))
+          .toList();
     }
+    return settings.resolutions().stream()
+        .map(
+            text -> {
+              Resolution asked = Resolution.parse(text);
+              Resolution taken = settings.round() ? model.nearestResolution(asked) : asked;
+              return new Size(
+                  taken.toString(),
+                  model.grid(taken),
+                  taken.equals(asked) ? "" : "resolution rounded from " + asked);
+            })
+        .toList();
   }
 
-  private static void atLeast(String name, int value) {
-    if (value < 1) {
-      throw new IllegalArgumentException(name + " must be at least 1, got " + value);
+  private static List<Length> lengths(SweepSettings settings, ModelGeometry model) {
+    if (!settings.latentFrames().isEmpty()) {
+      return settings.latentFrames().stream()
+          .map(latent -> new Length(model.videoFrames(latent), latent, ""))
+          .toList();
     }
+    return settings.frames().stream()
+        .map(
+            asked -> {
+              int taken = settings.round() ? model.nearestFrames(asked) : asked;
+              return new Length(
+                  taken,
+                  model.latentFrames(taken),
+                  taken == asked ? "" : "frames rounded from " + asked);
+            })
+        .toList();
   }
 
   private static Geometry of(
-      SweepSettings settings,
-      ModelGeometry model,
-      String resolution,
-      PatchGrid grid,
-      int frames,
-      int latentFrames) {
+      SweepSettings settings, ModelGeometry model, Size size, Length length) {
     int heads = settings.heads() == 0 ? model.heads() : settings.heads();
     int group = model.heads() / model.kvHeads();
     int kvHeads = Math.max(1, heads / group);
     AttentionShape shape =
         new AttentionShape(
             settings.batch(),
-            latentFrames,
-            grid.patches(),
+            length.latentFrames(),
+            size.grid().patches(),
             0,
             heads,
             heads % kvHeads == 0 ? kvHeads : heads,
             model.headDim());
-    return new Geometry(model, resolution, frames, latentFrames, grid, shape);
+    String rounded =
+        String.join(
+            "; ",
+            List.of(size.rounded(), length.rounded()).stream().filter(s -> !s.isEmpty()).toList());
+    return new Geometry(
+        model,
+        size.resolution(),
+        length.frames(),
+        length.latentFrames(),
+        size.grid(),
+        shape,
+        rounded);
+  }
+
+  /** The cell at a sparsity scale on a backend. */
+  Cell cell(SweepSettings settings, InputSource input, double sparsityScale, String backend) {
+    return new Cell(
+        model.name(),
+        resolution,
+        frames,
+        latentFrames,
+        grid.patches(),
+        shape.batch(),
+        shape.heads(),
+        shape.kvHeads(),
+        shape.headDim(),
+        DType.valueOf(settings.dtype()),
+        sparsityScale,
+        backend,
+        input.label(),
+        settings.seed());
   }
 
   /** The pattern at a sparsity scale. */
   Pattern pattern(SweepSettings settings, double sparsityScale) {
-    return Pattern.build(
-        model.pattern(
-            latentFrames,
-            grid.patches(),
-            settings.window() < 0 ? model.defaultWindow() : settings.window(),
-            settings.firstFrames() < 0 ? model.defaultFirstFrames() : settings.firstFrames(),
-            sparsityScale,
-            OptionalInt.empty()));
+    return Pattern.build(patternSettings(settings, sparsityScale));
   }
 
-  /** Bytes of query, key, value, the dense and the sparse output. */
-  long bytes(DType dtype) {
-    return (shape.queryElements() + 2 * shape.keyElements()) * dtype.bytes()
-        + 2 * shape.queryElements() * Float.BYTES;
+  private PatternSettings patternSettings(SweepSettings settings, double sparsityScale) {
+    return model.pattern(
+        latentFrames,
+        grid.patches(),
+        settings.window() < 0 ? model.defaultWindow() : settings.window(),
+        settings.firstFrames() < 0 ? model.defaultFirstFrames() : settings.firstFrames(),
+        sparsityScale,
+        OptionalInt.empty());
+  }
+
+  /**
+   * The most (query frame, key frame) pairs that the pattern of any scale may attend to, without
+   * building one.
+   */
+  long mostAttended(SweepSettings settings) {
+    long most = 0;
+    for (double scale : settings.sparsityScales()) {
+      PatternSettings s = patternSettings(settings, scale);
+      long interval =
+          Frames.automaticInterval(
+              latentFrames, s.window(), s.firstFrames(), s.referenceFrames(), scale);
+      long globals = Math.ceilDiv(latentFrames, interval) + s.firstFrames();
+      long perFrame = Math.min(latentFrames, globals + 2L * s.window() + 1);
+      most = Math.max(most, latentFrames * perFrame);
+    }
+    return most;
+  }
+
+  /** A remark about the cells of this geometry; empty if there is none. */
+  String remark() {
+    int all = model.heads();
+    String heads = shape.heads() == all ? "" : shape.heads() + " of " + all + " heads";
+    return rounded.isEmpty() ? heads : heads.isEmpty() ? rounded : heads + "; " + rounded;
   }
 
   /** For messages: {@code wan2.1-1.3b 832x480 81 frames}. */
   String title() {
-    return model.name()
-        + " "
-        + (resolution.equals("-") ? grid.patches() + " patches" : resolution)
-        + " "
-        + frames
-        + " frames";
+    return Messages.oneLine(
+        model.name()
+            + " "
+            + (resolution.equals("-") ? grid.patches() + " patches" : resolution)
+            + " "
+            + frames
+            + " frames");
   }
 }

@@ -2,150 +2,158 @@
 package org.lvsa.toolkit.sweep;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.ObjectWriter;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.dataformat.csv.CsvMapper;
 import com.fasterxml.jackson.dataformat.csv.CsvParser;
 import com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
 
 /**
- * A sweep's directory: {@code results.csv}, a line a cell, on disk before the next cell starts;
- * {@code settings.json}; {@code environment.json}.
+ * The text of {@code results.csv}: a header line and one line per cell.
+ *
+ * <p>Readers look columns up by name: a file of an older version lacks the newer columns, and a
+ * column that nobody knows is passed over. A last record that a crash cut off is left out.
  */
 public final class ResultsFile {
+  /** The file's name in a sweep's directory. */
+  public static final String NAME = "results.csv";
+
   private static final CsvMapper CSV =
-      CsvMapper.builder().enable(CsvParser.Feature.EMPTY_STRING_AS_NULL).build();
-  private static final CsvSchema SCHEMA = CSV.schemaFor(ResultRow.class);
-  private static final ObjectMapper JSON =
-      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+      CsvMapper.builder().enable(CsvParser.Feature.WRAP_AS_ARRAY).build();
+  private static final CsvSchema SCHEMA = CSV.schema();
 
-  private final Path directory;
-
-  /** For a directory that need not exist yet. */
-  public ResultsFile(Path directory) {
-    this.directory = directory;
-  }
-
-  /** The results themselves. */
-  public Path csv() {
-    return directory.resolve("results.csv");
-  }
-
-  /**
-   * Starts a new sweep.
-   *
-   * @throws IllegalArgumentException if the directory holds results already
-   */
-  public void start(SweepSettings settings) throws IOException {
-    if (Files.exists(csv())) {
-      throw new IllegalArgumentException(
-          directory
-              + " already holds a sweep's results: add --resume to go on with it, or give another"
-              + " directory with -o");
-    }
-    if (Files.exists(directory) && !Files.isDirectory(directory)) {
-      throw new IllegalArgumentException(directory + " is a file, -o needs a directory");
-    }
-    Files.createDirectories(directory);
-    replace("settings.json", JSON.writeValueAsBytes(settings));
-    replace("results.csv", header().getBytes(StandardCharsets.UTF_8));
-  }
-
-  /**
-   * Goes on with a sweep: keeps its measured cells, forgets those that failed (they are tried
-   * again) and a last line that was cut off.
-   *
-   * @return the measured cells
-   * @throws IllegalArgumentException if the directory holds no sweep, or one with other settings
-   */
-  public List<ResultRow> resume(SweepSettings settings) throws IOException {
-    Path file = directory.resolve("settings.json");
-    if (!Files.exists(file) || !Files.exists(csv())) {
-      throw new IllegalArgumentException(directory + " holds no sweep to resume");
-    }
-    SweepSettings found = JSON.readValue(file.toFile(), SweepSettings.class);
-    List<String> differences = SweepSettings.differences(settings, found);
-    if (!differences.isEmpty()) {
-      throw new IllegalArgumentException(
-          directory + " was made with other settings: " + String.join("; ", differences));
-    }
-    List<ResultRow> done =
-        read(csv()).stream().filter(row -> row.status().equals(ResultRow.OK)).toList();
-    StringBuilder text = new StringBuilder(header());
-    for (ResultRow row : done) {
-      text.append(line(row));
-    }
-    replace("results.csv", text.toString().getBytes(StandardCharsets.UTF_8));
-    return done;
-  }
-
-  /** Adds a cell, and returns once it is on disk. */
-  public void append(ResultRow row) throws IOException {
-    try (FileChannel channel = FileChannel.open(csv(), StandardOpenOption.APPEND)) {
-      ByteBuffer bytes = ByteBuffer.wrap(line(row).getBytes(StandardCharsets.UTF_8));
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-      channel.force(true);
-    }
-  }
-
-  /** Writes {@code environment.json}. */
-  public void environment(Map<String, Object> environment) throws IOException {
-    replace("environment.json", JSON.writeValueAsBytes(environment));
-  }
-
-  /**
-   * Reads results. A last line without its line end, as a crash can leave it, is left out.
-   *
-   * @throws IllegalArgumentException if the file is not a sweep's
-   */
-  public static List<ResultRow> read(Path csv) throws IOException {
-    String text = Files.readString(csv);
-    String whole = text.substring(0, text.lastIndexOf('\n') + 1);
-    if (!whole.startsWith(header())) {
-      throw new IllegalArgumentException(csv + " is not a sweep's results.csv: its header differs");
-    }
-    try (var rows =
-        CSV.readerFor(ResultRow.class).with(SCHEMA.withHeader()).<ResultRow>readValues(whole)) {
-      return rows.readAll();
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(csv + " is damaged: " + e.getOriginalMessage());
-    }
-  }
+  private ResultsFile() {}
 
   /** The header line. */
   public static String header() {
-    StringBuilder names = new StringBuilder();
-    for (CsvSchema.Column column : SCHEMA) {
-      names.append(names.isEmpty() ? "" : ",").append(column.getName());
+    return String.join(",", ResultColumns.names()) + "\n";
+  }
+
+  /** A row's line. */
+  public static String line(ResultRow row) {
+    Object[] fields =
+        ResultColumns.values(row).values().stream()
+            .map(value -> Objects.requireNonNullElse(value, ""))
+            .toArray();
+    try {
+      return CSV.writer(SCHEMA).writeValueAsString(fields);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("a row cannot be written as CSV", e);
     }
-    return names.append('\n').toString();
   }
 
-  private static String line(ResultRow row) throws JsonProcessingException {
-    ObjectWriter writer = CSV.writer(SCHEMA);
-    return writer.writeValueAsString(row);
+  /**
+   * Reads a file.
+   *
+   * @throws MalformedFileException with the file and the line if it is not a sweep's, or damaged
+   */
+  public static List<ResultRow> read(Path csv) {
+    List<Line> records = new ArrayList<>();
+    Line rest = split(Json.text(csv), records);
+    if (records.isEmpty()) {
+      throw new MalformedFileException(
+          csv + " is not a sweep's results.csv: it has no header line");
+    }
+    List<String> header = fields(csv, records.removeFirst());
+    Set<String> names = new LinkedHashSet<>(header);
+    List<String> missing = ResultColumns.missing(names);
+    if (names.size() != header.size() || !missing.isEmpty()) {
+      throw new MalformedFileException(
+          csv
+              + " is not a sweep's results.csv: its header "
+              + (missing.isEmpty() ? "has a column twice" : "lacks " + String.join(", ", missing)));
+    }
+    refuseHiddenRecords(csv, rest, header.size());
+    List<ResultRow> rows = new ArrayList<>();
+    for (Line record : records) {
+      if (!record.text().isBlank()) {
+        rows.add(row(csv, record, header));
+      }
+    }
+    return rows;
   }
 
-  private void replace(String name, byte[] bytes) throws IOException {
-    Path unfinished = directory.resolve("." + name + ".part");
-    Files.write(unfinished, bytes);
-    Files.move(
-        unfinished,
-        directory.resolve(name),
-        StandardCopyOption.REPLACE_EXISTING,
-        StandardCopyOption.ATOMIC_MOVE);
+  private static ResultRow row(Path csv, Line record, List<String> header) {
+    List<String> fields = fields(csv, record);
+    if (fields.size() != header.size()) {
+      throw damaged(
+          csv, record, "has " + fields.size() + " fields, the header has " + header.size(), null);
+    }
+    Map<String, String> values = new LinkedHashMap<>();
+    for (int i = 0; i < fields.size(); i++) {
+      values.put(header.get(i), fields.get(i));
+    }
+    try {
+      return ResultColumns.row(values);
+    } catch (IllegalArgumentException e) {
+      throw damaged(csv, record, e.getMessage(), e);
+    }
+  }
+
+  /**
+   * A quote that damage left open swallows the rows that follow it. Those are not an incomplete
+   * last record, and are not dropped without a word.
+   */
+  private static void refuseHiddenRecords(Path csv, Line rest, int columns) {
+    List<String> lines = rest.text().lines().skip(1).toList();
+    for (String line : lines) {
+      if (line.chars().filter(c -> c == ',').count() >= columns - 1) {
+        throw damaged(csv, rest, "has a quote that is never closed", null);
+      }
+    }
+  }
+
+  private static List<String> fields(Path csv, Line record) {
+    try (var parsed = CSV.readerForListOf(String.class).<List<String>>readValues(record.text())) {
+      return parsed.nextValue();
+    } catch (IOException e) {
+      String reason =
+          e instanceof JsonProcessingException wrong ? wrong.getOriginalMessage() : e.getMessage();
+      throw damaged(csv, record, reason, e);
+    }
+  }
+
+  private static MalformedFileException damaged(
+      Path csv, Line record, String reason, Exception cause) {
+    return new MalformedFileException(
+        csv + ", line " + record.number() + ": the row is damaged: " + reason, cause);
+  }
+
+  /** A record's text, and the number of its first line in the file. */
+  private record Line(int number, String text) {}
+
+  /**
+   * Cuts a text into records, which end at a line end outside quotes.
+   *
+   * @return what follows the last whole record
+   */
+  private static Line split(String text, List<Line> records) {
+    boolean quoted = false;
+    int begin = 0;
+    int line = 1;
+    int first = 1;
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (c == '"') {
+        quoted = !quoted;
+      } else if (c == '\n') {
+        line++;
+        if (!quoted) {
+          records.add(new Line(first, text.substring(begin, i + 1)));
+          begin = i + 1;
+          first = line;
+        }
+      }
+    }
+    return new Line(first, text.substring(begin));
   }
 }

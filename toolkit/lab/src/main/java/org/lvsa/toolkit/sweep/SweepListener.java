@@ -1,38 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.sweep;
 
-import java.util.List;
+import java.util.Map;
 
-/** Hears how a sweep goes. */
+/** Is told how a sweep goes. */
 public interface SweepListener {
-  /**
-   * Dense or sparse attention to measure.
-   *
-   * @param backend the backend that runs it
-   * @param gflop its work, in 10⁹ floating-point operations
-   */
-  record Measurement(String backend, double gflop) {}
-
   /**
    * The sweep is about to start.
    *
    * @param cells cells to measure
    * @param done cells that an earlier run has measured
-   * @param largestBytes memory that the largest needs
-   * @param planned the dense and sparse measurements to come
-   * @param reps timed runs of each
+   * @param largest memory that the largest cell needs, in words
+   * @param planned the work that the least number of rounds takes, in 10⁹ floating-point operations
+   *     per backend
    */
-  void starting(int cells, int done, long largestBytes, List<Measurement> planned, int reps);
+  void starting(int cells, int done, String largest, Map<String, Double> planned);
 
-  /** A measurement starts. */
+  /** Something else is measured from now on. */
   void measuring(String what);
 
-  /** A planned measurement is done. */
-  void worked(Measurement measurement);
+  /**
+   * A part of the planned work is done.
+   *
+   * @param backend the backend that did it
+   * @param gflop how much work it was
+   * @param millis the time that it took; 0 if it was left out
+   */
+  void worked(String backend, double gflop, double millis);
 
-  /** A cell is on disk. */
+  /** A cell's row is on disk. */
   void finished(ResultRow row);
 
-  /** Something that the user should know. */
+  /** Tells the user something that does not end the sweep. */
   void warn(String message);
 }

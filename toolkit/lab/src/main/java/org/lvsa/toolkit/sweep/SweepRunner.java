@@ -3,191 +3,239 @@ package org.lvsa.toolkit.sweep;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
-import org.lvsa.kernels.AttentionProblem;
-import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
-import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
-import org.lvsa.toolkit.pattern.Pattern;
-import org.lvsa.toolkit.sweep.SweepListener.Measurement;
 
 /**
- * Runs a sweep: for each geometry the inputs are made once, dense attention is measured once a
- * backend, and each sparsity scale against it. A cell that cannot run becomes a row that says why.
+ * Runs a sweep: for each geometry the inputs are made once, and each backend measures dense
+ * attention and every sparsity scale on them. A cell that cannot run becomes a row that says why,
+ * and the sweep goes on.
  */
 public final class SweepRunner {
-  private static final int RECALL_SAMPLES = 64;
-  private static final int CHECKED_SAMPLES = 16;
+  /** What a sweep does with results that its directory holds. */
+  public enum Resume {
+    /** Refuses them: the sweep is a new one. */
+    NO,
+    /** Keeps them, if they were made by the same program on the same machine and input. */
+    SAME,
+    /** Keeps them whoever made them; new rows say what differs. */
+    ANYWAY
+  }
 
-  /** Left free for the JVM and everybody else. */
-  private static final long RESERVED_BYTES = 512L << 20;
+  /** Opens the kernels of backends, in their order. */
+  @FunctionalInterface
+  interface Opener {
+    /** One kernel per backend of the settings. */
+    List<AttentionKernel> open(SweepSettings settings);
+  }
 
   private final SweepSettings settings;
-  private final KernelOptions options;
-  private final ResultsFile results;
+  private final Path directory;
   private final SweepListener listener;
   private final boolean strict;
-  private final DType dtype;
+  private final Opener opener;
+  private final LongSupplier nanos;
   private final InputSource input;
-  private final String commit = Environment.commit();
 
   /**
-   * A sweep that writes to {@code results}.
+   * A sweep that writes to a directory.
    *
-   * @param options the device and the kernel that the backends which have them take
    * @param strict stop at the first cell that cannot run as asked
    */
   public SweepRunner(
+      SweepSettings settings, Path directory, SweepListener listener, boolean strict) {
+    this(settings, directory, listener, strict, s -> open(s, listener), System::nanoTime);
+  }
+
+  /** As the other, with kernels and a clock from elsewhere. */
+  SweepRunner(
       SweepSettings settings,
-      KernelOptions options,
-      ResultsFile results,
+      Path directory,
       SweepListener listener,
-      boolean strict) {
+      boolean strict,
+      Opener opener,
+      LongSupplier nanos) {
     this.settings = settings;
-    this.options = options;
-    this.results = results;
+    this.directory = directory;
     this.listener = listener;
     this.strict = strict;
-    this.dtype = DType.valueOf(settings.dtype());
+    this.opener = opener;
+    this.nanos = nanos;
     this.input = InputSource.parse(settings.input());
+  }
+
+  private static List<AttentionKernel> open(SweepSettings settings, SweepListener listener) {
+    return Backends.open(
+        settings.backends().stream().map(name -> Backends.named(name, listener::warn)).toList(),
+        settings.kernelOptions());
   }
 
   /**
    * Measures every cell that is not there yet.
    *
-   * @param resume go on with the results that the directory holds
    * @param commandLine for environment.json
    * @return all rows, in the order of the sweep
    * @throws IllegalArgumentException for settings that make no sense, before anything is written
    */
-  public List<ResultRow> run(boolean resume, List<String> commandLine) throws IOException {
-    List<Geometry> geometries = Geometry.all(settings);
-    long free = Environment.availableMemory() - RESERVED_BYTES;
-    List<Geometry> fitting = geometries.stream().filter(g -> g.bytes(dtype) <= free).toList();
+  public List<ResultRow> run(Resume resume, List<String> commandLine) throws IOException {
+    SweepPlan plan = SweepPlan.of(settings, input);
+    long free = MemoryNeed.free();
+    List<SweepPlan.Group> fitting = plan.fitting(free);
     if (fitting.isEmpty()) {
-      throw new IllegalArgumentException(tooLarge(geometries.getFirst(), free));
+      throw new IllegalArgumentException(tooLarge(plan.groups().getFirst(), free));
     }
-    checkScales();
-    Activations.check(input, fitting.stream().mapToInt(Geometry::frames).max().orElseThrow());
-
-    Map<String, AttentionKernel> kernels = openKernels();
+    Activations.check(
+        input, fitting.stream().mapToInt(group -> group.geometry().frames()).max().orElseThrow());
+    Map<String, AttentionKernel> kernels = new LinkedHashMap<>();
+    List<AttentionKernel> opened = opener.open(settings);
+    for (int i = 0; i < opened.size(); i++) {
+      kernels.put(settings.backends().get(i), opened.get(i));
+    }
     try {
-      List<ResultRow> rows = new ArrayList<>();
-      if (resume) {
-        rows.addAll(results.resume(settings));
-      } else {
-        results.start(settings);
-      }
-      results.environment(Environment.describe(commandLine, kernels));
-      Set<String> done = rows.stream().map(ResultRow::key).collect(Collectors.toSet());
-      int cells = geometries.size() * settings.backends().size() * settings.sparsityScales().size();
-      listener.starting(
-          cells - done.size(),
-          done.size(),
-          fitting.stream().mapToLong(g -> g.bytes(dtype)).max().orElseThrow(),
-          planned(fitting, done),
-          settings.reps());
-      for (Geometry geometry : geometries) {
-        if (geometry.bytes(dtype) > free) {
-          refuse(geometry, tooLarge(geometry, free), done, rows);
-        } else {
-          measure(geometry, kernels, done, rows);
+      Identity identity = Identity.here(kernels, input);
+      try (SweepDirectory results =
+          resume == Resume.NO
+              ? SweepDirectory.start(directory, settings, identity)
+              : SweepDirectory.reopen(directory)) {
+        Sweep sweep = new Sweep(results, kernels, free);
+        if (resume != Resume.NO) {
+          sweep.resume(results.resume(settings, identity, resume == Resume.ANYWAY));
         }
+        results.environment(Environment.describe(commandLine, kernels));
+        return sweep.run(plan);
       }
-      return rows;
     } finally {
       kernels.values().forEach(AttentionKernel::close);
     }
   }
 
-  private Map<String, AttentionKernel> openKernels() {
-    List<AttentionKernel> opened =
-        Backends.open(
-            settings.backends().stream().map(n -> Backends.named(n, listener::warn)).toList(),
-            options);
-    Map<String, AttentionKernel> kernels = new LinkedHashMap<>();
-    for (int i = 0; i < opened.size(); i++) {
-      kernels.put(settings.backends().get(i), opened.get(i));
-    }
-    return kernels;
+  private static String tooLarge(SweepPlan.Group group, long free) {
+    return group.geometry().title()
+        + " on "
+        + group.backend()
+        + " needs "
+        + group.need().inWords()
+        + ", "
+        + (free >> 20)
+        + " MiB are free here, "
+        + (MemoryNeed.freeHeap() >> 20)
+        + " MiB of them for the Java heap: measure fewer heads (--heads) or fewer frames";
   }
 
-  private void checkScales() {
-    for (double scale : settings.sparsityScales()) {
-      if (!(scale > 0) || Double.isInfinite(scale)) {
-        throw new IllegalArgumentException("sparsity scale must be a number above 0, got " + scale);
+  /** One run of the sweep, in its directory and with its kernels. */
+  private final class Sweep {
+    private final SweepDirectory results;
+    private final Map<String, AttentionKernel> kernels;
+    private final long free;
+    private final List<ResultRow> rows = new ArrayList<>();
+    private String elsewhere = "";
+
+    Sweep(SweepDirectory results, Map<String, AttentionKernel> kernels, long free) {
+      this.results = results;
+      this.kernels = kernels;
+      this.free = free;
+    }
+
+    void resume(SweepDirectory.Resumed resumed) {
+      rows.addAll(resumed.rows());
+      if (!resumed.differences().isEmpty()) {
+        elsewhere = "resumed elsewhere: " + String.join(", ", resumed.differences());
+        listener.warn(elsewhere);
+      }
+      if (resumed.doubled() > 0) {
+        listener.warn(resumed.doubled() + " rows of cells that were there twice are dropped");
       }
     }
-    if (settings.reps() < 1) {
-      throw new IllegalArgumentException("reps must be at least 1, got " + settings.reps());
+
+    List<ResultRow> run(SweepPlan whole) throws IOException {
+      Set<Cell> done = rows.stream().map(ResultRow::cell).collect(Collectors.toSet());
+      SweepPlan plan = whole.without(done);
+      listener.starting(
+          plan.cells(),
+          whole.cells() - plan.cells(),
+          largest(whole.fitting(free)),
+          plan.work(settings, free));
+      List<SweepPlan.Group> groups = plan.groups();
+      for (int begin = 0, end; begin < groups.size(); begin = end) {
+        end = begin + 1;
+        while (end < groups.size()
+            && groups.get(end).geometry().equals(groups.get(begin).geometry())) {
+          end++;
+        }
+        measure(groups.subList(begin, end));
+      }
+      return rows;
     }
-  }
 
-  private static String tooLarge(Geometry geometry, long free) {
-    return geometry.title()
-        + " needs "
-        + (geometry.bytes(DType.F16) >> 20)
-        + " MiB or more, "
-        + (Math.max(free, 0) >> 20)
-        + " MiB are free here: measure fewer heads (--heads) or fewer frames";
-  }
+    private static String largest(List<SweepPlan.Group> groups) {
+      return groups.stream()
+          .map(SweepPlan.Group::need)
+          .max((a, b) -> Long.compare(a.totalBytes(), b.totalBytes()))
+          .orElseThrow()
+          .inWords();
+    }
 
-  private List<Measurement> planned(List<Geometry> geometries, Set<String> done) {
-    List<Measurement> planned = new ArrayList<>();
-    for (Geometry geometry : geometries) {
-      for (String backend : settings.backends()) {
-        List<Measurement> sparse = new ArrayList<>();
-        for (double scale : settings.sparsityScales()) {
-          if (!done.contains(key(geometry, scale, backend))) {
-            BlockSparseLayout layout = geometry.pattern(settings, scale).layout();
-            sparse.add(new Measurement(backend, geometry.shape().flops(layout) / 1e9));
+    /** Groups of one geometry share their inputs. */
+    private void measure(List<SweepPlan.Group> groups) throws IOException {
+      List<SweepPlan.Group> left = new ArrayList<>(groups);
+      for (SweepPlan.Group group : groups) {
+        if (!group.need().fits(free)) {
+          String reason = tooLarge(group, free);
+          listener.warn("refused: " + reason);
+          left.remove(group);
+          unmeasured(group, Status.REFUSED, reason);
+        }
+      }
+      if (left.isEmpty()) {
+        return;
+      }
+      Geometry geometry = left.getFirst().geometry();
+      listener.measuring(geometry.title() + ": making the inputs");
+      Set<SweepPlan.Group> begun = new HashSet<>();
+      try (Arena arena = Arena.ofShared()) {
+        AttentionInputs inputs = inputs(geometry, arena);
+        CellGroup.Outputs outputs =
+            new CellGroup.Outputs(
+                AttentionOutput.allocate(geometry.shape(), arena),
+                AttentionOutput.allocate(geometry.shape(), arena));
+        for (SweepPlan.Group group : left) {
+          begun.add(group);
+          AttentionKernel kernel = kernels.get(group.backend());
+          for (ResultRow row :
+              new CellGroup(group, settings, kernel, inputs, outputs, nanos, listener).measure()) {
+            record(row);
           }
         }
-        if (!sparse.isEmpty()) {
-          BlockSparseLayout dense = BlockSparseLayout.dense(geometry.latentFrames());
-          planned.add(new Measurement(backend, geometry.shape().flops(dense) / 1e9));
-          planned.addAll(sparse);
+      } catch (OutOfMemoryError e) {
+        // What was judged to fit did not: the memory went elsewhere meanwhile.
+        for (SweepPlan.Group group : left) {
+          if (!begun.contains(group)) {
+            unmeasured(group, Status.FAILED, "making the inputs: " + CellGroup.reason(e));
+          }
         }
       }
     }
-    return planned;
-  }
 
-  private void measure(
-      Geometry geometry,
-      Map<String, AttentionKernel> kernels,
-      Set<String> done,
-      List<ResultRow> rows)
-      throws IOException {
-    Set<String> pending = new HashSet<>();
-    for (String backend : kernels.keySet()) {
-      if (settings.sparsityScales().stream()
-          .anyMatch(scale -> !done.contains(key(geometry, scale, backend)))) {
-        pending.add(backend);
-      }
-    }
-    if (pending.isEmpty()) {
-      return;
-    }
-    listener.measuring(geometry.title() + ": making the inputs");
-    try (Arena arena = Arena.ofShared()) {
+    private AttentionInputs inputs(Geometry geometry, Arena arena) {
+      DType dtype = DType.valueOf(settings.dtype());
       Activations made =
           Activations.of(
               input,
@@ -197,214 +245,40 @@ public final class SweepRunner {
               geometry.grid(),
               settings.seed(),
               arena);
-      AttentionOutput denseOut = AttentionOutput.allocate(geometry.shape(), arena);
-      AttentionOutput sparseOut = AttentionOutput.allocate(geometry.shape(), arena);
-      for (Map.Entry<String, AttentionKernel> kernel : kernels.entrySet()) {
-        if (pending.contains(kernel.getKey())) {
-          new CellGroup(geometry, kernel.getKey(), kernel.getValue(), made, denseOut, sparseOut)
-              .run(done, rows);
-        }
-      }
-    }
-  }
-
-  private void refuse(Geometry geometry, String reason, Set<String> done, List<ResultRow> rows)
-      throws IOException {
-    listener.warn("refused: " + reason);
-    for (String backend : settings.backends()) {
-      for (double scale : settings.sparsityScales()) {
-        if (!done.contains(key(geometry, scale, backend))) {
-          record(rows, unmeasured(geometry, scale, backend, "", "", "refused", reason));
-        }
-      }
-    }
-  }
-
-  /** The cells of one geometry and backend: they share the dense result. */
-  private final class CellGroup {
-    private final Geometry geometry;
-    private final String backend;
-    private final AttentionKernel kernel;
-    private final AttentionProblem dense;
-    private final AttentionOutput denseOut;
-    private final AttentionOutput sparseOut;
-
-    CellGroup(
-        Geometry geometry,
-        String backend,
-        AttentionKernel kernel,
-        Activations made,
-        AttentionOutput denseOut,
-        AttentionOutput sparseOut) {
-      this.geometry = geometry;
-      this.backend = backend;
-      this.kernel = kernel;
-      this.denseOut = denseOut;
-      this.sparseOut = sparseOut;
-      this.dense =
-          new AttentionProblem(
-              new AttentionInputs(geometry.shape(), dtype, made.query(), made.key(), made.value()),
-              BlockSparseLayout.dense(geometry.latentFrames()));
+      return new AttentionInputs(geometry.shape(), dtype, made.query(), made.key(), made.value());
     }
 
-    void run(Set<String> done, List<ResultRow> rows) throws IOException {
-      Optional<String> unsupported = kernel.unsupported(geometry.shape(), dtype);
-      Measured denseTimes = null;
-      String failure = unsupported.orElse(null);
-      String status = unsupported.isPresent() ? "unsupported" : "failed";
-      if (failure == null) {
-        listener.measuring(geometry.title() + " " + backend + ": dense");
-        try {
-          denseTimes = Measured.of(settings.reps(), () -> kernel.run(dense, denseOut));
-        } catch (RuntimeException | OutOfMemoryError e) {
-          failure = "dense: " + e;
-        }
-        listener.worked(new Measurement(backend, dense.flops() / 1e9));
-      }
-      for (double scale : settings.sparsityScales()) {
-        if (done.contains(key(geometry, scale, backend))) {
-          continue;
-        }
-        ResultRow row =
-            failure == null
-                ? cell(scale, denseTimes)
-                : unmeasured(geometry, scale, backend, kernel.device(), "", status, failure);
-        record(rows, row);
+    private void unmeasured(SweepPlan.Group group, Status status, String reason)
+        throws IOException {
+      String remark = group.geometry().remark();
+      for (Cell cell : group.cells()) {
+        record(
+            new ResultRow(
+                cell,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                status,
+                remark.isEmpty() ? reason : remark + "; " + reason,
+                new Provenance(
+                    kernels.get(cell.backend()).device(),
+                    "",
+                    "",
+                    Environment.commit(),
+                    Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+                    Environment.host())));
       }
     }
 
-    private ResultRow cell(double scale, Measured denseTimes) {
-      Pattern pattern = geometry.pattern(settings, scale);
-      AttentionProblem sparse = dense.withLayout(pattern.layout());
-      listener.measuring(geometry.title() + " " + backend + ": sparsity scale " + scale);
-      try {
-        sparseOut.out().fill((byte) 0xFF);
-        Measured times = Measured.of(settings.reps(), () -> kernel.run(sparse, sparseOut));
-        listener.worked(new Measurement(backend, sparse.flops() / 1e9));
-        Quality quality = Quality.compare(sparseOut.out(), denseOut.out());
-        double recall = Quality.massRecall(sparse, RECALL_SAMPLES, settings.seed());
-        double error =
-            Quality.sampledError(sparse, sparseOut.out(), CHECKED_SAMPLES, settings.seed());
-        double allowed = dtype == DType.F32 ? 1e-4 : 5e-3;
-        boolean right = error <= allowed && Double.isFinite(quality.relL2Error());
-        return row(pattern, scale, sparse, denseTimes, times, quality, recall)
-            .withStatus(
-                right ? ResultRow.OK : "wrong",
-                right
-                    ? headsNote()
-                    : "differs from the float64 reference by " + error + ", allowed " + allowed);
-      } catch (RuntimeException | OutOfMemoryError e) {
-        return unmeasured(geometry, scale, backend, kernel.device(), "", "failed", e.toString());
+    private void record(ResultRow measured) throws IOException {
+      ResultRow row = elsewhere.isEmpty() ? measured : measured.withRemark(elsewhere);
+      results.append(row);
+      rows.add(row);
+      listener.finished(row);
+      if (strict && !row.ok()) {
+        throw new UnavailableException(
+            "--strict: " + row.cell().title() + " is " + row.status() + ": " + row.note());
       }
     }
-
-    private String headsNote() {
-      int all = geometry.model().heads();
-      int measured = geometry.shape().heads();
-      return measured == all ? "" : measured + " of " + all + " heads";
-    }
-
-    private ResultRow row(
-        Pattern pattern,
-        double scale,
-        AttentionProblem sparse,
-        Measured denseTimes,
-        Measured times,
-        Quality quality,
-        double recall) {
-      double speedup = denseTimes.kernelMillis() / times.kernelMillis();
-      return unmeasured(geometry, scale, backend, kernel.device(), times.kernel(), "", "")
-          .withMeasurement(
-              denseTimes.kernelMillis(),
-              times.kernelMillis(),
-              times.prepareMillis(),
-              times.transferMillis(),
-              speedup,
-              speedup * pattern.density(),
-              dense.flops() / denseTimes.kernelMillis() / 1e6,
-              sparse.flops() / times.kernelMillis() / 1e6,
-              quality,
-              recall,
-              times.extraBytes() / (double) (1 << 20));
-    }
-  }
-
-  private void record(List<ResultRow> rows, ResultRow row) throws IOException {
-    results.append(row);
-    rows.add(row);
-    listener.finished(row);
-    if (strict && !row.status().equals(ResultRow.OK)) {
-      throw new UnavailableException(
-          "--strict: " + row.key() + " is " + row.status() + ": " + row.note());
-    }
-  }
-
-  private static String key(Geometry geometry, double scale, String backend) {
-    return String.join(
-        " ",
-        geometry.model().name(),
-        geometry.resolution(),
-        Integer.toString(geometry.latentFrames()),
-        Integer.toString(geometry.grid().patches()),
-        Double.toString(scale),
-        backend);
-  }
-
-  private ResultRow unmeasured(
-      Geometry geometry,
-      double scale,
-      String backend,
-      String device,
-      String kernel,
-      String status,
-      String note) {
-    Pattern pattern = geometry.pattern(settings, scale);
-    int[] attended = pattern.attendedPerFrame();
-    return new ResultRow(
-        geometry.model().name(),
-        geometry.resolution(),
-        geometry.frames(),
-        geometry.latentFrames(),
-        geometry.grid().patches(),
-        geometry.shape().tokens(),
-        geometry.shape().batch(),
-        geometry.shape().heads(),
-        geometry.shape().kvHeads(),
-        geometry.shape().headDim(),
-        dtype.name(),
-        scale,
-        pattern.settings().window(),
-        pattern.settings().firstFrames(),
-        pattern.keyFrameInterval(),
-        pattern.settings().step(),
-        pattern.globalFrames().size(),
-        Arrays.stream(attended).min().orElseThrow(),
-        Arrays.stream(attended).average().orElseThrow(),
-        Arrays.stream(attended).max().orElseThrow(),
-        pattern.density(),
-        backend,
-        device,
-        kernel,
-        input.label(),
-        settings.seed(),
-        settings.reps(),
-        null,
-        null,
-        null,
-        null,
-        null,
-        1 / pattern.density(),
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        status,
-        note,
-        commit,
-        Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
   }
 }

@@ -114,12 +114,12 @@ class ActivationsTest {
 
   @Test
   void patchesNearInTimeAreMoreAlikeThanFarOnes() {
-    float[] features = PatchFeatures.read(new MovingScene(1), 17, 4, GRID);
+    float[][] features = PatchFeatures.read(new MovingScene(1), 17, 4, GRID);
     double near = 0;
     double far = 0;
     for (int patch = 0; patch < 24; patch++) {
-      near += distance(features, patch + 24 * 3, patch + 24 * 4);
-      far += distance(features, patch + 24 * 3, patch + 24 * 16);
+      near += distance(features[3], features[4], patch);
+      far += distance(features[3], features[16], patch);
     }
     assertTrue(near < 0.6 * far, near + " against " + far);
   }
@@ -169,6 +169,55 @@ class ActivationsTest {
     refused(cut, 20, "cut.mp4");
   }
 
+  @Test
+  void aPlaylistIsNotFollowedToOtherFiles() throws IOException {
+    String name = video.getFileName().toString();
+    Path concat =
+        Files.writeString(
+            directory.resolve("concat.mp4"), "ffconcat version 1.0\nfile '" + name + "'\n");
+    refused(concat, 5, "a playlist");
+    Path hls =
+        Files.writeString(
+            directory.resolve("hls.mp4"),
+            "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n" + name + "\n#EXT-X-ENDLIST\n");
+    refused(hls, 5, "a playlist");
+    refused(directory, 5, "is not a regular file");
+  }
+
+  @Test
+  void theFramesOfAVideoAreCountedUpToWhatIsAskedFor() {
+    InputSource file = new InputSource.VideoFile(video);
+    assertEquals(20, Activations.frames(file, 1000));
+    assertEquals(7, Activations.frames(file, 7));
+    assertEquals(1000, Activations.frames(new InputSource.Moving(), 1000));
+  }
+
+  /** CogVideoX 1.5 makes one token frame of two latent frames of four video frames each. */
+  @Test
+  void aLatentFrameOfCogVideoX15StandsForEightVideoFrames() {
+    ModelGeometry cog = Models.named("cogvideox1.5-5b");
+    int[] read = new int[1];
+    float[][] features =
+        PatchFeatures.read(
+            (count, size, receiver) -> {
+              read[0] = count;
+              for (int i = 0; i < count; i++) {
+                byte[] grey = new byte[size.width() * size.height() * 3];
+                Arrays.fill(grey, (byte) (i == 0 ? 0 : (i - 1) / 8 + 1));
+                receiver.frame(i, grey);
+              }
+            },
+            11,
+            cog.videoFramesPerLatentFrame(),
+            GRID);
+    assertEquals(81, read[0]);
+    assertEquals(11, cog.latentFrames(81));
+    for (int latent = 1; latent < 11; latent++) {
+      // Frames that are as bright as their latent frame's number differ by one step each.
+      assertEquals(1 / 255.0, features[latent][0] - features[latent - 1][0], 1e-6);
+    }
+  }
+
   private static void refused(Path file, int frames, String message) {
     String said =
         assertThrows(
@@ -193,10 +242,10 @@ class ActivationsTest {
     return sum;
   }
 
-  private static double distance(float[] features, int a, int b) {
+  private static double distance(float[] a, float[] b, int patch) {
     double sum = 0;
     for (int i = 0; i < PatchFeatures.SIZE; i++) {
-      double d = features[a * PatchFeatures.SIZE + i] - features[b * PatchFeatures.SIZE + i];
+      double d = a[patch * PatchFeatures.SIZE + i] - b[patch * PatchFeatures.SIZE + i];
       sum += d * d;
     }
     return sum;

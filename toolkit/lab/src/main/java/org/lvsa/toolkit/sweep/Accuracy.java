@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.sweep;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.SequencedSet;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KeyRanges;
+import org.lvsa.kernels.ReferenceAttention;
+
+/** Compares results with each other and with the float64 reference. */
+final class Accuracy {
+  private static final int PIECE = 1 << 20;
+  private static final int RECALL_SAMPLES = 64;
+
+  /** Sizes of the chunks of queries or keys in which kernels work. */
+  private static final int[] CHUNKS = {16, 64, 128};
+
+  private static final int SAMPLED_FRAMES = 4;
+  private static final int ROWS_PER_HEAD = 8;
+  private static final int MOST_HEADS = 64;
+
+  /** A row much smaller than the others is judged as if it had this share of their size. */
+  private static final double SMALL_ROW = 0.1;
+
+  private Accuracy() {}
+
+  /** The largest relative error of one row that is right, against the float64 reference. */
+  static double allowed(DType dtype) {
+    return dtype == DType.F32 ? 1e-4 : 5e-3;
+  }
+
+  /**
+   * The row of a result that differs most from the float64 reference.
+   *
+   * @param error ‖out − reference‖ / ‖reference‖; not a number if the row holds one that is not
+   */
+  record WorstRow(int sequence, int token, int head, double error) {
+    /** Whether the row is right; a row that is not a number is not. */
+    boolean within(double allowed) {
+      return error <= allowed;
+    }
+
+    /** For a note: {@code token 12 of head 3 differs … by 0.5, allowed 1.0E-4}. */
+    String inWords(double allowed) {
+      return "token "
+          + token
+          + " of head "
+          + head
+          + (sequence == 0 ? "" : " of sequence " + sequence)
+          + " differs from the float64 reference by "
+          + error
+          + ", allowed "
+          + allowed;
+    }
+  }
+
+  /**
+   * Compares sampled rows of a result with the float64 reference. Every head is looked at (64 of
+   * them if there are more), each at the first and the last token and at others that take turns:
+   * chunk edges, the last token of sampled frames, and random ones.
+   */
+  static WorstRow check(AttentionProblem problem, MemorySegment out, long seed) {
+    AttentionShape shape = problem.shape();
+    List<KeyRanges> groups = KeyRanges.of(shape, problem.layout());
+    List<int[]> rows = sampledRows(shape, new SplittableRandom(seed * 37));
+    double[][] norms =
+        rows.stream()
+            .parallel()
+            .map(row -> norms(problem, groups, out, row))
+            .toArray(double[][]::new);
+    double typical = Math.sqrt(Arrays.stream(norms).mapToDouble(n -> n[1]).average().orElseThrow());
+    WorstRow worst = null;
+    for (int i = 0; i < norms.length; i++) {
+      double size = Math.max(Math.sqrt(norms[i][1]), SMALL_ROW * typical);
+      double error = norms[i][0] == 0 ? 0 : Math.sqrt(norms[i][0]) / size;
+      // Not a number is worse than any number.
+      if (worst == null || !(error <= worst.error())) {
+        int[] row = rows.get(i);
+        worst = new WorstRow(row[0], row[1], row[2], error);
+        if (Double.isNaN(error)) {
+          return worst;
+        }
+      }
+    }
+    return worst;
+  }
+
+  /** Squared norms of a row's error and of the reference's row. */
+  private static double[] norms(
+      AttentionProblem problem, List<KeyRanges> groups, MemorySegment out, int[] row) {
+    AttentionShape shape = problem.shape();
+    double[] expected = new double[shape.headDim()];
+    ReferenceAttention.query(problem, groupOf(groups, row[1]), row[0], row[1], row[2], expected);
+    long offset = shape.queryOffset(row[0], row[1], row[2]);
+    double[] norms = new double[2];
+    for (int d = 0; d < expected.length; d++) {
+      double difference = DType.F32.get(out, offset + d) - expected[d];
+      norms[0] += difference * difference;
+      norms[1] += expected[d] * expected[d];
+    }
+    return norms;
+  }
+
+  /** Rows as {sequence, token, head}. */
+  private static List<int[]> sampledRows(AttentionShape shape, SplittableRandom random) {
+    int last = shape.tokens() - 1;
+    List<Integer> edges = List.copyOf(edges(shape, random));
+    long heads = (long) shape.batch() * shape.heads();
+    int sampled = (int) Math.min(heads, MOST_HEADS);
+    List<int[]> rows = new ArrayList<>();
+    int turn = 0;
+    for (int i = 0; i < sampled; i++) {
+      long at = sampled == 1 ? 0 : i * (heads - 1) / (sampled - 1);
+      int sequence = (int) (at / shape.heads());
+      int head = (int) (at % shape.heads());
+      SequencedSet<Integer> tokens = new LinkedHashSet<>(List.of(0, last));
+      while (tokens.size() < Math.min(ROWS_PER_HEAD - 2, edges.size())) {
+        tokens.add(edges.get(turn++ % edges.size()));
+      }
+      tokens.add(random.nextInt(shape.tokens()));
+      tokens.add(random.nextInt(shape.tokens()));
+      tokens.forEach(token -> rows.add(new int[] {sequence, token, head}));
+    }
+    return rows;
+  }
+
+  /** First and last tokens, tokens on either side of a chunk's edge, last tokens of frames. */
+  private static SequencedSet<Integer> edges(AttentionShape shape, SplittableRandom random) {
+    int tokens = shape.tokens();
+    int patches = shape.patchesPerFrame();
+    SequencedSet<Integer> edges = new LinkedHashSet<>(List.of(0, tokens - 1));
+    for (int i = 0; i < SAMPLED_FRAMES; i++) {
+      int frame = random.nextInt(shape.latentFrames());
+      edges.add((frame + 1) * patches - 1);
+      edges.add(frame * patches);
+      for (int chunk : CHUNKS) {
+        if (chunk < patches) {
+          int whole = frame * patches + patches / chunk * chunk;
+          edges.add(whole - 1);
+          edges.add(Math.min(whole, tokens - 1));
+        }
+      }
+    }
+    for (int chunk : CHUNKS) {
+      if (chunk < tokens) {
+        edges.add(tokens / chunk * chunk - 1);
+        edges.add(Math.min(tokens / chunk * chunk, tokens - 1));
+      }
+    }
+    return edges;
+  }
+
+  /**
+   * Compares the sparse result with the dense one.
+   *
+   * @param problem the sparse problem, for the mass recall
+   * @param sparse float32, as long as {@code dense}
+   */
+  static Quality compare(
+      AttentionProblem problem, MemorySegment sparse, MemorySegment dense, long seed) {
+    long elements = dense.byteSize() / Float.BYTES;
+    double[] sums =
+        IntStream.range(0, Math.toIntExact(Math.ceilDiv(elements, (long) PIECE)))
+            .parallel()
+            .mapToObj(
+                piece ->
+                    sums(
+                        sparse,
+                        dense,
+                        (long) piece * PIECE,
+                        Math.min((piece + 1L) * PIECE, elements)))
+            .reduce(new double[5], Accuracy::add);
+    return new Quality(
+        Math.sqrt(sums[0] / sums[1]),
+        sums[4],
+        sums[2] / Math.sqrt(sums[1] * sums[3]),
+        massRecall(problem, seed));
+  }
+
+  private static double[] sums(MemorySegment sparse, MemorySegment dense, long begin, long end) {
+    double[] sums = new double[5];
+    for (long i = begin; i < end; i++) {
+      double a = DType.F32.get(sparse, i);
+      double b = DType.F32.get(dense, i);
+      sums[0] += (a - b) * (a - b);
+      sums[1] += b * b;
+      sums[2] += a * b;
+      sums[3] += a * a;
+      sums[4] = Math.max(sums[4], Math.abs(a - b));
+    }
+    return sums;
+  }
+
+  private static double[] add(double[] a, double[] b) {
+    return new double[] {a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], Math.max(a[4], b[4])};
+  }
+
+  /**
+   * The share of the dense softmax probability that lies on the keys a query attends to, over
+   * sampled queries.
+   */
+  static double massRecall(AttentionProblem problem, long seed) {
+    AttentionShape shape = problem.shape();
+    List<KeyRanges> groups = KeyRanges.of(shape, problem.layout());
+    KeyRanges all = new KeyRanges(0, shape.tokens(), new int[] {0}, new int[] {shape.tokens()});
+    return IntStream.range(0, RECALL_SAMPLES)
+        .parallel()
+        .mapToDouble(
+            sample -> {
+              SplittableRandom random = new SplittableRandom(seed * 31 + sample);
+              int sequence = random.nextInt(shape.batch());
+              int head = random.nextInt(shape.heads());
+              int token = random.nextInt(shape.tokens());
+              double[] scores = ReferenceAttention.scores(problem, all, sequence, token, head);
+              double max = Arrays.stream(scores).max().orElseThrow();
+              double total = 0;
+              for (int j = 0; j < scores.length; j++) {
+                scores[j] = Math.exp(scores[j] - max);
+                total += scores[j];
+              }
+              KeyRanges group = groupOf(groups, token);
+              double attended = 0;
+              for (int run = 0; run < group.keyStarts().length; run++) {
+                for (int j = 0; j < group.keyCounts()[run]; j++) {
+                  attended += scores[group.keyStarts()[run] + j];
+                }
+              }
+              return attended / total;
+            })
+        .average()
+        .orElseThrow();
+  }
+
+  private static KeyRanges groupOf(List<KeyRanges> groups, int token) {
+    return groups.stream()
+        .filter(g -> g.firstQuery() <= token && token < g.firstQuery() + g.queryCount())
+        .findFirst()
+        .orElseThrow();
+  }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.sweep;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.input.InputSource;
+import org.lvsa.toolkit.pattern.Pattern;
+
+/**
+ * What a sweep is going to do: its cells in groups that share a geometry and a backend, and what
+ * each group needs.
+ *
+ * @param groups the groups, those of one geometry next to each other
+ */
+record SweepPlan(List<Group> groups) {
+  /** Passes over each attention: the rounds, and one to check the result. */
+  private static final int PASSES = Rounds.LEAST + 1;
+
+  /**
+   * The cells of one geometry on one backend, one per sparsity scale.
+   *
+   * @param cells the cells, in the order of the scales
+   * @param need the memory that measuring them takes
+   */
+  record Group(Geometry geometry, String backend, List<Cell> cells, MemoryNeed need) {
+    /** This group without the cells that are done. */
+    Group without(Set<Cell> done) {
+      return new Group(
+          geometry, backend, cells.stream().filter(cell -> !done.contains(cell)).toList(), need);
+    }
+  }
+
+  /**
+   * The plan for these settings. Nothing large is allocated.
+   *
+   * @throws IllegalArgumentException for sizes that a model does not take
+   */
+  static SweepPlan of(SweepSettings settings, InputSource input) {
+    DType dtype = DType.valueOf(settings.dtype());
+    List<Group> groups = new ArrayList<>();
+    for (Geometry geometry : Geometry.all(settings)) {
+      long attended = geometry.mostAttended(settings);
+      for (String backend : settings.backends()) {
+        List<Cell> cells =
+            settings.sparsityScales().stream()
+                .map(scale -> geometry.cell(settings, input, scale, backend))
+                .toList();
+        MemoryNeed need = MemoryNeed.of(geometry.shape(), dtype, input, backend, attended);
+        groups.add(new Group(geometry, backend, cells, need));
+      }
+    }
+    return new SweepPlan(List.copyOf(groups));
+  }
+
+  /** The plan without the cells that are done. */
+  SweepPlan without(Set<Cell> done) {
+    return new SweepPlan(
+        groups.stream()
+            .map(group -> group.without(done))
+            .filter(group -> !group.cells().isEmpty())
+            .toList());
+  }
+
+  /** Number of cells. */
+  int cells() {
+    return groups.stream().mapToInt(group -> group.cells().size()).sum();
+  }
+
+  /** The groups that fit in so much memory. */
+  List<Group> fitting(long free) {
+    return groups.stream().filter(group -> group.need().fits(free)).toList();
+  }
+
+  /** The work of the least number of rounds, in 10⁹ floating-point operations per backend. */
+  Map<String, Double> work(SweepSettings settings, long free) {
+    Map<String, Double> work = new LinkedHashMap<>();
+    for (Group group : fitting(free)) {
+      double pass = denseGflop(group.geometry().shape());
+      for (Cell cell : group.cells()) {
+        Pattern pattern = group.geometry().pattern(settings, cell.sparsityScale());
+        pass += pattern.density() * denseGflop(group.geometry().shape());
+      }
+      work.merge(group.backend(), PASSES * pass, Double::sum);
+    }
+    return work;
+  }
+
+  private static double denseGflop(AttentionShape shape) {
+    return 4.0
+        * shape.tokens()
+        * shape.tokens()
+        * shape.headDim()
+        * shape.heads()
+        * shape.batch()
+        / 1e9;
+  }
+}
