@@ -56,6 +56,11 @@ public record Volume(MemorySegment memory, int frames, int height, int width, in
     return (long) frames * height * width;
   }
 
+  /** One row per pixel, a column per channel, without a copy. */
+  public Matrix matrix() {
+    return new Matrix(memory, Math.toIntExact(pixels()), channels, channels);
+  }
+
   /** Frames that follow one another, as a view. */
   public Volume frames(int first, int count) {
     return new Volume(

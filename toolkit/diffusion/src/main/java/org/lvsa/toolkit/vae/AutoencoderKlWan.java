@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.vae;
+
+import java.nio.file.Path;
+import java.util.Set;
+import org.lvsa.toolkit.layers.Matrix;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.Rows;
+import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.weights.TensorShapes;
+import org.lvsa.toolkit.weights.Weights;
+
+/**
+ * Wan's video autoencoder: 16 latent channels, a latent pixel for 8 by 8 pixels, a latent frame for
+ * the first frame and for every 4 further ones, in the published shape.
+ *
+ * <p>It works on a stretch of video at a time and keeps of earlier stretches what its causal
+ * convolutions need, so that memory does not grow with the length of the video. Weights of 16 bits
+ * are widened; all arithmetic is float32. For one thread at a time.
+ */
+public final class AutoencoderKlWan implements AutoCloseable {
+  private final WanVaeConfig config;
+  private final Weights weights;
+  private WanDecoder decoder;
+  private WanEncoder encoder;
+
+  /**
+   * Takes checked weights over; they are closed with the autoencoder.
+   *
+   * @param allowUnused whether the weights may hold tensors that the autoencoder does not have
+   * @throws org.lvsa.toolkit.io.MalformedFileException if tensors are missing, have another shape
+   *     or are unexpected
+   */
+  public AutoencoderKlWan(WanVaeConfig config, Weights weights, boolean allowUnused) {
+    weights.check(shapes(config), Set.of(), allowUnused);
+    this.config = config;
+    this.weights = weights;
+  }
+
+  /**
+   * Opens the autoencoder of a published folder.
+   *
+   * @param folder the component's own folder, as a rule {@code vae}
+   * @param allowUnused as for the constructor
+   */
+  public static AutoencoderKlWan open(Path folder, boolean allowUnused) {
+    WanVaeConfig config = WanVaeConfig.read(folder);
+    Weights weights = Weights.open(folder);
+    try {
+      return new AutoencoderKlWan(config, weights, allowUnused);
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** The tensors that the autoencoder has. */
+  public static TensorShapes shapes(WanVaeConfig config) {
+    return WanVaeParts.shapes(config);
+  }
+
+  /** The shape of the autoencoder. */
+  public WanVaeConfig config() {
+    return config;
+  }
+
+  /** The size of the latents of a video. */
+  public LatentSize latentSize(int frames, int height, int width) {
+    int factor = config.spatialFactor();
+    if (height % factor != 0 || width % factor != 0) {
+      throw new IllegalArgumentException(
+          "width and height must be multiples of " + factor + ", got " + width + "x" + height);
+    }
+    return new LatentSize(
+        config.latentChannels(), config.latentFrames(frames), height / factor, width / factor);
+  }
+
+  /**
+   * From the latents of a diffusion model, of mean 0 and deviation 1, to those of the decoder:
+   * {@code latents / (1 / std) + mean}, as the published pipeline computes it.
+   *
+   * @param latents {@code [channels, …]}
+   */
+  public float[] denormalise(float[] latents) {
+    return scaled(latents, false);
+  }
+
+  /** From the encoder's latents to those of a diffusion model: {@code (x − mean) · (1 / std)}. */
+  public float[] normalise(float[] latents) {
+    return scaled(latents, true);
+  }
+
+  private float[] scaled(float[] latents, boolean normalise) {
+    int channels = config.latentChannels();
+    if (latents.length % channels != 0) {
+      throw new IllegalArgumentException(
+          latents.length + " elements do not divide into " + channels + " latent channels");
+    }
+    int size = latents.length / channels;
+    float[] scaled = new float[latents.length];
+    for (int c = 0; c < channels; c++) {
+      float mean = config.latentsMean().get(c).floatValue();
+      float reciprocal = 1 / config.latentsStd().get(c).floatValue();
+      for (int e = c * size; e < (c + 1) * size; e++) {
+        scaled[e] = normalise ? (latents[e] - mean) * reciprocal : latents[e] / reciprocal + mean;
+      }
+    }
+    return scaled;
+  }
+
+  /**
+   * Decodes latents to frames, clamped to −1 … 1.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}
+   * @param sink takes the frames as soon as they are there
+   */
+  public void decode(float[] latents, LatentSize size, FrameSink sink) {
+    decode(latents, size, sink, Observer.NONE);
+  }
+
+  void decode(float[] latents, LatentSize size, FrameSink sink, Observer observer) {
+    checkLatents(latents, size);
+    try (Run run = new Run(decoder().slots(), observer, "dec")) {
+      int first = 0;
+      for (int t = 0; t < size.frames(); t++) {
+        Volume latent = run.workspace.take(1, size.height(), size.width(), size.channels());
+        latent.copyFromChannelsFirst(latents, size.frames(), t, size.height(), 0, size.width(), 0);
+        Volume frames = decoder().decode(run, latent);
+        clamp(frames);
+        sink.accept(first, frames);
+        first += frames.frames();
+        run.workspace.give(frames);
+      }
+    }
+  }
+
+  /**
+   * Decodes large frames in tiles: one after another, each over all frames, into a temporary file;
+   * then the frames are put together. Frames no larger than a tile are decoded whole.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}
+   * @param sink takes the frames, one at a time, after the last tile
+   */
+  public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
+    checkLatents(latents, size);
+    int factor = config.spatialFactor();
+    if (size.height() <= tiling.tileHeight() / factor
+        && size.width() <= tiling.tileWidth() / factor) {
+      decode(latents, size, sink);
+      return;
+    }
+    try (TiledDecode tiles = new TiledDecode(config, size, tiling)) {
+      tiles.decode(decoder(), latents, sink);
+      tiles.join(sink);
+    }
+  }
+
+  private void checkLatents(float[] latents, LatentSize size) {
+    if (size.channels() != config.latentChannels() || latents.length != size.elements()) {
+      throw new IllegalArgumentException(
+          "latents must have "
+              + config.latentChannels()
+              + " channels and "
+              + size.elements()
+              + " elements, got "
+              + size.channels()
+              + " and "
+              + latents.length);
+    }
+  }
+
+  /**
+   * Encodes a video. Frames that fill no latent frame are left out at the end.
+   *
+   * @param frames number of frames
+   * @param height rows of a frame, a multiple of the spatial factor
+   * @param width pixels of a row, likewise
+   */
+  public Moments encode(FrameSource source, int frames, int height, int width) {
+    return encode(source, frames, height, width, Observer.NONE);
+  }
+
+  Moments encode(FrameSource source, int frames, int height, int width, Observer observer) {
+    if (frames < 1) {
+      throw new IllegalArgumentException("a video needs at least one frame, got " + frames);
+    }
+    LatentSize size = latentSize(frames, height, width);
+    int channels = size.channels();
+    float[] mean = new float[size.elements()];
+    float[] logVariance = new float[size.elements()];
+    try (Run run = new Run(encoder().slots(), observer, "enc")) {
+      int first = 0;
+      for (int t = 0; t < size.frames(); t++) {
+        int count = t == 0 ? 1 : config.temporalFactor();
+        Volume stretch = run.workspace.take(count, height, width, WanVaeConfig.COLOURS);
+        source.read(first, stretch);
+        first += count;
+        Volume moments = encoder().encode(run, stretch);
+        float[] both = new float[2 * channels * size.height() * size.width()];
+        moments.copyToChannelsFirst(both, 1, 0);
+        run.workspace.give(moments);
+        int frame = size.height() * size.width();
+        for (int c = 0; c < channels; c++) {
+          int to = (c * size.frames() + t) * frame;
+          System.arraycopy(both, c * frame, mean, to, frame);
+          for (int e = 0; e < frame; e++) {
+            logVariance[to + e] = Math.clamp(both[(channels + c) * frame + e], -30f, 20f);
+          }
+        }
+      }
+    }
+    return new Moments(size, mean, logVariance);
+  }
+
+  /** Cuts values off at −1 and 1. */
+  static void clamp(Volume frames) {
+    int row = frames.width() * frames.channels();
+    Matrix rows = new Matrix(frames.memory(), frames.frames() * frames.height(), row, row);
+    Rows.map(
+        rows,
+        rows,
+        (index, values) -> {
+          for (int e = 0; e < values.length; e++) {
+            values[e] = Math.max(-1, Math.min(1, values[e]));
+          }
+        });
+  }
+
+  /** Made when it is first needed: a text-to-video run needs no encoder. */
+  private WanDecoder decoder() {
+    if (decoder == null) {
+      decoder = WanVaeParts.decoder(config, weights);
+    }
+    return decoder;
+  }
+
+  private WanEncoder encoder() {
+    if (encoder == null) {
+      encoder = WanVaeParts.encoder(config, weights);
+    }
+    return encoder;
+  }
+
+  @Override
+  public void close() {
+    if (decoder != null) {
+      decoder.close();
+    }
+    if (encoder != null) {
+      encoder.close();
+    }
+    weights.close();
+  }
+}

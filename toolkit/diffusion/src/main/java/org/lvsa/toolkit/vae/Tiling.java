@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.vae;
+
+/**
+ * How large frames are decoded in tiles that overlap, so that memory does not grow with the frame.
+ * Each tile is decoded alone; where two overlap, the picture goes over linearly from one to the
+ * other. All sizes are in pixels of the decoded frames.
+ *
+ * @param tileHeight rows of a tile
+ * @param tileWidth pixels of a tile's row
+ * @param strideHeight rows from the top of one tile to the next
+ * @param strideWidth pixels from the left of one tile to the next
+ */
+public record Tiling(int tileHeight, int tileWidth, int strideHeight, int strideWidth) {
+  /** The published sizes: tiles of 256 by 256 pixels, 192 pixels apart. */
+  public static final Tiling DEFAULT = new Tiling(256, 256, 192, 192);
+
+  /** Checks that neighbouring tiles touch or overlap. */
+  public Tiling {
+    if (strideHeight < 1
+        || strideWidth < 1
+        || tileHeight < strideHeight
+        || tileWidth < strideWidth) {
+      throw new IllegalArgumentException(
+          "tiles must be at least as large as the way between them, got tiles of "
+              + tileWidth
+              + "x"
+              + tileHeight
+              + " every "
+              + strideWidth
+              + "x"
+              + strideHeight
+              + " pixels");
+    }
+  }
+
+  /** Rows that a tile and the one below it share. */
+  int overlapHeight() {
+    return tileHeight - strideHeight;
+  }
+
+  /** Pixels of a row that a tile and the one to the right of it share. */
+  int overlapWidth() {
+    return tileWidth - strideWidth;
+  }
+}
