@@ -6,10 +6,33 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** Arithmetic on whole arrays with the Vector API. The last elements go through a mask. */
+/**
+ * Arithmetic on whole arrays with the Vector API. The last elements go through a mask.
+ *
+ * <p>Results are the same bits whether the virtual machine has compiled a method yet or not, so
+ * that a video does not depend on it: sums over lanes and the exponential are written out here,
+ * since {@code reduceLanes} and {@code EXP} give other last digits before and after compilation.
+ */
 final class Floats {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
   private static final float SQRT_2_OVER_PI = (float) Math.sqrt(2 / Math.PI);
+
+  private static final float LEAST_EXPONENT = -87.33f;
+  private static final float LARGEST_EXPONENT = 89;
+  private static final float LOG2_E = (float) (1 / Math.log(2));
+
+  /** The logarithm of 2 as a sum whose first part has few digits, so that products are exact. */
+  private static final float LN2_HIGH = 0.693359375f;
+
+  private static final float LN2_LOW = (float) (Math.log(2) - LN2_HIGH);
+
+  /** Added to a small number, leaves no bits behind the point: rounds to a whole number. */
+  private static final float TO_WHOLE = 0x1.8p23f;
+
+  /** 1/7!, 1/6!, …, 1/1!, 1/0!. */
+  private static final float[] TAYLOR = {
+    1f / 5040, 1f / 720, 1f / 120, 1f / 24, 1f / 6, 1f / 2, 1, 1
+  };
 
   private Floats() {}
 
@@ -21,13 +44,50 @@ final class Floats {
     return FloatVector.fromArray(SPECIES, array, index, mask);
   }
 
+  /** The sum of the lanes, in their order. */
+  private static float total(FloatVector lanes) {
+    float total = 0;
+    for (float lane : lanes.toArray()) {
+      total += lane;
+    }
+    return total;
+  }
+
+  /**
+   * The exponential, to about one unit in the last place: {@code 2^n · exp(r)} with whole n and
+   * {@code |r| ≤ ln(2)/2}, where seven terms of the Taylor series are enough for float32. Below the
+   * smallest normal number it gives 0.
+   */
+  private static FloatVector exp(FloatVector x) {
+    FloatVector bounded = x.max(LEAST_EXPONENT).min(LARGEST_EXPONENT);
+    FloatVector shifted = bounded.fma(broadcast(LOG2_E), broadcast(TO_WHOLE));
+    FloatVector n = shifted.sub(TO_WHOLE);
+    FloatVector r = n.fma(broadcast(-LN2_HIGH), bounded);
+    r = n.fma(broadcast(-LN2_LOW), r);
+    FloatVector sum = broadcast(TAYLOR[0]);
+    for (int i = 1; i < TAYLOR.length; i++) {
+      sum = sum.fma(r, broadcast(TAYLOR[i]));
+    }
+    FloatVector power =
+        shifted
+            .reinterpretAsInts()
+            .sub(Float.floatToRawIntBits(TO_WHOLE) - Float.MAX_EXPONENT)
+            .lanewise(VectorOperators.LSHL, Float.PRECISION - 1)
+            .reinterpretAsFloats();
+    return sum.mul(power).blend(0, x.compare(VectorOperators.LT, LEAST_EXPONENT));
+  }
+
+  private static FloatVector broadcast(float value) {
+    return FloatVector.broadcast(SPECIES, value);
+  }
+
   static float sum(float[] x) {
     FloatVector sum = FloatVector.zero(SPECIES);
     int i = 0;
     for (; i < SPECIES.loopBound(x.length); i += SPECIES.length()) {
       sum = sum.add(FloatVector.fromArray(SPECIES, x, i));
     }
-    return sum.add(load(x, i, mask(i, x))).reduceLanes(VectorOperators.ADD);
+    return total(sum.add(load(x, i, mask(i, x))));
   }
 
   /** Sum of the squared distances from {@code mean}. */
@@ -40,7 +100,7 @@ final class Floats {
     }
     VectorMask<Float> last = mask(i, x);
     FloatVector distance = load(x, i, last).sub(mean, last);
-    return sum.add(distance.mul(distance)).reduceLanes(VectorOperators.ADD);
+    return total(distance.fma(distance, sum));
   }
 
   static float max(float[] x) {
@@ -101,15 +161,14 @@ final class Floats {
     FloatVector sum = FloatVector.zero(SPECIES);
     int i = 0;
     for (; i < SPECIES.loopBound(x.length); i += SPECIES.length()) {
-      FloatVector exp =
-          FloatVector.fromArray(SPECIES, x, i).sub(shift).lanewise(VectorOperators.EXP);
+      FloatVector exp = exp(FloatVector.fromArray(SPECIES, x, i).sub(shift));
       exp.intoArray(x, i);
       sum = sum.add(exp);
     }
     VectorMask<Float> last = mask(i, x);
-    FloatVector exp = load(x, i, last).sub(shift).lanewise(VectorOperators.EXP);
+    FloatVector exp = exp(load(x, i, last).sub(shift));
     exp.intoArray(x, i, last);
-    return sum.add(exp, last).reduceLanes(VectorOperators.ADD);
+    return total(sum.add(exp, last));
   }
 
   /** {@code x = x / (1 + exp(−x))}. */
@@ -117,7 +176,7 @@ final class Floats {
     for (int i = 0; i < x.length; i += SPECIES.length()) {
       VectorMask<Float> mask = mask(i, x);
       FloatVector v = load(x, i, mask);
-      v.div(v.neg().lanewise(VectorOperators.EXP).add(1)).intoArray(x, i, mask);
+      v.div(exp(v.neg()).add(1)).intoArray(x, i, mask);
     }
   }
 
@@ -130,7 +189,7 @@ final class Floats {
       VectorMask<Float> mask = mask(i, x);
       FloatVector v = load(x, i, mask);
       FloatVector u = v.mul(v).mul(v).mul(0.044715f).add(v).mul(-2 * SQRT_2_OVER_PI);
-      v.div(u.lanewise(VectorOperators.EXP).add(1)).intoArray(x, i, mask);
+      v.div(exp(u).add(1)).intoArray(x, i, mask);
     }
   }
 }

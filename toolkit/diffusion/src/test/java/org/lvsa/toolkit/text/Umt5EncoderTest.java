@@ -63,7 +63,6 @@ class Umt5EncoderTest {
         assertEquals(buckets[i], encoder.config().bucket(i - tokens + 1), "bucket " + i);
       }
     }
-    System.out.println("rms-relative differences, text encoder: " + seen);
     assertEquals(
         List.of(
             "embed",

@@ -71,7 +71,6 @@ class WanGoldenTest {
       recorded.add("pred");
       assertEquals(recorded, differences.keySet(), "each recorded value is compared");
     }
-    System.out.println("rms-relative differences, transformer, " + branch + ": " + differences);
   }
 
   private static double compare(GoldenRun run, String name, INDArray value) {
@@ -132,7 +131,6 @@ class WanGoldenTest {
         DenseAttention attention = new DenseAttention()) {
       predictions(run, step -> transformer, attention, differences);
     }
-    System.out.println("rms-relative differences, " + name + ": " + differences);
     assertEquals(3 * run.floatsOrInts("scheduler.timesteps").length, differences.size());
   }
 
@@ -156,7 +154,6 @@ class WanGoldenTest {
           attention,
           differences);
     }
-    System.out.println("rms-relative differences, wan22/a14b/t2v: " + differences);
     assertEquals(12, differences.size());
   }
 

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.wan;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import org.bytedeco.javacpp.Pointer;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.TestWeights;
+import org.lvsa.toolkit.weights.WeightTensor;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** What holds for every size, with random weights. */
+class WanTransformerTest {
+  private static final VideoSelfAttention DENSE =
+      (layer, query, key, value, grid) -> SoftmaxAttention.attend(query, key, value);
+
+  private final long seed = new Random().nextLong();
+  private final Random random = new Random(seed);
+
+  private int between(int least, int most) {
+    return least + random.nextInt(most - least + 1);
+  }
+
+  private WanConfig config() {
+    int channels = between(1, 5);
+    return new WanConfig(
+        between(1, 3),
+        between(1, 3),
+        2 * between(3, 10),
+        between(5, 60),
+        2 * between(2, 20),
+        between(3, 30),
+        new WanConfig.Channels(channels, between(1, 5)),
+        new WanConfig.Patch(1, between(1, 2), between(1, 2)),
+        random.nextBoolean(),
+        1024,
+        1e-6);
+  }
+
+  private INDArray random(long... shape) {
+    float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return NdMemory.copy(MemorySegment.ofArray(values), shape);
+  }
+
+  private INDArray latents(WanConfig config, int batch, int frames) {
+    return random(
+        batch,
+        config.channels().in(),
+        frames,
+        (long) config.patch().rows() * between(1, 7),
+        (long) config.patch().columns() * between(1, 7));
+  }
+
+  private void near(INDArray expected, INDArray actual, String what) {
+    double size = Math.max(1e-9, expected.norm2Number().doubleValue());
+    double difference = expected.sub(actual).norm2Number().doubleValue() / size;
+    assertTrue(difference < 1e-5, what + " differs by " + difference + ", seed " + seed);
+  }
+
+  @RepeatedTest(8)
+  void aBatchOfTwoIsTwoPassesOnOddGridsAndOneFrame() {
+    WanConfig config = config();
+    INDArray latents = latents(config, 2, between(1, 4));
+    INDArray text = random(2, between(1, 9), config.textWidth());
+    double timestep = random.nextDouble() * 1000;
+    try (WanTransformer transformer = WanTransformer.randomWeights(config, seed)) {
+      INDArray both = transformer.predict(latents, timestep, text, DENSE);
+      long[] shape = latents.shape().clone();
+      shape[1] = config.channels().out();
+      assertArrayEquals(shape, both.shape());
+      for (int element = 0; element < 2; element++) {
+        near(
+            transformer.predict(
+                Guidance.elements(latents, element, 1),
+                timestep,
+                Guidance.elements(text, element, 1),
+                DENSE),
+            Guidance.elements(both, element, 1),
+            "element " + element);
+      }
+      near(
+          both,
+          transformer.predict(
+              Guidance.join(Guidance.elements(latents, 0, 1), Guidance.elements(latents, 1, 1)),
+              timestep,
+              text,
+              DENSE),
+          "the joined batch");
+    }
+  }
+
+  /** Attention does not see the order of the text, and positions only by rotary embedding. */
+  @RepeatedTest(4)
+  void theOrderOfTheTextDoesNotMatterButTheOrderOfFramesDoes() {
+    WanConfig config = config();
+    INDArray latents = random(1, config.channels().in(), 3, 2, 2);
+    INDArray text = random(1, 5, config.textWidth());
+    try (WanTransformer transformer = WanTransformer.randomWeights(config, seed)) {
+      INDArray prediction = transformer.predict(latents, 500, text, DENSE);
+      INDArray reversed = Nd4j.reverse(text.dup().reshape(-1)).reshape(1, 5, config.textWidth());
+      INDArray turned = text.dup();
+      for (int token = 0; token < 5; token++) {
+        for (int i = 0; i < config.textWidth(); i++) {
+          turned.putScalar(0, token, i, text.getDouble(0, 4 - token, i));
+        }
+      }
+      near(prediction, transformer.predict(latents, 500, turned, DENSE), "text turned round");
+      INDArray other = transformer.predict(latents, 500, reversed, DENSE);
+      assertTrue(prediction.sub(other).norm2Number().doubleValue() > 1e-6, "seed " + seed);
+    }
+  }
+
+  @Test
+  void predictionsAreTheSameBitsEveryTime() {
+    WanConfig config =
+        new WanConfig(
+            2,
+            2,
+            22,
+            50,
+            16,
+            12,
+            new WanConfig.Channels(4, 4),
+            new WanConfig.Patch(1, 2, 2),
+            true,
+            1024,
+            1e-6);
+    INDArray latents = random(1, 4, 3, 6, 10);
+    INDArray text = random(1, 20, 12);
+    try (WanTransformer transformer = WanTransformer.randomWeights(config, seed)) {
+      float[] first = NdMemory.floats(transformer.predict(latents, 750, text, DENSE));
+      for (int i = 0; i < 300; i++) {
+        try (INDArray again = transformer.predict(latents, 750, text, DENSE)) {
+          assertArrayEquals(first, NdMemory.floats(again), "pass " + i + ", seed " + seed);
+        }
+      }
+    }
+  }
+
+  @Test
+  void shardsASingleFileAndNarrowWeightsGiveTheSamePrediction(@TempDir Path directory)
+      throws IOException {
+    Path sharded = GoldenRun.component("wan/model/transformer", directory);
+    GoldenRun run = GoldenRun.open("wan/unipc");
+    INDArray latents = WanGoldenTest.tensor(run, "latents_init");
+    INDArray text = WanGoldenTest.embeddings(run, "prompt_embeds");
+    float[] expected;
+    try (WanTransformer transformer = WanTransformer.open(sharded, false)) {
+      expected = NdMemory.floats(transformer.predict(latents, 999, text, DENSE));
+      assertArrayEquals(
+          expected,
+          predict(rewritten(transformer, directory, DType.F32, DType.F32), latents, text));
+      assertArrayEquals(
+          predict(rewritten(transformer, directory, DType.BF16, DType.F32), latents, text),
+          predict(rewritten(transformer, directory, DType.BF16, DType.BF16), latents, text));
+    }
+  }
+
+  private static float[] predict(Path folder, INDArray latents, INDArray text) {
+    try (WanTransformer transformer = WanTransformer.open(folder, false)) {
+      return NdMemory.floats(transformer.predict(latents, 999, text, DENSE));
+    }
+  }
+
+  /** The weights rounded to a type and stored in one file as another. */
+  private static Path rewritten(
+      WanTransformer transformer, Path directory, DType rounded, DType stored) throws IOException {
+    Path folder = Files.createDirectories(directory.resolve(rounded + "-" + stored));
+    Map<String, WeightTensor> tensors = new TreeMap<>();
+    for (String name : transformer.weights().names()) {
+      WeightTensor tensor = transformer.weights().get(name);
+      float[] values = TestWeights.tensor(name, rounded, tensor.shape(), tensor.floats()).floats();
+      tensors.put(name, TestWeights.tensor(name, stored, tensor.shape(), values));
+    }
+    TestWeights.write(folder.resolve("diffusion_pytorch_model.safetensors"), tensors);
+    Files.copy(
+        directory.resolve("wan/model/transformer/config.json"), folder.resolve("config.json"));
+    return folder;
+  }
+
+  @Test
+  void activationsAreCapturedWithTheirPlace() {
+    WanConfig config = config();
+    List<CapturingAttention.Call> calls = new ArrayList<>();
+    INDArray latents = latents(config, 1, 2);
+    try (WanTransformer transformer = WanTransformer.randomWeights(config, seed)) {
+      VideoGrid grid = transformer.grid(latents);
+      INDArray text = random(1, 3, config.textWidth());
+      CapturingAttention capturing =
+          new CapturingAttention(
+              DENSE,
+              7,
+              "uncond",
+              (call, query, key, value) -> {
+                calls.add(call);
+                for (INDArray x : List.of(query, key, value)) {
+                  assertArrayEquals(
+                      new long[] {1, grid.tokens(), config.heads(), config.headDim()}, x.shape());
+                }
+              });
+      near(
+          transformer.predict(latents, 10, text, DENSE),
+          transformer.predict(latents, 10, text, capturing),
+          "a captured pass");
+      assertEquals(config.layers(), calls.size());
+      for (int layer = 0; layer < config.layers(); layer++) {
+        assertEquals(new CapturingAttention.Call(layer, 7, "uncond", grid), calls.get(layer));
+      }
+    }
+  }
+
+  @Test
+  void guidancePushesAwayFromTheNegativePrompt() {
+    INDArray cond = random(1, 2, 3);
+    INDArray uncond = random(1, 2, 3);
+    near(uncond.add(cond.sub(uncond).mul(5)), Guidance.combine(cond, uncond, 5), "guidance");
+    assertTrue(Guidance.isOn(1.01));
+    assertTrue(!Guidance.isOn(1));
+  }
+
+  @Test
+  void latentsAndTextsThatDoNotFitAreNamed() {
+    WanConfig config =
+        new WanConfig(
+            1,
+            1,
+            6,
+            8,
+            4,
+            5,
+            new WanConfig.Channels(4, 4),
+            new WanConfig.Patch(1, 2, 2),
+            true,
+            8,
+            1e-6);
+    try (WanTransformer transformer = WanTransformer.randomWeights(config, 1)) {
+      assertMessage("multiples of 1, 2 and 2, got [1, 4, 1, 3, 4]", transformer, 4, 1, 3, 4, 5);
+      assertMessage("latents must be [batch, 4,", transformer, 3, 1, 2, 4, 5);
+      assertMessage("9 patches along an axis, the model has 8", transformer, 4, 9, 2, 4, 5);
+      assertMessage("text embeddings must be [1, tokens, 5]", transformer, 4, 1, 2, 4, 6);
+    }
+  }
+
+  private void assertMessage(
+      String part, WanTransformer transformer, int c, int t, int h, int w, int text) {
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> transformer.predict(random(1, c, t, h, w), 1, random(1, 2, text), DENSE))
+            .getMessage();
+    assertTrue(message.contains(part), message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"WanTransformer3DModel\"|\"FluxTransformer2DModel\"|_class_name \"FluxTransformer2DModel\" is not supported, supported: WanTransformer3DModel",
+        "\"rms_norm_across_heads\"|\"layer_norm\"|qk_norm \"layer_norm\" is not supported, supported: rms_norm_across_heads",
+        "\"image_dim\": null|\"image_dim\": 1280|image_dim 1280 is not supported, supported: null",
+        "\"ffn_dim\": 112|\"ffn_dim\": -3|ffn_dim must be a whole number from 1, got -3",
+        "\"ffn_dim\": 112|\"other\": 112|has no value for ffn_dim",
+        "\"attention_head_dim\": 20|\"attention_head_dim\": 21|attention_head_dim must be an even number from 6, got 21",
+      })
+  void configsThatAreNotSupportedAreNamed(
+      String text, String other, String part, @TempDir Path directory) throws IOException {
+    Path config = GoldenRun.file("wan/model/transformer/config.json", directory);
+    String json = Files.readString(config);
+    assertTrue(json.contains(text), text);
+    Files.writeString(config, json.replace(text, other));
+    String message =
+        assertThrows(
+                MalformedFileException.class,
+                () -> WanConfig.of(ComponentConfig.read(config.getParent())))
+            .getMessage();
+    assertTrue(message.contains(part) && message.startsWith(config.toString()), message);
+  }
+
+  @Test
+  void aCheckpointOfAnotherSizeIsRefused(@TempDir Path directory) throws IOException {
+    Path folder = GoldenRun.component("wan/model/transformer", directory);
+    Path config = folder.resolve("config.json");
+    Files.writeString(
+        config, Files.readString(config).replace("\"num_layers\": 2", "\"num_layers\": 3"));
+    String message =
+        assertThrows(MalformedFileException.class, () -> WanTransformer.open(folder, false).close())
+            .getMessage();
+    assertTrue(message.contains("missing: blocks.2.attn1.to_q.weight"), message);
+  }
+
+  @Test
+  void memoryDoesNotGrowWithSteps() {
+    WanConfig config =
+        new WanConfig(
+            2,
+            4,
+            32,
+            512,
+            32,
+            64,
+            new WanConfig.Channels(4, 4),
+            new WanConfig.Patch(1, 2, 2),
+            true,
+            1024,
+            1e-6);
+    INDArray latents = random(1, 4, 5, 32, 32);
+    INDArray text = random(1, 64, 64);
+    try (WanTransformer transformer = WanTransformer.randomWeights(config, seed)) {
+
+      long before = 0;
+      for (int step = 0; step < 60; step++) {
+        if (step == 10) {
+          before = Pointer.physicalBytes();
+        }
+        transformer.predict(latents, 100, text, (layer, q, k, v, grid) -> v.dup('c')).close();
+      }
+      // Without closing, a step leaves some 30 MB behind.
+      long grown = Pointer.physicalBytes() - before;
+      assertTrue(grown < 300 << 20, "grown by " + grown + " bytes");
+    }
+  }
+}

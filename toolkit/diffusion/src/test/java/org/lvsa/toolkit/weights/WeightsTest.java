@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.weights;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.MalformedFileException;
+
+/** Folders of weights: what is read, and what is refused with which words. */
+class WeightsTest {
+  @TempDir Path folder;
+
+  private static final TensorShapes SHAPES =
+      new TensorShapes().addLinear("to_q", 3, 4).add("norm.weight", 4);
+
+  private static Map<String, WeightTensor> tensors(DType dtype) {
+    Random random = new Random(7);
+    Map<String, WeightTensor> tensors = new LinkedHashMap<>();
+    SHAPES
+        .asMap()
+        .forEach(
+            (name, shape) -> {
+              float[] values =
+                  new float
+                      [(int)
+                          shape.stream().mapToLong(Long::longValue).reduce(1, Math::multiplyExact)];
+              for (int i = 0; i < values.length; i++) {
+                values[i] = (float) random.nextGaussian();
+              }
+              tensors.put(name, TestWeights.tensor(name, dtype, shape, values));
+            });
+    return tensors;
+  }
+
+  private void shards(
+      String json, Map<String, WeightTensor> first, Map<String, WeightTensor> second)
+      throws IOException {
+    TestWeights.write(folder.resolve("diffusion_pytorch_model-00001-of-00002.safetensors"), first);
+    TestWeights.write(folder.resolve("diffusion_pytorch_model-00002-of-00002.safetensors"), second);
+    Files.writeString(folder.resolve("diffusion_pytorch_model.safetensors.index.json"), json);
+  }
+
+  private static final String INDEX =
+      """
+      {"metadata": {"total_size": 80}, "weight_map": {
+       "to_q.weight": "diffusion_pytorch_model-00001-of-00002.safetensors",
+       "to_q.bias": "diffusion_pytorch_model-00002-of-00002.safetensors",
+       "norm.weight": "diffusion_pytorch_model-00002-of-00002.safetensors"}}
+      """;
+
+  private void twoShards() throws IOException {
+    Map<String, WeightTensor> all = tensors(DType.F32);
+    shards(
+        INDEX,
+        Map.of("to_q.weight", all.get("to_q.weight")),
+        Map.of("to_q.bias", all.get("to_q.bias"), "norm.weight", all.get("norm.weight")));
+  }
+
+  private String refused() {
+    return assertThrows(
+            MalformedFileException.class,
+            () -> {
+              try (Weights weights = Weights.open(folder)) {
+                weights.check(SHAPES, Set.of(), false);
+              }
+            })
+        .getMessage();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"model", "diffusion_pytorch_model"})
+  void eachTypeIsWidened(String name) throws IOException {
+    for (DType dtype : DType.values()) {
+      Map<String, WeightTensor> tensors = tensors(dtype);
+      TestWeights.write(folder.resolve(name + ".safetensors"), tensors);
+      try (Weights weights = Weights.open(folder)) {
+        weights.check(SHAPES, Set.of(), false);
+        assertEquals(19 * dtype.bytes(), weights.bytes());
+        float[] row = new float[4];
+        weights.get("to_q.weight").widen(4, row);
+        float[] all = new float[12];
+        for (int i = 0; i < all.length; i++) {
+          all[i] = dtype.get(tensors.get("to_q.weight").data(), i);
+        }
+        assertArrayEquals(Arrays.copyOfRange(all, 4, 8), row, dtype.name());
+        float[] wide = new float[12];
+        MemorySegment segment = MemorySegment.ofArray(wide);
+        weights.get("to_q.weight").widen(0, segment);
+        assertArrayEquals(all, segment.toArray(ValueLayout.JAVA_FLOAT), dtype.name());
+      }
+    }
+  }
+
+  @Test
+  void shardsEqualASingleFile() throws IOException {
+    twoShards();
+    Map<String, WeightTensor> all = tensors(DType.F32);
+    try (Weights weights = Weights.open(folder)) {
+      weights.check(SHAPES, Set.of(), false);
+      assertEquals(all.keySet(), Set.copyOf(weights.names()));
+      all.forEach((name, tensor) -> assertArrayEquals(tensor.floats(), weights.floats(name), name));
+    }
+  }
+
+  @Test
+  void whatIsMissingUnexpectedOrOfAnotherShapeIsNamed() throws IOException {
+    Map<String, WeightTensor> tensors = tensors(DType.F32);
+    tensors.remove("to_q.bias");
+    tensors.put("norm.weight", TestWeights.tensor("", DType.F32, List.of(5L), new float[5]));
+    tensors.put("extra", TestWeights.tensor("", DType.F32, List.of(1L), new float[1]));
+    TestWeights.write(folder.resolve("model.safetensors"), tensors);
+    String message = refused();
+    assertTrue(message.contains("1 missing: to_q.bias"), message);
+    assertTrue(message.contains("norm.weight (must be [4], got [5])"), message);
+    assertTrue(message.contains("1 unexpected: extra"), message);
+    assertEquals(1, message.lines().count());
+  }
+
+  @Test
+  void extrasAreLeftAloneWhereThatIsAllowedOrTheyAreKnown() throws IOException {
+    Map<String, WeightTensor> tensors = tensors(DType.F32);
+    tensors.put("extra", TestWeights.tensor("", DType.F32, List.of(1L), new float[1]));
+    TestWeights.write(folder.resolve("model.safetensors"), tensors);
+    try (Weights weights = Weights.open(folder)) {
+      weights.check(SHAPES, Set.of(), true);
+      weights.check(SHAPES, Set.of("extra"), false);
+    }
+    assertTrue(refused().contains("unexpected: extra"));
+  }
+
+  @Test
+  void aTensorBesideTheIndexIsUnexpected() throws IOException {
+    twoShards();
+    Map<String, WeightTensor> all = tensors(DType.F32);
+    all.put("extra", TestWeights.tensor("", DType.F32, List.of(1L), new float[1]));
+    shards(INDEX, all, all);
+    assertTrue(refused().contains("unexpected: extra"));
+  }
+
+  @Test
+  void aTruncatedOrMissingShardIsNamed() throws IOException {
+    twoShards();
+    Path shard = folder.resolve("diffusion_pytorch_model-00002-of-00002.safetensors");
+    byte[] bytes = Files.readAllBytes(shard);
+    Files.write(shard, Arrays.copyOf(bytes, bytes.length - 8));
+    String message = refused();
+    assertTrue(message.contains("00002-of-00002.safetensors"), message);
+    Files.delete(shard);
+    message = refused();
+    assertTrue(
+        message.contains("00002-of-00002.safetensors") && message.contains("no such file"),
+        message);
+  }
+
+  @Test
+  void anIndexThatNamesAnotherShardIsRefused() throws IOException {
+    twoShards();
+    Files.writeString(
+        folder.resolve("diffusion_pytorch_model.safetensors.index.json"),
+        INDEX.replace(
+            "bias\": \"diffusion_pytorch_model-00002", "bias\": \"diffusion_pytorch_model-00001"));
+    String message = refused();
+    assertTrue(message.contains("says that to_q.bias is in"), message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\"../other.safetensors\"",
+        "\"/etc/x.safetensors\"",
+        "\"a\\\\b.safetensors\"",
+        "\"weights.bin\"",
+        "3"
+      })
+  void onlyPlainNamesBesideTheIndexAreFollowed(String name) throws IOException {
+    twoShards();
+    Files.writeString(
+        folder.resolve("diffusion_pytorch_model.safetensors.index.json"),
+        "{\"weight_map\": {\"to_q.weight\": " + name + "}}");
+    String message = refused();
+    assertTrue(message.contains("plain name of a .safetensors file"), message);
+  }
+
+  @Test
+  void aFolderWithoutWeightsSaysWhatWasSought() throws IOException {
+    assertTrue(refused().contains("neither diffusion_pytorch_model.safetensors nor"));
+    Files.write(folder.resolve("pytorch_model.bin"), new byte[1]);
+    assertTrue(refused().contains("must be converted to safetensors"));
+  }
+
+  @Test
+  void randomWeightsFollowTheSeedAndKeepTheSizeOfWhatPasses() {
+    TensorShapes shapes =
+        new TensorShapes().addLinear("a", 200, 300).add("norm_q.weight", 300).add("t", 1, 6, 50);
+    try (Weights a = Weights.random(shapes, 1);
+        Weights again = Weights.random(shapes, 1);
+        Weights b = Weights.random(shapes, 2)) {
+      a.check(shapes, Set.of(), false);
+      assertArrayEquals(a.floats("a.weight"), again.floats("a.weight"));
+      assertNotEquals(a.floats("a.weight")[0], b.floats("a.weight")[0]);
+      double squares = 0;
+      for (float value : a.floats("a.weight")) {
+        squares += value * value;
+      }
+      assertEquals(200, squares, 4, "the squares of a row add up to about 1");
+      double mean = 0;
+      for (float value : a.floats("norm_q.weight")) {
+        mean += value / 300;
+      }
+      assertEquals(1, mean, 0.05);
+    }
+  }
+}
