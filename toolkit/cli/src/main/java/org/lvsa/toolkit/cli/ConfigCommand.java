@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -10,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.io.Json;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -50,26 +50,30 @@ final class ConfigCommand implements Callable<Integer> {
       return 0;
     }
     LvsaConfig config =
-        LvsaConfig.of(System.getenv(), set, line -> err.println("lvsa: warning: " + line));
+        LvsaConfig.of(Lvsa.environment(spec), set, line -> err.println("lvsa: warning: " + line));
     err.flush();
     if (format == Format.JSON) {
-      ObjectNode all = new ObjectMapper().createObjectNode();
-      for (Setting setting : Setting.values()) {
-        LvsaConfig.Value value = config.value(setting);
+      ObjectNode all = Json.object();
+      for (Setting<?> setting : Setting.all()) {
+        LvsaConfig.Value<?> value = config.value(setting);
         all.putObject(setting.name())
             .put("value", value.text())
             .put("origin", value.origin().name().toLowerCase(Locale.ROOT));
       }
       out.println(all.toPrettyString());
     } else {
-      for (Setting setting : Setting.values()) {
-        LvsaConfig.Value value = config.value(setting);
+      for (Setting<?> setting : Setting.all()) {
+        LvsaConfig.Value<?> value = config.value(setting);
         String origin = value.origin().name().toLowerCase(Locale.ROOT).replace('_', ' ');
         out.printf(
+            Locale.ROOT,
             "%-29s %-12s %s%n",
-            setting.name(), value.text().isEmpty() ? "-" : value.text(), origin);
+            setting.name(),
+            value.text().isEmpty() ? "-" : value.text(),
+            origin);
       }
       out.printf(
+          Locale.ROOT,
           "in latent frames: window %d, first %d, interval %s; patches per frame %s%n",
           config.latentWindow(),
           config.latentFirstFrames(),

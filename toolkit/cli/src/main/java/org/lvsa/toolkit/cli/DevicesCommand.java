@@ -2,14 +2,15 @@
 package org.lvsa.toolkit.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.AttentionBackend.Device;
 import org.lvsa.toolkit.backend.Backends;
+import org.lvsa.toolkit.io.Json;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -37,7 +38,7 @@ final class DevicesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     PrintWriter out = spec.commandLine().getOut();
-    ArrayNode all = new ObjectMapper().createArrayNode();
+    ArrayNode all = Json.array();
     for (Backends.Listed listed : Backends.listed()) {
       ObjectNode node = all.addObject().put("backend", listed.name());
       switch (listed.availability()) {
@@ -70,12 +71,14 @@ final class DevicesCommand implements Callable<Integer> {
 
   private static void print(PrintWriter out, JsonNode node) {
     out.printf(
+        Locale.ROOT,
         "%-10s %-4s %s%n",
         node.get("backend").textValue(),
         node.get("available").booleanValue() ? "yes" : "no",
         node.path(node.has("device") ? "device" : "reason").textValue());
     for (JsonNode device : node.path("devices")) {
       out.printf(
+          Locale.ROOT,
           "%14s %s %s, %d MiB, %s%n",
           device.get("chosen").booleanValue() ? "*" : "",
           device.get("id").textValue(),

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.util.Map;
 import org.lvsa.toolkit.backend.UnavailableException;
-import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExecutionException;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Entry point of {@code ./lvsa}. */
 @Command(
@@ -39,31 +49,65 @@ public final class Lvsa implements Runnable {
   static final int BAD_INPUT = 2;
   static final int UNAVAILABLE = 3;
 
-  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+  private static final int LONGEST_MESSAGE = 1000;
 
-  /** For picocli. */
-  public Lvsa() {}
+  @CommandLine.Spec private CommandSpec spec;
+
+  private final Map<String, String> environment;
+
+  /** With the environment of the process. */
+  public Lvsa() {
+    this(System.getenv());
+  }
+
+  private Lvsa(Map<String, String> environment) {
+    this.environment = environment;
+  }
 
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
-    System.exit(run(arguments));
+    CheckedOutput out = new CheckedOutput(new FileOutputStream(FileDescriptor.out));
+    System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
+    int code = run(arguments);
+    System.exit(code == 0 && isLost(out) ? FAILED : code);
+  }
+
+  private static boolean isLost(CheckedOutput out) {
+    out.failure()
+        .ifPresent(
+            e ->
+                System.err.println("lvsa: cannot write to standard output: " + Messages.reason(e)));
+    return out.failure().isPresent();
   }
 
   /**
    * Runs a command as {@link #main} does, and returns its exit code: for notebooks and programs.
    */
   public static int run(String... arguments) {
-    return commandLine().execute(arguments);
+    CommandLine command =
+        commandLine(System.getenv())
+            .setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8))
+            .setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
+    int code = command.execute(arguments);
+    command.getOut().flush();
+    command.getErr().flush();
+    return code;
   }
 
   /** The command line, as tests run it too. */
-  static CommandLine commandLine() {
-    return new CommandLine(new Lvsa())
+  static CommandLine commandLine(Map<String, String> environment) {
+    return new CommandLine(new Lvsa(environment))
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpWidth(100)
+        .setExecutionStrategy(Lvsa::execute)
         .setParameterExceptionHandler(Lvsa::badUsage)
         .setExecutionExceptionHandler((e, command, result) -> failed(e, command.getErr()));
+  }
+
+  /** The environment variables that a command of this command line sees. */
+  static Map<String, String> environment(CommandSpec spec) {
+    return ((Lvsa) spec.root().userObject()).environment;
   }
 
   @Override
@@ -71,21 +115,49 @@ public final class Lvsa implements Runnable {
     throw new ParameterException(spec.commandLine(), "a command is missing");
   }
 
+  /** An {@link Error}, such as too little memory, ends in one line too. */
+  private static int execute(CommandLine.ParseResult parsed) {
+    try {
+      return new CommandLine.RunLast().execute(parsed);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof Error error) {
+        return failed(error, e.getCommandLine().getErr());
+      }
+      throw e;
+    } catch (Error e) {
+      return failed(e, parsed.commandSpec().commandLine().getErr());
+    }
+  }
+
   private static int badUsage(ParameterException e, String[] arguments) {
     CommandLine command = e.getCommandLine();
-    command.getErr().println("lvsa: " + oneLine(e.getMessage()));
+    command.getErr().println("lvsa: " + wording(e));
     command.getErr().println("See './" + command.getCommandSpec().qualifiedName() + " --help'.");
     return BAD_INPUT;
   }
 
-  private static int failed(Exception e, PrintWriter err) {
-    err.println("lvsa: " + oneLine(e.getMessage() == null ? e.toString() : e.getMessage()));
+  /** Picocli's wording, with what was typed cut and the nearest name of a mistyped one. */
+  private static String wording(ParameterException e) {
+    if (e instanceof UnmatchedArgumentException unmatched) {
+      String typed = unmatched.getUnmatched().getFirst();
+      CommandSpec spec = e.getCommandLine().getCommandSpec();
+      if (unmatched.isUnknownOption() && !spec.optionsMap().isEmpty()) {
+        return Messages.unknown("option", typed, spec.optionsMap().keySet());
+      }
+      if (!spec.subcommands().isEmpty()) {
+        return Messages.unknown("command", typed, spec.subcommands().keySet());
+      }
+    }
+    return shortened(e.getMessage());
+  }
+
+  private static int failed(Throwable e, PrintWriter err) {
+    err.println("lvsa: " + shortened(reason(e)));
     if (System.getenv("LVSA_DEBUG") != null) {
       e.printStackTrace(err);
     }
     return switch (e) {
       case UnavailableException ignored -> UNAVAILABLE;
-      case MalformedFileException ignored -> BAD_INPUT;
       case IllegalArgumentException ignored -> BAD_INPUT;
       default -> {
         err.println("Set LVSA_DEBUG=1 for the stack trace.");
@@ -94,7 +166,20 @@ public final class Lvsa implements Runnable {
     };
   }
 
-  private static String oneLine(String message) {
-    return message.strip().replaceAll("\\s*\\R\\s*", " ");
+  private static String reason(Throwable e) {
+    return switch (e) {
+      case OutOfMemoryError ignored ->
+          "this needs more memory than is free here: " + e.getMessage();
+      case UncheckedIOException ignored -> reason(e.getCause());
+      case FileSystemException file ->
+          "cannot read or write " + file.getFile() + ": " + Messages.reason(file);
+      default -> e.getMessage() == null ? e.toString() : e.getMessage();
+    };
+  }
+
+  /** On one line, and not longer than a few lines of a terminal whatever a user typed. */
+  private static String shortened(String message) {
+    String line = Messages.oneLine(message);
+    return line.length() <= LONGEST_MESSAGE ? line : line.substring(0, LONGEST_MESSAGE) + "…";
   }
 }

@@ -176,7 +176,7 @@ class AttendCommandTest {
     assertTrue(Files.notExists(out));
     Run unknown = Run.lvsa("attend", in, out, "--backend", "cuda");
     assertEquals(2, unknown.code());
-    assertTrue(unknown.err().contains("unknown backend cuda, allowed are auto"), unknown.err());
+    assertTrue(unknown.err().contains("unknown backend cuda, the nearest is"), unknown.err());
   }
 
   @Test

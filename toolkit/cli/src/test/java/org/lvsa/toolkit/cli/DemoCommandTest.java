@@ -251,7 +251,7 @@ class DemoCommandTest {
         "--weights x.safetensors --dim-scale full | x.safetensors: no such file",
         "--frames 0 | frames must be at least 1, got 0",
         "--sparsity-scale 0 | LVSA_SPARSITY_SCALE must be a number above 0, got 0",
-        "--backend warp | unknown backend warp, allowed are auto, tornado"
+        "--backend warp | unknown backend warp, the nearest is "
       })
   void badInputIsOneLineAndCodeTwo(String arguments, String message) {
     Run run = run("demo " + arguments);

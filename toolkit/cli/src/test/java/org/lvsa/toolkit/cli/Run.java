@@ -3,6 +3,7 @@ package org.lvsa.toolkit.cli;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.Map;
 import picocli.CommandLine;
 
 /**
@@ -15,10 +16,17 @@ import picocli.CommandLine;
 public record Run(int code, String out, String err) {
   /** Runs {@code lvsa} with these arguments, in this JVM. */
   public static Run lvsa(Object... arguments) {
+    return with(System.getenv(), arguments);
+  }
+
+  /** Runs {@code lvsa} with these environment variables and arguments, in this JVM. */
+  public static Run with(Map<String, String> environment, Object... arguments) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
     CommandLine command =
-        Lvsa.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+        Lvsa.commandLine(environment)
+            .setOut(new PrintWriter(out, true))
+            .setErr(new PrintWriter(err, true));
     String[] words = new String[arguments.length];
     for (int i = 0; i < words.length; i++) {
       words[i] = arguments[i].toString();

@@ -9,6 +9,7 @@ import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.io.Messages;
 
 /** Chooses backends by name. What is not there is an error, never a substitute. */
 public final class Backends {
@@ -48,7 +49,7 @@ public final class Backends {
    * The backend of that name, or for {@code auto} the fastest that can run here.
    *
    * @param warn told once for each faster backend that {@code auto} had to pass over
-   * @throws IllegalArgumentException if there is no such name
+   * @throws IllegalArgumentException if there is no such name, naming the nearest first
    * @throws UnavailableException if it cannot run here
    */
   public static AttentionBackend named(String name, Consumer<String> warn) {
@@ -65,11 +66,9 @@ public final class Backends {
     AttentionBackend backend =
         all.stream().filter(b -> b.name().equals(name)).findFirst().orElse(null);
     if (backend == null && !name.equals(TORNADO.name())) {
-      throw new IllegalArgumentException(
-          "unknown backend "
-              + name
-              + ", allowed are auto, tornado, "
-              + String.join(", ", all.stream().map(AttentionBackend::name).toList()));
+      List<String> names = new ArrayList<>(List.of("auto", TORNADO.name()));
+      all.forEach(b -> names.add(b.name()));
+      throw new IllegalArgumentException(Messages.unknown("backend", name, names));
     }
     Availability availability = backend == null ? TORNADO.availability() : backend.availability();
     if (availability instanceof Availability.Unavailable(String reason)) {

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.config;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.util.Arrays;
-import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.Messages;
 
 /**
  * The settings in force, and where each came from. Immutable.
@@ -24,9 +21,6 @@ import org.lvsa.kernels.DType;
 public final class LvsaConfig {
   /** The variable whose JSON stands for all others. */
   public static final String JSON_VARIABLE = "LVSA_CONFIG";
-
-  private static final List<String> ON = List.of("1", "true", "yes", "on");
-  private static final List<String> OFF = List.of("0", "false", "no", "off");
 
   /** Where a value came from. */
   public enum Origin {
@@ -40,14 +34,21 @@ public final class LvsaConfig {
     COMMAND_LINE
   }
 
-  /** A value as it was written, and by whom. */
-  public record Value(String text, Origin origin) {}
+  /**
+   * A setting's value.
+   *
+   * @param <T> its type
+   * @param value as it was read
+   * @param text as it was written
+   * @param origin who gave it
+   */
+  public record Value<T>(T value, String text, Origin origin) {}
 
-  private final Map<Setting, Value> values;
+  private final Map<Setting<?>, Value<?>> values;
 
-  private LvsaConfig(Map<Setting, Value> values) {
+  private LvsaConfig(Map<Setting<?>, Value<?>> values) {
     this.values = values;
-    values.forEach(LvsaConfig::check);
+    givenPatchesPerFrame();
   }
 
   /** The defaults. */
@@ -59,30 +60,30 @@ public final class LvsaConfig {
    * Reads the settings.
    *
    * @param environment the process's variables
-   * @param options from the command line, by variable name
+   * @param options from the command line, by variable name: only those that the user typed
    * @param warn takes a line for each {@code LVSA_*} name that is none
    * @throws IllegalArgumentException naming the variable, the value and what is allowed
    */
   public static LvsaConfig of(
       Map<String, String> environment, Map<String, String> options, Consumer<String> warn) {
-    Map<Setting, Value> values = new EnumMap<>(Setting.class);
-    for (Setting setting : Setting.values()) {
-      values.put(setting, new Value(setting.standard(), Origin.DEFAULT));
+    Map<Setting<?>, Value<?>> values = new LinkedHashMap<>();
+    for (Setting<?> setting : Setting.all()) {
+      values.put(setting, setting.parse(setting.standard(), Origin.DEFAULT));
     }
-    String json = environment.get(JSON_VARIABLE);
-    if (json != null && !json.isBlank()) {
+    String json = environment.getOrDefault(JSON_VARIABLE, "");
+    if (!json.isBlank()) {
       readJson(json, values, warn);
     }
     environment.forEach(
         (name, text) -> {
           if (name.startsWith("LVSA_") && !name.equals(JSON_VARIABLE)) {
-            read(name, text, Origin.ENVIRONMENT, json != null && !json.isBlank(), values, warn);
+            read(name, text, Origin.ENVIRONMENT, !json.isBlank(), values, warn);
           }
         });
-    String backend = environment.get(Setting.DIFFUSION_ATTENTION_BACKEND.name());
-    if (backend != null) {
-      values.put(
-          Setting.DIFFUSION_ATTENTION_BACKEND, new Value(backend.strip(), Origin.ENVIRONMENT));
+    Setting<?> attention = Setting.DIFFUSION_ATTENTION_BACKEND;
+    String backend = environment.getOrDefault(attention.name(), "");
+    if (!backend.isBlank()) {
+      values.put(attention, attention.parse(backend.strip(), Origin.ENVIRONMENT));
     }
     options.forEach((name, text) -> read(name, text, Origin.COMMAND_LINE, false, values, warn));
     return new LvsaConfig(values);
@@ -93,142 +94,91 @@ public final class LvsaConfig {
       String text,
       Origin origin,
       boolean standsBack,
-      Map<Setting, Value> values,
+      Map<Setting<?>, Value<?>> values,
       Consumer<String> warn) {
-    if (!Setting.names().contains(name)) {
+    Setting<?> setting = Setting.find(name).orElse(null);
+    if (setting == null) {
       // Notes of this toolkit's own launcher.
       if (!name.equals("LVSA_DEBUG")) {
-        warn.accept("unknown variable " + name + ", the nearest is " + Setting.nearest(name));
+        warn.accept(
+            "unknown variable " + Messages.cut(name) + ", the nearest is " + Setting.nearest(name));
       }
     } else if (!standsBack && !text.isBlank()) {
-      values.put(Setting.valueOf(name), new Value(text.strip(), origin));
+      values.put(setting, setting.parse(text.strip(), origin));
     }
   }
 
-  private static void readJson(String json, Map<Setting, Value> values, Consumer<String> warn) {
-    JsonNode object;
-    try {
-      object = new ObjectMapper().readTree(json);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(
-          JSON_VARIABLE + " must be a JSON object, got " + json + ": " + e.getOriginalMessage(), e);
-    }
+  private static void readJson(
+      String json, Map<Setting<?>, Value<?>> values, Consumer<String> warn) {
+    JsonNode object = Json.parse(json, JSON_VARIABLE);
     if (!object.isObject()) {
-      throw new IllegalArgumentException(JSON_VARIABLE + " must be a JSON object, got " + json);
-    }
-    object
-        .properties()
-        .forEach(
-            entry -> {
-              Optional<Setting> setting = Setting.ofField(entry.getKey());
-              if (setting.isEmpty()) {
-                warn.accept("unknown field " + entry.getKey() + " in " + JSON_VARIABLE);
-              } else if (!entry.getValue().isNull()) {
-                JsonNode value = entry.getValue();
-                String text =
-                    value.isArray()
-                        ? String.join(",", value.valueStream().map(JsonNode::asText).toList())
-                        : value.asText();
-                values.put(setting.get(), new Value(text, Origin.JSON));
-              }
-            });
-  }
-
-  private static void check(Setting setting, Value value) {
-    if (value.text().isEmpty()) {
-      return;
-    }
-    try {
-      switch (setting.kind()) {
-        case COUNT -> atLeast(Integer.parseInt(value.text()), 0);
-        case POSITIVE -> atLeast(Integer.parseInt(value.text()), 1);
-        case POSITIVE_LIST ->
-            Arrays.stream(value.text().split(",", -1))
-                .forEach(number -> atLeast(Integer.parseInt(number.strip()), 1));
-        case SCALE -> {
-          double scale = Double.parseDouble(value.text());
-          if (!(scale > 0) || Double.isInfinite(scale)) {
-            throw new NumberFormatException();
-          }
-        }
-        case FLAG -> flag(value.text());
-        case STEPS -> StepSelection.parse(value.text());
-        case DTYPE -> dtype(value.text());
-        case ATTENTION -> {
-          if (value.text().startsWith("{")) {
-            byRole(value.text());
-          }
-        }
-        case TEXT -> {}
-      }
-    } catch (NumberFormatException e) {
       throw new IllegalArgumentException(
-          setting.name() + " must be " + setting.kind().allowed() + ", got " + value.text(), e);
+          JSON_VARIABLE + " must be a JSON object, got " + Messages.cut(json));
+    }
+    for (Map.Entry<String, JsonNode> entry : object.properties()) {
+      Setting<?> setting = Setting.ofField(entry.getKey()).orElse(null);
+      if (setting == null) {
+        warn.accept("unknown field " + Messages.cut(entry.getKey()) + " in " + JSON_VARIABLE);
+      } else if (!entry.getValue().isNull()) {
+        values.put(setting, setting.parse(text(entry.getValue()), Origin.JSON));
+      }
     }
   }
 
-  private static void atLeast(int number, int least) {
-    if (number < least) {
-      throw new NumberFormatException();
+  private static String text(JsonNode value) {
+    if (value.isArray()) {
+      return String.join(",", value.valueStream().map(LvsaConfig::text).toList());
     }
+    return value.isObject() ? value.toString() : value.asText();
   }
 
-  private static boolean flag(String text) {
-    String lower = text.toLowerCase(Locale.ROOT);
-    if (!ON.contains(lower) && !OFF.contains(lower)) {
-      throw new NumberFormatException();
-    }
-    return ON.contains(lower);
+  /** The same settings with another attention for self-attention. */
+  public LvsaConfig withAttention(String name) {
+    Map<Setting<?>, Value<?>> changed = new LinkedHashMap<>(values);
+    Setting<?> attention = Setting.DIFFUSION_ATTENTION_BACKEND;
+    changed.put(attention, attention.parse(name, Origin.COMMAND_LINE));
+    return new LvsaConfig(changed);
   }
 
-  private static DType dtype(String text) {
-    return Arrays.stream(DType.values())
-        .filter(dtype -> dtype.name().equalsIgnoreCase(text))
-        .findFirst()
-        .orElseThrow(NumberFormatException::new);
+  /** The value of a setting, how it was written and who gave it. */
+  @SuppressWarnings("unchecked") // Only Setting<T>.parse makes the values of a Setting<T>.
+  public <T> Value<T> value(Setting<T> setting) {
+    return (Value<T>) values.get(setting);
+  }
+
+  /** The value of a setting. */
+  public <T> T get(Setting<T> setting) {
+    return value(setting).value();
+  }
+
+  /** A whole number that has a default. */
+  public int number(Setting<Integer> setting) {
+    return get(setting);
+  }
+
+  /** A whole number that may be missing. */
+  public OptionalInt optionalNumber(Setting<OptionalInt> setting) {
+    return get(setting);
+  }
+
+  /** Whether a flag is set. */
+  public boolean on(Setting<Boolean> setting) {
+    return get(setting);
   }
 
   /** {@code LVSA_DTYPE}. */
   public DType dtype() {
-    return dtype(value(Setting.LVSA_DTYPE).text());
-  }
-
-  /** The same settings with another attention. */
-  public LvsaConfig withAttention(String name) {
-    Map<Setting, Value> changed = new EnumMap<>(values);
-    changed.put(Setting.DIFFUSION_ATTENTION_BACKEND, new Value(name, Origin.COMMAND_LINE));
-    return new LvsaConfig(changed);
-  }
-
-  /** The value of a setting and its origin. */
-  public Value value(Setting setting) {
-    return values.get(setting);
-  }
-
-  /** A whole number that has a default. */
-  public int number(Setting setting) {
-    return optionalNumber(setting).orElseThrow();
-  }
-
-  /** A whole number that may be missing. */
-  public OptionalInt optionalNumber(Setting setting) {
-    String text = value(setting).text();
-    return text.isEmpty() ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(text));
-  }
-
-  /** Whether a flag is set. */
-  public boolean on(Setting setting) {
-    return flag(value(setting).text());
+    return get(Setting.LVSA_DTYPE);
   }
 
   /** {@code LVSA_SPARSITY_SCALE}. */
   public double sparsityScale() {
-    return Double.parseDouble(value(Setting.LVSA_SPARSITY_SCALE).text());
+    return get(Setting.LVSA_SPARSITY_SCALE);
   }
 
   /** {@code LVSA_MASK_LOG}. */
   public StepSelection maskLog() {
-    return StepSelection.parse(value(Setting.LVSA_MASK_LOG).text());
+    return get(Setting.LVSA_MASK_LOG);
   }
 
   /** Window in latent frames. */
@@ -248,7 +198,7 @@ public final class LvsaConfig {
         : OptionalInt.of(Math.max(latent(Setting.LVSA_KEY_FRAME_INTERVAL), 1));
   }
 
-  private int latent(Setting videoFrames) {
+  private int latent(Setting<Integer> videoFrames) {
     return number(videoFrames) / number(Setting.LVSA_VAE_TEMPORAL_FACTOR);
   }
 
@@ -261,46 +211,34 @@ public final class LvsaConfig {
     return given.isEmpty() ? List.of(1560) : given;
   }
 
-  /** The same without the last resort: empty if neither the list nor height and width are set. */
+  /**
+   * The same without the last resort: empty if neither the list nor height and width are set.
+   *
+   * @throws IllegalArgumentException if height and width make 2^31 patches or more
+   */
   public List<Integer> givenPatchesPerFrame() {
-    String list = value(Setting.LVSA_PATCHES_PER_FRAME).text();
-    if (!list.isEmpty()) {
-      return Arrays.stream(list.split(",", -1)).map(p -> Integer.parseInt(p.strip())).toList();
-    }
+    List<Integer> list = get(Setting.LVSA_PATCHES_PER_FRAME);
     OptionalInt height = optionalNumber(Setting.LVSA_VIDEO_HEIGHT);
     OptionalInt width = optionalNumber(Setting.LVSA_VIDEO_WIDTH);
-    if (height.isPresent() && width.isPresent()) {
-      int patches = side(height.getAsInt()) * side(width.getAsInt());
-      if (patches > 0) {
-        return List.of(patches);
-      }
+    if (!list.isEmpty() || height.isEmpty() || width.isEmpty()) {
+      return list;
     }
-    return List.of();
+    long patches = side(height.getAsInt()) * side(width.getAsInt());
+    if (patches > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "LVSA_VIDEO_HEIGHT and LVSA_VIDEO_WIDTH must make at most 2^31-1 patches, got "
+              + patches);
+    }
+    return patches > 0 ? List.of((int) patches) : List.of();
   }
 
-  private int side(int pixels) {
+  private long side(int pixels) {
     return pixels / number(Setting.LVSA_VAE_SPATIAL_FACTOR) / number(Setting.LVSA_PATCH_SIZE);
   }
 
   /** The attention implementation of a role ({@code self}, {@code cross}): SDPA or LVSA. */
   public String attention(String role) {
-    String text = value(Setting.DIFFUSION_ATTENTION_BACKEND).text();
-    if (!text.startsWith("{")) {
-      return role.equals("self") ? text : "SDPA";
-    }
-    return byRole(text).path(role).path("backend").asText("SDPA");
-  }
-
-  private static JsonNode byRole(String text) {
-    try {
-      JsonNode roles = new ObjectMapper().readTree(text).path("per_role");
-      if (roles.isObject()) {
-        return roles;
-      }
-    } catch (JsonProcessingException e) {
-      throw new NumberFormatException(e.getOriginalMessage());
-    }
-    throw new NumberFormatException("no object per_role");
+    return get(Setting.DIFFUSION_ATTENTION_BACKEND).getOrDefault(role, "SDPA");
   }
 
   /** The reference of all settings, in Markdown: {@code docs/configuration.md}. */
@@ -314,14 +252,14 @@ public final class LvsaConfig {
     text.append(" alone: with it the other `LVSA_*` variables are\nnot read. An unknown `LVSA_*`");
     text.append(" name is a warning, a value that cannot be read an error.\n\n");
     text.append("| variable | JSON field | default | allowed | meaning |\n|---|---|---|---|---|\n");
-    for (Setting setting : Setting.values()) {
+    for (Setting<?> setting : Setting.all()) {
       text.append(
-          "| `%s` | `%s` | %s | %s | %s |%n"
+          "| `%s` | `%s` | %s | %s | %s |\n"
               .formatted(
                   setting.name(),
                   setting.field(),
                   setting.standard().isEmpty() ? "none" : "`" + setting.standard() + "`",
-                  setting.kind().allowed(),
+                  setting.allowed(),
                   setting.meaning()));
     }
     return text.toString();

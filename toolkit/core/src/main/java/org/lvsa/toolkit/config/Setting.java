@@ -1,102 +1,250 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.config;
 
-import java.util.Arrays;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
 
-/** A variable: its published name, its default, what it may be and what it means. */
-public enum Setting {
-  LVSA_WINDOW_SIZE(Kind.COUNT, "12", "frames of the window on each side, in video frames"),
-  LVSA_N_FIRST_FRAMES(Kind.COUNT, "4", "first frames that are always global, in video frames"),
-  LVSA_KEY_FRAME_INTERVAL(
-      Kind.POSITIVE, "16", "distance of keyframes, in video frames; read if not automatic"),
-  LVSA_AUTO_KEYFRAMES(
-      Kind.FLAG, "1", "compute the interval from the length and the training horizon"),
-  LVSA_ROTATE_KEYFRAMES(Kind.FLAG, "0", "move keyframes by one position at each denoising step"),
-  LVSA_EXPAND_WINDOW(Kind.FLAG, "1", "grow a window over frames that are global anyway"),
-  LVSA_SPARSITY_SCALE(
-      Kind.SCALE, "1.0", "share of the training horizon that a frame may attend to"),
-  LVSA_REFERENCE_LATENT_FRAMES(
-      Kind.POSITIVE, "21", "training horizon in latent frames: Wan 21, HunyuanVideo 1.5 33"),
-  LVSA_BACKEND(
-      Kind.TEXT,
-      "sdpa",
-      "sdpa (per-frame gather), flashinfer (fused CSR: the fastest fused kernel here), or a backend"
-          + " of lvsa devices by name"),
-  LVSA_DTYPE(
-      Kind.DTYPE,
-      "f32",
-      "how a kernel is given query, key and value; tensor cores take f16 and bf16 (this toolkit's)"),
-  LVSA_VAE_TEMPORAL_FACTOR(Kind.POSITIVE, "4", "video frames of a latent frame"),
-  LVSA_TOTAL_LATENT_FRAMES(Kind.POSITIVE, "", "latent frames of the video, if no request says so"),
-  LVSA_PATCHES_PER_FRAME(Kind.POSITIVE_LIST, "", "patches of a frame, candidates in order"),
-  LVSA_VIDEO_HEIGHT(Kind.POSITIVE, "", "pixels; with the width gives the patches of a frame"),
-  LVSA_VIDEO_WIDTH(Kind.POSITIVE, "", "pixels"),
-  LVSA_VAE_SPATIAL_FACTOR(Kind.POSITIVE, "8", "pixels of a latent pixel, along each side"),
-  LVSA_PATCH_SIZE(Kind.POSITIVE, "2", "latent pixels of a patch, along each side"),
-  LVSA_CFG_PASSES(Kind.POSITIVE, "2", "forward passes of a denoising step (2 with guidance)"),
-  LVSA_N_BLOCKS(Kind.POSITIVE, "", "attention blocks of the model; counted if not given"),
-  LVSA_WAN_HOOK(Kind.FLAG, "0", "install the hook on Wan, whose sequence arrives sharded by rank"),
-  LVSA_HUNYUAN_HOOK(Kind.FLAG, "1", "install the hook on HunyuanVideo 1.5 where LVSA is selected"),
-  LVSA_WARN_FALLBACK(Kind.FLAG, "1", "say when something runs dense, once per reason and length"),
-  LVSA_STRICT(Kind.FLAG, "0", "an error in place of running dense (this toolkit's)"),
-  LVSA_MEM_LOG(Kind.FLAG, "0", "a line of memory figures a step"),
-  LVSA_STEP_TIME_LOG(Kind.FLAG, "0", "a line of seconds a step"),
-  LVSA_MASK_LOG(
-      Kind.STEPS, "0", "the mask, at these steps: 1 (all), once, N, N-M or N,M,K; 0 for none"),
-  DIFFUSION_ATTENTION_BACKEND(Kind.ATTENTION, "SDPA", "which attention a model's blocks call");
+/**
+ * A setting that an environment variable gives: its published name, its default, what it may be and
+ * what it means.
+ *
+ * @param <T> the type of its value
+ */
+public final class Setting<T> {
+  static final String DIFFUSION_ATTENTION_BACKEND_NAME = "DIFFUSION_ATTENTION_BACKEND";
 
-  /** What a value may be. */
-  public enum Kind {
-    /** A whole number of 0 or more. */
-    COUNT("a whole number of at least 0"),
-    /** A whole number of 1 or more. */
-    POSITIVE("a whole number of at least 1"),
-    /** Several of them. */
-    POSITIVE_LIST("whole numbers of at least 1, with commas between them"),
-    /** On or off. */
-    FLAG("1, true, yes or on; 0, false, no or off"),
-    /** A factor. */
-    SCALE("a number above 0"),
-    /** A type of numbers. */
-    DTYPE("f32, f16 or bf16"),
-    /** Which steps. */
-    STEPS("0, 1, once, a step N, a range N-M or a list N,M,K"),
-    /** An attention, for self-attention or by role. */
-    ATTENTION(
-        "SDPA or LVSA, for self-attention, or JSON by role:"
-            + " {\"per_role\": {\"self\": {\"backend\": \"LVSA\"}}}"),
-    /** Anything. */
-    TEXT("text");
+  private static final List<Setting<?>> ALL = new ArrayList<>();
 
-    private final String allowed;
+  /** Frames of the window on each side, in video frames. */
+  public static final Setting<Integer> LVSA_WINDOW_SIZE =
+      new Setting<>(
+          "LVSA_WINDOW_SIZE",
+          Kind.COUNT,
+          "12",
+          "frames of the window on each side, in video frames");
 
-    Kind(String allowed) {
-      this.allowed = allowed;
-    }
+  /** First frames that are always global, in video frames. */
+  public static final Setting<Integer> LVSA_N_FIRST_FRAMES =
+      new Setting<>(
+          "LVSA_N_FIRST_FRAMES",
+          Kind.COUNT,
+          "4",
+          "first frames that are always global, in video frames");
 
-    /** In words. */
-    public String allowed() {
-      return allowed;
-    }
-  }
+  /** Distance of keyframes, in video frames; read if not automatic. */
+  public static final Setting<Integer> LVSA_KEY_FRAME_INTERVAL =
+      new Setting<>(
+          "LVSA_KEY_FRAME_INTERVAL",
+          Kind.POSITIVE,
+          "16",
+          "distance of keyframes, in video frames; read if not automatic");
 
-  private final Kind kind;
+  /** Compute the interval from the length and the training horizon. */
+  public static final Setting<Boolean> LVSA_AUTO_KEYFRAMES =
+      new Setting<>(
+          "LVSA_AUTO_KEYFRAMES",
+          Kind.FLAG,
+          "1",
+          "compute the interval from the length and the training horizon");
+
+  /** Move keyframes by one position at each denoising step. */
+  public static final Setting<Boolean> LVSA_ROTATE_KEYFRAMES =
+      new Setting<>(
+          "LVSA_ROTATE_KEYFRAMES",
+          Kind.FLAG,
+          "0",
+          "move keyframes by one position at each denoising step");
+
+  /** Grow a window over frames that are global anyway. */
+  public static final Setting<Boolean> LVSA_EXPAND_WINDOW =
+      new Setting<>(
+          "LVSA_EXPAND_WINDOW", Kind.FLAG, "1", "grow a window over frames that are global anyway");
+
+  /** Share of the training horizon that a frame may attend to. */
+  public static final Setting<Double> LVSA_SPARSITY_SCALE =
+      new Setting<>(
+          "LVSA_SPARSITY_SCALE",
+          Kind.SCALE,
+          "1.0",
+          "share of the training horizon that a frame may attend to");
+
+  /** Training horizon in latent frames: Wan 21, HunyuanVideo 1.5 33. */
+  public static final Setting<Integer> LVSA_REFERENCE_LATENT_FRAMES =
+      new Setting<>(
+          "LVSA_REFERENCE_LATENT_FRAMES",
+          Kind.POSITIVE,
+          "21",
+          "training horizon in latent frames: Wan 21, HunyuanVideo 1.5 33");
+
+  /**
+   * Sdpa (per-frame gather), flashinfer (fused CSR: the fastest fused kernel here), or a backend of
+   * lvsa devices by name.
+   */
+  public static final Setting<String> LVSA_BACKEND =
+      new Setting<>(
+          "LVSA_BACKEND",
+          Kind.TEXT,
+          "sdpa",
+          "sdpa (per-frame gather), flashinfer (fused CSR: the fastest fused kernel here), or a backend of lvsa devices by name");
+
+  /**
+   * How a kernel is given query, key and value; tensor cores take f16 and bf16 (this toolkit's).
+   */
+  public static final Setting<DType> LVSA_DTYPE =
+      new Setting<>(
+          "LVSA_DTYPE",
+          Kind.DTYPE,
+          "f32",
+          "how a kernel is given query, key and value; tensor cores take f16 and bf16 (this toolkit's)");
+
+  /** Video frames of a latent frame. */
+  public static final Setting<Integer> LVSA_VAE_TEMPORAL_FACTOR =
+      new Setting<>(
+          "LVSA_VAE_TEMPORAL_FACTOR", Kind.POSITIVE, "4", "video frames of a latent frame");
+
+  /** Latent frames of the video, if no request says so. */
+  public static final Setting<OptionalInt> LVSA_TOTAL_LATENT_FRAMES =
+      new Setting<>(
+          "LVSA_TOTAL_LATENT_FRAMES",
+          Kind.OPTIONAL,
+          "",
+          "latent frames of the video, if no request says so");
+
+  /** Patches of a frame, candidates in order. */
+  public static final Setting<List<Integer>> LVSA_PATCHES_PER_FRAME =
+      new Setting<>(
+          "LVSA_PATCHES_PER_FRAME",
+          Kind.POSITIVE_LIST,
+          "",
+          "patches of a frame, candidates in order");
+
+  /** Pixels; with the width gives the patches of a frame. */
+  public static final Setting<OptionalInt> LVSA_VIDEO_HEIGHT =
+      new Setting<>(
+          "LVSA_VIDEO_HEIGHT",
+          Kind.OPTIONAL,
+          "",
+          "pixels; with the width gives the patches of a frame");
+
+  /** Pixels. */
+  public static final Setting<OptionalInt> LVSA_VIDEO_WIDTH =
+      new Setting<>("LVSA_VIDEO_WIDTH", Kind.OPTIONAL, "", "pixels");
+
+  /** Pixels of a latent pixel, along each side. */
+  public static final Setting<Integer> LVSA_VAE_SPATIAL_FACTOR =
+      new Setting<>(
+          "LVSA_VAE_SPATIAL_FACTOR",
+          Kind.POSITIVE,
+          "8",
+          "pixels of a latent pixel, along each side");
+
+  /** Latent pixels of a patch, along each side. */
+  public static final Setting<Integer> LVSA_PATCH_SIZE =
+      new Setting<>(
+          "LVSA_PATCH_SIZE", Kind.POSITIVE, "2", "latent pixels of a patch, along each side");
+
+  /** Forward passes of a denoising step (2 with guidance). */
+  public static final Setting<Integer> LVSA_CFG_PASSES =
+      new Setting<>(
+          "LVSA_CFG_PASSES",
+          Kind.POSITIVE,
+          "2",
+          "forward passes of a denoising step (2 with guidance)");
+
+  /** Attention blocks of the model; counted if not given. */
+  public static final Setting<OptionalInt> LVSA_N_BLOCKS =
+      new Setting<>(
+          "LVSA_N_BLOCKS",
+          Kind.OPTIONAL,
+          "",
+          "attention blocks of the model; counted if not given");
+
+  /** Install the hook on Wan, whose sequence arrives sharded by rank. */
+  public static final Setting<Boolean> LVSA_WAN_HOOK =
+      new Setting<>(
+          "LVSA_WAN_HOOK",
+          Kind.FLAG,
+          "0",
+          "install the hook on Wan, whose sequence arrives sharded by rank");
+
+  /** Install the hook on HunyuanVideo 1.5 where LVSA is selected. */
+  public static final Setting<Boolean> LVSA_HUNYUAN_HOOK =
+      new Setting<>(
+          "LVSA_HUNYUAN_HOOK",
+          Kind.FLAG,
+          "1",
+          "install the hook on HunyuanVideo 1.5 where LVSA is selected");
+
+  /** Say when something runs dense, once per reason and length. */
+  public static final Setting<Boolean> LVSA_WARN_FALLBACK =
+      new Setting<>(
+          "LVSA_WARN_FALLBACK",
+          Kind.FLAG,
+          "1",
+          "say when something runs dense, once per reason and length");
+
+  /** An error in place of running dense (this toolkit's). */
+  public static final Setting<Boolean> LVSA_STRICT =
+      new Setting<>(
+          "LVSA_STRICT", Kind.FLAG, "0", "an error in place of running dense (this toolkit's)");
+
+  /** A line of memory figures a step. */
+  public static final Setting<Boolean> LVSA_MEM_LOG =
+      new Setting<>("LVSA_MEM_LOG", Kind.FLAG, "0", "a line of memory figures a step");
+
+  /** A line of seconds a step. */
+  public static final Setting<Boolean> LVSA_STEP_TIME_LOG =
+      new Setting<>("LVSA_STEP_TIME_LOG", Kind.FLAG, "0", "a line of seconds a step");
+
+  /** The mask, at these steps: 1 (all), once, N, N-M or N,M,K; 0 for none. */
+  public static final Setting<StepSelection> LVSA_MASK_LOG =
+      new Setting<>(
+          "LVSA_MASK_LOG",
+          Kind.STEPS,
+          "0",
+          "the mask, at these steps: 1 (all), once, N, N-M or N,M,K; 0 for none");
+
+  /** Which attention a model's blocks call. */
+  public static final Setting<Map<String, String>> DIFFUSION_ATTENTION_BACKEND =
+      new Setting<>(
+          DIFFUSION_ATTENTION_BACKEND_NAME,
+          Kind.ATTENTION,
+          "SDPA",
+          "which attention a model's blocks call");
+
+  private final String name;
+  private final Kind<T> kind;
   private final String standard;
   private final String meaning;
 
-  Setting(Kind kind, String standard, String meaning) {
+  private Setting(String name, Kind<T> kind, String standard, String meaning) {
+    this.name = name;
     this.kind = kind;
     this.standard = standard;
     this.meaning = meaning;
+    ALL.add(this);
   }
 
-  /** What it may be. */
-  public Kind kind() {
-    return kind;
+  /** Every setting, in the order of the reference. */
+  public static List<Setting<?>> all() {
+    return List.copyOf(ALL);
+  }
+
+  /** The variable's name. */
+  public String name() {
+    return name;
+  }
+
+  /** What it may be, in words. */
+  public String allowed() {
+    return kind.allowed();
   }
 
   /** The default as one would write it; empty for none. */
@@ -111,45 +259,58 @@ public enum Setting {
 
   /** Its field in {@code LVSA_CONFIG}'s JSON: {@code window_size}. */
   public String field() {
-    return name().toLowerCase(Locale.ROOT).replaceFirst("^lvsa_", "");
+    return name.toLowerCase(Locale.ROOT).replaceFirst("^lvsa_", "");
+  }
+
+  /**
+   * Reads a value.
+   *
+   * @throws IllegalArgumentException naming the variable, the value and what is allowed
+   */
+  LvsaConfig.Value<T> parse(String text, LvsaConfig.Origin origin) {
+    try {
+      return new LvsaConfig.Value<>(kind.parser().apply(text), text, origin);
+    } catch (MalformedFileException e) {
+      // The JSON parser's own message, with line and column.
+      throw e;
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          name + " must be " + allowed() + ", got " + Messages.cut(text), e);
+    }
+  }
+
+  /**
+   * The setting of that name.
+   *
+   * @throws IllegalArgumentException if there is none, naming the nearest
+   */
+  public static Setting<?> named(String name) {
+    return find(name)
+        .orElseThrow(
+            () -> new IllegalArgumentException(Messages.unknown("variable", name, names())));
+  }
+
+  static Optional<Setting<?>> find(String name) {
+    return ALL.stream().filter(setting -> setting.name.equals(name)).findFirst();
   }
 
   /** The setting of a field of the JSON. */
-  static Optional<Setting> ofField(String field) {
-    return Arrays.stream(values()).filter(s -> s.field().equals(field)).findFirst();
+  static Optional<Setting<?>> ofField(String field) {
+    return ALL.stream().filter(setting -> setting.field().equals(field)).findFirst();
   }
 
   /** The variable whose name is nearest to one that is none. */
   static String nearest(String name) {
-    return Arrays.stream(values())
-        .map(Setting::name)
-        .min(
-            Comparator.comparingInt(
-                // A name cut short is nearer than one of its length that means something else.
-                known -> known.startsWith(name) ? 0 : distance(known, name)))
-        .orElseThrow();
+    return Messages.nearest(name, names()).getFirst();
   }
 
   /** Every variable's name. */
   static List<String> names() {
-    return Arrays.stream(values()).map(Setting::name).toList();
+    return ALL.stream().map(Setting::name).toList();
   }
 
-  /** Insertions, deletions and replacements from one to the other (Levenshtein). */
-  private static int distance(String a, String b) {
-    int[] row = new int[b.length() + 1];
-    for (int j = 0; j <= b.length(); j++) {
-      row[j] = j;
-    }
-    for (int i = 1; i <= a.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= b.length(); j++) {
-        int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
-      }
-    }
-    return row[b.length()];
+  @Override
+  public String toString() {
+    return name;
   }
 }

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.model;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.lvsa.toolkit.io.Messages;
 
 /**
  * A video's size in pixels, written {@code 832x480}.
@@ -23,7 +24,7 @@ public record Resolution(int width, int height) {
     Matcher matcher = FORM.matcher(text.strip().toLowerCase(Locale.ROOT));
     if (!matcher.matches()) {
       throw new IllegalArgumentException(
-          "a resolution is WIDTHxHEIGHT, such as 832x480, got " + text);
+          "a resolution is WIDTHxHEIGHT, such as 832x480, got " + Messages.cut(text));
     }
     return new Resolution(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
   }

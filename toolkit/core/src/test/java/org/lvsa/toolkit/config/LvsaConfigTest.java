@@ -65,7 +65,7 @@ class LvsaConfigTest {
             line -> {});
     assertEquals(16, config.number(Setting.LVSA_WINDOW_SIZE));
     assertEquals(Origin.COMMAND_LINE, config.value(Setting.LVSA_WINDOW_SIZE).origin());
-    assertEquals(30, config.number(Setting.LVSA_N_BLOCKS));
+    assertEquals(OptionalInt.of(30), config.optionalNumber(Setting.LVSA_N_BLOCKS));
     assertEquals(Origin.ENVIRONMENT, config.value(Setting.LVSA_N_BLOCKS).origin());
     assertEquals(Origin.DEFAULT, config.value(Setting.LVSA_BACKEND).origin());
   }
@@ -96,12 +96,70 @@ class LvsaConfigTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"[1]", "{window", "7"})
+  @ValueSource(strings = {"[1]", "7"})
   void jsonThatIsNoObjectIsRefused(String json) {
     assertTrue(
         assertThrows(IllegalArgumentException.class, () -> of("LVSA_CONFIG", json))
             .getMessage()
             .startsWith("LVSA_CONFIG must be a JSON object, got " + json));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      quoteCharacter = '`',
+      value = {
+        "`{window`, LVSA_CONFIG, 1, 2",
+        "`{\"window_size\": 8,\n \"window_size\": 9}`, LVSA_CONFIG, 2, 15",
+        "`{\"window_size\": 8} true`, LVSA_CONFIG, 1, 20",
+        "`{\"per_role\": `, DIFFUSION_ATTENTION_BACKEND, 1, 13",
+        "`{\"per_role\": {}, \"per_role\": {}}`, DIFFUSION_ATTENTION_BACKEND, 1, 28",
+      })
+  void jsonThatIsNotStrictIsRefusedWithLineAndColumn(
+      String json, String variable, int line, int column) {
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> of(variable, json)).getMessage();
+    assertTrue(
+        message.startsWith(
+            variable + ", line " + line + ", column " + column + ": not valid JSON: "),
+        message);
+  }
+
+  @Test
+  void aFieldOfTheWrongFormIsRefusedWhereItIsRead() {
+    for (String json :
+        List.of("{\"window_size\": {}}", "{\"window_size\": \"\"}", "{\"window_size\": []}")) {
+      String message =
+          assertThrows(IllegalArgumentException.class, () -> of("LVSA_CONFIG", json)).getMessage();
+      assertTrue(
+          message.startsWith("LVSA_WINDOW_SIZE must be a whole number of at least 0, got"),
+          message);
+    }
+    assertEquals(
+        "LVSA",
+        of(
+                "LVSA_CONFIG",
+                "{\"diffusion_attention_backend\": {\"per_role\": {\"cross\": {\"backend\":"
+                    + " \"LVSA\"}}}}")
+            .attention("cross"));
+  }
+
+  @Test
+  void aLongValueIsCut() {
+    String message =
+        assertThrows(
+                IllegalArgumentException.class, () -> of("LVSA_WINDOW_SIZE", "9".repeat(100_000)))
+            .getMessage();
+    assertTrue(message.length() < 350, message.length() + " characters");
+  }
+
+  @Test
+  void sidesWhosePatchesOverflowAreRefusedByName() {
+    assertEquals(
+        "LVSA_VIDEO_HEIGHT and LVSA_VIDEO_WIDTH must make at most 2^31-1 patches, got 15625000000",
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> of("LVSA_VIDEO_HEIGHT", "2000000", "LVSA_VIDEO_WIDTH", "2000000"))
+            .getMessage());
   }
 
   @ParameterizedTest
@@ -253,7 +311,7 @@ class LvsaConfigTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{per_role", "{}", "{\"per_role\": 3}"})
+  @ValueSource(strings = {"{}", "{\"per_role\": 3}"})
   void aSelectionThatCannotBeReadIsRefusedAtOnce(String selection) {
     String message =
         assertThrows(
@@ -274,7 +332,7 @@ class LvsaConfigTest {
         "`{\"patches_per_frame\": [7, 9]}`, LVSA_PATCHES_PER_FRAME, `7,9`",
         "`{\"total_latent_frames\": null}`, LVSA_TOTAL_LATENT_FRAMES, ``"
       })
-  void fieldsOfTheJsonAreTheVariables(String json, Setting setting, String text) {
+  void fieldsOfTheJsonAreTheVariables(String json, Setting<?> setting, String text) {
     LvsaConfig config = of("LVSA_CONFIG", json);
     assertEquals(text, config.value(setting).text());
     assertEquals(

@@ -11,7 +11,7 @@ import org.lvsa.toolkit.config.Setting;
  * @param module the attention module that it takes over, as log lines name it
  * @param variable the setting that has to be on; empty where LVSA's being selected is enough
  */
-public record Hook(String module, Optional<Setting> variable) {
+public record Hook(String module, Optional<Setting<Boolean>> variable) {
 
   /** Whether a configuration wants it: LVSA for self-attention, and the variable on. */
   public boolean wanted(LvsaConfig config) {
