@@ -10,6 +10,13 @@ public final class KernelFailedException extends RuntimeException {
 
   /**
    * @param message the reason
+   */
+  public KernelFailedException(String message) {
+    super(message);
+  }
+
+  /**
+   * @param message the reason
    * @param cause what was thrown below
    */
   public KernelFailedException(String message, Throwable cause) {

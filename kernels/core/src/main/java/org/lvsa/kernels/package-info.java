@@ -6,4 +6,7 @@
  * <p>Depends on the JDK only. Everything else, the CPU and GPU kernels and the toolkit, depends on
  * this package; it knows none of them. Backends are found with {@link java.util.ServiceLoader}.
  */
+@NullMarked
 package org.lvsa.kernels;
+
+import org.jspecify.annotations.NullMarked;

@@ -4,4 +4,7 @@
  * cores. Depends on {@code org.lvsa.kernels} and the JDK; needs {@code
  * --add-modules=jdk.incubator.vector}, and says so when that is missing.
  */
+@NullMarked
 package org.lvsa.kernels.cpu;
+
+import org.jspecify.annotations.NullMarked;

@@ -107,7 +107,7 @@ final class DevicePlan implements AutoCloseable {
     Times times = execute(graph);
     if (times.kernel <= 0) {
       throw new KernelFailedException(
-          "the device reports no kernel time: TornadoVM ran the kernel as sequential Java", null);
+          "the device reports no kernel time: TornadoVM ran the kernel as sequential Java");
     }
     return times;
   }

@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.List;
+import java.util.Optional;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.KernelOptions;
@@ -19,28 +20,27 @@ public final class TornadoBackend implements AttentionBackend {
   /** First on a GPU. TornadoVM on a CPU is for trying kernels out, not for speed. */
   @Override
   public int speedRank() {
-    return Holder.DEVICE != null && Holder.DEVICE.gpu() ? 100 : 1;
+    return Start.DEFAULT_DEVICE.map(device -> device.gpu() ? 100 : 1).orElse(1);
   }
 
   @Override
   public Availability availability() {
-    return Holder.DEVICE == null
-        ? new Availability.Unavailable(Holder.REASON)
-        : new Availability.Available(Holder.DEVICE.description());
+    return Start.DEFAULT_DEVICE
+        .<Availability>map(device -> new Availability.Available(device.description()))
+        .orElseGet(() -> new Availability.Unavailable(Start.REASON));
   }
 
   @Override
   public AttentionKernel open(KernelOptions options) {
-    if (availability() instanceof Availability.Unavailable(String reason)) {
-      throw new IllegalStateException(reason);
-    }
+    TornadoTarget preferred =
+        Start.DEFAULT_DEVICE.orElseThrow(() -> new IllegalStateException(Start.REASON));
     List<TornadoTarget> all = TornadoTarget.all();
     options.check(name(), all.stream().map(TornadoTarget::id).toList(), TornadoKernel.names());
     TornadoTarget device =
         options
             .device()
             .flatMap(id -> all.stream().filter(d -> d.id().equals(id)).findFirst())
-            .orElse(Holder.DEVICE);
+            .orElse(preferred);
     device
         .unusable()
         .ifPresent(
@@ -53,9 +53,10 @@ public final class TornadoBackend implements AttentionBackend {
 
   @Override
   public List<AttentionBackend.Device> devices() {
-    if (Holder.DEVICE == null) {
+    if (Start.DEFAULT_DEVICE.isEmpty()) {
       return List.of();
     }
+    String chosen = Start.DEFAULT_DEVICE.get().id();
     return TornadoTarget.all().stream()
         .map(
             device ->
@@ -64,16 +65,20 @@ public final class TornadoBackend implements AttentionBackend {
                     device.name(),
                     device.memory(),
                     TornadoKernel.kernels(device),
-                    device.id().equals(Holder.DEVICE.id()),
+                    device.id().equals(chosen),
                     device.unusable()))
         .toList();
   }
 
-  /** TornadoVM starts once, when somebody asks. */
-  private static final class Holder {
-    static final TornadoTarget DEVICE;
-    static final String REASON;
+  /** Starts TornadoVM, once, when somebody first asks for it. */
+  private static final class Start {
     private static final String DEVICE_MEMORY = "tornado.device.memory";
+
+    /** The device that is taken if nobody names one; empty if TornadoVM does not start here. */
+    static final Optional<TornadoTarget> DEFAULT_DEVICE;
+
+    /** Why TornadoVM does not start here; empty if it does. */
+    static final String REASON;
 
     static {
       // TornadoVM's own limit is 4 GB, whatever the device has. The kernel refuses what does not
@@ -82,24 +87,30 @@ public final class TornadoBackend implements AttentionBackend {
       if (System.getProperty(DEVICE_MEMORY) == null) {
         System.setProperty(DEVICE_MEMORY, "1024GB");
       }
-      TornadoTarget found = null;
+      Optional<TornadoTarget> found = Optional.empty();
       String reason = "";
       try {
-        found = TornadoTarget.chosen();
+        found = Optional.of(TornadoTarget.chosen());
       } catch (LinkageError e) {
-        Throwable root = e;
-        while (root.getCause() != null) {
-          root = root.getCause();
-        }
         reason =
-            "TornadoVM does not start here (the SDK's flags are missing, which ./lvsa passes, or its"
-                + " driver finds no library): "
-                + root.getMessage();
-      } catch (RuntimeException e) {
-        reason = "TornadoVM does not start here: " + e.getMessage();
+            "TornadoVM does not start here: the flags of its SDK are missing (./lvsa passes them), or"
+                + " its driver finds no library: "
+                + rootMessage(e);
+      } catch (VirtualMachineError e) {
+        throw e;
+      } catch (RuntimeException | Error e) {
+        reason = "TornadoVM does not start here: " + rootMessage(e);
       }
-      DEVICE = found;
+      DEFAULT_DEVICE = found;
       REASON = reason;
+    }
+
+    private static String rootMessage(Throwable thrown) {
+      Throwable root = thrown;
+      while (root.getCause() != null) {
+        root = root.getCause();
+      }
+      return root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
     }
   }
 }

@@ -4,4 +4,7 @@
  * any other of its devices, at run time. Depends on {@code org.lvsa.kernels} and on the API of the
  * TornadoVM SDK that it runs on; is in the build only where there is one.
  */
+@NullMarked
 package org.lvsa.kernels.tornado;
+
+import org.jspecify.annotations.NullMarked;
