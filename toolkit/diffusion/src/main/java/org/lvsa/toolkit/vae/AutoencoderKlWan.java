@@ -76,6 +76,19 @@ public final class AutoencoderKlWan implements AutoCloseable {
   }
 
   /**
+   * Bytes that {@link #decode} takes beside the weights, rounded up; they do not depend on the
+   * number of frames. With tiles it is those of one tile, and a temporary file.
+   *
+   * @param height rows of the decoded frames
+   * @param width pixels of a row
+   */
+  public static long decodeBytes(WanVaeConfig config, int height, int width) {
+    int factor = config.spatialFactor();
+    return WanVaeMemory.decodeBytes(
+        config, Math.ceilDiv(height, factor), Math.ceilDiv(width, factor));
+  }
+
+  /**
    * From the latents of a diffusion model, of mean 0 and deviation 1, to those of the decoder:
    * {@code latents / (1 / std) + mean}, as the published pipeline computes it.
    *

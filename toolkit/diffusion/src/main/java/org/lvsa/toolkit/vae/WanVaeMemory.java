@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.vae;
+
+import java.util.List;
+
+/** How much memory decoding takes, before anything is allocated. */
+final class WanVaeMemory {
+  private WanVaeMemory() {}
+
+  /** Bytes of the volumes that a {@link Run} of the decoder holds at most, rounded up. */
+  static long decodeBytes(WanVaeConfig config, int height, int width) {
+    List<Integer> multiples = config.dimMultiples().reversed();
+    List<Boolean> temporal = config.temporalDownsample().reversed();
+    long area = (long) height * width;
+    long frames = 1;
+    long in = (long) config.decoderBaseDim() * multiples.getFirst();
+    // The latents, and query, key and value of the attention.
+    long floats = area * (5L * config.latentChannels() + 4 * in);
+    // The two resnets around the attention.
+    floats += area * 8 * in;
+    for (int level = 0; level < multiples.size(); level++) {
+      long channels = (long) config.decoderBaseDim() * multiples.get(level);
+      floats += area * resnets(config.resnets() + 1, in, channels, frames);
+      if (level < multiples.size() - 1) {
+        long upsample = 4 * channels;
+        if (temporal.get(level)) {
+          upsample += 4 * frames * channels + (2 + frames) * channels + 2 * channels;
+          frames *= 2;
+        }
+        floats += area * upsample;
+        area *= 4;
+        in = channels / 2;
+      } else {
+        // The last convolution sees two earlier frames.
+        floats += area * (2 * channels + frames * WanVaeConfig.COLOURS);
+      }
+    }
+    return floats * Float.BYTES;
+  }
+
+  /** Floats for each pixel of the resnets of one resolution. */
+  private static long resnets(int count, long in, long out, long frames) {
+    // The block's input and middle, and the input of a convolution with two earlier frames.
+    long working = 2 * frames * out + (frames + 2) * out;
+    if (in != out) {
+      working += frames * in + (frames + 2) * in;
+    }
+    // Each convolution keeps two frames; the first has another number of channels.
+    long kept = 2 * in + 2 * (2L * count - 1) * out;
+    // While frames are kept, those kept before are still there.
+    return working + kept + 2 * out;
+  }
+}
