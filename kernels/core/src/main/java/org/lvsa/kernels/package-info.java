@@ -5,6 +5,8 @@
  *
  * <p>Depends on the JDK only. Everything else, the CPU and GPU kernels and the toolkit, depends on
  * this package; it knows none of them. Backends are found with {@link java.util.ServiceLoader}.
+ *
+ * <p>The words are explained in {@code docs/concepts.md}.
  */
 @NullMarked
 package org.lvsa.kernels;

@@ -43,7 +43,7 @@ class TornadoKernelTest {
           DynamicTest.dynamicTest("no device", () -> assumeTrue(false, "left out: " + reason)));
     }
     AttentionKernel kernel = new TornadoBackend().open(KernelOptions.DEFAULT);
-    // Where there are tensor cores, 16-bit inputs take them, and have DESIGN.md's wider bound.
+    // Where there are tensor cores, 16-bit inputs take them, and have the wider bound.
     boolean tensorCores =
         new TornadoBackend()
             .devices().stream().anyMatch(d -> d.chosen() && d.kernels().contains("tensorcore"));

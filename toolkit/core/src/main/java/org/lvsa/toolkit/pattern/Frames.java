@@ -5,8 +5,7 @@ import java.util.BitSet;
 
 /**
  * The rules of the LVSA pattern, each a pure function over latent frames. They follow the published
- * implementation (Long Video Sparse Attention, arXiv 2605.31057), as written down in DESIGN.md
- * section 1.
+ * implementation (Long Video Sparse Attention, arXiv 2605.31057).
  */
 public final class Frames {
   private Frames() {}

@@ -28,5 +28,7 @@
  * org.lvsa.toolkit.attention.StepCounting} tells the two ways of counting steps apart; {@link
  * org.lvsa.toolkit.attention.DiffusionAttention} is the attention of a role, found by name. Where a
  * sequence does not divide into frames, attention runs dense, and a line of the log says so.
+ *
+ * <p>The words are explained in {@code docs/concepts.md}.
  */
 package org.lvsa.toolkit.attention;
