@@ -21,7 +21,7 @@ import tech.tablesaw.api.StringColumn;
 import tech.tablesaw.api.Table;
 
 /**
- * The report of a JMH result: every score, and dense/sparse pairs as speed-ups with their error.
+ * The report of a JMH result: every score, and dense/sparse pairs as speed-ups with their interval.
  * {@code NAME.html} and {@code NAME-speedup.png} beside {@code NAME.json}.
  */
 public final class JmhReport {
@@ -34,11 +34,32 @@ public final class JmhReport {
    *
    * @param parameters without the sparsity scale
    * @param sparsityScale of the sparse run
-   * @param speedup dense time over sparse time
-   * @param error of the speed-up, from both runs' errors
+   * @param speedup mean dense time over mean sparse time
+   * @param low lower end of the 99.9 % confidence interval; NaN if a run has no error
+   * @param high upper end of it; NaN if a run has no error
    */
   public record Speedup(
-      Map<String, String> parameters, double sparsityScale, double speedup, double error) {}
+      Map<String, String> parameters,
+      double sparsityScale,
+      double speedup,
+      double low,
+      double high) {
+
+    /**
+     * The ratio of two means with its interval, which is symmetric in the ratio's logarithm: the
+     * relative errors of both means, added in squares (the delta method), are the error of the
+     * logarithm. Unlike an interval of the ratio itself it never reaches 0, and it is the same
+     * whichever of the two runs stands above the line.
+     */
+    static Speedup of(
+        Map<String, String> parameters, double sparsityScale, JmhResult sparse, JmhResult dense) {
+      double ratio = sparse.score() / dense.score();
+      double speedup = sparse.throughput() ? ratio : 1 / ratio;
+      double factor =
+          Math.exp(Math.hypot(sparse.error() / sparse.score(), dense.error() / dense.score()));
+      return new Speedup(parameters, sparsityScale, speedup, speedup / factor, speedup * factor);
+    }
+  }
 
   /** Pairs every sparse result with its dense one; a sparse one without is left out. */
   public static List<Speedup> speedups(List<JmhResult> results) {
@@ -53,14 +74,7 @@ public final class JmhReport {
       results.stream()
           .filter(r -> r.benchmark().equals(dense) && r.parameters().equals(others))
           .findFirst()
-          .ifPresent(
-              partner -> {
-                double ratio = sparse.score() / partner.score();
-                double speedup = sparse.throughput() ? ratio : 1 / ratio;
-                double relative =
-                    Math.hypot(sparse.error() / sparse.score(), partner.error() / partner.score());
-                pairs.add(new Speedup(others, scale, speedup, speedup * relative));
-              });
+          .ifPresent(partner -> pairs.add(Speedup.of(others, scale, sparse, partner)));
     }
     return pairs;
   }
@@ -83,7 +97,8 @@ public final class JmhReport {
         column("case", pairs.stream().map(p -> text(p.parameters())).toList()),
         column("scale", pairs.stream().map(p -> Double.toString(p.sparsityScale())).toList()),
         column("speedup", pairs.stream().map(p -> number(p.speedup())).toList()),
-        column("error", pairs.stream().map(p -> number(p.error())).toList()));
+        column("low", pairs.stream().map(p -> number(p.low())).toList()),
+        column("high", pairs.stream().map(p -> number(p.high())).toList()));
   }
 
   /**
@@ -132,15 +147,13 @@ public final class JmhReport {
                                     .map(
                                         p ->
                                             new Point(
-                                                p.sparsityScale(),
-                                                p.speedup(),
-                                                p.speedup() - p.error(),
-                                                p.speedup() + p.error()))
+                                                p.sparsityScale(), p.speedup(), p.low(), p.high()))
                                     .toList())))));
     return new Plot(
         "jmh-speedup",
         "How much faster than dense?",
-        "Dense time over sparse time of the same kernel, with the 99.9 % confidence interval.",
+        "Dense time over sparse time of the same kernel, with the 99.9 % confidence interval of the"
+            + " ratio's logarithm.",
         new Axis(
             "sparsity scale",
             Scale.LINEAR,

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.report;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
 
 /**
  * One result of a JMH run.
@@ -43,37 +41,36 @@ public record JmhResult(
   /**
    * Reads JMH's JSON ({@code -rf json}).
    *
-   * @throws IllegalArgumentException if the file is none
+   * @throws MalformedFileException with the file and the place if it is something else
    */
-  public static List<JmhResult> read(Path file) throws IOException {
-    JsonNode all;
-    try {
-      all = new ObjectMapper().readTree(Files.readAllBytes(file));
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException(file + " is no JSON: " + e.getOriginalMessage(), e);
-    }
+  public static List<JmhResult> read(Path file) {
     List<JmhResult> results = new ArrayList<>();
-    for (JsonNode one : all) {
-      JsonNode metric = one.path("primaryMetric");
-      if (!one.has("benchmark") || !metric.has("score")) {
-        throw new IllegalArgumentException(file + " is no JMH result (run with -rf json)");
+    for (JsonNode one : Json.read(file)) {
+      String name = one.path("benchmark").asText("");
+      JsonNode score = one.path("primaryMetric").path("score");
+      if (name.isEmpty() || !score.isNumber()) {
+        throw new MalformedFileException(
+            file
+                + ": result "
+                + (results.size() + 1)
+                + " is no JMH result: it needs a benchmark and a score (run with -rf json)");
       }
-      String name = one.get("benchmark").textValue();
       Map<String, String> parameters = new TreeMap<>();
       one.path("params")
           .properties()
           .forEach(entry -> parameters.put(entry.getKey(), entry.getValue().asText()));
+      JsonNode metric = one.path("primaryMetric");
       results.add(
           new JmhResult(
               name.substring(name.lastIndexOf('.', name.lastIndexOf('.') - 1) + 1),
               parameters,
               one.path("mode").asText(),
               metric.path("scoreUnit").asText(),
-              metric.get("score").asDouble(),
+              score.doubleValue(),
               metric.path("scoreError").asDouble(Double.NaN)));
     }
     if (results.isEmpty()) {
-      throw new IllegalArgumentException(file + " holds no JMH result");
+      throw new MalformedFileException(file + " holds no JMH result");
     }
     return results;
   }

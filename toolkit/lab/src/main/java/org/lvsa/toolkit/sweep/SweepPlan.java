@@ -19,7 +19,7 @@ import org.lvsa.toolkit.pattern.Pattern;
  */
 record SweepPlan(List<Group> groups) {
   /** Passes over each attention: the rounds, and one to check the result. */
-  private static final int PASSES = Rounds.LEAST + 1;
+  static final int PASSES = Rounds.LEAST + 1;
 
   /**
    * The cells of one geometry on one backend, one per sparsity scale.

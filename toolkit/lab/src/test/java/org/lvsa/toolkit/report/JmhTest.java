@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.report.JmhComparison.Verdict;
 
 class JmhTest {
@@ -42,11 +43,24 @@ class JmhTest {
     assertEquals(1, pairs.size());
     assertEquals(Map.of("length", "2"), pairs.getFirst().parameters());
     assertEquals(4, pairs.getFirst().speedup(), 1e-12);
-    assertEquals(4 * Math.hypot(0.03, 0.04), pairs.getFirst().error(), 1e-12);
+    assertEquals(4 * Math.exp(-0.05), pairs.getFirst().low(), 1e-12);
+    assertEquals(4 * Math.exp(0.05), pairs.getFirst().high(), 1e-12);
     Path page = JmhReport.write(json);
     assertEquals(directory.resolve("bench.html"), page);
     assertTrue(Files.readString(page).contains("jmh-speedup"));
     assertTrue(Files.size(directory.resolve("bench-speedup.png")) > 1000);
+  }
+
+  @Test
+  void theIntervalOfARatioIsTheSameWhicheverRunStandsAbove() {
+    JmhResult one = new JmhResult("A.sparse", Map.of(), "thrpt", "ops/s", 10, 4);
+    JmhResult other = new JmhResult("A.dense", Map.of(), "thrpt", "ops/s", 30, 20);
+    JmhReport.Speedup ratio = JmhReport.Speedup.of(Map.of(), 0.5, one, other);
+    JmhReport.Speedup inverse = JmhReport.Speedup.of(Map.of(), 0.5, other, one);
+    assertEquals(1 / ratio.speedup(), inverse.speedup(), 1e-12);
+    assertEquals(1 / ratio.high(), inverse.low(), 1e-12);
+    assertEquals(1 / ratio.low(), inverse.high(), 1e-12);
+    assertTrue(ratio.low() > 0, "an interval of the ratio itself would reach below 0");
   }
 
   @Test
@@ -89,21 +103,25 @@ class JmhTest {
 
   @Test
   void otherFilesAreRefusedByName() throws IOException {
-    Path text = Files.writeString(directory.resolve("x.json"), "not json");
-    assertTrue(
-        assertThrows(IllegalArgumentException.class, () -> JmhResult.read(text))
-            .getMessage()
-            .contains("x.json is no JSON"));
-    Path other = Files.writeString(directory.resolve("y.json"), "[{\"a\": 1}]");
-    assertTrue(
-        assertThrows(IllegalArgumentException.class, () -> JmhResult.read(other))
-            .getMessage()
-            .contains("is no JMH result"));
+    refused("not json", "x.json, line 1, column");
+    refused("[{\"a\": 1}]", "x.json: result 1 is no JMH result");
+    refused("[{\"benchmark\": 7, \"primaryMetric\": {\"score\": \"x\"}}]", "is no JMH result");
+    refused("[[], 1, null]", "is no JMH result");
+    refused("7", "holds no JMH result");
+    refused("[{\"benchmark\": null, \"params\": 3, \"primaryMetric\": []}]", "is no JMH result");
     Path empty = file("z.json");
-    assertThrows(IllegalArgumentException.class, () -> JmhResult.read(empty));
+    assertThrows(MalformedFileException.class, () -> JmhResult.read(empty));
     Path one = file("one.json", result("a", "", 1, "0"));
     Path two = file("two.json", result("b", "", 1, "0"));
     assertThrows(IllegalArgumentException.class, () -> JmhComparison.of(one, two));
+  }
+
+  private void refused(String json, String message) throws IOException {
+    Path file = Files.writeString(directory.resolve("x.json"), json);
+    String said =
+        assertThrows(MalformedFileException.class, () -> JmhResult.read(file)).getMessage();
+    assertTrue(said.contains(message), said);
+    assertEquals(1, said.lines().count());
   }
 
   @Test

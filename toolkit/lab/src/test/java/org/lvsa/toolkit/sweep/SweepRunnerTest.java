@@ -72,6 +72,19 @@ class SweepRunnerTest {
     }
   }
 
+  @Test
+  void theWorkThatIsDoneIsTheWorkThatWasPlanned() throws IOException {
+    Sweeps.Log log = new Sweeps.Log();
+    SweepSettings settings = Sweeps.tiny().backends(List.of("vector", "reference")).build();
+    FakeKernel failing =
+        FakeKernel.wrong(
+            (problem, output) -> {
+              throw new IllegalStateException("no");
+            });
+    Sweeps.run(settings, out(), Resume.NO, log, failing, FakeKernel.right());
+    assertEquals(log.planned, log.worked, 1e-9 * log.planned);
+  }
+
   // ---- backends that fail
 
   @Test

@@ -28,12 +28,15 @@ final class Sweeps {
   /** Hears everything. */
   static final class Log implements SweepListener {
     final List<String> warnings = new ArrayList<>();
+    double planned;
+    double worked;
     int cells;
     int done;
 
     @Override
     public void starting(int count, int there, String largest, Map<String, Double> planned) {
       cells = count;
+      this.planned = planned.values().stream().mapToDouble(Double::doubleValue).sum();
       done = there;
     }
 
@@ -41,7 +44,9 @@ final class Sweeps {
     public void measuring(String what) {}
 
     @Override
-    public void worked(String backend, double gflop, double millis) {}
+    public void worked(String backend, double gflop, double millis) {
+      worked += gflop;
+    }
 
     @Override
     public void finished(ResultRow row) {}
