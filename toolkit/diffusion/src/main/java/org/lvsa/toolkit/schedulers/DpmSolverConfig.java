@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.schedulers;
 
-import org.lvsa.toolkit.component.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentConfig;
 
 /**
  * Settings of {@link DpmSolver}.
@@ -21,26 +21,26 @@ public record DpmSolverConfig(
   }
 
   static DpmSolverConfig read(ComponentConfig config) {
-    config.must("use_flow_sigmas", "true");
-    config.must("prediction_type", "flow_prediction");
-    config.only("algorithm_type", "dpmsolver++");
-    config.only("solver_type", "midpoint");
-    config.only("thresholding", "false");
-    config.only("use_lu_lambdas", "false");
-    config.only("use_dynamic_shifting", "false");
-    config.only("variance_type", "null");
+    config.requirePresent("use_flow_sigmas", "true");
+    config.requirePresent("prediction_type", "flow_prediction");
+    config.require("algorithm_type", "dpmsolver++");
+    config.require("solver_type", "midpoint");
+    config.require("thresholding", "false");
+    config.require("use_lu_lambdas", "false");
+    config.require("use_dynamic_shifting", "false");
+    config.require("variance_type", (Object) null);
     FlowSettings.refuseOtherSigmas(config);
     // The bound serves schedules without flow sigmas.
     config.withoutEffect("lambda_min_clipped");
-    int order = config.integer("solver_order", 2, 1);
+    int order = config.size("solver_order", 2);
     if (order > 2) {
-      throw config.refuse("solver_order", "1 or 2");
+      throw config.wrong("solver_order", "1 or 2");
     }
     boolean firstOrderAtTheEnd =
         config.flag("lower_order_final", true) | config.flag("euler_at_final", false);
     return new DpmSolverConfig(
         config.positive("flow_shift", 1),
-        config.integer("num_train_timesteps", 1000, 1),
+        config.size("num_train_timesteps", 1000),
         order,
         firstOrderAtTheEnd,
         config.choice("final_sigmas_type", "zero", "zero", "sigma_min").equals("zero"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.schedulers;
 
-import org.lvsa.toolkit.component.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentConfig;
 
 /**
  * Settings of {@link FlowMatchEuler}.
@@ -16,18 +16,18 @@ public record FlowMatchEulerConfig(double shift, int trainSteps) implements Sche
   }
 
   static FlowMatchEulerConfig read(ComponentConfig config) {
-    config.only("use_dynamic_shifting", "false");
-    config.only("use_karras_sigmas", "false");
-    config.only("use_exponential_sigmas", "false");
-    config.only("use_beta_sigmas", "false");
-    config.only("invert_sigmas", "false");
-    config.only("stochastic_sampling", "false");
-    config.only("shift_terminal", "null");
+    config.require("use_dynamic_shifting", "false");
+    config.require("use_karras_sigmas", "false");
+    config.require("use_exponential_sigmas", "false");
+    config.require("use_beta_sigmas", "false");
+    config.require("invert_sigmas", "false");
+    config.require("stochastic_sampling", "false");
+    config.require("shift_terminal", (Object) null);
     // Read with dynamic shifting alone.
     config.withoutEffect(
         "base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift", "time_shift_type");
     return new FlowMatchEulerConfig(
-        config.positive("shift", 1), config.integer("num_train_timesteps", 1000, 1));
+        config.positive("shift", 1), config.size("num_train_timesteps", 1000));
   }
 
   @Override

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.schedulers;
 
-import org.lvsa.toolkit.component.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentConfig;
 
 /** What the settings of the multistep solvers have in common. */
 final class FlowSettings {
@@ -9,9 +9,9 @@ final class FlowSettings {
 
   /** Other ways to space the sigmas are refused; what serves them alone has no effect. */
   static void refuseOtherSigmas(ComponentConfig config) {
-    config.only("use_karras_sigmas", "false");
-    config.only("use_exponential_sigmas", "false");
-    config.only("use_beta_sigmas", "false");
+    config.require("use_karras_sigmas", "false");
+    config.require("use_exponential_sigmas", "false");
+    config.require("use_beta_sigmas", "false");
     config.withoutEffect(
         "beta_start",
         "beta_end",

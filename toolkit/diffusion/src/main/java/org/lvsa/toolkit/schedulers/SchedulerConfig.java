@@ -2,11 +2,12 @@
 package org.lvsa.toolkit.schedulers;
 
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
-import org.lvsa.toolkit.component.ComponentConfig;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
+import org.lvsa.toolkit.weights.ComponentConfig;
 
 /**
  * A scheduler's settings, as a published model folder has them in {@code
@@ -24,14 +25,16 @@ public sealed interface SchedulerConfig permits UniPcConfig, FlowMatchEulerConfi
    * Reads a scheduler's settings.
    *
    * @param file {@code scheduler_config.json}
-   * @throws org.lvsa.toolkit.io.MalformedFileException if the file is missing or malformed, its
-   *     class is not known, or a setting is not supported; the message says what is
+   * @throws MalformedFileException if the file is missing or malformed, its class is not known, or
+   *     a setting is not supported; the message says what is
    */
   static SchedulerConfig read(Path file) {
-    ComponentConfig config = ComponentConfig.read(file);
-    Function<ComponentConfig, SchedulerConfig> reader = KNOWN.get(config.className());
+    ComponentConfig config = ComponentConfig.readFile(file);
+    String name = config.text("_class_name");
+    Function<ComponentConfig, SchedulerConfig> reader = KNOWN.get(name);
     if (reader == null) {
-      throw config.unknownClass(List.copyOf(new TreeMap<>(KNOWN).keySet()));
+      throw new MalformedFileException(
+          file + ": " + Messages.unknown("scheduler class", name, new TreeMap<>(KNOWN).keySet()));
     }
     SchedulerConfig settings = reader.apply(config);
     config.finish();

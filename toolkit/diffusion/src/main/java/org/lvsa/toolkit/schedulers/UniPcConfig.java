@@ -2,7 +2,7 @@
 package org.lvsa.toolkit.schedulers;
 
 import java.util.List;
-import org.lvsa.toolkit.component.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentConfig;
 
 /**
  * Settings of {@link UniPc}.
@@ -40,29 +40,29 @@ public record UniPcConfig(
   }
 
   static UniPcConfig read(ComponentConfig config) {
-    config.must("use_flow_sigmas", "true");
-    config.must("prediction_type", "flow_prediction");
-    config.only("predict_x0", "true");
-    config.only("thresholding", "false");
-    config.only("solver_p", "null");
-    config.only("use_dynamic_shifting", "false");
-    config.only("shift_terminal", "null");
-    config.only("sigma_min", "null");
-    config.only("sigma_max", "null");
+    config.requirePresent("use_flow_sigmas", "true");
+    config.requirePresent("prediction_type", "flow_prediction");
+    config.require("predict_x0", "true");
+    config.require("thresholding", "false");
+    config.require("solver_p", (Object) null);
+    config.require("use_dynamic_shifting", "false");
+    config.require("shift_terminal", (Object) null);
+    config.require("sigma_min", (Object) null);
+    config.require("sigma_max", (Object) null);
     FlowSettings.refuseOtherSigmas(config);
-    int order = config.integer("solver_order", 2, 1);
+    int order = config.size("solver_order", 2);
     if (order > 3) {
-      throw config.refuse("solver_order", "1, 2 or 3");
+      throw config.wrong("solver_order", "1, 2 or 3");
     }
     return new UniPcConfig(
         config.positive("flow_shift", 1),
-        config.integer("num_train_timesteps", 1000, 1),
+        config.size("num_train_timesteps", 1000),
         order,
         config.choice("solver_type", "bh2", "bh1", "bh2").equals("bh1")
             ? SolverType.BH1
             : SolverType.BH2,
         config.flag("lower_order_final", true),
-        config.integers("disable_corrector", List.of()),
+        config.indices("disable_corrector"),
         config.choice("final_sigmas_type", "zero", "zero", "sigma_min").equals("zero"));
   }
 

@@ -3,8 +3,9 @@ package org.lvsa.toolkit.vae;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.lvsa.toolkit.component.ComponentConfig;
+import java.util.function.Function;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.weights.ComponentConfig;
 
 /**
  * The shape of Wan's video autoencoder, as {@code vae/config.json} has it.
@@ -41,59 +42,62 @@ public record WanVaeConfig(
    *     setting that is not supported; the message says what is
    */
   public static WanVaeConfig read(Path folder) {
-    ComponentConfig config = ComponentConfig.read(folder.resolve("config.json"));
-    if (!config.className().equals(CLASS)) {
-      throw config.unknownClass(List.of(CLASS));
-    }
+    ComponentConfig config = ComponentConfig.read(folder);
+    config.requirePresent("_class_name", CLASS);
     // Wan 2.2 TI2V has another kind of block and patches of 2 x 2 pixels.
-    config.only("is_residual", "false");
-    config.only("patch_size", "null");
-    config.only("in_channels", "3");
-    config.only("out_channels", "3");
-    config.only("clip_output", "true");
+    config.require("is_residual", "false");
+    config.require("patch_size", (Object) null);
+    config.require("in_channels", "3");
+    config.require("out_channels", "3");
+    config.require("clip_output", "true");
     config.withoutEffect("dropout");
-    if (!config.numbers("attn_scales", List.of()).isEmpty()) {
-      throw config.refuse("attn_scales", "an empty list");
+    if (!list(config, "attn_scales", config::numbers, List.of()).isEmpty()) {
+      throw config.wrong("attn_scales", "an empty list");
     }
-    int base = config.integer("base_dim", 96, 1);
-    List<Integer> multiples = config.integers("dim_mult", List.of(1, 2, 4, 4));
-    if (multiples.isEmpty() || multiples.stream().anyMatch(m -> m < 1)) {
-      throw config.refuse("dim_mult", "whole numbers above 0");
+    int base = config.size("base_dim", 96);
+    List<Integer> multiples = list(config, "dim_mult", config::sizes, List.of(1, 2, 4, 4));
+    if (multiples.isEmpty()) {
+      throw config.wrong("dim_mult", "whole numbers from 1");
     }
-    List<Boolean> temporal = config.flags("temperal_downsample", List.of(false, true, true));
+    List<Boolean> temporal =
+        list(config, "temperal_downsample", config::flags, List.of(false, true, true));
     if (temporal.size() != multiples.size() - 1) {
-      throw config.refuse(
+      throw config.wrong(
           "temperal_downsample", (multiples.size() - 1) + " entries, one fewer than dim_mult has");
     }
-    int channels = config.integer("z_dim", 16, 1);
+    int channels = config.size("z_dim", 16);
     WanVaeConfig read =
         new WanVaeConfig(
             base,
-            config.integer("decoder_base_dim", base, 1),
+            config.size("decoder_base_dim", base),
             multiples,
-            config.integer("num_res_blocks", 2, 1),
+            config.size("num_res_blocks", 2),
             temporal,
             channels,
-            config.numbers("latents_mean", List.of()),
-            config.numbers("latents_std", List.of()));
+            list(config, "latents_mean", config::numbers, List.of()),
+            list(config, "latents_std", config::numbers, List.of()));
     checkFactors(config, read);
     if (read.latentsMean.size() != channels) {
-      throw config.refuse("latents_mean", channels + " numbers, one per latent channel");
+      throw config.wrong("latents_mean", channels + " numbers, one per latent channel");
     }
     if (read.latentsStd.size() != channels || read.latentsStd.stream().anyMatch(s -> s <= 0)) {
-      throw config.refuse("latents_std", channels + " numbers above 0, one per latent channel");
+      throw config.wrong("latents_std", channels + " numbers above 0, one per latent channel");
     }
     config.finish();
     return read;
   }
 
+  private static <T> List<T> list(
+      ComponentConfig config, String key, Function<String, List<T>> read, List<T> otherwise) {
+    return config.has(key) ? read.apply(key) : otherwise;
+  }
+
   private static void checkFactors(ComponentConfig config, WanVaeConfig read) {
-    if (config.integer("scale_factor_spatial", read.spatialFactor(), 1) != read.spatialFactor()) {
-      throw config.refuse("scale_factor_spatial", read.spatialFactor() + ", as dim_mult gives it");
+    if (config.size("scale_factor_spatial", read.spatialFactor()) != read.spatialFactor()) {
+      throw config.wrong("scale_factor_spatial", read.spatialFactor() + ", as dim_mult gives it");
     }
-    if (config.integer("scale_factor_temporal", read.temporalFactor(), 1)
-        != read.temporalFactor()) {
-      throw config.refuse(
+    if (config.size("scale_factor_temporal", read.temporalFactor()) != read.temporalFactor()) {
+      throw config.wrong(
           "scale_factor_temporal", read.temporalFactor() + ", as temperal_downsample gives it");
     }
   }

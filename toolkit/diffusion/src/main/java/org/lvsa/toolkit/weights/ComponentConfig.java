@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
@@ -14,11 +17,12 @@ import org.lvsa.toolkit.io.Messages;
 /**
  * The {@code config.json} of a component, read strictly: a value that is missing, of another kind
  * or not supported is named together with what is. Keys that nobody asks for are left alone, since
- * published files carry many that only matter for training.
+ * published files carry many that only matter for training, unless {@link #finish} is called.
  */
 public final class ComponentConfig {
   private final Path file;
   private final JsonNode root;
+  private final Set<String> asked = new HashSet<>();
 
   private ComponentConfig(Path file, JsonNode root) {
     this.file = file;
@@ -54,6 +58,7 @@ public final class ComponentConfig {
 
   /** Whether a key is present and not null. */
   public boolean has(String key) {
+    asked.add(key);
     return root.hasNonNull(key);
   }
 
@@ -172,6 +177,80 @@ public final class ComponentConfig {
             + Messages.cut(node.toString())
             + " is not supported, supported: "
             + Arrays.stream(supported).map(String::valueOf).collect(Collectors.joining(", ")));
+  }
+
+  /**
+   * As {@link #require} for a key whose absence means something that is not supported.
+   *
+   * @throws MalformedFileException naming the key, its value and the supported one
+   */
+  public void requirePresent(String key, Object supported) {
+    if (!has(key)) {
+      throw wrong(key, supported.toString());
+    }
+    require(key, supported);
+  }
+
+  /** One of the supported texts; {@code otherwise} where the key is missing or null. */
+  public String choice(String key, String otherwise, String... supported) {
+    require(key, (Object[]) supported);
+    return has(key) ? text(key) : otherwise;
+  }
+
+  /** A finite number above 0; {@code otherwise} where the key is missing or null. */
+  public double positive(String key, double otherwise) {
+    double number = number(key, otherwise);
+    if (!(number > 0)) {
+      throw wrong(key, "a number above 0");
+    }
+    return number;
+  }
+
+  /** Whole numbers from 0; none where the key is missing or null. */
+  public List<Integer> indices(String key) {
+    List<Integer> indices = new ArrayList<>();
+    if (!has(key)) {
+      return indices;
+    }
+    for (JsonNode node : root.get(key)) {
+      if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 0) {
+        throw wrong(key, "a list of whole numbers from 0");
+      }
+      indices.add(node.intValue());
+    }
+    if (!root.get(key).isArray()) {
+      throw wrong(key, "a list of whole numbers from 0");
+    }
+    return indices;
+  }
+
+  /** Names keys that are known and change nothing, for {@link #finish}. */
+  public void withoutEffect(String... keys) {
+    asked.addAll(Arrays.asList(keys));
+  }
+
+  /**
+   * Refuses keys that nobody asked for: they would otherwise change nothing without a word. Those
+   * that are null or false ask for nothing themselves and pass, as do names that begin with an
+   * underscore, which are notes of the writing program.
+   *
+   * @throws MalformedFileException naming the key, its value and the known keys
+   */
+  public void finish() {
+    for (Map.Entry<String, JsonNode> entry : root.properties()) {
+      JsonNode value = entry.getValue();
+      boolean silent = value.isNull() || value.isBoolean() && !value.booleanValue();
+      if (!silent && !entry.getKey().startsWith("_") && !asked.contains(entry.getKey())) {
+        throw new MalformedFileException(
+            file
+                + ": "
+                + Messages.cut(entry.getKey())
+                + " = "
+                + Messages.cut(value)
+                + " is not known, known: "
+                + asked.stream().sorted().collect(Collectors.joining(", ")));
+      }
+    }
   }
 
   /** For a value that is wrong for a reason that only the model knows. */

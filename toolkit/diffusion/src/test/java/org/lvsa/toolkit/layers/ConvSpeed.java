@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.layers;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.Locale;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -40,7 +41,7 @@ final class ConvSpeed {
 
   private static void convolution(String name, ConvGeometry g, int frames, int height, int width) {
     float[] weight = new float[(int) g.weights()];
-    java.util.Arrays.fill(weight, 0.01f);
+    Arrays.fill(weight, 0.01f);
     for (boolean oneDnn : new boolean[] {true, false}) {
       try (Arena arena = Arena.ofShared();
           Conv3d conv = new Conv3d(g, weight, new float[g.out()], oneDnn)) {

@@ -351,17 +351,17 @@ class WanVaeTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "\"dropout\": 0.0|\"is_residual\": true|is_residual is true, supported is false only",
-        "\"dropout\": 0.0|\"patch_size\": 2|patch_size is 2, supported is null only",
-        "\"attn_scales\": []|\"attn_scales\": [0.5]|attn_scales is [0.5], supported is an empty",
-        "\"dim_mult\": [1, 2]|\"dim_mult\": [1, 0]|dim_mult is [1,0], supported is whole numbers",
-        "[true]|[true, false]|temperal_downsample is [true,false], supported is 1 entries",
-        "[0.5, 1]|[0.5]|latents_mean is [0.5], supported is 2 numbers",
-        "[1, 2]}|[1, 0]}|latents_std is [1,0], supported is 2 numbers above 0",
-        "\"dropout\": 0.0|\"scale_factor_spatial\": 8|scale_factor_spatial is 8, supported is 2",
-        "\"z_dim\": 2|\"z_dim\": 0|z_dim is 0, supported is a whole number of at least 1",
-        "\"dropout\": 0.0|\"new_layer\": 3|new_layer = 3 is not known for AutoencoderKLWan",
-        "AutoencoderKLWan|AutoencoderKL|_class_name is AutoencoderKL, which is not known",
+        "\"dropout\": 0.0|\"is_residual\": true|is_residual true is not supported, supported: false",
+        "\"dropout\": 0.0|\"patch_size\": 2|patch_size 2 is not supported, supported: null",
+        "\"attn_scales\": []|\"attn_scales\": [0.5]|attn_scales must be an empty list, got [0.5]",
+        "\"dim_mult\": [1, 2]|\"dim_mult\": [1, 0]|dim_mult must be a whole number from 1, got [1,0]",
+        "[true]|[true, false]|temperal_downsample must be 1 entries",
+        "[0.5, 1]|[0.5]|latents_mean must be 2 numbers",
+        "[1, 2]}|[1, 0]}|latents_std must be 2 numbers above 0",
+        "\"dropout\": 0.0|\"scale_factor_spatial\": 8|scale_factor_spatial must be 2",
+        "\"z_dim\": 2|\"z_dim\": 0|z_dim must be a whole number from 1, got 0",
+        "\"dropout\": 0.0|\"new_layer\": 3|new_layer = 3 is not known",
+        "AutoencoderKLWan|AutoencoderKL|_class_name \"AutoencoderKL\" is not supported",
       })
   void otherConfigurationsAreNamed(String what, String instead, String message) throws IOException {
     String json = CONFIG.replace(what, instead);
