@@ -33,4 +33,24 @@ public interface SweepListener {
 
   /** Tells the user something that does not end the sweep. */
   void warn(String message);
+
+  /** A listener that ignores everything, for programs and notebooks. */
+  static SweepListener silent() {
+    return new SweepListener() {
+      @Override
+      public void starting(int cells, int done, String largest, Map<String, Double> planned) {}
+
+      @Override
+      public void measuring(String what) {}
+
+      @Override
+      public void worked(String backend, double gflop, double millis) {}
+
+      @Override
+      public void finished(ResultRow row) {}
+
+      @Override
+      public void warn(String message) {}
+    };
+  }
 }

@@ -3,7 +3,6 @@ package org.lvsa.toolkit.sweep;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
-import com.fasterxml.jackson.databind.annotation.JsonPOJOBuilder;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -45,7 +44,7 @@ import org.lvsa.toolkit.model.Models;
  * @param maxSeconds longest time for the rounds of one cell, beyond the least number of rounds
  * @param round whether frames and sides that a model does not take are rounded to the nearest ones
  */
-@JsonDeserialize(builder = SweepSettings.Builder.class)
+@JsonDeserialize(builder = SweepSettingsBuilder.class)
 public record SweepSettings(
     List<String> models,
     List<String> resolutions,
@@ -130,16 +129,16 @@ public record SweepSettings(
   }
 
   /** What is measured if nothing is asked for: Wan 2.1 1.3B at 81 and 161 frames. */
-  public static Builder defaults() {
-    return new Builder();
+  public static SweepSettingsBuilder defaults() {
+    return new SweepSettingsBuilder();
   }
 
   /**
    * The preset {@code quick}: one small resolution, two heads, three lengths, three scales. Takes
    * less than two minutes on two cores.
    */
-  public static Builder quick() {
-    return new Builder()
+  public static SweepSettingsBuilder quick() {
+    return new SweepSettingsBuilder()
         .resolutions(List.of("256x160"))
         .frames(QUICK_FRAMES)
         .heads(2)
@@ -188,173 +187,5 @@ public record SweepSettings(
               }
             });
     return differences;
-  }
-
-  /** Collects settings; whatever is not set has its default. */
-  @JsonPOJOBuilder(withPrefix = "")
-  public static final class Builder {
-    private List<String> models = List.of("wan2.1-1.3b");
-    private List<String> resolutions = List.of();
-    private List<Integer> frames = List.of(81, 161);
-    private List<Integer> latentFrames = List.of();
-    private List<Integer> patchesPerFrame = List.of();
-    private List<Double> sparsityScales = List.of(0.5, 0.75, 1.0);
-    private List<String> backends = List.of("vector");
-    private String device = "";
-    private String kernel = "";
-    private int heads;
-    private int batch = 1;
-    private String dtype = "F32";
-    private int window = -1;
-    private int firstFrames = -1;
-    private String input = "moving";
-    private long seed = 1;
-    private int reps = 5;
-    private double maxSeconds = 20;
-    private boolean round;
-
-    private Builder() {}
-
-    /** The settings. Throws as the record's constructor does. */
-    public SweepSettings build() {
-      return new SweepSettings(
-          models,
-          resolutions,
-          frames,
-          latentFrames,
-          patchesPerFrame,
-          sparsityScales,
-          backends,
-          device,
-          kernel,
-          heads,
-          batch,
-          dtype,
-          window,
-          firstFrames,
-          input,
-          seed,
-          reps,
-          maxSeconds,
-          round);
-    }
-
-    /** Names of models. */
-    public Builder models(List<String> value) {
-      models = value;
-      return this;
-    }
-
-    /** {@code WIDTHxHEIGHT}; takes the place of patches per frame. */
-    public Builder resolutions(List<String> value) {
-      resolutions = value;
-      patchesPerFrame = value.isEmpty() ? patchesPerFrame : List.of();
-      return this;
-    }
-
-    /** Video frames; takes the place of latent frames. */
-    public Builder frames(List<Integer> value) {
-      frames = value;
-      latentFrames = value.isEmpty() ? latentFrames : List.of();
-      return this;
-    }
-
-    /** Latent frames; takes the place of video frames. */
-    public Builder latentFrames(List<Integer> value) {
-      latentFrames = value;
-      frames = value.isEmpty() ? frames : List.of();
-      return this;
-    }
-
-    /** Patches per frame; takes the place of resolutions. */
-    public Builder patchesPerFrame(List<Integer> value) {
-      patchesPerFrame = value;
-      resolutions = value.isEmpty() ? resolutions : List.of();
-      return this;
-    }
-
-    /** Sparsity scales. */
-    public Builder sparsityScales(List<Double> value) {
-      sparsityScales = value;
-      return this;
-    }
-
-    /** Names of backends. */
-    public Builder backends(List<String> value) {
-      backends = value;
-      return this;
-    }
-
-    /** Id of the device to run on; empty for each backend's own choice. */
-    public Builder device(String value) {
-      device = value;
-      return this;
-    }
-
-    /** Name of the kernel to run; empty for each backend's own choice. */
-    public Builder kernel(String value) {
-      kernel = value;
-      return this;
-    }
-
-    /** Heads to measure; 0 for all that the model has. */
-    public Builder heads(int value) {
-      heads = value;
-      return this;
-    }
-
-    /** Independent sequences. */
-    public Builder batch(int value) {
-      batch = value;
-      return this;
-    }
-
-    /** {@code F32}, {@code F16} or {@code BF16}. */
-    public Builder dtype(String value) {
-      dtype = value;
-      return this;
-    }
-
-    /** Window in latent frames; −1 for the model's. */
-    public Builder window(int value) {
-      window = value;
-      return this;
-    }
-
-    /** First frames in latent frames; −1 for the model's. */
-    public Builder firstFrames(int value) {
-      firstFrames = value;
-      return this;
-    }
-
-    /** {@code random}, {@code moving} or a video file. */
-    public Builder input(String value) {
-      input = value;
-      return this;
-    }
-
-    /** Seed of the inputs. */
-    public Builder seed(long value) {
-      seed = value;
-      return this;
-    }
-
-    /** Most runs of one measurement in one round. */
-    public Builder reps(int value) {
-      reps = value;
-      return this;
-    }
-
-    /** Longest time for the rounds of one cell, beyond the least number of rounds. */
-    public Builder maxSeconds(double value) {
-      maxSeconds = value;
-      return this;
-    }
-
-    /** Whether frames and sides that a model does not take are rounded. */
-    public Builder round(boolean value) {
-      round = value;
-      return this;
-    }
   }
 }

@@ -20,7 +20,7 @@ import org.lvsa.toolkit.model.Models;
 class SweepPlanTest {
   private static final InputSource MOVING = new InputSource.Moving();
 
-  private static SweepPlan plan(SweepSettings.Builder settings) {
+  private static SweepPlan plan(SweepSettingsBuilder settings) {
     return SweepPlan.of(settings.build(), MOVING);
   }
 

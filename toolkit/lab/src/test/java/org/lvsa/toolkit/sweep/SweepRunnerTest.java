@@ -156,7 +156,7 @@ class SweepRunnerTest {
     Files.writeString(csv, text);
     ObjectNode settings = (ObjectNode) Json.read(out().resolve("settings.json"));
     settings.remove(List.of("identity", "device", "kernel", "maxSeconds", "round"));
-    SweepSettings.Builder asked = Sweeps.tiny().maxSeconds(20);
+    SweepSettingsBuilder asked = Sweeps.tiny().maxSeconds(20);
     Files.writeString(out().resolve("settings.json"), settings.toString());
     Sweeps.Log log = new Sweeps.Log();
     List<ResultRow> rows = Sweeps.run(asked.build(), out(), Resume.SAME, log, FakeKernel.right());

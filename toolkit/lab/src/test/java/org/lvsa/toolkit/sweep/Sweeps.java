@@ -13,7 +13,7 @@ import org.lvsa.kernels.AttentionKernel;
 final class Sweeps {
   private Sweeps() {}
 
-  static SweepSettings.Builder tiny() {
+  static SweepSettingsBuilder tiny() {
     return SweepSettings.defaults()
         .latentFrames(List.of(15))
         .patchesPerFrame(List.of(6))
