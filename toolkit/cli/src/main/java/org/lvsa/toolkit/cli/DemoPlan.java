@@ -58,8 +58,14 @@ record DemoPlan(
     ranks.scheme().check(attentionShape(), ranks.world());
     long processes = ranks.ranks() == RankOptions.Ranks.PROCESSES ? ranks.world() : 1;
     Memory.require(
-        "a demo of %d layers, %d steps and %d tokens of width %d"
-            .formatted(layers, steps, tokens(), shape.width()),
+        "a demo of "
+            + layers
+            + " layers, "
+            + steps
+            + " steps and "
+            + tokens()
+            + " tokens of width "
+            + shape.width(),
         times(processes, bytes(ranks.world() == 1 ? 2 : 3)));
   }
 

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -103,6 +104,22 @@ class DemoCommandTest {
       assertTrue(Double.parseDouble(step[12]) < 1e-5, "difference: " + step[12]);
     }
     assertTrue(!run.err().contains("FALLBACK"), run.err());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"ar-EG", "tr-TR"})
+  void digitsAreTheSameInEveryLocale(String tag) {
+    Locale before = Locale.getDefault();
+    try {
+      Locale.setDefault(Locale.forLanguageTag(tag));
+      Run run = run(SMALL + " --ulysses-degree 2 --model hunyuanvideo-1.5");
+      assertEquals(0, run.code(), run.err());
+      String text = run.out() + run.err();
+      assertTrue(text.chars().noneMatch(c -> Character.isDigit(c) && c > '9'), text);
+      assertEquals(2, steps(run).size(), text);
+    } finally {
+      Locale.setDefault(before);
+    }
   }
 
   @Test

@@ -137,7 +137,7 @@ public record Pattern(
       for (int key = 0; key < frames; key++) {
         row.append(mark(query, key));
       }
-      lines.add(("%" + width + "d %s %d").formatted(query, row, attended[query]));
+      lines.add(String.format(Locale.ROOT, "%" + width + "d %s %d", query, row, attended[query]));
     }
     lines.add(
         String.format(

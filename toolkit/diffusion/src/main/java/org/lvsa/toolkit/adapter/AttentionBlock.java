@@ -15,9 +15,7 @@ import org.nd4j.linalg.api.memory.enums.LearningPolicy;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/**
- * The attention of one transformer block: its adapter's pieces, in the order that all models share.
- */
+/** The attention of one transformer block: an adapter's pieces in the order that models share. */
 public final class AttentionBlock {
   private static final WorkspaceConfiguration SCRATCH =
       WorkspaceConfiguration.builder()
@@ -31,11 +29,11 @@ public final class AttentionBlock {
   private AttentionProcessor processor;
 
   /**
-   * A block with nothing installed.
+   * A block whose attention is the one that the settings name.
    *
-   * @param adapter the model's
-   * @param number of the block, from 0
-   * @param weights its sizes and tensors
+   * @param adapter what the model's family does around attention
+   * @param number of the block in the model, from 0
+   * @param weights the block's sizes and tensors
    */
   public AttentionBlock(ModelAdapter adapter, int number, BlockWeights weights) {
     this.adapter = adapter;
@@ -44,26 +42,26 @@ public final class AttentionBlock {
     processor = new BackendProcessor(adapter.hook().instruction());
   }
 
-  /** What computes its self-attention. */
+  /** What computes the block's self-attention. */
   public AttentionProcessor processor() {
     return processor;
   }
 
-  /** Installs another. */
+  /** Lets another processor compute the block's self-attention. */
   public void install(AttentionProcessor next) {
     processor = next;
   }
 
   /**
-   * What the block's attention adds to both streams.
+   * Computes what the block's attention adds to the tokens.
    *
-   * @param generation the video being made; over several ranks, this rank's view of it
-   * @param streams this rank's video tokens and the whole encoder's
+   * @param generation the video being made; over several ranks, this rank's generation
+   * @param streams this rank's video tokens and all encoder tokens
    */
   public Streams.Change attend(Generation generation, Streams streams) {
-    // Tensors between the layers are as large as the video; in a workspace their memory is used
-    // again
-    // by the next block, not left to the garbage collector, which does not see its size.
+    // Tensors between the layers are as large as the video. In a workspace the next block uses
+    // their
+    // memory again. The garbage collector, which does not see their size, would keep them too long.
     try (MemoryWorkspace _ =
         Nd4j.getWorkspaceManager().getAndActivateWorkspace(SCRATCH, "lvsa-block")) {
       Streams.Change change = change(generation, streams);

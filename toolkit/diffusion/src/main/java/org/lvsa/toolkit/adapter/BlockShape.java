@@ -8,13 +8,13 @@ import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 
 /**
- * Sizes of a block, and the place of its tokens.
+ * The sizes of a block.
  *
  * @param heads query heads
  * @param kvHeads key/value heads
- * @param headDim features of one
- * @param grid patches of a frame
- * @param rotary the model's positions
+ * @param headDim features per head
+ * @param grid rows and columns of patches per latent frame
+ * @param rotary the rotary position embedding
  */
 public record BlockShape(
     int heads, int kvHeads, int headDim, PatchGrid grid, RotaryEmbedding rotary) {
@@ -33,15 +33,16 @@ public record BlockShape(
     }
   }
 
-  /** A model's own sizes. */
+  /** The sizes that a model has. */
   public static BlockShape of(ModelGeometry model, PatchGrid grid) {
     return of(model, grid, model.heads());
   }
 
   /**
-   * A model's sizes with another number of heads; as many key/value heads for each as it has.
+   * The sizes of a model with another number of heads. The number of query heads per key/value head
+   * stays.
    *
-   * @throws IllegalArgumentException if its groups of query heads do not fit
+   * @throws IllegalArgumentException if the heads do not divide into such groups
    */
   public static BlockShape of(ModelGeometry model, PatchGrid grid, int heads) {
     int group = model.heads() / model.kvHeads();
@@ -62,23 +63,23 @@ public record BlockShape(
         new RotaryEmbedding(model.ropeAxes(), model.ropeTheta()));
   }
 
-  /** These sizes with RIFLEx's positions. */
+  /** These sizes with RIFLEx's rotary embedding, for videos longer than the trained ones. */
   public BlockShape riflex(int trainingFrames, double scale) {
     return new BlockShape(heads, kvHeads, headDim, grid, rotary.riflex(trainingFrames, scale));
   }
 
-  /** Features of a token. */
+  /** Features per token: {@code heads · headDim}. */
   public int width() {
     return heads * headDim;
   }
 
-  /** Features of all its keys, or values. */
+  /** Features of the keys, or values, per token: {@code kvHeads · headDim}. */
   public int keyWidth() {
     return kvHeads * headDim;
   }
 
   /**
-   * Shapes of a module's four projections, {@code to_q}, {@code to_k}, {@code to_v} and {@code
+   * The shapes of a module's four projections, {@code to_q}, {@code to_k}, {@code to_v} and {@code
    * to_out.0}, with biases: {@code [out, in]} and {@code [out]}.
    */
   public Map<String, long[]> projections(String module) {

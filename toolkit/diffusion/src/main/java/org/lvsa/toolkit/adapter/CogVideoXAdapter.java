@@ -8,10 +8,12 @@ import org.lvsa.toolkit.attention.Qkv;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * CogVideoX, joint attention: video and text share their projections, with layer norm in each head
- * of query and key; only video has positions. The checkpoint's order is text first; LVSA wants
- * video first, and attention does not mind. CogVideoX 1.5 patches two latent frames into one
- * ({@code temporalPatch}), which its latent frames here already are.
+ * CogVideoX. Video and text share their projections and attend together. Query and key have a layer
+ * norm per head. Only video tokens have positions.
+ *
+ * <p>The published model puts text before video. Here video comes first, as LVSA needs it; the
+ * order of the tokens does not change attention. CogVideoX 1.5 joins two latent frames to one
+ * patch; its latent frames are counted after that.
  */
 public record CogVideoXAdapter() implements ModelAdapter {
   @Override

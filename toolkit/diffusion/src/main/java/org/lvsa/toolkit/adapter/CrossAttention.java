@@ -3,13 +3,14 @@ package org.lvsa.toolkit.adapter;
 
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Attention of the role {@code cross}, as a block hands it to its adapter. */
+/** Attention of video tokens to other tokens, as a block hands it to its adapter. */
 @FunctionalInterface
 public interface CrossAttention {
   /**
-   * Queries over other tokens' keys; all are heads, {@code [1, tokens, heads, headDim]}.
+   * Computes attention of queries to the keys of other tokens. All tensors are {@code [1, tokens,
+   * heads, headDim]}.
    *
-   * @return as the query
+   * @return a tensor of the query's shape
    */
   INDArray attend(INDArray query, INDArray key, INDArray value);
 }

@@ -5,9 +5,10 @@ import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The encoder's tokens, taken apart.
+ * The encoder's tokens, split into text and image.
  *
  * @param text {@code [tokens, width]}
- * @param image of the image that an I2V model starts from; empty for others
+ * @param image tokens of the image that an image-to-video model starts from, {@code [tokens,
+ *     width]}; empty for other models
  */
 public record EncoderTokens(INDArray text, Optional<INDArray> image) {}

@@ -9,8 +9,8 @@ import org.lvsa.toolkit.config.Setting;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * HunyuanVideo 1.5, dual-stream: video and text have projections of their own, RMS norm in each
- * head, and attend together; only video has positions.
+ * HunyuanVideo 1.5. Video and text have separate projections and attend together. Query and key
+ * have an RMS norm per head. Only video tokens have positions.
  */
 public record HunyuanVideoAdapter() implements ModelAdapter {
   @Override

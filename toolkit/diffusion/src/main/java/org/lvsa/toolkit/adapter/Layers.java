@@ -8,7 +8,7 @@ import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
-/** The layers that blocks are made of. All on {@code [tokens, features]}. */
+/** The layers of the blocks, on {@code [tokens, features]}. */
 final class Layers {
   private static final double EPSILON = 1e-6;
 
@@ -20,18 +20,18 @@ final class Layers {
   }
 
   /**
-   * x over its root mean square, times the weight: over stretches of a token's features as long as
-   * the weight, so over all of them, or over each head's.
+   * RMS norm: x divided by its root mean square, times the weight. The mean is over groups of as
+   * many features as the weight has: all features of a token, or those of one head.
    */
   static INDArray rms(INDArray x, INDArray weight) {
-    INDArray rows = stretches(x, weight);
+    INDArray rows = groups(x, weight);
     INDArray inverse = Transforms.pow(rows.mul(rows).mean(true, 1).addi(EPSILON), -0.5);
     return rows.mulColumnVector(inverse).muliRowVector(weight).reshape('c', x.shape());
   }
 
-  /** Layer norm over the same stretches. */
+  /** Layer norm over the same groups of features. */
   static INDArray layerNorm(INDArray x, INDArray weight, INDArray bias) {
-    INDArray rows = stretches(x, weight);
+    INDArray rows = groups(x, weight);
     INDArray centred = rows.subColumnVector(rows.mean(true, 1));
     INDArray variance = centred.mul(centred).mean(true, 1).addi(EPSILON);
     INDArray inverse = Transforms.pow(variance, -0.5);
@@ -42,11 +42,11 @@ final class Layers {
         .reshape('c', x.shape());
   }
 
-  private static INDArray stretches(INDArray x, INDArray weight) {
+  private static INDArray groups(INDArray x, INDArray weight) {
     return x.dup('c').reshape('c', x.length() / weight.length(), weight.length());
   }
 
-  /** Turns every head of every video token by its place in the whole video. */
+  /** Applies the rotary embedding to every head of every video token. */
   static INDArray rotate(INDArray heads, RotaryEmbedding rotary, PatchGrid grid, long firstToken) {
     float[] tokens = NdMemory.floats(heads);
     rotary.rotate(tokens, (int) heads.size(2), grid, firstToken);

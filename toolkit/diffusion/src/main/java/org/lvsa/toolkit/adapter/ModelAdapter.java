@@ -12,37 +12,38 @@ import org.lvsa.toolkit.model.Resolution;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What one family of models does around attention; {@link AttentionBlock} puts the pieces together.
- * Found with {@link ServiceLoader}: a jar with an adapter and its {@code META-INF/services} entry
- * is enough to add a family. See docs/adding-a-model.md.
+ * What one family of models does around attention. {@link AttentionBlock} puts the pieces together.
+ * Adapters are found with {@link ServiceLoader}: a jar with an adapter and its {@code
+ * META-INF/services} entry is enough to add a family, as docs/adding-a-model.md describes.
  *
- * <p>Tokens are {@code [tokens, width]}, heads {@code [1, tokens, heads, headDim]}.
+ * <p>Tensors called tokens are {@code [tokens, width]}, tensors called heads are {@code [1, tokens,
+ * heads, headDim]}.
  */
 public interface ModelAdapter {
-  /** The family's name, as fallback and log lines have it. */
+  /** The name of the family in log lines. */
   String family();
 
-  /** Whether a model of {@code datasets/models.json} belongs to the family. */
+  /** Whether a model, by its name in {@code datasets/models.json}, belongs to the family. */
   boolean adapts(String model);
 
-  /** The adapter of one of its models, for families whose models differ. */
+  /** The adapter for one model of the family; the same for all unless the models differ. */
   default ModelAdapter forModel(String model) {
     return this;
   }
 
   // ---- geometry
 
-  /** Tokens of a latent frame. */
+  /** Tokens per latent frame. */
   default int patchesPerFrame(ModelGeometry model, Resolution resolution) {
     return model.grid(resolution).patches();
   }
 
-  /** Latent frames of a video, as blocks see them. */
+  /** Latent frames of a video, as the blocks count them. */
   default int latentFrames(ModelGeometry model, int videoFrames) {
     return model.latentFrames(videoFrames);
   }
 
-  /** Training horizon in latent frames. */
+  /** The length of the videos that the model was trained on, in latent frames. */
   default int referenceLatentFrames(ModelGeometry model) {
     return model.referenceFrames();
   }
@@ -56,19 +57,19 @@ public interface ModelAdapter {
 
   // ---- weights
 
-  /** The prefix of a block's tensors in a diffusers checkpoint. */
+  /** What the names of a block's tensors start with in a diffusers checkpoint. */
   String prefix(int block);
 
-  /** Names, after the prefix, and shapes of the attention's tensors. */
+  /** The attention's tensors: name after the prefix, and shape. */
   Map<String, long[]> tensors(BlockShape shape);
 
   // ---- attention
 
-  /** Projections of video tokens, with query and key normalised as the model does. */
+  /** Projects video tokens to query, key and value, and normalises query and key. */
   Qkv qkv(BlockWeights block, INDArray video);
 
   /**
-   * Takes the encoder's tokens apart.
+   * Splits the encoder's tokens into text and image.
    *
    * @throws IllegalArgumentException if there are too few
    */
@@ -76,26 +77,26 @@ public interface ModelAdapter {
     return new EncoderTokens(encoder, Optional.empty());
   }
 
-  /** Projections of text that attends together with the video; empty if it does not. */
+  /** Projects text that attends together with the video; empty for models whose text does not. */
   default Optional<Qkv> encoderQkv(BlockWeights block, INDArray text) {
     return Optional.empty();
   }
 
   /**
-   * Turns queries or keys of video tokens by their place: the 3D rotary embedding, on neighbouring
-   * pairs unless a family does otherwise.
+   * Applies the rotary position embedding to queries or keys of video tokens. By default it turns
+   * neighbouring pairs of features by angles for time, row and column.
    *
-   * @param firstToken the first one's place in the whole video: not 0 on a later rank
+   * @param firstToken position of the first token in the whole video, which is not 0 on later ranks
    */
   default INDArray rotate(BlockWeights block, INDArray heads, long firstToken) {
     return Layers.rotate(heads, block.shape().rotary(), block.shape().grid(), firstToken);
   }
 
-  /** The projection of what self-attention gave to video tokens. */
+  /** Projects the result of self-attention for video tokens back to the model's width. */
   INDArray outputProjection(BlockWeights block, INDArray heads);
 
   /**
-   * What cross-attention adds to the video tokens; empty for models that have none.
+   * Computes what cross-attention adds to the video tokens; empty for models that have none.
    *
    * @param video video tokens after self-attention
    */
@@ -105,10 +106,10 @@ public interface ModelAdapter {
   }
 
   /**
-   * What the block's attention adds to both streams.
+   * Puts together what the block's attention adds to video and encoder tokens.
    *
-   * @param video projected
-   * @param text what self-attention gave to text, not projected; empty if it took no part
+   * @param video the sum for the video, projected
+   * @param text the result of self-attention for text, not projected; empty if text took no part
    */
   default Streams.Change formatOutput(BlockWeights block, INDArray video, Optional<INDArray> text) {
     return new Streams.Change(video, Optional.empty());
@@ -116,10 +117,10 @@ public interface ModelAdapter {
 
   // ---- installation
 
-  /** When and where LVSA is installed in the model's blocks. */
+  /** When LVSA is installed in the model's blocks, and what log lines call the place. */
   Hook hook();
 
-  /** Where its tokens are split among ranks. */
+  /** Where the video's tokens are split among ranks. */
   ContextParallelPlan contextParallelPlan();
 
   /** Every adapter on the class path. */

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.SplittableRandom;
@@ -19,20 +20,19 @@ import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * A model's attention blocks, one after the other, each with a residual sum. What else a model has
- * between them (modulation by the time step, feed-forward layers) does not touch attention and is
- * not here.
+ * The attention blocks of a model, one after the other, each with a residual sum. Modulation by the
+ * time step and feed-forward layers, which do not touch attention, are left out.
  *
- * @param adapter the model's
- * @param blocks in order
+ * @param adapter what the model's family does around attention
+ * @param blocks in the model's order; the list is copied
  */
 public record Transformer(ModelAdapter adapter, List<AttentionBlock> blocks) {
-  /** The blocks are copied. */
+  /** Copies the list of blocks. */
   public Transformer {
     blocks = List.copyOf(blocks);
   }
 
-  /** Blocks with nothing installed. */
+  /** A model with one block per set of weights, and LVSA's hook not installed. */
   public static Transformer of(ModelAdapter adapter, List<BlockWeights> weights) {
     List<AttentionBlock> blocks = new ArrayList<>();
     for (int block = 0; block < weights.size(); block++) {
@@ -42,8 +42,9 @@ public record Transformer(ModelAdapter adapter, List<AttentionBlock> blocks) {
   }
 
   /**
-   * Weights of some blocks, drawn at random: projections keep the size of what goes through, norms
-   * are near 1. The same seed gives the same weights.
+   * Random weights. Projections keep the magnitude of their input, and the weights of norms are
+   * near 1, so that many blocks in a row neither blow up nor fade. The same seed gives the same
+   * weights.
    */
   public static List<BlockWeights> random(
       ModelAdapter adapter, BlockShape shape, int blocks, long seed) {
@@ -69,7 +70,7 @@ public record Transformer(ModelAdapter adapter, List<AttentionBlock> blocks) {
   }
 
   /**
-   * Weights of some blocks of a checkpoint.
+   * Reads the weights of a model's first blocks from a checkpoint.
    *
    * @throws org.lvsa.toolkit.io.MalformedFileException naming a tensor that is missing, extra or of
    *     another shape
@@ -106,21 +107,23 @@ public record Transformer(ModelAdapter adapter, List<AttentionBlock> blocks) {
     LvsaProcessor processor = new LvsaProcessor(adapter.family() + "_hook");
     blocks.forEach(block -> block.install(processor));
     generation.say(
-        "[LVSA-hook] Installed LVSA hook on %s (%d blocks, T_lat=%d, sparsity_scale=%s)"
-            .formatted(
-                hook.module(),
-                blocks.size(),
-                frames.getAsInt(),
-                generation.config().value(Setting.LVSA_SPARSITY_SCALE).text()));
+        String.format(
+            Locale.ROOT,
+            "[LVSA-hook] Installed LVSA hook on %s (%d blocks, T_lat=%d, sparsity_scale=%s)",
+            hook.module(),
+            blocks.size(),
+            frames.getAsInt(),
+            generation.config().value(Setting.LVSA_SPARSITY_SCALE).text()));
     return blocks.size();
   }
 
   /**
-   * All blocks. Over several ranks each splits the video's tokens, computes its part and gathers
-   * the whole again, as {@link ModelAdapter#contextParallelPlan} says.
+   * Runs all blocks. Over several ranks, each rank takes its part of the video's tokens, runs the
+   * blocks on it, and gathers the whole video at the end, as {@link
+   * ModelAdapter#contextParallelPlan} says.
    *
    * @param streams the whole video's tokens and the encoder's
-   * @param done called after each block
+   * @param done is called after each block
    * @return the whole video's tokens and the encoder's, on every rank
    * @throws IllegalArgumentException if the tokens do not divide among the ranks
    */
@@ -141,13 +144,15 @@ public record Transformer(ModelAdapter adapter, List<AttentionBlock> blocks) {
     long tokens = video.size(0);
     if (tokens % world != 0) {
       throw new IllegalArgumentException(
-          "%s splits the video's tokens at %s: their number must be a multiple of the ranks (%d), got %d, which leaves %d"
-              .formatted(
-                  adapter.family(),
-                  adapter.contextParallelPlan().splitAt(),
-                  world,
-                  tokens,
-                  tokens % world));
+          String.format(
+              Locale.ROOT,
+              "%s splits the video's tokens at %s: their number must be a multiple of the ranks (%d),"
+                  + " got %d, which leaves %d",
+              adapter.family(),
+              adapter.contextParallelPlan().splitAt(),
+              world,
+              tokens,
+              tokens % world));
     }
     long part = tokens / world;
     long first = generation.ranks().rank() * part;

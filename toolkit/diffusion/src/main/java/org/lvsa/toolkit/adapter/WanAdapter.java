@@ -10,19 +10,19 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * Wan 2.x, single-stream: self-attention over video tokens with RMS norm across all heads of query
- * and key, then text by cross-attention. Image-to-video models see the image's tokens, which come
- * before the text's, by added key and value projections of the same cross-attention.
+ * Wan 2.x. Self-attention is over video tokens only, with an RMS norm of query and key over all
+ * heads together. The video sees text by cross-attention. Image-to-video models of Wan 2.1 also see
+ * image tokens, which stand before the text tokens, by key and value projections of their own.
  *
- * @param image whether the model has them
+ * @param image whether the model has image tokens
  */
 public record WanAdapter(boolean image) implements ModelAdapter {
-  /** Text tokens after the image's. */
+  /** Text tokens of an image-to-video model, which stand after the image tokens. */
   public static final int TEXT_TOKENS = 512;
 
   private static final int EXAMPLE_IMAGE_TOKENS = 17;
 
-  /** Text-to-video; for {@link java.util.ServiceLoader}. */
+  /** A text-to-video model, for {@link java.util.ServiceLoader}. */
   public WanAdapter() {
     this(false);
   }

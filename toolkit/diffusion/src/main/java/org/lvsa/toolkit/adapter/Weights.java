@@ -27,7 +27,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A model's tensors, memory-mapped: one safetensors file, or an index with its shards. */
+/** The tensors of a checkpoint, memory-mapped: one safetensors file, or an index and its shards. */
 public final class Weights implements AutoCloseable {
   private final Arena arena;
   private final Path path;
@@ -123,11 +123,11 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * The attention tensors of a block, as float32. What a checkpoint has beside its attention
-   * (norms, feed-forward layers, modulation) is left alone.
+   * Reads the attention tensors of a block as float32. Other tensors of the checkpoint, such as
+   * feed-forward layers and modulation, are ignored.
    *
-   * @param prefix {@code blocks.0.}
-   * @param shapes of every tensor that the block's attention must have, by name after the prefix
+   * @param prefix what the names of the block's tensors start with: {@code blocks.0.}
+   * @param shapes name after the prefix and shape of every tensor that the block's attention needs
    * @throws MalformedFileException naming a tensor that is missing, one of the same module ({@code
    *     attn1}) that nobody asked for, or one whose shape is another
    */

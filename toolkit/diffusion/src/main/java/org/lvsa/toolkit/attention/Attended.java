@@ -6,14 +6,14 @@ import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * What self-attention gives.
+ * The result of self-attention for video and text.
  *
  * @param video {@code [batch, videoTokens, heads, headDim]}
  * @param text {@code [batch, textTokens, heads, headDim]}; empty if no text took part
  */
 public record Attended(INDArray video, Optional<INDArray> text) {
 
-  /** Takes a joint result apart: the first tokens are video, the rest is text. */
+  /** Splits a joint result: the first tokens are video, the rest is text. */
   static Attended split(INDArray joint, long videoTokens) {
     if (joint.size(1) == videoTokens) {
       return new Attended(joint, Optional.empty());

@@ -5,16 +5,15 @@ import java.util.Optional;
 import org.lvsa.toolkit.config.LvsaConfig;
 
 /**
- * What a model's block calls for self-attention, after projections and positions. A block starts
- * with {@link BackendProcessor}; installing LVSA's hook on a model puts {@link LvsaProcessor} in
- * its place.
+ * What a model's block calls for self-attention, once projections and positions are applied: {@link
+ * LvsaProcessor} for sparse attention, {@link BackendProcessor} for whatever the settings name.
  */
 public sealed interface AttentionProcessor permits BackendProcessor, LvsaProcessor {
   /**
-   * Attends.
+   * Computes the self-attention of one block.
    *
    * @param generation the video being made
-   * @param layer which block calls, the same object in every step
+   * @param layer which block calls; the same object in every step
    * @param video this rank's video tokens, {@code [batch, tokens, heads, headDim]}, float32; frame
    *     by frame, with positions already applied
    * @param text tokens that attend together with the video, whole on every rank; empty for models

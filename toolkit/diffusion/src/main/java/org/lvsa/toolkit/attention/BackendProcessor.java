@@ -5,11 +5,13 @@ import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Calls the attention that is selected for the role {@code self} on one sequence, video first. That
- * one sees a length and no more, so over several ranks, where the length is a shard's, it cannot
- * tell frames: LVSA then says so and runs dense.
+ * Calls the attention that the settings give to self-attention, on one sequence with the video
+ * first. That attention sees only the sequence's length. Over several ranks the length is one
+ * rank's part and tells nothing about frames, so LVSA runs dense there, and a line of the log says
+ * so.
  *
- * @param hook what to tell a user to install, such as {@code LVSA_WAN_HOOK=1}
+ * @param hook the setting that a user has to make for sparse attention over several ranks, such as
+ *     {@code LVSA_WAN_HOOK=1}
  */
 public record BackendProcessor(String hook) implements AttentionProcessor {
   @Override
@@ -26,8 +28,12 @@ public record BackendProcessor(String hook) implements AttentionProcessor {
           "attend",
           "pre_sharded",
           video.tokens(),
-          "rank=%d, world=%d, hint=the sequence arrives split among the ranks: set %s"
-              .formatted(generation.ranks().rank(), world, hook));
+          "rank="
+              + generation.ranks().rank()
+              + ", world="
+              + world
+              + ", hint=the sequence arrives split among the ranks: set "
+              + hook);
     }
     return SelfAttention.dense(generation, video, text);
   }

@@ -5,27 +5,31 @@ import java.util.List;
 import java.util.ServiceLoader;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** An attention that a model's block can be given; found with {@link ServiceLoader}. */
+/**
+ * An implementation of attention that a model's block can call, chosen by name. Implementations are
+ * found with {@link ServiceLoader}.
+ */
 public interface DiffusionAttention {
-  /** What {@code DIFFUSION_ATTENTION_BACKEND} calls it. */
+  /** The name that the setting {@code DIFFUSION_ATTENTION_BACKEND} chooses it by. */
   String name();
 
   /**
-   * Attention of one block.
+   * Computes the attention of one block.
    *
-   * @param generation what is known of the video that is made
-   * @param layer which block calls, the same object in every step
+   * @param generation the video being made
+   * @param layer which block calls; the same object in every step
    * @param query {@code [batch, tokens, heads, headDim]}, float32
-   * @param key {@code [batch, keyTokens, kvHeads, headDim]}
+   * @param key {@code [batch, keyTokens, kvHeads, headDim]}, float32
    * @param value as key
-   * @return {@code [batch, tokens, heads, headDim]}
+   * @return {@code [batch, tokens, heads, headDim]}, float32
    */
   INDArray attend(
       Generation generation, Object layer, INDArray query, INDArray key, INDArray value);
 
   /**
-   * The attention of a role under a generation's configuration.
+   * The attention that a generation's settings give to a role.
    *
+   * @param role {@code self} for self-attention, {@code cross} for text seen by the video
    * @throws IllegalArgumentException if there is none of that name
    */
   static DiffusionAttention ofRole(Generation generation, String role) {
@@ -33,10 +37,11 @@ public interface DiffusionAttention {
   }
 
   /**
-   * The attention of that name.
+   * The attention with a name.
    *
-   * @param role that asks for it, for the message
-   * @throws IllegalArgumentException if there is none
+   * @param name as {@link #name} gives it
+   * @param role for which it is chosen; named in the message
+   * @throws IllegalArgumentException if there is none, listing those that exist
    */
   static DiffusionAttention named(String name, String role) {
     List<DiffusionAttention> all =

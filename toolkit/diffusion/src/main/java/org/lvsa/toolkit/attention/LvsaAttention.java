@@ -6,8 +6,9 @@ import org.lvsa.toolkit.pattern.Pattern;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Sparse-window attention over a sequence whose frames it finds itself. What does not fit runs
- * dense, and says so.
+ * Sparse-window attention over a sequence of video tokens with text tokens after them. Only the
+ * number of latent frames is known; how many tokens are video follows from the settings' patches
+ * per frame. A sequence that does not divide into frames runs dense, and a line of the log says so.
  */
 public final class LvsaAttention implements DiffusionAttention {
   /** For {@link java.util.ServiceLoader}. */

@@ -6,10 +6,11 @@ import java.util.Optional;
 import org.lvsa.toolkit.pattern.Pattern;
 
 /**
- * LVSA inside a block, where video and text are still apart: how many tokens are video is known, on
- * any number of ranks, and only the number of latent frames has to be told.
+ * Sparse-window attention inside a block, where video and text are still apart. Because the number
+ * of video tokens is known, on any number of ranks, only the number of latent frames has to be
+ * given.
  *
- * @param origin what fallback lines call it: {@code wan_hook}
+ * @param origin names the caller in fallback lines: {@code wan_hook}
  */
 public record LvsaProcessor(String origin) implements AttentionProcessor {
   @Override

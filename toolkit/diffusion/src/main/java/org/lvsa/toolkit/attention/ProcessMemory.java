@@ -8,12 +8,12 @@ import java.util.Locale;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * What the process holds of the machine's memory, in bytes.
+ * The memory that this process holds, in bytes.
  *
- * @param allocated the heap in use and what ND4J has allocated outside it
- * @param reserved the heap as the JVM has reserved it, and the same of ND4J
- * @param peak the most that the process has had in memory at once ({@code VmHWM}); where the system
- *     does not say, what it has now
+ * @param allocated heap in use, plus what ND4J has allocated outside the heap
+ * @param reserved heap that the JVM has reserved, plus what ND4J has allocated outside the heap
+ * @param peak the most that the process has had in memory at any time ({@code VmHWM}); where the
+ *     system does not tell, what it has now
  */
 record ProcessMemory(long allocated, long reserved, long peak) {
   private static final Path STATUS = Path.of("/proc/self/status");

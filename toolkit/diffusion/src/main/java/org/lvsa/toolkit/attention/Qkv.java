@@ -6,19 +6,19 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Query, key and value of the same tokens, float32.
+ * Query, key and value tensors of the same tokens, float32.
  *
  * @param query {@code [batch, tokens, heads, headDim]}
  * @param key {@code [batch, tokens, kvHeads, headDim]}
  * @param value as key
  */
 public record Qkv(INDArray query, INDArray key, INDArray value) {
-  /** Tokens of a sequence. */
+  /** Tokens per sequence. */
   public int tokens() {
     return Math.toIntExact(query.size(1));
   }
 
-  /** These tokens, then others, if there are any. */
+  /** One sequence of these tokens and then the others; these alone if there are no others. */
   public Qkv then(Optional<Qkv> others) {
     return others
         .map(

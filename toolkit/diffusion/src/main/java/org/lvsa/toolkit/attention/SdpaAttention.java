@@ -52,7 +52,7 @@ public final class SdpaAttention implements DiffusionAttention {
     return run(generation, whole, BlockSparseLayout.dense(1), query, key, value);
   }
 
-  /** Runs the generation's kernel on tensors, whose memory it reads as it lies. */
+  /** Runs the generation's kernel on tensors. Row-major tensors are read without a copy. */
   static INDArray run(
       Generation generation,
       SequenceGeometry geometry,
@@ -78,7 +78,7 @@ public final class SdpaAttention implements DiffusionAttention {
     return out;
   }
 
-  /** Query and key of different lengths: text seen by video, a head at a time. */
+  /** Attention with queries and keys of different lengths, one head at a time. */
   private static INDArray cross(INDArray query, INDArray key, INDArray value) {
     INDArray out = Nd4j.create(DataType.FLOAT, query.shape());
     long group = query.size(2) / key.size(2);

@@ -10,11 +10,11 @@ import org.lvsa.toolkit.parallel.Shard;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Self-attention of video and text with a layout, on one rank or on several. */
+/** Self-attention of video and text, dense or with a layout, on one rank or on several. */
 final class SelfAttention {
   private SelfAttention() {}
 
-  /** Everything attends to everything. */
+  /** Every token attends to every token. */
   static Attended dense(Generation generation, Qkv video, Optional<Qkv> text) {
     generation.runsDense();
     if (generation.ranks().world() == 1) {
@@ -29,11 +29,11 @@ final class SelfAttention {
   }
 
   /**
-   * Attends with a layout.
+   * Computes attention with a layout.
    *
-   * @param geometry of the whole sequence
-   * @param layout of the whole video
-   * @param video this rank's tokens
+   * @param geometry how the whole sequence divides into frames and text
+   * @param layout which frames of the whole video attend to which
+   * @param video this rank's video tokens
    * @param text all text tokens
    */
   static Attended run(

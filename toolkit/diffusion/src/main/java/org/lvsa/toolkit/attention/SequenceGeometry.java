@@ -5,17 +5,23 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How a sequence divides into frames and text: {@code tokens = latentFrames · patchesPerFrame +
- * textTokens}.
+ * How a sequence of tokens divides into video frames and text: {@code tokens = latentFrames ·
+ * patchesPerFrame + textTokens}.
+ *
+ * @param latentFrames latent frames of the video
+ * @param patchesPerFrame tokens of one latent frame
+ * @param textTokens tokens after the video
  */
 public record SequenceGeometry(int latentFrames, int patchesPerFrame, int textTokens) {
 
   /**
-   * The first candidate that leaves a text shorter than the video: {@code 0 ≤ text < T·P}.
+   * Finds how many tokens a frame has: the first candidate that leaves fewer text tokens than video
+   * tokens, {@code 0 ≤ text < latentFrames · patchesPerFrame}.
    *
-   * @param tokens of the sequence
-   * @param latentFrames of the video
-   * @param candidates patches of a frame
+   * @param tokens length of the sequence
+   * @param latentFrames latent frames of the video
+   * @param candidates patches per frame to try, in order
+   * @return empty if no candidate fits
    */
   public static Optional<SequenceGeometry> detect(
       int tokens, int latentFrames, List<Integer> candidates) {
@@ -29,7 +35,7 @@ public record SequenceGeometry(int latentFrames, int patchesPerFrame, int textTo
     return Optional.empty();
   }
 
-  /** Video and text. */
+  /** Tokens of video and text together. */
   public int tokens() {
     return latentFrames * patchesPerFrame + textTokens;
   }

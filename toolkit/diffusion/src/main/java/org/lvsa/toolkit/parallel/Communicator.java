@@ -4,21 +4,22 @@ package org.lvsa.toolkit.parallel;
 import java.util.Arrays;
 
 /**
- * What a rank needs of the others. Small enough for NCCL ({@code ncclSend} and {@code ncclRecv} in
- * one group) or MPI ({@code MPI_Alltoallv}) to stand behind it.
+ * One rank's way to the others: the only thing that attention over several ranks needs of a
+ * transport. It is small enough to be implemented with NCCL ({@code ncclSend} and {@code ncclRecv}
+ * in one group) or MPI ({@code MPI_Alltoallv}).
  */
 public interface Communicator extends AutoCloseable {
-  /** This rank, from 0. */
+  /** The number of this rank, from 0. */
   int rank();
 
-  /** Ranks together. */
+  /** How many ranks there are. */
   int world();
 
   /**
-   * Sends {@code parts[r]} to rank r and receives what each rank has for this one. Every rank calls
-   * it, in the same order.
+   * Sends {@code parts[r]} to rank r and receives what each rank has for this one. Every rank has
+   * to make the same exchanges in the same order.
    *
-   * @return a part from each rank, this one's own included
+   * @return a part from each rank, this one's own included, in the order of the ranks
    * @throws RankFailure if another rank gave up or cannot be reached
    */
   float[][] allToAll(float[][] parts);
@@ -50,14 +51,44 @@ public interface Communicator extends AutoCloseable {
     }
   }
 
-  /** Sends the same to every rank, and receives what each sent: in order of ranks. */
+  /**
+   * As {@link #allToAll}, where this rank knows how much each rank sends.
+   *
+   * @param lengths numbers that rank r sends to this rank
+   * @throws RankFailure also if a rank sends another amount: it then runs with other settings
+   */
+  default float[][] allToAll(float[][] parts, int[] lengths) {
+    float[][] received = allToAll(parts);
+    for (int from = 0; from < received.length; from++) {
+      if (received[from].length != lengths[from]) {
+        throw new RankFailure(
+            from,
+            "sent "
+                + received[from].length
+                + " numbers in place of "
+                + lengths[from]
+                + ": it runs with other settings than rank "
+                + rank());
+      }
+    }
+    return received;
+  }
+
+  /**
+   * Sends the same part to every rank. All ranks' parts have one length.
+   *
+   * @return a part from each rank, this one's own included, in the order of the ranks
+   * @throws RankFailure if another rank gave up, cannot be reached, or sends another amount
+   */
   default float[][] allGather(float[] part) {
     float[][] parts = new float[world()][];
     Arrays.fill(parts, part);
-    return allToAll(parts);
+    int[] lengths = new int[world()];
+    Arrays.fill(lengths, part.length);
+    return allToAll(parts, lengths);
   }
 
-  /** A rank that is alone. */
+  /** The communicator of a rank that is alone. */
   static Communicator alone() {
     return new Alone();
   }

@@ -15,14 +15,15 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.PartialAttention;
 
 /**
- * A rank computes its own queries, of all heads. Keys and values of the frames that they attend to
- * and that other ranks hold, mostly the global frames, are assembled once an attention, in one
- * exchange, and shared by all of the rank's frames. With boundary guards hardly a frame but the
- * global ones is sent: a window that reaches over the boundary finds global frames there.
+ * Attention divided by queries: a rank computes its own tokens, of all heads.
  *
- * <p>No number of heads has to divide, and the traffic shrinks with the sparsity. Text queries
- * attend to everything: each rank computes them over its own video tokens, and the parts are merged
- * by their log-sum-exps.
+ * <p>In one exchange per attention, the ranks send each other keys and values of the frames that
+ * the other's queries attend to. These are mostly the global frames: with boundary guards, a window
+ * that reaches over the boundary between two ranks finds global frames there. The number of heads
+ * need not divide, and the traffic shrinks with the sparsity.
+ *
+ * <p>Text queries attend to everything. Each rank computes them over its own video tokens, and the
+ * partial results are merged by their log-sum-exps.
  */
 public final class GlobalKeyValue implements ContextParallel {
   private final AttentionShape shape;
@@ -94,7 +95,7 @@ public final class GlobalKeyValue implements ContextParallel {
     }
   }
 
-  /** The one exchange: keys, then values, of this rank's tokens in the frames that each needs. */
+  /** The exchange: to each rank the keys, then the values, of the frames that it needs. */
   private float[][] exchange(BlockSparseLayout layout, float[] key, float[] value) {
     int row = shape.kvHeads() * shape.headDim();
     Range mine = tokensOf(ranks.rank());
@@ -117,7 +118,11 @@ public final class GlobalKeyValue implements ContextParallel {
         }
       }
     }
-    return ranks.allToAll(parts);
+    int[] lengths = new int[ranks.world()];
+    for (int from = 0; from < lengths.length; from++) {
+      lengths[from] = from == ranks.rank() ? 0 : 2 * owned(layout, from, ranks.rank()) * row;
+    }
+    return ranks.allToAll(parts, lengths);
   }
 
   /** Tokens that a rank holds of the frames that another one attends to. */
@@ -128,8 +133,8 @@ public final class GlobalKeyValue implements ContextParallel {
   }
 
   /**
-   * Video queries, as an attention over the frames that this rank has a use for. Rows of frames
-   * that are here for their keys alone attend to nothing.
+   * Computes the video queries: an attention over the frames that this rank holds or attends to. A
+   * frame that is needed for its keys alone has a row that attends to nothing.
    */
   private float[] video(
       Compute compute,
@@ -239,7 +244,9 @@ public final class GlobalKeyValue implements ContextParallel {
     }
   }
 
-  /** Text queries: over text, and over each rank's video tokens, merged. */
+  /**
+   * Computes the text queries over text and over each rank's video tokens, and merges the parts.
+   */
   private float[] text(Compute compute, Shard query, Shard key, Shard value) {
     AttentionShape all =
         new AttentionShape(

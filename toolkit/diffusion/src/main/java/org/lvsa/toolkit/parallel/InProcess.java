@@ -11,7 +11,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 
-/** Ranks that are threads of one JVM: parts change hands without a copy. */
+/** Ranks that are threads of one JVM. Parts change hands without a copy. */
 public final class InProcess {
   private final float[][][] table;
   private int arrived;
@@ -22,7 +22,7 @@ public final class InProcess {
     table = new float[world][world][];
   }
 
-  /** A communicator for each rank. */
+  /** The communicators of all ranks, in order, for threads that the caller starts. */
   public static List<Communicator> ranks(int world) {
     InProcess shared = new InProcess(world);
     return IntStream.range(0, world).<Communicator>mapToObj(shared::rank).toList();
@@ -72,7 +72,7 @@ public final class InProcess {
     return new Rank(rank);
   }
 
-  /** Returns when every rank has come here, or fails when one has left. */
+  /** Returns when every rank has called it, or fails when one has left. */
   private synchronized void await() {
     int mine = round;
     if (gone == null && ++arrived == table.length) {

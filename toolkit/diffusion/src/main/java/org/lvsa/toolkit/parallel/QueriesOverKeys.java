@@ -14,17 +14,21 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.PartialAttention;
 
 /**
- * Dense attention of some queries over keys of another number, by kernels that know self-attention
- * over frames of one size: queries are one frame, keys the frames after it, and only the first row
- * attends to anything. What is left of the keys is a second problem, of smaller frames.
+ * Dense attention of some queries over another number of keys, with kernels that compute only
+ * self-attention over frames of equal size.
  *
- * @param queries their shape: one frame of as many patches as there are queries
- * @param compute what runs the kernel
- * @param arena where results live
+ * <p>The queries are put into the first frame and the keys into the frames after it, and only the
+ * first frame attends to anything. If the number of keys is not a multiple of the number of
+ * queries, the rest of the keys is a second problem with smaller frames, and the two results are
+ * merged.
+ *
+ * @param queries shape of the queries: one frame with one patch per query
+ * @param compute runs the kernel
+ * @param arena owns the results' memory
  */
 record QueriesOverKeys(AttentionShape queries, ContextParallel.Compute compute, Arena arena) {
 
-  /** Output and log-sum-exp over all the keys. */
+  /** Computes the output and the log-sum-exp over all keys. */
   AttentionOutput attend(float[] query, float[] key, float[] value) {
     int rows = queries.patchesPerFrame();
     int keyRow = queries.kvHeads() * queries.headDim();
@@ -43,7 +47,7 @@ record QueriesOverKeys(AttentionShape queries, ContextParallel.Compute compute, 
     return all;
   }
 
-  /** Over the keys from the first to before the last, in frames of a size that divides them. */
+  /** Computes them over the keys from {@code first} to before {@code end}, in frames of a size. */
   private AttentionOutput part(
       float[] query, float[] key, float[] value, int first, int end, int patches) {
     int queryFrames = Math.ceilDiv(queries.patchesPerFrame(), patches);

@@ -2,10 +2,11 @@
 package org.lvsa.toolkit.parallel;
 
 /**
- * What a rank holds of query, key, value or output, {@code [tokens, heads, headDim]} each: its own
- * part of the video's tokens, and the whole text, which every rank holds alike.
+ * One rank's part of a query, key, value or output tensor.
  *
- * @param video {@code videoTokens / world} tokens
- * @param text all text tokens; empty if there are none
+ * @param video this rank's {@code videoTokens / world} video tokens, {@code [tokens, heads,
+ *     headDim]}
+ * @param text all text tokens, which every rank holds alike, {@code [tokens, heads, headDim]};
+ *     empty if there are none
  */
 public record Shard(float[] video, float[] text) {}

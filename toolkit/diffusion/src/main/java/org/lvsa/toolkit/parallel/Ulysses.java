@@ -4,6 +4,7 @@ package org.lvsa.toolkit.parallel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -12,9 +13,12 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 
 /**
- * DeepSpeed-Ulysses (arXiv 2309.14509): a rank holds {@code videoTokens / world} tokens of all
- * heads, computes all tokens of {@code heads / world} heads, and gets its tokens of the result.
- * Text, whole on every rank, is not sent with the video; of its result, every rank gets all heads.
+ * Attention divided by heads (DeepSpeed-Ulysses, arXiv 2309.14509).
+ *
+ * <p>A rank holds {@code videoTokens / world} tokens of all heads. The ranks exchange query, key
+ * and value so that each has all tokens of {@code heads / world} heads; each computes these; then
+ * they exchange the result back. Text tokens are whole on every rank and are not sent with the
+ * video; of the result for text, every rank receives all heads.
  */
 public final class Ulysses implements ContextParallel {
   private final AttentionShape shape;
@@ -49,7 +53,13 @@ public final class Ulysses implements ContextParallel {
     }
   }
 
-  /** Heads of one tensor, and those that a rank computes of them. */
+  /**
+   * The heads of one tensor that a rank computes.
+   *
+   * @param all heads of the tensor
+   * @param first head of the rank
+   * @param count heads of the rank
+   */
   private record Heads(int all, int first, int count) {}
 
   private Heads queryHeads(int rank) {
@@ -91,8 +101,9 @@ public final class Ulysses implements ContextParallel {
     for (int to = 0; to < parts.length; to++) {
       parts[to] = headsOf(shard.video(), keys ? keyHeads(to) : queryHeads(to));
     }
-    float[][] received = ranks.allToAll(parts);
     Heads mine = keys ? keyHeads(ranks.rank()) : queryHeads(ranks.rank());
+    float[][] received =
+        ranks.allToAll(parts, lengths(localTokens * mine.count() * shape.headDim()));
     float[] text = headsOf(shard.text(), mine);
     long elements = (long) shape.tokens() * mine.count() * shape.headDim();
     MemorySegment whole = arena.allocate(elements * Float.BYTES, 64);
@@ -104,12 +115,19 @@ public final class Ulysses implements ContextParallel {
     return whole;
   }
 
+  /** Every rank sends the same amount. */
+  private int[] lengths(int each) {
+    int[] lengths = new int[ranks.world()];
+    Arrays.fill(lengths, each);
+    return lengths;
+  }
+
   private static long append(MemorySegment whole, long at, float[] part) {
     MemorySegment.copy(part, 0, whole, ValueLayout.JAVA_FLOAT, at, part.length);
     return at + (long) part.length * Float.BYTES;
   }
 
-  /** Some heads of every token. */
+  /** Copies some heads of every token. */
   private float[] headsOf(float[] tokens, Heads heads) {
     int row = heads.all() * shape.headDim();
     int part = heads.count() * shape.headDim();
@@ -130,7 +148,7 @@ public final class Ulysses implements ContextParallel {
       copy(out, (long) to * localTokens, parts[to], 0, localTokens);
       copy(out, shape.videoTokens(), parts[to], localTokens, shape.textTokens());
     }
-    float[][] received = ranks.allToAll(parts);
+    float[][] received = ranks.allToAll(parts, lengths(parts[0].length));
     int all = shape.heads() * shape.headDim();
     float[] video = new float[localTokens * all];
     float[] text = new float[shape.textTokens() * all];

@@ -479,6 +479,50 @@ class AttentionProcessorTest {
         log.toString());
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"ar-EG", "tr-TR"})
+  void linesAreTheSameInEveryLocale(String tag) throws Exception {
+    Locale before = Locale.getDefault();
+    try {
+      Locale.setDefault(Locale.forLanguageTag(tag));
+      try (Generation generation =
+          generation(13, "LVSA_MASK_LOG", "1", "LVSA_MEM_LOG", "1", "LVSA_STEP_TIME_LOG", "1")) {
+        for (int step = 0; step < 3; step++) {
+          generation.steps().setStep(step);
+          HOOK.attend(generation, 0, qkv(13 * 6, 1, 1), Optional.empty());
+        }
+        HOOK.attend(generation, 1, qkv(15, 1, 1), Optional.empty());
+      }
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              InProcess.run(
+                  2,
+                  ranks -> {
+                    try (Generation generation =
+                        new Generation(
+                            GenerationOptions.of(config("LVSA_STRICT", "1"))
+                                .withLatentFrames(14)
+                                .withView(RankView.of(ranks, Scheme.ULYSSES)),
+                            LineLog.none())) {
+                      return new BackendProcessor("LVSA_WAN_HOOK=1")
+                          .attend(generation, 0, qkv(42, 2, 2), Optional.empty());
+                    }
+                  }));
+    } finally {
+      Locale.setDefault(before);
+    }
+    for (String line :
+        List.of(
+            "[LVSA] Geometry detected: T_lat=13 P=6 text=0 video_seq=78 total=78",
+            "[LVSA] reference_latent_frames=7 target_latent_frames=13 extension_ratio=1.86x")) {
+      assertTrue(log.contains(line), log.toString());
+    }
+    for (String line : log) {
+      assertTrue(line.chars().noneMatch(c -> Character.isDigit(c) && (c < '0' || c > '9')), line);
+    }
+  }
+
   @Test
   void linesHaveLevels() {
     List<String> levels = new ArrayList<>();

@@ -297,6 +297,37 @@ class ContextParallelTest {
     assertEquals(true, Scheme.GLOBAL_KV.guardsBoundaries());
   }
 
+  @Test
+  void aRankWithOtherSettingsIsNamed() {
+    // The second rank believes in longer frames.
+    RankFailure failure =
+        assertThrows(
+            RankFailure.class,
+            () ->
+                InProcess.run(
+                    2,
+                    rank -> {
+                      int patches = 4 + 2 * rank.rank();
+                      AttentionShape shape = new AttentionShape(1, 2, patches, 0, 2, 2, 8);
+                      float[] tokens = new float[patches * 2 * 8];
+                      Shard shard = new Shard(tokens, new float[0]);
+                      return new Ulysses(shape, rank)
+                          .attend(
+                              (problem, output) -> {},
+                              BlockSparseLayout.dense(2),
+                              shard,
+                              shard,
+                              shard);
+                    }));
+    String message = failure.getMessage();
+    assertTrue(
+        message.equals(
+                "rank 1 sent 48 numbers in place of 32: it runs with other settings than rank 0")
+            || message.equals(
+                "rank 0 sent 32 numbers in place of 48: it runs with other settings than rank 1"),
+        message);
+  }
+
   // ---- queries over keys of another number
 
   @ParameterizedTest
