@@ -3,7 +3,6 @@ package org.lvsa.toolkit.cli;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -49,6 +48,13 @@ import picocli.CommandLine.Spec;
       "so the times compare with each other and the difference with nothing. LVSA_* variables count."
     })
 final class DemoCommand implements Callable<Integer> {
+  private static final Map<String, Setting<?>> SETTINGS =
+      Map.of(
+          "--backend", Setting.LVSA_BACKEND,
+          "--dtype", Setting.LVSA_DTYPE,
+          "--sparsity-scale", Setting.LVSA_SPARSITY_SCALE,
+          "--rotate-keyframes", Setting.LVSA_ROTATE_KEYFRAMES);
+
   /** How much of a model's width and of its frames is there. */
   enum DimScale {
     SMALL,
@@ -132,8 +138,8 @@ final class DemoCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     LvsaConfig config =
         plan.config(
-            System.getenv(),
-            typed(),
+            Lvsa.environment(spec),
+            TypedOptions.of(spec, SETTINGS),
             line -> {
               if (!ranks.later()) {
                 err.println("lvsa: warning: " + line);
@@ -215,22 +221,6 @@ final class DemoCommand implements Callable<Integer> {
   private static void atLeastOne(String name, int value) {
     if (value < 1) {
       throw new IllegalArgumentException(name + " must be at least 1, got " + value);
-    }
-  }
-
-  /** The settings that were typed: only these go before the environment. */
-  private Map<String, String> typed() {
-    Map<String, String> typed = new HashMap<>();
-    put(typed, Setting.LVSA_BACKEND.name(), backend);
-    put(typed, Setting.LVSA_DTYPE.name(), dtype);
-    put(typed, Setting.LVSA_SPARSITY_SCALE.name(), sparsityScale);
-    put(typed, Setting.LVSA_ROTATE_KEYFRAMES.name(), rotate);
-    return typed;
-  }
-
-  private static void put(Map<String, String> typed, String variable, Object value) {
-    if (value != null) {
-      typed.put(variable, value.toString());
     }
   }
 

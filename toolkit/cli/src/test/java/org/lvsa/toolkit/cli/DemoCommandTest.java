@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -122,63 +121,65 @@ class DemoCommandTest {
     }
   }
 
-  @Test
-  void theEnvironmentCountsAndADenseRunIsNotCalledSparse() throws Exception {
-    String output =
-        process(
-            SMALL + " --ulysses-degree 2", Map.of("LVSA_WAN_HOOK", "0", "LVSA_WINDOW_SIZ", "8"));
-    for (String line :
-        List.of(
-            "unknown variable LVSA_WINDOW_SIZ, the nearest is LVSA_WINDOW_SIZE",
-            "[LVSA-FALLBACK] origin=attend reason=pre_sharded seq_len=123 rank=0, world=2",
-            "NOT THE SAME PATTERN: on 2 ranks, by heads a frame attended to 41.0 of 41 frames")) {
-      assertTrue(output.contains(line), line + " is not in " + output);
+  private static void assertContains(String text, String... lines) {
+    for (String line : lines) {
+      assertTrue(text.contains(line), line + " is not in " + text);
     }
   }
 
   @Test
-  void variablesReachTheRunWhereNoOptionWasTyped() throws Exception {
-    String output =
-        process(
-            "demo --frames 161 --steps 3 --layers 1 --grid 2x3",
-            Map.of(
-                "LVSA_SPARSITY_SCALE", "0.5",
-                "LVSA_BACKEND", "reference",
-                "LVSA_DTYPE", "bf16",
-                "LVSA_ROTATE_KEYFRAMES", "1",
-                "LVSA_CFG_PASSES", "2",
-                "LVSA_MASK_LOG", "1"));
-    for (String line :
-        List.of(
-            "(1 blocks, T_lat=41, sparsity_scale=0.5)",
-            "backend=reference dtype=bf16",
-            "Step counter auto-calibrated: n_blocks=1 cfg_passes=2",
-            // Two passes per step: three calls are steps 0, 0 and 1, whose keyframes have moved on.
-            "[LVSA-MASK] step=1  T_lat=41")) {
-      assertTrue(output.contains(line), line + " is not in " + output);
-    }
-    assertTrue(!output.contains("[LVSA-MASK] step=2"), output);
+  void theEnvironmentCountsAndADenseRunIsNotCalledSparse() {
+    Run run =
+        Run.with(
+            Map.of("LVSA_WAN_HOOK", "0", "LVSA_WINDOW_SIZ", "8"),
+            (Object[]) (SMALL + " --ulysses-degree 2").split(" "));
+    assertEquals(0, run.code(), run.err());
+    assertContains(
+        run.err(),
+        "unknown variable LVSA_WINDOW_SIZ, the nearest is LVSA_WINDOW_SIZE",
+        "[LVSA-FALLBACK] origin=attend reason=pre_sharded seq_len=123 rank=0, world=2");
+    assertContains(
+        run.out(),
+        "NOT THE SAME PATTERN: on 2 ranks, by heads a frame attended to 41.0 of 41 frames");
   }
 
-  private static String process(String arguments, Map<String, String> environment)
-      throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of(
-            "--add-modules=jdk.incubator.vector",
-            "--enable-native-access=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "-cp",
-            System.getProperty("java.class.path"),
-            Lvsa.class.getName()));
-    command.addAll(List.of(arguments.split(" ")));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().putAll(environment);
-    Process process = builder.start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), output);
-    return output;
+  private static final Map<String, String> VARIABLES =
+      Map.of(
+          "LVSA_SPARSITY_SCALE", "0.5",
+          "LVSA_BACKEND", "reference",
+          "LVSA_DTYPE", "bf16",
+          "LVSA_ROTATE_KEYFRAMES", "1",
+          "LVSA_CFG_PASSES", "2",
+          "LVSA_MASK_LOG", "1");
+
+  @Test
+  void variablesReachTheRunWhereNoOptionWasTyped() {
+    Run run =
+        Run.with(
+            VARIABLES, (Object[]) "demo --frames 161 --steps 3 --layers 1 --grid 2x3".split(" "));
+    assertEquals(0, run.code(), run.err());
+    assertContains(
+        run.err(),
+        "(1 blocks, T_lat=41, sparsity_scale=0.5)",
+        "backend=reference dtype=bf16",
+        "Step counter auto-calibrated: n_blocks=1 cfg_passes=2",
+        // Two passes per step: three calls are steps 0, 0 and 1, whose keyframes have moved on.
+        "[LVSA-MASK] step=1  T_lat=41");
+    assertTrue(!run.err().contains("[LVSA-MASK] step=2"), run.err());
+  }
+
+  @Test
+  void whatWasTypedOverrulesThem() {
+    Run run =
+        Run.with(
+            VARIABLES,
+            (Object[])
+                ("demo --frames 161 --steps 1 --layers 1 --grid 2x3 --sparsity-scale 0.75"
+                        + " --backend vector --dtype f16")
+                    .split(" "));
+    assertEquals(0, run.code(), run.err());
+    assertContains(
+        run.err(), "(1 blocks, T_lat=41, sparsity_scale=0.75)", "backend=vector dtype=f16");
   }
 
   @ParameterizedTest

@@ -3,8 +3,6 @@ package org.lvsa.toolkit.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -35,22 +33,9 @@ class DemoPlanTest {
   }
 
   private static String text(LvsaConfig config, String variable) {
-    List<String> values = new ArrayList<>();
-    for (var setting :
-        List.of(
-            Setting.LVSA_SPARSITY_SCALE,
-            Setting.LVSA_BACKEND,
-            Setting.LVSA_DTYPE,
-            Setting.LVSA_ROTATE_KEYFRAMES,
-            Setting.LVSA_CFG_PASSES,
-            Setting.LVSA_REFERENCE_LATENT_FRAMES,
-            Setting.LVSA_PATCHES_PER_FRAME,
-            Setting.LVSA_WAN_HOOK)) {
-      if (setting.name().equals(variable)) {
-        values.add(config.value(setting).text());
-      }
-    }
-    return values.getFirst();
+    Setting<?> setting =
+        Setting.all().stream().filter(s -> s.name().equals(variable)).findFirst().orElseThrow();
+    return config.value(setting).text();
   }
 
   @ParameterizedTest
