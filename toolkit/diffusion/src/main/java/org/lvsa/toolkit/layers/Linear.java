@@ -3,6 +3,7 @@ package org.lvsa.toolkit.layers;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import org.lvsa.toolkit.weights.WeightTensor;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -18,7 +19,7 @@ public final class Linear {
   private final WeightTensor weight;
   private final int in;
   private final int out;
-  private final float[] bias;
+  private final Optional<float[]> bias;
 
   /**
    * A layer without bias.
@@ -26,10 +27,10 @@ public final class Linear {
    * @param weight {@code [out, in, …]}; further axes count as part of {@code in}
    */
   public Linear(WeightTensor weight) {
-    this(weight, null);
+    this(weight, Optional.empty());
   }
 
-  private Linear(WeightTensor weight, float[] bias) {
+  private Linear(WeightTensor weight, Optional<float[]> bias) {
     this.weight = weight;
     this.out = weight.size(0);
     this.in = Math.toIntExact(weight.elements() / out);
@@ -38,7 +39,7 @@ public final class Linear {
 
   /** The layer of the tensors {@code name.weight} and {@code name.bias}. */
   public static Linear of(Weights weights, String name) {
-    return new Linear(weights.get(name + ".weight"), weights.floats(name + ".bias"));
+    return new Linear(weights.get(name + ".weight"), Optional.of(weights.floats(name + ".bias")));
   }
 
   /** The layer of the tensor {@code name.weight}, without bias. */
@@ -76,11 +77,8 @@ public final class Linear {
 
   /** Applies the layer to each row of {@code x} and writes to {@code y}. */
   public void apply(Matrix x, Matrix y) {
-    float keep = 0;
-    if (bias != null) {
-      Rows.fill(y, bias);
-      keep = 1;
-    }
+    bias.ifPresent(row -> Rows.fill(y, row));
+    float keep = bias.isPresent() ? 1 : 0;
     if (weight.isNativeFloat32()) {
       Gemm.multiplyTransposed(x, matrix(weight.data()), 1, keep, y);
       return;

@@ -13,8 +13,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * not here.
  */
 public final class SoftmaxAttention {
-  /** Score elements of a stretch of queries: 4 MB, to stay in the caches. */
-  private static final int SCORES = 1 << 20;
+  /** Score elements of a stretch of queries: 2 MB, to stay in the caches. */
+  private static final int SCORES = 1 << 19;
 
   private SoftmaxAttention() {}
 

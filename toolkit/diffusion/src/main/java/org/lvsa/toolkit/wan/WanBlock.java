@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
+import java.util.Optional;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
@@ -20,8 +21,7 @@ final class WanBlock {
   private final Projections cross;
   private final Linear up;
   private final Linear down;
-  private final float[] crossNormWeight;
-  private final float[] crossNormBias;
+  private final Optional<CrossNorm> crossNorm;
   private final Modulation modulation;
 
   WanBlock(WanConfig config, Weights weights, int layer) {
@@ -32,9 +32,12 @@ final class WanBlock {
     cross = new Projections(config, weights, prefix + "attn2.");
     up = Linear.of(weights, prefix + "ffn.net.0.proj");
     down = Linear.of(weights, prefix + "ffn.net.2");
-    boolean norm = config.crossAttentionNorm();
-    crossNormWeight = norm ? weights.floats(prefix + "norm2.weight") : null;
-    crossNormBias = norm ? weights.floats(prefix + "norm2.bias") : null;
+    crossNorm =
+        config.crossAttentionNorm()
+            ? Optional.of(
+                new CrossNorm(
+                    weights.floats(prefix + "norm2.weight"), weights.floats(prefix + "norm2.bias")))
+            : Optional.empty();
     modulation = new Modulation(weights.floats(prefix + "scale_shift_table"), config.width());
   }
 
@@ -62,11 +65,7 @@ final class WanBlock {
       }
     }
     observer.see(name + "after_self_attn", x);
-    INDArray crossIn =
-        crossNormWeight == null
-            ? x.dup('c')
-            : Norms.layerNorm(x, crossNormWeight, crossNormBias, config.eps());
-    try (crossIn) {
+    try (INDArray crossIn = crossInput(x)) {
       observer.see(name + "attn2_in", crossIn);
       try (INDArray out = crossAttention(crossIn, text, observer)) {
         observer.see(name + "attn2_out", out);
@@ -86,6 +85,14 @@ final class WanBlock {
     }
     observer.see(name + "out", x);
   }
+
+  private INDArray crossInput(INDArray x) {
+    return crossNorm
+        .map(norm -> Norms.layerNorm(x, norm.weight(), norm.bias(), config.eps()))
+        .orElseGet(() -> x.dup('c'));
+  }
+
+  private record CrossNorm(float[] weight, float[] bias) {}
 
   private INDArray modulated(INDArray x, int firstRow, float[][] time) {
     float[][] shift = modulation.row(firstRow, time);

@@ -102,6 +102,19 @@ public record WanConfig(
     return List.of(headDim - 2 * spatial, spatial, spatial);
   }
 
+  /**
+   * Bytes that a prediction takes beside the weights, at its largest: in the feed-forward part
+   * three tensors of tokens and one of the inner features; in self-attention the input, its norm,
+   * query, key and value, the result, a backend's copy of the result, and its projection.
+   *
+   * @param batch elements of the batch
+   * @param tokens of one video
+   */
+  public long workingBytes(int batch, long tokens) {
+    long features = Math.max(3L * width() + feedForward, 8L * width());
+    return Math.multiplyExact(Math.multiplyExact(batch, tokens), features * Float.BYTES);
+  }
+
   /** The tensors of the transformer, as diffusers names them. */
   public TensorShapes tensors() {
     int width = width();

@@ -346,4 +346,40 @@ class WanTransformerTest {
       assertTrue(grown < 300 << 20, "grown by " + grown + " bytes");
     }
   }
+
+  @Test
+  void workingMemoryIsWhatAPredictionTakes() {
+    WanConfig config =
+        new WanConfig(
+            1,
+            8,
+            64,
+            2048,
+            32,
+            64,
+            new WanConfig.Channels(4, 4),
+            new WanConfig.Patch(1, 2, 2),
+            true,
+            1024,
+            1e-6);
+    INDArray latents = random(1, 4, 6, 64, 64);
+    INDArray text = random(1, 16, 64);
+    long[] most = {0};
+    try (WanTransformer transformer = WanTransformer.randomWeights(config, seed)) {
+      transformer.predict(latents, 1, text, (layer, q, k, v, grid) -> v.dup('c')).close();
+      long before = Pointer.physicalBytes();
+      transformer
+          .predict(
+              latents,
+              1,
+              text,
+              (layer, q, k, v, grid) -> v.dup('c'),
+              (name, value) -> most[0] = Math.max(most[0], Pointer.physicalBytes() - before))
+          .close();
+      long expected = config.workingBytes(1, transformer.grid(latents).tokens());
+      assertTrue(
+          most[0] < 1.3 * expected && most[0] > expected / 2,
+          "took " + most[0] + " bytes, expected " + expected);
+    }
+  }
 }
