@@ -61,7 +61,11 @@ class ArchitectureTest {
         .should()
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
-            "java..", "org.lvsa.kernels..", "org.lvsa.toolkit..", "com.fasterxml.jackson..")
+            "java..",
+            "org.lvsa.kernels..",
+            "org.lvsa.toolkit..",
+            "com.fasterxml.jackson..",
+            "org.jspecify.annotations..")
         .check(OURS);
   }
 }
