@@ -6,15 +6,28 @@ import java.nio.file.Path;
 
 /**
  * Writes {@code TensorCoreKernels.java}: the tensor-core attention kernel, unrolled for each type
- * and headDim. Fragments of a matrix product are opaque to TornadoVM and cannot stand in arrays, so
- * every one needs a variable of its own; what would be loops over arrays is written out here. Run by
- * the build: {@code java TensorCoreGenerator.java OUTPUT_DIRECTORY}.
+ * and headDim. TornadoVM cannot keep the fragments of a matrix product in arrays, so every fragment
+ * needs a variable of its own, and this program writes out what would otherwise be loops over
+ * arrays. The build runs it: {@code java TensorCoreGenerator.java OUTPUT_DIRECTORY}.
  *
- * <p>How the kernel works is said once, in the Javadoc of the generated class.
+ * <p>The Javadoc of the generated class explains how the kernel works.
  */
 public final class TensorCoreGenerator {
-  /** Warps of a work-group; each has 16 queries. */
+  /** Number of warps of a work-group; each warp computes 16 queries. */
   private static final int WARPS = Integer.getInteger("warps", 4);
+
+  /**
+   * How the numbers of an accumulator fragment are read. The one switch for it: {@code
+   * -Dtornado.registerReads=true} of the build, {@code -DregisterReads=true} of this program.
+   *
+   * <p>False: the fragment is stored to four words of local memory that belong to the thread, and read
+   * back from there; the device's compiler keeps the values in registers. TornadoVM 5.2.0 takes this
+   * alone, as it refuses an index on a fragment ("address origin unimplemented").
+   *
+   * <p>True: {@code fragment[i]} with a constant index. TornadoVM 7 and later compile that to a read
+   * of the register. Not tried here: no such SDK was at hand.
+   */
+  private static final boolean REGISTER_READS = Boolean.getBoolean("registerReads");
 
   /** Keys of a tile. */
   private static final int KEYS = 32;
@@ -75,17 +88,17 @@ public final class TensorCoreGenerator {
 
       /**
        * Fused block-sparse attention on tensor cores (CUDA backend, compute capability 8.0): bf16 or
-       * fp16 inputs, float32 sums. A warp has 16 queries, their values of Q in
-       * registers for the whole kernel; K (transposed) and V come through local memory in tiles of
-       * 32 keys, copied while the tile before is computed.
+       * fp16 inputs, float32 sums. A warp computes 16 queries and keeps them in registers for the
+       * whole kernel. K (transposed) and V come through local memory in tiles of 32 keys; a tile is
+       * copied while the tile before it is computed.
        *
-       * <p>A fragment is opaque, but {@code mmaStore} writes it, and it writes wherever an address
-       * leads: here to four words of local memory that belong to this thread alone ({@code slot}).
-       * The row and column handed over take the lane's own offset out again, so that the words'
-       * addresses are the very expressions by which the Java code reads them back; the device's
-       * compiler then sees a store and a load of one address, keeps the value in its register and
-       * drops the store. The same way through an int array gives a float's bits. If a compiler does
-       * not see it, the program is slower, and as right.
+       * <p>TornadoVM 5.2.0 cannot read the numbers of a fragment, but {@code mmaStore} writes them to
+       * any address: here to four words of local memory that belong to this thread alone ({@code
+       * slot}). {@code mmaStore} adds an offset for the lane; the row and the column handed over take
+       * that offset out again, so that the store has the same address expression as the Java code's
+       * load. The device's compiler then sees a store and a load of one address, keeps the value in
+       * its register and drops the load. The same detour through an int array gives a float's bits.
+       * Where a compiler does not see this, the result is the same and the kernel slower.
        *
        * <p>The casts of local arrays to TornadoVM's array types are for the device's compiler; on a
        * JVM they fail, as {@link KernelContext}'s local arrays do.
@@ -306,13 +319,13 @@ public final class TensorCoreGenerator {
    */
   private void clearBeyond() {
     line("if (left < %d) {", KEYS);
-    line("  int cleared = valueTo + (stage & 1) * %d;", valueStage);
-    int keysOfStep = threads / (headDim / 2);
-    for (int k = 0; k < KEYS; k += keysOfStep) {
-      line("  if (valueRow + %d >= left) {", k);
-      line("    staged[cleared + %d] = 0;", k / 16 * (headDim / 8) * VALUE_TILE + k % 16 * 4);
-      line("  }");
-    }
+    line("  int cleared = valueTo - valueRow * 4 + (stage & 1) * %d;", valueStage);
+    // A loop, where copies are unrolled: it seldom runs, and the tile loop should stay short.
+    line("  for (int k = valueRow; k < %d; k += %d) {", KEYS, threads / (headDim / 2));
+    line("    if (k >= left) {");
+    line("      staged[cleared + (k >> 4) * %d + (k & 15) * 4] = 0;", headDim / 8 * VALUE_TILE);
+    line("    }");
+    line("  }");
     line("}");
   }
 
@@ -331,7 +344,7 @@ public final class TensorCoreGenerator {
     for (int n = 0; n < KEYS / 8; n++) {
       fromFragment("s" + n);
       for (int i = 0; i < 4; i++) {
-        line("float x%d%d = slot[slot0 + %d];", n, i, slotOffset(i));
+        line("float x%d%d = %s;", n, i, element("s" + n, i));
       }
     }
     line("if (left < %d) {", KEYS);
@@ -347,8 +360,21 @@ public final class TensorCoreGenerator {
     line("}");
   }
 
+  /** Makes the numbers of a fragment readable by {@link #element}. */
   private void fromFragment(String fragment) {
-    line("context.mmaStore(%s, slotStore, back, slotColumn, %d);", fragment, 8 * WARPS);
+    if (!REGISTER_READS) {
+      line("context.mmaStore(%s, slotStore, back, slotColumn, %d);", fragment, 8 * WARPS);
+    }
+  }
+
+  /**
+   * One of the thread's four numbers of a fragment: 0 and 1 are of the row {@code group}, 2 and 3 of
+   * the row eight below.
+   */
+  private String element(String fragment, int i) {
+    return REGISTER_READS
+        ? "%s[%d]".formatted(fragment, i)
+        : "slot[slot0 + %d]".formatted(slotOffset(i));
   }
 
   private int slotOffset(int i) {
@@ -426,7 +452,7 @@ public final class TensorCoreGenerator {
       fromFragment("o" + n);
       line("float[] c%d = new float[4];", n);
       for (int i = 0; i < 4; i++) {
-        line("c%d[%d] = slot[slot0 + %d] * shrink%d;", n, i, slotOffset(i), i / 2);
+        line("c%d[%d] = %s * shrink%d;", n, i, element("o" + n, i), i / 2);
       }
     }
     for (int s = 0; s < KEYS / 16; s++) {
@@ -469,7 +495,7 @@ public final class TensorCoreGenerator {
     for (int n = 0; n < headDim / 8; n++) {
       fromFragment("o" + n);
       for (int i = 0; i < 4; i++) {
-        line("float z%d%d = slot[slot0 + %d] * inverse%d;", n, i, slotOffset(i), i / 2);
+        line("float z%d%d = %s * inverse%d;", n, i, element("o" + n, i), i / 2);
       }
     }
     for (int row = 0; row < 2; row++) {

@@ -6,22 +6,22 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
- * Where a kernel writes.
+ * The memory that a kernel writes its result to. Every element is written.
  *
  * @param out F32 {@code [batch, tokens, heads, headDim]}
  * @param logSumExp F32 {@code [batch, tokens, heads]}: the natural logarithm of the sum of
- *     exponentials of a query's scaled scores; absent if not wanted. With it, results over disjoint
- *     sets of keys merge exactly ({@link PartialAttention})
+ *     exponentials of a query's scaled scores; empty if it is not wanted. With it, {@link
+ *     PartialAttention} merges results over disjoint sets of keys exactly
  */
 public record AttentionOutput(MemorySegment out, Optional<MemorySegment> logSumExp) {
 
-  /** Room for the output alone, zeroed. */
+  /** Allocates room for the output alone, filled with zeros. */
   public static AttentionOutput allocate(AttentionShape shape, Arena arena) {
     return new AttentionOutput(
         arena.allocate(shape.queryElements() * Float.BYTES, 64), Optional.empty());
   }
 
-  /** Room for the output and the log-sum-exp, zeroed. */
+  /** Allocates room for the output and the log-sum-exp, filled with zeros. */
   public static AttentionOutput allocateWithLogSumExp(AttentionShape shape, Arena arena) {
     return new AttentionOutput(
         arena.allocate(shape.queryElements() * Float.BYTES, 64),
@@ -29,6 +29,8 @@ public record AttentionOutput(MemorySegment out, Optional<MemorySegment> logSumE
   }
 
   /**
+   * Checks the sizes of the segments against a shape.
+   *
    * @throws IllegalArgumentException if a segment does not fit the shape
    */
   public void check(AttentionShape shape) {

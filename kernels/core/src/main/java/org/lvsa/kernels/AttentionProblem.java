@@ -63,7 +63,7 @@ public record AttentionProblem(AttentionInputs inputs, BlockSparseLayout layout)
     return withLayout(BlockSparseLayout.dense(shape().latentFrames()));
   }
 
-  /** Floating-point operations, see {@link AttentionShape#flops}. */
+  /** Number of floating-point operations, see {@link AttentionShape#flops}. */
   public double flops() {
     return shape().flops(layout);
   }

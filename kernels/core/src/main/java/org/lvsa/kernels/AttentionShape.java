@@ -10,9 +10,9 @@ package org.lvsa.kernels;
  * shares one key/value head (GQA).
  *
  * @param batch independent sequences, at least 1
- * @param latentFrames {@code T}, at least 1
- * @param patchesPerFrame {@code P}, at least 1
- * @param textTokens tokens after the video tokens, at least 0
+ * @param latentFrames frames of the video as the model sees it, {@code T}; at least 1
+ * @param patchesPerFrame tokens of one latent frame, {@code P}; at least 1
+ * @param textTokens text tokens, which stand after the video tokens; at least 0
  * @param heads query heads, a multiple of {@code kvHeads}
  * @param kvHeads key/value heads, at least 1
  * @param headDim elements of one head's vector, at least 1
@@ -77,17 +77,17 @@ public record AttentionShape(
     }
   }
 
-  /** Tokens of one sequence, video and text. */
+  /** Number of tokens of one sequence, video and text. */
   public int tokens() {
     return videoTokens() + textTokens;
   }
 
-  /** Video tokens of one sequence: {@code latentFrames · patchesPerFrame}. */
+  /** Number of video tokens of one sequence: {@code latentFrames · patchesPerFrame}. */
   public int videoTokens() {
     return latentFrames * patchesPerFrame;
   }
 
-  /** Query heads that share one key/value head. */
+  /** Number of query heads that share one key/value head. */
   public int headsPerKvHead() {
     return heads / kvHeads;
   }
@@ -97,17 +97,17 @@ public record AttentionShape(
     return 1.0 / Math.sqrt(headDim);
   }
 
-  /** Elements of query and of the output. */
+  /** Number of elements of the query, and of the output. */
   public long queryElements() {
     return (long) batch * tokens() * heads * headDim;
   }
 
-  /** Elements of key and of value. */
+  /** Number of elements of the key, and of the value. */
   public long keyElements() {
     return (long) batch * tokens() * kvHeads * headDim;
   }
 
-  /** Elements of the log-sum-exp output, {@code [batch, tokens, heads]}. */
+  /** Number of elements of the log-sum-exp output, {@code [batch, tokens, heads]}. */
   public long logSumExpElements() {
     return (long) batch * tokens() * heads;
   }
@@ -123,8 +123,9 @@ public record AttentionShape(
   }
 
   /**
-   * Floating-point operations of one attention with this shape: {@code 4 · headDim} (two for the
-   * score, two for the weighted sum) for each (query, key) pair and query head.
+   * Number of floating-point operations of one attention with this shape: {@code 4 · headDim} per
+   * query head and (query, key) pair, two per element for the score and two for the weighted sum.
+   * Exponentials are not counted, as is usual for attention.
    */
   public double flops(BlockSparseLayout layout) {
     double pairs =

@@ -5,13 +5,16 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/** How query, key and value are stored. Outputs are always {@link #F32}. Little-endian. */
+/**
+ * The number format that query, key and value are stored in, little-endian. Outputs are always
+ * {@link #F32}.
+ */
 public enum DType {
-  /** IEEE 754 binary32. */
+  /** Single precision, IEEE 754 binary32. */
   F32(Float.BYTES),
-  /** IEEE 754 binary16. */
+  /** Half precision, IEEE 754 binary16. */
   F16(Short.BYTES),
-  /** The upper half of a binary32. */
+  /** bfloat16: the upper 16 bits of a binary32. */
   BF16(Short.BYTES);
 
   private static final ValueLayout.OfFloat FLOATS =
@@ -25,12 +28,12 @@ public enum DType {
     this.bytes = bytes;
   }
 
-  /** Bytes of one element. */
+  /** Number of bytes of one element. */
   public int bytes() {
     return bytes;
   }
 
-  /** Element {@code index} (counted in elements, not bytes) of {@code memory}, widened. */
+  /** Reads element {@code index}, counted in elements and not in bytes, as a float. Exact. */
   public float get(MemorySegment memory, long index) {
     return switch (this) {
       case F32 -> memory.get(FLOATS, index * Float.BYTES);
@@ -39,7 +42,7 @@ public enum DType {
     };
   }
 
-  /** Writes element {@code index}, rounded to nearest even where the type is narrower. */
+  /** Writes element {@code index}; a narrower type rounds to the nearest number, ties to even. */
   public void set(MemorySegment memory, long index, float value) {
     switch (this) {
       case F32 -> memory.set(FLOATS, index * Float.BYTES, value);
@@ -48,12 +51,12 @@ public enum DType {
     }
   }
 
-  /** Widens a bfloat16 bit pattern. Exact. */
+  /** The float that a bfloat16 bit pattern stands for. Exact. */
   public static float bfloat16ToFloat(short bits) {
     return Float.intBitsToFloat(bits << 16);
   }
 
-  /** Narrows to a bfloat16 bit pattern, to nearest even; NaN stays NaN. */
+  /** The bit pattern of the nearest bfloat16, ties to even; NaN stays NaN. */
   public static short floatToBfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
     if (Float.isNaN(value)) {

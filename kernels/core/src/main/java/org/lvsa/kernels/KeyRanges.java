@@ -5,19 +5,20 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Query tokens that attend to the same keys, and those keys as runs of consecutive tokens.
+ * A group of consecutive query tokens that attend to the same keys, and those keys as runs of
+ * consecutive tokens. A kernel that works through the groups never looks at frames.
  *
  * @param firstQuery first query token
- * @param queryCount consecutive query tokens from there
+ * @param queryCount number of query tokens of the group
  * @param keyStarts first token of each run of keys, ascending
- * @param keyCounts tokens of each run
+ * @param keyCounts number of tokens of each run
  */
 public record KeyRanges(int firstQuery, int queryCount, int[] keyStarts, int[] keyCounts) {
 
   /**
-   * The whole problem as groups of queries: neighbouring frames with the same row share a group (a
-   * dense layout is one group), and neighbouring attended frames share a run. Text queries are a
-   * group of their own that reads every token.
+   * Divides a problem into groups that hold every query once. Neighbouring frames that attend to
+   * the same frames share a group, so that a dense layout is one group. Neighbouring attended
+   * frames share a run. Text queries are a group of their own that attends to every token.
    */
   public static List<KeyRanges> of(AttentionShape shape, BlockSparseLayout layout) {
     List<KeyRanges> groups = new ArrayList<>();
@@ -38,7 +39,7 @@ public record KeyRanges(int firstQuery, int queryCount, int[] keyStarts, int[] k
     return groups;
   }
 
-  /** Keys that one of these queries attends to. */
+  /** Number of keys that each query of the group attends to. */
   public int keys() {
     int sum = 0;
     for (int count : keyCounts) {

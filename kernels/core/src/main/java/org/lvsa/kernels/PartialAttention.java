@@ -3,7 +3,10 @@ package org.lvsa.kernels;
 
 import java.lang.foreign.MemorySegment;
 
-/** Merges attention over disjoint sets of keys into attention over their union. */
+/**
+ * Merges attention over disjoint sets of keys into attention over all of them, as ranks need that
+ * hold different keys of one sequence.
+ */
 public final class PartialAttention {
   private PartialAttention() {}
 

@@ -5,8 +5,9 @@ import java.util.Arrays;
 import java.util.stream.LongStream;
 
 /**
- * Attention in float64 with plain loops: softmax(q·kᵀ/√headDim)·v, row by row, the maximum taken
- * first. Every other kernel is compared with it.
+ * Attention in float64 with plain loops: softmax(q·kᵀ/√headDim)·v, one query at a time, with the
+ * query's highest score subtracted before the exponential. It is slow, and every other kernel is
+ * compared with it.
  */
 public final class ReferenceAttention {
   private ReferenceAttention() {}
@@ -14,7 +15,7 @@ public final class ReferenceAttention {
   /**
    * Computes the whole problem.
    *
-   * @return the bytes of scratch that one thread held, times the threads
+   * @return bytes of working memory: what one thread held at most, times the number of threads
    */
   public static long run(AttentionProblem problem, AttentionOutput output) {
     AttentionShape shape = problem.shape();
@@ -48,7 +49,7 @@ public final class ReferenceAttention {
   }
 
   /**
-   * One query's output, and its log-sum-exp.
+   * Computes the output of one query of one head, and returns its log-sum-exp.
    *
    * @param group the query's group, from {@link KeyRanges#of}
    * @param out receives headDim values

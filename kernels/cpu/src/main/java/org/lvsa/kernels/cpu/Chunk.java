@@ -12,10 +12,11 @@ import org.lvsa.kernels.KeyRanges;
 
 /**
  * Queries that one thread computes together, so that a key is fetched from memory once for all of
- * them: neighbouring frames mostly attend to the same frames.
+ * them. That pays because neighbouring frames mostly attend to the same frames.
  *
- * @param segments the queries; those of a segment attend to the same keys
- * @param spans the keys that any of them attends to; spans of the same segments stand together
+ * @param segments the queries; all queries of a segment attend to the same keys
+ * @param spans the keys that any segment attends to; spans that the same segments attend to follow
+ *     one another
  */
 record Chunk(List<Segment> segments, List<Span> spans) {
   /** The segments that attend to a span are bits of a long. */
@@ -25,8 +26,8 @@ record Chunk(List<Segment> segments, List<Span> spans) {
    * Consecutive queries with the same keys.
    *
    * @param firstQuery the first token
-   * @param count tokens
-   * @param firstBlock the chunk's block in which they begin
+   * @param count number of tokens
+   * @param firstBlock the block of the chunk in which the queries begin
    */
   record Segment(int firstQuery, int count, int firstBlock) {
     int blocks() {
@@ -38,12 +39,12 @@ record Chunk(List<Segment> segments, List<Span> spans) {
    * Consecutive keys.
    *
    * @param start the first token
-   * @param count tokens
+   * @param count number of tokens
    * @param attending bit {@code s} is set if segment {@code s} attends to them
    */
   record Span(int start, int count, long attending) {}
 
-  /** Blocks of all segments. */
+  /** Number of blocks of all segments together. */
   int blocks() {
     return segments.getLast().firstBlock() + segments.getLast().blocks();
   }
@@ -98,7 +99,7 @@ record Chunk(List<Segment> segments, List<Span> spans) {
         }
       }
     }
-    // Sums do not mind the order of the keys, and full tiles need keys with the same readers.
+    // Sums do not depend on the order of the keys, and only keys with the same readers fill a tile.
     Map<Long, List<Span>> byReaders = new LinkedHashMap<>();
     for (int i = 0; i + 1 < bounds.length; i++) {
       if (attending[i] != 0) {

@@ -15,26 +15,27 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 
 /**
- * One thread's scratch, and the fused attention of a chunk of queries of one head over its keys:
- * FlashAttention's online softmax (Dao et al. 2022, algorithm 1), with queries in the vector lanes.
+ * The working memory of one thread, and the fused attention of one chunk of queries of one head
+ * over its keys: FlashAttention's online softmax (Dao et al. 2022, algorithm 1), with one query per
+ * vector lane.
  *
- * <p>Everything is kept transposed: {@code Qᵀ}, {@code Sᵀ = K·Qᵀ} and {@code Oᵀ += Vᵀ·Pᵀ}. So the
- * keys and values are read as they lie in memory, an element at a time, maximum and sum of the
- * softmax need no horizontal operation, and a number of keys that is no multiple of the lanes needs
- * no mask: keys are rows, and the loops end where they do. A tile of keys and values is staged as
- * float32 (widened from F16 or BF16) once for all queries of the chunk that attend to it.
+ * <p>Everything is kept transposed: {@code Qᵀ}, {@code Sᵀ = K·Qᵀ} and {@code Oᵀ += Vᵀ·Pᵀ}. This has
+ * three effects. Keys and values are read as they lie in memory, one element at a time. Maximum and
+ * sum of the softmax need no operation across lanes. Keys are rows, so that any number of keys
+ * needs no mask: the loops end after the last key. A tile of keys and values is staged as float32
+ * (widened from F16 or BF16) once for all queries of the chunk that attend to it.
  *
  * <p>Scores are kept in units of log 2 (the scale and log₂e are folded into the queries), so that
  * the exponential is 2ˣ.
  */
 final class ChunkAttention {
   /**
-   * The most queries of a chunk: each key that is fetched from memory serves all of them, and Qᵀ
-   * and Oᵀ of 512 × 128 floats are 512 KiB of second-level cache.
+   * The most queries of a chunk. Each key that is fetched from memory serves all of them; Qᵀ and Oᵀ
+   * of 512 × 128 floats take 512 KiB of the second-level cache.
    */
   static final int MAX_QUERIES = 512;
 
-  /** Keys of a tile: their scores against a block lie in the first-level cache. */
+  /** Number of keys of a tile; their scores against a block fit the first-level cache. */
   private static final int TILE = 128;
 
   private static final double LOG2_E = 1 / Math.log(2);
@@ -76,7 +77,7 @@ final class ChunkAttention {
     line = new float[headDim];
   }
 
-  /** Bytes that one instance holds. */
+  /** Number of bytes that one instance holds. */
   static long scratchBytes(int headDim, int queries) {
     int rows = padded(headDim);
     long floats =
@@ -87,7 +88,7 @@ final class ChunkAttention {
     return floats * Float.BYTES;
   }
 
-  /** Computes a chunk's queries of one head, and writes their output. */
+  /** Computes the queries of a chunk for one head, and writes their output. */
   void run(int sequence, int head, Chunk chunk) {
     int blocks = chunk.blocks();
     for (Chunk.Segment segment : chunk.segments()) {
@@ -149,7 +150,10 @@ final class ChunkAttention {
     }
   }
 
-  /** Scores to weights, in place, against the running maximum, which may rise and rescale. */
+  /**
+   * Turns scores into weights, in place. Where a score exceeds the running maximum of its query,
+   * the maximum rises, and what was summed so far is scaled down to it.
+   */
   private void softmax(int block, int tile) {
     int at = block * BLOCK;
     if (raiseMax(scores, tile * BLOCK, max, at, factors)) {
@@ -236,7 +240,10 @@ final class ChunkAttention {
     return a.blend(b, b.compare(VectorOperators.GT, a));
   }
 
-  /** Queries to {@code [block][headDim][BLOCK]}, scaled; lanes past the last query are zero. */
+  /**
+   * Copies queries to {@code [block][headDim][BLOCK]} and scales them. Lanes after the last query
+   * are zero.
+   */
   private void loadQueries(int sequence, int head, Chunk.Segment segment) {
     AttentionShape shape = problem.shape();
     float scale = (float) (shape.scale() * LOG2_E);
@@ -291,7 +298,10 @@ final class ChunkAttention {
     return Math.ceilDiv(headDim, ROWS) * ROWS;
   }
 
-  /** Floats between staged keys: an odd number of cache lines, so that a column uses every set. */
+  /**
+   * Distance between staged keys in floats. It is an odd number of cache lines, so that the keys of
+   * a tile spread over all sets of the cache.
+   */
   private static int stride(int headDim) {
     return (Math.ceilDiv(headDim, 16) | 1) * 16;
   }

@@ -5,17 +5,20 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The vector width, and the register blocking that follows from it. Constants, so that the JIT
- * folds them.
+ * The vector width, and the register blocking that follows from it. These are constants so that the
+ * JIT compiler folds them into the loops.
  */
 final class Lanes {
-  /** The preferred species, or that of {@code -Dlvsa.vectorBits=512|256|128}. */
+  /**
+   * The machine's preferred vector species. Tests choose another with {@code
+   * -Dlvsa.vectorBits=512|256|128}.
+   */
   static final VectorSpecies<Float> F = species(Integer.getInteger("lvsa.vectorBits", 0));
 
-  /** Lanes of one vector. */
+  /** Number of floats of one vector. */
   static final int LENGTH = F.length();
 
-  /** Queries of one block: two vectors, side by side. */
+  /** Number of queries of one block: two vectors, side by side. */
   static final int BLOCK = 2 * LENGTH;
 
   /**

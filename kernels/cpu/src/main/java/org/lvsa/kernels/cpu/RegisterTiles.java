@@ -19,8 +19,8 @@ final class RegisterTiles {
   private RegisterTiles() {}
 
   /**
-   * {@code C = A·B}, A's rows {@code aStride} apart and their elements contiguous: keys against
-   * transposed queries.
+   * {@code C = A·B} for the scores of keys against transposed queries: the rows of A are {@code
+   * aStride} floats apart, and the elements of a row are contiguous.
    */
   static void scores(
       float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
@@ -32,8 +32,8 @@ final class RegisterTiles {
   }
 
   /**
-   * {@code C += A·B}, A's rows contiguous and their elements {@code aStride} apart: transposed
-   * values against weights.
+   * {@code C += A·B} for transposed values times weights: the elements of a column of A are
+   * contiguous, and the columns are {@code aStride} floats apart.
    */
   static void accumulate(
       float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {

@@ -6,7 +6,7 @@ import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.KernelOptions;
 
-/** The fast CPU backend, and the default where there is no GPU. */
+/** The backend {@code vector}: the fast one on a CPU, and the default where there is no GPU. */
 public final class VectorBackend implements AttentionBackend {
   /** For {@link java.util.ServiceLoader}. */
   public VectorBackend() {}

@@ -18,9 +18,9 @@ import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.PreparedAttention;
 
 /**
- * Cuts a problem into {@link Chunk}s of queries, a head each, and lets all cores take them in turn.
- * Heads are the outer order, so that the cores share a head's keys and values in the last-level
- * cache.
+ * Cuts a problem into {@link Chunk}s of queries of one head, which the threads of all cores take
+ * one after another. All chunks of a head come before those of the next head, so that the cores
+ * share the head's keys and values in the last-level cache.
  */
 final class VectorKernel implements AttentionKernel {
 
@@ -77,7 +77,10 @@ final class VectorKernel implements AttentionKernel {
         threads * ChunkAttention.scratchBytes(shape.headDim(), largest));
   }
 
-  /** Large chunks fetch keys less often; but every thread should get several, to end together. */
+  /**
+   * The most queries per chunk. Large chunks fetch keys from memory less often, but every thread
+   * should get several chunks, so that all threads end at about the same time.
+   */
   private static int chunkQueries(AttentionShape shape, int processors) {
     long queries = shape.logSumExpElements();
     int blocks = Math.clamp(queries / (8L * processors * Lanes.BLOCK), 1, Integer.MAX_VALUE);

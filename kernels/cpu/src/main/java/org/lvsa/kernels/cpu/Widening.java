@@ -9,7 +9,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import org.lvsa.kernels.DType;
 
-/** Runs of stored elements to and from float32 arrays. */
+/** Copies runs of stored elements to float32 arrays, and float32 arrays to memory. */
 final class Widening {
   private static final ValueLayout.OfFloat FLOATS =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -18,11 +18,11 @@ final class Widening {
 
   private Widening() {}
 
-  /** Reads {@code count} elements from element {@code offset} of {@code from}. */
+  /** Reads {@code count} elements, beginning with element {@code offset} of {@code from}. */
   static void read(DType dtype, MemorySegment from, long offset, float[] to, int at, int count) {
     switch (dtype) {
       case F32 -> {
-        // Vector by vector: for the length of a head, MemorySegment.copy spends more on its call.
+        // For as few elements as a head has, MemorySegment.copy spends more time on its call.
         int i = 0;
         for (; i <= count - F.length(); i += F.length()) {
           FloatVector.fromMemorySegment(
@@ -46,7 +46,7 @@ final class Widening {
     }
   }
 
-  /** Writes all of {@code from} as F32 at element {@code offset} of {@code to}. */
+  /** Writes {@code count} floats as F32, beginning with element {@code offset} of {@code to}. */
   static void write(float[] from, MemorySegment to, long offset, int count) {
     MemorySegment.copy(from, 0, to, FLOATS, offset * Float.BYTES, count);
   }

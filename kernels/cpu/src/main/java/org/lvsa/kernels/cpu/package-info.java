@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The {@code vector} backend: fused block-sparse attention for the JVM with the Vector API, on all
- * cores. Depends on {@code org.lvsa.kernels} and the JDK; needs {@code
- * --add-modules=jdk.incubator.vector}, and says so when that is missing.
+ * The backend {@code vector}: fused block-sparse attention on the CPU, on all cores, with the JDK's
+ * Vector API. Depends on {@code org.lvsa.kernels} and the JDK. On the class path the JVM needs
+ * {@code --add-modules=jdk.incubator.vector}; without it the backend is unavailable and says so.
+ *
+ * <p>The property {@code lvsa.vectorBits} (128, 256 or 512) sets the vector width. It is a switch
+ * for tests, which run the suite with each width; the width is a constant that the JIT compiler
+ * folds into the loops, and so is read once, when the classes are loaded.
  *
  * <p>The words are explained in {@code docs/concepts.md}.
  */

@@ -15,21 +15,22 @@ import uk.ac.manchester.tornado.api.TornadoProfilerResult;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 
 /**
- * Task graphs on one device: the first brings query, key and value there and changes their layout,
- * the others compute attention from what the first left, each in its own way. A pattern that
- * rotates runs one of those alone, which uploads the layout and nothing else. Every graph is
- * compiled when it first runs.
+ * Task graphs on one device. The first graph copies query, key and value to the device and changes
+ * their memory layout. Each other graph computes attention from what the first one left there, by a
+ * kernel of its own, and copies only the block-sparse layout. Every graph is compiled when it first
+ * runs.
  */
 final class DevicePlan implements AutoCloseable {
   /**
-   * The one thread that talks to TornadoVM: plans of a process are not to be built, run and closed
-   * at the same time, and CUDA's context belongs to the thread that ran something, while callers
-   * may be virtual threads. Its stack is a compiler's.
+   * The one thread that talks to TornadoVM. TornadoVM does not allow plans of one process to be
+   * built, run and closed at the same time, and CUDA's context belongs to one thread, while callers
+   * may be virtual threads. The stack is large because TornadoVM's compiler runs on this thread.
    */
   private static final ExecutorService TORNADO =
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("tornadovm").daemon().stackSize(64 << 20).factory());
 
+  /** Plans that are made and not closed; read and written by the TornadoVM thread alone. */
   private static int open;
 
   private final TornadoExecutionPlan plan;
@@ -38,6 +39,7 @@ final class DevicePlan implements AutoCloseable {
 
   /**
    * @param bytes device memory that the buffers take
+   * @throws KernelFailedException if TornadoVM cannot make the plan
    */
   DevicePlan(TornadoTarget device, GridScheduler grids, long bytes, TaskGraph... graphs) {
     plan =
@@ -82,17 +84,18 @@ final class DevicePlan implements AutoCloseable {
   }
 
   /**
-   * A graph whose tasks are analysed for this device. Else TornadoVM analyses them for its first
-   * backend, whatever device they run on in the end, and refuses what that one lacks.
+   * A graph whose tasks are analysed for this device. Without the property, TornadoVM analyses them
+   * for its first driver, whatever device they run on later, and refuses what that driver lacks.
    */
   static TaskGraph graph(String name, TornadoTarget device) {
     System.setProperty(name + ".device", device.id());
     return new TaskGraph(name);
   }
 
-  /** What one execution of a graph took, nanoseconds by the device's own clock. */
+  /** What one execution of a graph took, in nanoseconds of the device's own clock. */
   record Times(long kernel, long copies) {}
 
+  /** Runs the first graph: brings the inputs to the device. */
   Times inputs() {
     return execute(0);
   }
@@ -112,12 +115,12 @@ final class DevicePlan implements AutoCloseable {
     return times;
   }
 
-  /** Executions so far that compiled something. */
+  /** Number of executions so far that compiled something. */
   long compilations() {
     return compiled;
   }
 
-  /** Bytes that the last execution copied to the device. */
+  /** Number of bytes that the last execution copied to the device. */
   long uploadedBytes() {
     return uploadedBytes;
   }
@@ -137,9 +140,8 @@ final class DevicePlan implements AutoCloseable {
   public void close() {
     onTornado(
         () -> {
-          // The first hands the buffers back to TornadoVM, the second makes TornadoVM let go of
-          // them; but it resets the device under every plan of the process, so the last one does it
-          // for all.
+          // freeDeviceMemory gives the buffers back to TornadoVM, and resetDevice makes TornadoVM
+          // free them. But resetDevice acts on every plan of the process: the last plan calls it.
           open--;
           try {
             plan.freeDeviceMemory();

@@ -9,12 +9,14 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
-/** Kernels that change how inputs lie in device memory before attention reads them. */
+/** Device kernels that change the memory layout of inputs before attention reads them. */
 final class Layouts {
-  /** Threads of a work-group. */
+  /** Number of threads of a work-group. */
   static final int THREADS = 256;
 
-  /** Tokens, and elements of a head, that a work-group of {@link #transposeKeys} moves. */
+  /**
+   * Side of the square of tokens and elements that a work-group of {@link #transposeKeys} moves.
+   */
   static final int TILE = 32;
 
   private static final int PITCH = TILE + 1;
@@ -22,8 +24,8 @@ final class Layouts {
   private Layouts() {}
 
   /**
-   * Widens 16-bit floats by looking them up, which every backend can do, whatever it makes of half
-   * precision: {@code table} has the float of each of the 65,536 bit patterns.
+   * Widens 16-bit floats by looking them up: {@code table} has the float of each of the 65,536 bit
+   * patterns. Every driver of TornadoVM can do this, also one without half precision.
    */
   static void widen(
       KernelContext context, ShortArray narrow, FloatArray table, FloatArray wide, int size) {
@@ -34,8 +36,8 @@ final class Layouts {
   }
 
   /**
-   * Reads one element of each. TornadoVM leaves on the device only what a task of the graph has
-   * used; this is that task where nothing else is to be done.
+   * Reads one element of each array. TornadoVM keeps an array on the device only if a task of the
+   * graph used it; this is such a task, for inputs that need no other.
    */
   static void keep(
       KernelContext context, FloatArray query, FloatArray key, FloatArray value, FloatArray seen) {
@@ -44,14 +46,14 @@ final class Layouts {
     }
   }
 
-  /** Vectors that one work-group of the norm kernels looks at. */
+  /** Number of vectors per head that one work-group of {@link #largestNorms} looks at. */
   static final int NORM_VECTORS = 4096;
 
   /**
    * The largest squared length among the vectors {@code [batch, tokens, heads, headDim]} of each
-   * head; one number a work-group, which {@link ScoreBound} reduces. Group x is a stretch of {@link
-   * #NORM_VECTORS} tokens, group y is {@code sequence · heads + head}. {@code bf16} is 1 for that
-   * type, 0 for fp16.
+   * head: one number per work-group, of which {@link ScoreBound} takes the largest. Group x is a
+   * stretch of {@link #NORM_VECTORS} tokens, group y is {@code sequence · heads + head}. {@code
+   * bf16} is 1 for that type, 0 for fp16.
    */
   static void largestNorms(
       KernelContext context,
@@ -102,9 +104,9 @@ final class Layouts {
 
   /**
    * Keys {@code [batch, tokens, kvHeads, headDim]} to {@code [batch, kvHeads, headDim,
-   * paddedTokens]}, every frame from a column that is a multiple of {@link QueryTiles#PADDING}.
-   * Columns that no token belongs to repeat one. Group x is a tile of columns, group y is {@code
-   * (sequence · kvHeads + head) · headDim / 32 + tile of elements}.
+   * paddedTokens]}, where every frame starts at a column that is a multiple of {@link
+   * QueryTiles#PADDING}. Columns that belong to no token repeat another token. Group x is a tile of
+   * columns, group y is {@code (sequence · kvHeads + head) · headDim / 32 + tile of elements}.
    */
   static void transposeKeys(
       KernelContext context,

@@ -43,8 +43,9 @@ final class PortableKernel {
   /**
    * The kernel. Group x is a tile of queries, group y is {@code sequence · heads + head}.
    *
-   * @param tiles four numbers a tile: first query, queries, first run, run after the last
-   * @param runs three numbers a run of keys: first token, tokens, one that is not read here
+   * @param tiles four numbers per tile: first query, number of queries, first run, run after the
+   *     last
+   * @param runs three numbers per run: first token, number of tokens, and one that is not read here
    */
   static void attend(
       KernelContext context,

@@ -16,7 +16,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** {@link PortableKernel} with its buffers. 16-bit inputs are widened on the device. */
+/** {@link PortableKernel} with its buffers. The device widens 16-bit inputs to float32. */
 final class PortableProgram implements DeviceProgram {
   private final AttentionShape shape;
   private final DType dtype;
@@ -105,7 +105,7 @@ final class PortableProgram implements DeviceProgram {
     plan = new DevicePlan(device, grids, bytes, inputs, attention);
   }
 
-  /** Bytes of the buffers for a shape. */
+  /** Number of bytes that the buffers for a shape take. */
   static long bytes(AttentionShape shape, DType dtype) {
     long elements = 2 * shape.queryElements() + 2 * shape.keyElements() + shape.logSumExpElements();
     long narrow =

@@ -7,16 +7,16 @@ import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * A layout as the kernels read it: tiles of queries, and the runs of keys that each attends to. The
- * arrays have room for any layout of a shape, so that another pattern needs no other buffers; tiles
- * that a layout does not need hold no query.
+ * A layout as the device kernels read it: tiles of queries, and the runs of keys that each tile
+ * attends to. The arrays have room for any layout of a shape, so that another layout needs no new
+ * buffers. Tiles that a layout does not need hold no query.
  *
- * <p>A run names its first key twice: as a token, and as a column of the transposed keys, where
- * every frame starts at a multiple of {@link #PADDING} so that its columns can be copied in words.
- * If the patches of a frame are no such multiple, a run ends with its frame.
+ * <p>A run names its first key twice: as a token, and as a column of the transposed keys. There
+ * every frame starts at a multiple of {@link #PADDING}, so that its columns can be copied in words.
+ * If the patches per frame are not such a multiple, no run is longer than a frame.
  *
- * @param tiles first query, queries, first run, run after the last; four numbers a tile
- * @param runs first token, tokens, first padded column; three numbers a run
+ * @param tiles four numbers per tile: first query, number of queries, first run, run after the last
+ * @param runs three numbers per run: first token, number of tokens, first padded column
  * @param queriesPerTile the most queries of a tile
  */
 record QueryTiles(IntArray tiles, IntArray runs, int queriesPerTile) {
@@ -31,30 +31,31 @@ record QueryTiles(IntArray tiles, IntArray runs, int queriesPerTile) {
   }
 
   /**
-   * Runs that any layout of the shape fits in: at worst every frame is a group of its own, every
-   * attended frame is a run of its own, and the text is one more of each.
+   * Number of runs that is enough for any layout of the shape: at worst every frame is a group of
+   * its own, every attended frame is a run of its own, and the text is one more of each.
    */
   static long runs(AttentionShape shape) {
     return (shape.latentFrames() + 1L) * (shape.latentFrames() + 1L);
   }
 
-  /** Tiles that any layout of the shape fits in. */
+  /** Number of tiles that is enough for any layout of the shape. */
   static long count(AttentionShape shape, int queriesPerTile) {
     return (long) shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), queriesPerTile)
         + Math.ceilDiv(shape.textTokens(), queriesPerTile);
   }
 
-  /** Columns of a frame in the transposed keys. */
+  /** Number of columns per frame in the transposed keys. */
   static int paddedPatches(AttentionShape shape) {
     return Math.ceilDiv(shape.patchesPerFrame(), PADDING) * PADDING;
   }
 
-  /** Columns of the transposed keys of a head, without room for reading beyond. */
+  /** Number of columns per head in the transposed keys, without room for reading beyond the end. */
   static int paddedTokens(AttentionShape shape) {
     return shape.latentFrames() * paddedPatches(shape)
         + Math.ceilDiv(shape.textTokens(), PADDING) * PADDING;
   }
 
+  /** Writes a layout into the arrays. */
   void fill(AttentionShape shape, BlockSparseLayout layout) {
     int tile = 0;
     int run = 0;

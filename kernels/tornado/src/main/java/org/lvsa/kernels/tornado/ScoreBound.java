@@ -6,34 +6,35 @@ import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /**
- * A bound for the scores of each head: |q·k| ≤ max|q| · max|k|. Softmax may subtract it instead of
- * the highest score if the lowest weight that it then allows, e^(−2·bound), is still a number of
- * the weights' type; then no row maximum is needed, nor any rescaling. Models that normalise query
- * and key keep well within; other inputs are computed with a running maximum.
+ * A bound for the scores of each head: |q·k| ≤ max|q| · max|k|. Softmax may subtract this bound
+ * instead of the highest score if the smallest weight that can then occur, e^(−2·bound), is still a
+ * number of the weights' type. Such a kernel needs no row maximum and no rescaling. Models that
+ * normalise query and key stay well below the limit; other inputs are computed with a running
+ * maximum.
  */
 final class ScoreBound {
-  /** Of the exponents that bf16 has below 1, 87 in powers of e, some for the sums. */
+  /** bf16 reaches down to e⁻⁸⁷; some of that range is left to the sums. */
   private static final double BF16_SPREAD = 80;
 
-  /** fp16 weights start at 2^15 and keep their bits down to 2^-14. */
+  /** fp16 weights go up to 2¹⁵, and have all their bits down to 2⁻¹⁴. */
   private static final double FP16_SPREAD = 18;
 
-  /** Lengths are summed in float32. */
+  /** Room for the rounding of the lengths, which are summed in float32. */
   private static final double SLACK = 1.001;
 
   private ScoreBound() {}
 
-  /** Numbers that {@link Layouts#largestNorms} gives for a head. */
+  /** How many numbers {@link Layouts#largestNorms} gives per head. */
   static int stretches(AttentionShape shape) {
     return Math.ceilDiv(shape.tokens(), Layouts.NORM_VECTORS);
   }
 
   /**
-   * Fills in the bounds.
+   * Computes the bound of each head.
    *
    * @param queryNorms squared lengths, {@code [batch · heads, stretches]}
    * @param keyNorms squared lengths, {@code [batch · kvHeads, stretches]}
-   * @param bounds largest scaled score, {@code [batch · heads]}
+   * @param bounds receives the bound of the scaled scores, {@code [batch · heads]}
    * @return whether every head's bound is safe to subtract
    */
   static boolean fill(

@@ -17,7 +17,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** {@link TensorCoreKernels} with its buffers. Keys are transposed on the device. */
+/** {@link TensorCoreKernels} with its buffers. The device transposes the keys. */
 final class TensorCoreProgram implements DeviceProgram {
   private final HalfFloatArray query;
   private final HalfFloatArray key;
@@ -46,7 +46,7 @@ final class TensorCoreProgram implements DeviceProgram {
     int paddedTokens = paddedTokens(shape);
     query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
     key = new HalfFloatArray(Math.toIntExact(shape.keyElements()));
-    // The last tile of keys may read beyond the last token; its weights are 0, its values finite.
+    // The last tile of keys may read beyond the last token; the kernel clears those values.
     value = new HalfFloatArray(valueElements(shape));
     HalfFloatArray transposed = new HalfFloatArray(transposedElements(shape));
     out = new FloatArray(Math.toIntExact(shape.queryElements()));
@@ -236,7 +236,7 @@ final class TensorCoreProgram implements DeviceProgram {
     return Optional.empty();
   }
 
-  /** Bytes of the buffers for a shape. */
+  /** Number of bytes that the buffers for a shape take. */
   static long bytes(AttentionShape shape) {
     long halves =
         shape.queryElements()

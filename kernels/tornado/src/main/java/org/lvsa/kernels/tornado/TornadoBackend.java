@@ -7,7 +7,7 @@ import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.KernelOptions;
 
-/** The GPU backend. */
+/** The backend {@code tornado}: attention on a GPU. */
 public final class TornadoBackend implements AttentionBackend {
   /** For {@link java.util.ServiceLoader}. */
   public TornadoBackend() {}

@@ -65,6 +65,7 @@ record TornadoTarget(String id, TornadoDevice device, boolean preferred) {
                 + " for another one");
   }
 
+  /** Whether the device is a GPU. */
   boolean gpu() {
     return device.getDeviceType() == TornadoDeviceType.GPU;
   }
@@ -78,17 +79,17 @@ record TornadoTarget(String id, TornadoDevice device, boolean preferred) {
     return version.find() && Integer.parseInt(version.group(1)) >= 8;
   }
 
-  /** Bytes of the device's memory. */
+  /** Number of bytes of the device's memory. */
   long memory() {
     return device.getMaxGlobalMemory();
   }
 
-  /** Backend and name. */
+  /** Driver and name. */
   String name() {
     return device.getTornadoVMBackend() + " " + device.getPhysicalDevice().getDeviceName().strip();
   }
 
-  /** For a result row: backend, name and memory. */
+  /** Driver, name, id and memory, for result rows and messages. */
   String description() {
     return String.format(
         Locale.ROOT,

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The {@code tornado} backend: attention kernels in Java that TornadoVM compiles for a GPU, or for
- * any other of its devices, at run time. Depends on {@code org.lvsa.kernels} and on the API of the
- * TornadoVM SDK that it runs on; is in the build only where there is one.
+ * The backend {@code tornado}: attention kernels written in Java, which TornadoVM compiles at run
+ * time for a GPU or for another device that it supports. Depends on {@code org.lvsa.kernels} and on
+ * the API of the TornadoVM SDK that the build finds; without an SDK this module is left out of the
+ * build.
+ *
+ * <p>A failure of TornadoVM becomes a {@link org.lvsa.kernels.KernelFailedException}. {@code
+ * NOTES.md} beside the sources tells what was tried to make the kernels fast, and what it gave.
  *
  * <p>The words are explained in {@code docs/concepts.md}.
  */
