@@ -58,8 +58,9 @@ record Chunk(List<Segment> segments, List<Span> spans) {
     for (KeyRanges group : groups) {
       int parts = Math.ceilDiv(group.queryCount(), most);
       int share = Math.ceilDiv(Math.ceilDiv(group.queryCount(), parts), BLOCK) * BLOCK;
-      for (int done = 0; done < group.queryCount(); done += share) {
-        int count = Math.min(share, group.queryCount() - done);
+      for (int left = group.queryCount(); left > 0; left -= share) {
+        int done = group.queryCount() - left;
+        int count = Math.min(share, left);
         int needed = Math.ceilDiv(count, BLOCK);
         if ((blocks + needed) * BLOCK > most || segments.size() == MOST_SEGMENTS) {
           chunks.add(new Chunk(List.copyOf(segments), spans(keys)));

@@ -35,6 +35,9 @@ final class ChunkAttention {
    */
   static final int MAX_QUERIES = 512;
 
+  /** The largest headDim: queries and outputs of a chunk are arrays, and counted as int. */
+  static final int MAX_HEAD_DIM = 1 << 20;
+
   /** Number of keys of a tile; their scores against a block fit the first-level cache. */
   private static final int TILE = 128;
 

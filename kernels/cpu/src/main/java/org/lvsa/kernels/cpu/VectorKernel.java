@@ -34,7 +34,10 @@ final class VectorKernel implements AttentionKernel {
 
   @Override
   public Optional<String> unsupported(AttentionShape shape, DType dtype) {
-    return Optional.empty();
+    return shape.headDim() > ChunkAttention.MAX_HEAD_DIM
+        ? Optional.of(
+            "headDim must be at most " + ChunkAttention.MAX_HEAD_DIM + ", got " + shape.headDim())
+        : Optional.empty();
   }
 
   @Override
@@ -83,7 +86,7 @@ final class VectorKernel implements AttentionKernel {
    */
   private static int chunkQueries(AttentionShape shape, int processors) {
     long queries = shape.logSumExpElements();
-    int blocks = Math.clamp(queries / (8L * processors * Lanes.BLOCK), 1, Integer.MAX_VALUE);
-    return Math.min(blocks * Lanes.BLOCK, ChunkAttention.MAX_QUERIES);
+    int most = ChunkAttention.MAX_QUERIES / Lanes.BLOCK;
+    return Math.clamp(queries / (8L * processors * Lanes.BLOCK), 1, most) * Lanes.BLOCK;
   }
 }

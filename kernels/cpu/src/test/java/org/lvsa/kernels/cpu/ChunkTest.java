@@ -41,6 +41,16 @@ class ChunkTest {
     }
   }
 
+  /** As many queries as a sequence can have: adding a chunk's to the last one overflows an int. */
+  @Test
+  void theLongestSequenceIsCut() {
+    KeyRanges all =
+        new KeyRanges(0, Integer.MAX_VALUE, new int[] {0}, new int[] {Integer.MAX_VALUE});
+    List<Chunk> chunks = Chunk.plan(List.of(all), 512 * Lanes.BLOCK);
+    Chunk.Segment last = chunks.getLast().segments().getLast();
+    assertEquals(Integer.MAX_VALUE, last.firstQuery() + last.count());
+  }
+
   @Test
   void spansWithTheSameReadersStandTogether() {
     SplittableRandom random = KernelConformance.random();

@@ -60,6 +60,14 @@ class VectorKernelTest {
     assertTrue(perThread < 1 << 20, perThread + " bytes a thread");
   }
 
+  @Test
+  void aHeadTooLargeForItsArraysIsRefusedByName() {
+    AttentionShape shape = new AttentionShape(1, 1, 1, 0, 1, 1, (1 << 20) + 1);
+    assertEquals(
+        "headDim must be at most 1048576, got 1048577",
+        new VectorKernel().unsupported(shape, DType.F32).orElseThrow());
+  }
+
   private static long allocated(int frames) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (Arena arena = Arena.ofShared()) {

@@ -112,7 +112,10 @@ final class PortableProgram implements DeviceProgram {
         dtype == DType.F32
             ? 0
             : (shape.queryElements() + 2 * shape.keyElements()) * dtype.bytes() + (1 << 18);
-    return elements * Float.BYTES + narrow + (1 << 20);
+    return elements * Float.BYTES
+        + narrow
+        + QueryTiles.bytes(shape, PortableKernel.QUERIES)
+        + (1 << 20);
   }
 
   private static FloatArray table(DType dtype) {

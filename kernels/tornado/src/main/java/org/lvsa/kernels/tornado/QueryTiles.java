@@ -38,6 +38,11 @@ record QueryTiles(IntArray tiles, IntArray runs, int queriesPerTile) {
     return (shape.latentFrames() + 1L) * (shape.latentFrames() + 1L);
   }
 
+  /** Number of bytes of the two arrays. */
+  static long bytes(AttentionShape shape, int queriesPerTile) {
+    return Integer.BYTES * (4 * count(shape, queriesPerTile) + 3 * runs(shape));
+  }
+
   /** Number of tiles that is enough for any layout of the shape. */
   static long count(AttentionShape shape, int queriesPerTile) {
     return (long) shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), queriesPerTile)

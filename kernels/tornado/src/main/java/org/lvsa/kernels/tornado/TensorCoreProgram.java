@@ -245,6 +245,7 @@ final class TensorCoreProgram implements DeviceProgram {
             + shape.keyElements();
     return halves * Short.BYTES
         + (shape.queryElements() + shape.logSumExpElements()) * Float.BYTES
+        + QueryTiles.bytes(shape, TensorCoreKernels.QUERIES)
         + (1 << 20);
   }
 

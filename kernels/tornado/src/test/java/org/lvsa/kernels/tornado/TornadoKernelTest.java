@@ -43,7 +43,7 @@ class TornadoKernelTest {
           DynamicTest.dynamicTest("no device", () -> assumeTrue(false, "left out: " + reason)));
     }
     AttentionKernel kernel = new TornadoBackend().open(KernelOptions.DEFAULT);
-    // Where there are tensor cores, 16-bit inputs take them, and have the wider bound.
+    // Where there are tensor cores, 16-bit inputs take them, and have the wider bound of 5e-3.
     boolean tensorCores =
         new TornadoBackend()
             .devices().stream().anyMatch(d -> d.chosen() && d.kernels().contains("tensorcore"));
@@ -74,6 +74,19 @@ class TornadoKernelTest {
           kernel
               .unsupported(new AttentionShape(1, 1000, 1560, 0, 16, 16, 128), DType.F32)
               .isPresent());
+      assertEquals(
+          "40000 latent frames can need 1600080001 runs of keys, too many",
+          kernel
+              .unsupported(new AttentionShape(1, 40_000, 1, 0, 1, 1, 16), DType.F32)
+              .orElseThrow());
+      // 20,000 frames of one token: the layout's arrays take gigabytes, the tensors nothing.
+      AttentionShape many = new AttentionShape(1, 20_000, 1, 0, 1, 1, 16);
+      assertTrue(PortableProgram.bytes(many, DType.F32) > 4L << 30);
+      assertTrue(
+          kernel
+              .unsupported(new AttentionShape(Integer.MAX_VALUE, 1, 1, 0, 1, 1, 128), DType.F32)
+              .orElseThrow()
+              .contains("more than a TornadoVM array holds"));
     }
   }
 
