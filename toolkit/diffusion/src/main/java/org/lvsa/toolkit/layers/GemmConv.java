@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.layers;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.stream.IntStream;
-import org.lvsa.toolkit.tensor.NdMemory;
-import org.nd4j.linalg.api.buffer.DataType;
-import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A convolution as products of matrices: the inputs of each result are gathered into a row, for as
@@ -18,8 +15,10 @@ final class GemmConv implements ConvKernel {
 
   private final ConvGeometry geometry;
 
+  private final Arena arena = Arena.ofShared();
+
   /** {@code [out, kernelFrames · kernelHeight · kernelWidth · in]}, in the order of a row. */
-  private final INDArray weight;
+  private final Matrix weight;
 
   private final float[] bias;
   private final int columns;
@@ -38,26 +37,34 @@ final class GemmConv implements ConvKernel {
         }
       }
     }
-    this.weight = NdMemory.copy(MemorySegment.ofArray(reordered), geometry.out(), columns);
+    this.weight =
+        new Matrix(
+            arena.allocateFrom(ValueLayout.JAVA_FLOAT, reordered),
+            geometry.out(),
+            columns,
+            columns);
   }
 
   @Override
   public void run(Volume in, int zeroFrames, Volume out, boolean add) {
-    int results = Math.toIntExact(out.pixels());
+    Matrix result = out.matrix();
+    if (add) {
+      Rows.map(result, result, (index, pixel) -> Floats.add(pixel, bias));
+    } else {
+      Rows.fill(result, bias);
+    }
+    int results = result.rows();
     int atOnce = Math.max(1, Math.min(results, ELEMENTS / columns));
-    try (INDArray rows = Nd4j.createUninitialized(DataType.FLOAT, atOnce, columns);
-        INDArray products =
-            Nd4j.createUninitialized(DataType.FLOAT, new long[] {geometry.out(), atOnce}, 'f')) {
-      MemorySegment gathered = NdMemory.view(rows);
+    try (Arena ofRun = Arena.ofShared()) {
+      MemorySegment gathered = ofRun.allocate((long) atOnce * columns * Float.BYTES, 64);
+      Matrix rows = new Matrix(gathered, atOnce, columns, columns);
       for (int first = 0; first < results; first += atOnce) {
         int begin = first;
         int count = Math.min(atOnce, results - first);
         IntStream.range(0, count)
             .parallel()
             .forEach(row -> gather(in, zeroFrames, out, begin + row, gathered, row));
-        // Rows behind the last result hold what was there; their products are not read.
-        weight.mmuli(rows.transpose(), products);
-        write(products, out, begin, count, add);
+        Gemm.multiplyTransposed(rows.rows(0, count), weight, 1, 1, result.rows(first, count));
       }
     }
   }
@@ -91,28 +98,8 @@ final class GemmConv implements ConvKernel {
     }
   }
 
-  @SuppressWarnings("restricted") // ND4J's own address and size
-  private void write(INDArray products, Volume out, int first, int count, boolean add) {
-    int channels = geometry.out();
-    MemorySegment from =
-        MemorySegment.ofAddress(products.data().addressPointer().address())
-            .reinterpret((long) count * channels * Float.BYTES);
-    IntStream.range(0, count)
-        .parallel()
-        .forEach(
-            row -> {
-              for (int c = 0; c < channels; c++) {
-                long to = (long) (first + row) * channels + c;
-                float value =
-                    from.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * channels + c) + bias[c];
-                float before = add ? out.memory().getAtIndex(ValueLayout.JAVA_FLOAT, to) : 0;
-                out.memory().setAtIndex(ValueLayout.JAVA_FLOAT, to, value + before);
-              }
-            });
-  }
-
   @Override
   public void close() {
-    weight.close();
+    arena.close();
   }
 }
