@@ -215,7 +215,7 @@ class SweepCommandTest {
         Run.lvsa(
             "sweep",
             "--latent-frames",
-            "9,200000",
+            "5,200000",
             "--patches-per-frame",
             "1000",
             "--sparsity-scales",

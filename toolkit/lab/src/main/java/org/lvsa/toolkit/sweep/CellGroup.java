@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.sweep;
 
+import java.io.IOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -72,58 +73,82 @@ final class CellGroup {
   /** Where the results of all groups of a geometry go, one after the other. */
   record Outputs(AttentionOutput dense, AttentionOutput sparse) {}
 
+  /** Takes rows as they are finished. */
+  @FunctionalInterface
+  interface Rows {
+    /** Takes one. */
+    void add(ResultRow row) throws IOException;
+  }
+
   /**
-   * The rows of all cells, in their order. Whatever a backend throws becomes a row that says so.
+   * Measures all cells and hands over their rows, in order. Whatever a backend throws becomes a row
+   * that says so.
+   *
+   * @throws IOException as {@code rows} does
    */
-  List<ResultRow> measure() {
-    List<ResultRow> rows = tried();
+  void measure(Rows rows) throws IOException {
+    Optional<String> unsupported = kernel.unsupported(inputs.shape(), inputs.dtype());
+    if (unsupported.isPresent()) {
+      all(rows, Status.UNSUPPORTED, unsupported.get());
+    } else {
+      // A backend that writes nothing must not be judged by what another one left there.
+      denseOut.out().fill(POISON);
+      sparseOut.out().fill(POISON);
+      measurePrepared(rows);
+    }
     double left = 0;
     for (int attention = 0; attention < passes.length; attention++) {
-      BlockSparseLayout layout =
-          attention == Rounds.DENSE ? dense : patterns.get(attention - 1).layout();
-      left += Math.max(passes[attention], 0) * inputs.shape().flops(layout) / 1e9;
+      left += Math.max(passes[attention], 0) * inputs.shape().flops(layout(attention)) / 1e9;
     }
     if (left > 0) {
       listener.worked(group.backend(), left, 0);
     }
-    return rows;
   }
 
-  private List<ResultRow> tried() {
-    Optional<String> unsupported = kernel.unsupported(inputs.shape(), inputs.dtype());
-    if (unsupported.isPresent()) {
-      return all(Status.UNSUPPORTED, unsupported.get());
-    }
-    // A backend that writes nothing must not be judged by what another one left there.
-    denseOut.out().fill(POISON);
-    sparseOut.out().fill(POISON);
+  private void measurePrepared(Rows rows) throws IOException {
     List<Preparation> preparations = new ArrayList<>();
-    for (int i = 1; i < PREPARATIONS; i++) {
-      try (PreparedAttention prepared = kernel.prepare(inputs)) {
-        preparations.add(prepared.preparation());
-      } catch (RuntimeException | Error e) {
-        return all(Status.FAILED, reason(e));
+    PreparedAttention prepared;
+    try {
+      for (int i = 1; i < PREPARATIONS; i++) {
+        try (PreparedAttention cold = kernel.prepare(inputs)) {
+          preparations.add(cold.preparation());
+        }
       }
-    }
-    try (PreparedAttention prepared = kernel.prepare(inputs)) {
-      preparations.add(prepared.preparation());
-      List<Rounds.Result> results =
-          new Rounds(
-                  attention -> run(prepared, attention),
-                  patterns.size(),
-                  settings.reps(),
-                  settings.maxSeconds(),
-                  nanos)
-              .measure();
-      return judged(prepared, results, median(preparations));
+      prepared = kernel.prepare(inputs);
     } catch (RuntimeException | Error e) {
-      return all(Status.FAILED, reason(e));
+      all(rows, Status.FAILED, reason(e));
+      return;
     }
+    try {
+      preparations.add(prepared.preparation());
+      Rounds rounds =
+          new Rounds(
+              attention -> run(prepared, attention),
+              patterns.size(),
+              settings.reps(),
+              settings.maxSeconds(),
+              nanos);
+      judge(prepared, rounds.measure(), median(preparations), rows);
+    } finally {
+      close(prepared);
+    }
+  }
+
+  private void close(PreparedAttention prepared) {
+    try {
+      prepared.close();
+    } catch (RuntimeException | Error e) {
+      listener.warn(group.backend() + " did not let go of its inputs: " + reason(e));
+    }
+  }
+
+  private BlockSparseLayout layout(int attention) {
+    return attention == Rounds.DENSE ? dense : patterns.get(attention - 1).layout();
   }
 
   private KernelRun run(PreparedAttention prepared, int attention) {
     boolean isDense = attention == Rounds.DENSE;
-    BlockSparseLayout layout = isDense ? dense : patterns.get(attention - 1).layout();
+    BlockSparseLayout layout = layout(attention);
     String what = isDense ? "dense" : "scale " + group.cells().get(attention - 1).sparsityScale();
     listener.measuring(group.geometry().title() + " " + group.backend() + ": " + what);
     long start = nanos.getAsLong();
@@ -135,64 +160,72 @@ final class CellGroup {
   }
 
   /** Checks one more run of each attention, as warm as those that were timed. */
-  private List<ResultRow> judged(
-      PreparedAttention prepared, List<Rounds.Result> results, Preparation preparation) {
-    double allowed = Accuracy.allowed(inputs.dtype());
-    Accuracy.WorstRow worst = null;
+  private void judge(
+      PreparedAttention prepared, List<Rounds.Result> results, Preparation preparation, Rows rows)
+      throws IOException {
+    Status status = Status.OK;
+    String fault = "";
     if (results.stream().anyMatch(result -> result.failure().isEmpty())) {
-      denseOut.out().fill(POISON);
-      run(prepared, Rounds.DENSE);
-      worst = Accuracy.check(new AttentionProblem(inputs, dense), denseOut.out(), settings.seed());
+      try {
+        fault = fault(prepared, Rounds.DENSE, denseOut);
+        status = fault.isEmpty() ? Status.OK : Status.WRONG;
+      } catch (RuntimeException | Error e) {
+        fault = reason(e);
+        status = Status.FAILED;
+      }
     }
-    List<ResultRow> rows = new ArrayList<>();
     for (int i = 0; i < results.size(); i++) {
       Rounds.Result result = results.get(i);
       if (result.failure().isPresent()) {
         rows.add(unmeasured(i, Status.FAILED, reason(result.failure().get())));
-      } else if (!worst.within(allowed)) {
-        rows.add(row(i, result, preparation, Status.WRONG, "dense: " + worst.inWords(allowed)));
+      } else if (status == Status.FAILED) {
+        rows.add(unmeasured(i, status, "dense: " + fault));
+      } else if (status == Status.WRONG) {
+        rows.add(row(i, result, preparation, status, "dense: " + fault));
       } else {
         rows.add(judged(prepared, i, result, preparation));
       }
     }
-    return rows;
+  }
+
+  /** Runs an attention into a poisoned output; where that is wrong, in words. */
+  private String fault(PreparedAttention prepared, int attention, AttentionOutput output) {
+    output.out().fill(POISON);
+    run(prepared, attention);
+    double allowed = Accuracy.allowed(inputs.dtype());
+    Accuracy.WorstRow worst =
+        Accuracy.check(
+            new AttentionProblem(inputs, layout(attention)), output.out(), settings.seed());
+    return worst.within(allowed) ? "" : worst.inWords(allowed);
   }
 
   private ResultRow judged(
       PreparedAttention prepared, int i, Rounds.Result result, Preparation preparation) {
-    double allowed = Accuracy.allowed(inputs.dtype());
     try {
-      sparseOut.out().fill(POISON);
-      run(prepared, i + 1);
+      String fault = fault(prepared, i + 1, sparseOut);
+      if (!fault.isEmpty()) {
+        return row(i, result, preparation, Status.WRONG, fault);
+      }
+      AttentionProblem sparse = new AttentionProblem(inputs, layout(i + 1));
+      Quality quality = Accuracy.compare(sparse, sparseOut.out(), denseOut.out(), settings.seed());
+      if (!Double.isFinite(quality.relL2Error())) {
+        return row(i, result, preparation, Status.WRONG, "a result holds NaN or infinity");
+      }
+      if (!(result.speedup().low() > 0 && Double.isFinite(result.speedup().high()))) {
+        return unmeasured(i, Status.FAILED, "the kernel is too fast for its clock");
+      }
+      String wide =
+          result.wide()
+              ? String.format(
+                  Locale.ROOT,
+                  "interval still wider than ±10%% after %d rounds (--max-seconds %s)",
+                  result.sparse().size(),
+                  settings.maxSeconds())
+              : "";
+      return row(i, result, preparation, Status.OK, wide).withQuality(quality);
     } catch (RuntimeException | Error e) {
       return unmeasured(i, Status.FAILED, reason(e));
     }
-    AttentionProblem sparse = new AttentionProblem(inputs, patterns.get(i).layout());
-    Accuracy.WorstRow worst = Accuracy.check(sparse, sparseOut.out(), settings.seed());
-    if (!worst.within(allowed)) {
-      return row(i, result, preparation, Status.WRONG, worst.inWords(allowed));
-    }
-    Quality quality = Accuracy.compare(sparse, sparseOut.out(), denseOut.out(), settings.seed());
-    if (!Double.isFinite(quality.relL2Error())) {
-      return row(i, result, preparation, Status.WRONG, "a result holds NaN or infinity");
-    }
-    String wide =
-        result.wide()
-            ? String.format(
-                Locale.ROOT,
-                "interval still wider than ±10%% after %d rounds (--max-seconds %s)",
-                result.sparse().size(),
-                settings.maxSeconds())
-            : "";
-    ResultRow row = row(i, result, preparation, Status.OK, wide);
-    return new ResultRow(
-        row.cell(),
-        row.pattern(),
-        row.timing(),
-        Optional.of(quality),
-        row.status(),
-        row.note(),
-        row.provenance());
   }
 
   private ResultRow row(
@@ -223,12 +256,10 @@ final class CellGroup {
     return Statistics.interquartileRange(Rounds.Result.times(runs, KernelRun::kernelMillis));
   }
 
-  private List<ResultRow> all(Status status, String note) {
-    List<ResultRow> rows = new ArrayList<>();
+  private void all(Rows rows, Status status, String note) throws IOException {
     for (int i = 0; i < patterns.size(); i++) {
       rows.add(unmeasured(i, status, note));
     }
-    return rows;
   }
 
   private ResultRow unmeasured(int i, Status status, String note) {

@@ -78,4 +78,9 @@ public record ResultRow(
         note.isEmpty() ? remark : note + "; " + remark,
         provenance);
   }
+
+  /** This row with what became of the quality. */
+  ResultRow withQuality(Quality judged) {
+    return new ResultRow(cell, pattern, timing, Optional.of(judged), status, note, provenance);
+  }
 }

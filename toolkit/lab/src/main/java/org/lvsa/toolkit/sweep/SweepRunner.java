@@ -219,10 +219,8 @@ public final class SweepRunner {
         for (SweepPlan.Group group : left) {
           begun.add(group);
           AttentionKernel kernel = kernels.get(group.backend());
-          for (ResultRow row :
-              new CellGroup(group, settings, kernel, inputs, outputs, nanos, listener).measure()) {
-            record(row);
-          }
+          new CellGroup(group, settings, kernel, inputs, outputs, nanos, listener)
+              .measure(this::record);
         }
       } catch (OutOfMemoryError e) {
         // What was judged to fit did not: the memory went elsewhere meanwhile.

@@ -8,8 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
@@ -124,6 +126,24 @@ class SweepRunnerTest {
     List<ResultRow> rows = Sweeps.run(settings, out(), kernel);
     assertEquals(List.of(Status.FAILED, Status.OK), rows.stream().map(ResultRow::status).toList());
     assertTrue(rows.getFirst().note().contains("OutOfMemoryError: Java heap space"));
+  }
+
+  @Test
+  void aRowIsOnDiskBeforeTheNextCellIsChecked() throws IOException {
+    Path csv = out().resolve("results.csv");
+    List<Long> lines = new ArrayList<>();
+    FakeKernel kernel =
+        FakeKernel.wrong(
+            (problem, output) -> {
+              try (var text = Files.lines(csv)) {
+                lines.add(text.count());
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+    Sweeps.run(Sweeps.tiny().build(), out(), kernel);
+    assertEquals(1, lines.getFirst());
+    assertEquals(2, lines.getLast(), "the first cell's row was there when the second was checked");
   }
 
   // ---- resuming
