@@ -94,6 +94,22 @@ public final class GoldenRun {
     return config.getParent();
   }
 
+  /**
+   * The whole folder of the tiny Wan model.
+   *
+   * @param directory files are unpacked there
+   */
+  public static Path wanModel(Path directory) throws IOException {
+    String model = "wan/model/";
+    for (String component : new String[] {"transformer", "vae", "text_encoder"}) {
+      component(model + component, directory);
+    }
+    file(model + "tokenizer/tokenizer.json", directory);
+    file(model + "tokenizer/tokenizer_config.json", directory);
+    file(model + "scheduler/scheduler_config.json", directory);
+    return file(model + "model_index.json", directory).getParent();
+  }
+
   private static boolean has(String name) {
     return GoldenRun.class.getResource("/golden/pipelines/" + name + ".gz") != null
         || Files.isRegularFile(SHARED.resolve(name));

@@ -32,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       SweepCommand.class,
       ReportCommand.class,
       ConfigCommand.class,
+      GenerateCommand.class,
       DemoCommand.class
     },
     footer = {

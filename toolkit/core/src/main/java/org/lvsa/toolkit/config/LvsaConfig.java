@@ -140,6 +140,16 @@ public final class LvsaConfig {
     return new LvsaConfig(changed);
   }
 
+  /** The same settings with another default: a value that somebody gave stays as it is. */
+  public LvsaConfig withDefault(Setting<?> setting, String text) {
+    if (value(setting).origin() != Origin.DEFAULT) {
+      return this;
+    }
+    Map<Setting<?>, Value<?>> changed = new LinkedHashMap<>(values);
+    changed.put(setting, setting.parse(text, Origin.DEFAULT));
+    return new LvsaConfig(changed);
+  }
+
   /** The value of a setting, how it was written and who gave it. */
   @SuppressWarnings("unchecked") // Only Setting<T>.parse makes the values of a Setting<T>.
   public <T> Value<T> value(Setting<T> setting) {

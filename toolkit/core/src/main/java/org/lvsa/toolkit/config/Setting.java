@@ -257,6 +257,13 @@ public final class Setting<T> {
     return meaning;
   }
 
+  /** Whether a generated video depends on it, or only what is logged on the way. */
+  public boolean decidesResult() {
+    return !List.of(
+            LVSA_WARN_FALLBACK, LVSA_STRICT, LVSA_MEM_LOG, LVSA_STEP_TIME_LOG, LVSA_MASK_LOG)
+        .contains(this);
+  }
+
   /** Its field in {@code LVSA_CONFIG}'s JSON: {@code window_size}. */
   public String field() {
     return name.toLowerCase(Locale.ROOT).replaceFirst("^lvsa_", "");

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.attention;
 
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.toolkit.backend.UnavailableException;
@@ -11,6 +13,7 @@ import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pattern.Pattern;
+import org.lvsa.toolkit.pattern.PatternSettings;
 import org.slf4j.event.Level;
 
 /**
@@ -27,6 +30,7 @@ public final class Generation implements AutoCloseable {
   private final StepTracker steps;
   private final KernelRunner kernel;
   private final Map<String, DiffusionAttention> roles = new ConcurrentHashMap<>();
+  private final List<String> fallbacks = new CopyOnWriteArrayList<>();
   private double density = Double.NaN;
 
   /**
@@ -97,6 +101,31 @@ public final class Generation implements AutoCloseable {
   /** Milliseconds that the kernel has taken so far; copies around it are not counted. */
   public double kernelMillis() {
     return kernel.millis();
+  }
+
+  /** The device that self-attention runs on. */
+  public String device() {
+    return kernel.device();
+  }
+
+  /** The kernel that ran last, as the backend names it; {@code none} before the first run. */
+  public String kernel() {
+    return kernel.lastKernel();
+  }
+
+  /** What ran dense in place of sparse so far, and why: one line per origin, reason and length. */
+  public List<String> fallbacks() {
+    return List.copyOf(fallbacks);
+  }
+
+  /**
+   * The settings that the pattern of a video is built from, at step 0.
+   *
+   * @param frames latent frames
+   * @param patches patches per latent frame
+   */
+  public PatternSettings patternSettings(int frames, int patches) {
+    return patterns.settings(new SequenceGeometry(frames, patches, 0));
   }
 
   /** Logs a line the first time that it comes. */
@@ -170,6 +199,9 @@ public final class Generation implements AutoCloseable {
     String what = "origin=" + origin + " reason=" + reason + " seq_len=" + sequence + " " + hint;
     if (config().on(Setting.LVSA_STRICT)) {
       throw new IllegalStateException("LVSA_STRICT=1 and LVSA cannot run: " + what);
+    }
+    if (log.isNew("fell back " + origin + " " + reason + " " + sequence)) {
+      fallbacks.add(what);
     }
     if (config().on(Setting.LVSA_WARN_FALLBACK)) {
       log.onceAbout(

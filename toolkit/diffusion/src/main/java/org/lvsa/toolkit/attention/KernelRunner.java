@@ -13,6 +13,7 @@ import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.KernelRun;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 
@@ -27,6 +28,7 @@ final class KernelRunner implements AutoCloseable {
   private final DType dtype;
   private final AttentionKernel kernel;
   private double millis;
+  private String lastKernel = "none";
 
   /**
    * Opens the backend.
@@ -67,7 +69,9 @@ final class KernelRunner implements AutoCloseable {
             });
     try (Arena arena = Arena.ofShared()) {
       AttentionProblem given = dtype == DType.F32 ? problem : narrowed(problem, arena);
-      millis += kernel.run(given, output).kernelMillis();
+      KernelRun run = kernel.run(given, output);
+      millis += run.kernelMillis();
+      lastKernel = run.kernel();
     }
   }
 
@@ -100,6 +104,16 @@ final class KernelRunner implements AutoCloseable {
   /** Milliseconds that the kernel has taken so far; copies and preparation are not counted. */
   synchronized double millis() {
     return millis;
+  }
+
+  /** The device that the kernel runs on. */
+  String device() {
+    return kernel.device();
+  }
+
+  /** The kernel that ran last, as the backend names it; {@code none} before the first run. */
+  synchronized String lastKernel() {
+    return lastKernel;
   }
 
   /** Backend, dtype and device, as the summary line ends. */

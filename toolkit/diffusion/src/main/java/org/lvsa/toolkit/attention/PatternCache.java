@@ -49,7 +49,8 @@ final class PatternCache {
     return built.computeIfAbsent(settings, s -> Pattern.build(s, slice));
   }
 
-  private PatternSettings settings(SequenceGeometry geometry) {
+  /** The settings of the pattern of step 0. */
+  PatternSettings settings(SequenceGeometry geometry) {
     PatternSettings given =
         PatternSettings.of(
                 geometry.latentFrames(),

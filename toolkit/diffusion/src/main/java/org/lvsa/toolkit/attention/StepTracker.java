@@ -74,6 +74,19 @@ public final class StepTracker {
   }
 
   /**
+   * A run goes on that was interrupted: its earlier calls count as if they were made here.
+   *
+   * @param layers blocks of the model that called in each pass
+   * @param earlier passes that were made, all steps together
+   */
+  public synchronized void goOn(int layers, long earlier) {
+    if (earlier > 0 && !announced) {
+      calls = earlier * layers;
+      blocks = blocks == 0 ? layers : blocks;
+    }
+  }
+
+  /**
    * Counts a call of self-attention, unless steps are announced. Another sequence length is another
    * video, or the end of a warm-up, and starts from step 0.
    *

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import java.io.PrintWriter;
+import java.util.Locale;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.lvsa.toolkit.pipeline.PipelineListener;
+
+/**
+ * Tells the user on standard error how a video comes along: progress bars with the time left on a
+ * terminal, lines elsewhere. Keeps the times of the parts for the summary.
+ */
+final class GenerateProgress implements PipelineListener, AutoCloseable {
+  private final PrintWriter err;
+  private final String prefix;
+  private final boolean terminal = System.console() != null && System.console().isTerminal();
+  private ProgressBar bar;
+  private long begun = System.nanoTime();
+  private int firstStep;
+  private int steps;
+  private int frames;
+
+  /**
+   * @param prefix what lines begin with, such as the attention that runs
+   */
+  GenerateProgress(PrintWriter err, String prefix) {
+    this.err = err;
+    this.prefix = prefix;
+  }
+
+  @Override
+  public void phase(String what) {
+    close();
+    line(what);
+  }
+
+  @Override
+  public void denoising(int done, int all) {
+    firstStep = done;
+    steps = all;
+    begun = System.nanoTime();
+    if (done > 0) {
+      line("going on after step " + done + " of " + all);
+    }
+    open("denoising", done, all);
+  }
+
+  @Override
+  public void stepDone(int step) {
+    if (bar != null) {
+      bar.stepTo(step + 1);
+      return;
+    }
+    double seconds = (System.nanoTime() - begun) / 1e9;
+    double left = seconds / (step + 1 - firstStep) * (steps - step - 1);
+    line(
+        String.format(
+            Locale.ROOT,
+            "step %d/%d, %s so far, about %s to go",
+            step + 1,
+            steps,
+            duration(seconds),
+            duration(left)));
+  }
+
+  @Override
+  public void decoding(int all) {
+    frames = all;
+    begun = System.nanoTime();
+    if (!terminal) {
+      line("decoding " + all + " frames");
+    }
+    open("decoding", 0, all);
+  }
+
+  @Override
+  public void frameDone(int frame) {
+    if (bar != null) {
+      bar.stepTo(frame + 1);
+      if (frame + 1 == frames) {
+        close();
+      }
+    }
+  }
+
+  private void open(String task, int done, int all) {
+    close();
+    if (terminal) {
+      bar =
+          new ProgressBarBuilder()
+              .setTaskName(prefix.isEmpty() ? task : prefix + " " + task)
+              .setInitialMax(all)
+              .setStyle(ProgressBarStyle.UNICODE_BLOCK)
+              .setUpdateIntervalMillis(200)
+              .startsFrom(done, java.time.Duration.ZERO)
+              .build();
+    }
+  }
+
+  /** A line of its own, above the bar where there is one. */
+  void line(String text) {
+    err.println((bar == null ? "" : "\r\033[2K") + (prefix.isEmpty() ? "" : prefix + ": ") + text);
+    err.flush();
+  }
+
+  /** Seconds in words, such as {@code 3.2 s} or {@code 4 min 10 s}. */
+  static String duration(double seconds) {
+    if (seconds < 100) {
+      return String.format(Locale.ROOT, "%.1f s", seconds);
+    }
+    long whole = Math.round(seconds);
+    return whole < 3600
+        ? String.format(Locale.ROOT, "%d min %02d s", whole / 60, whole % 60)
+        : String.format(Locale.ROOT, "%d h %02d min", whole / 3600, whole / 60 % 60);
+  }
+
+  @Override
+  public void close() {
+    if (bar != null) {
+      bar.close();
+      bar = null;
+    }
+  }
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
+
+/**
+ * A published model's folder in the format of Hugging Face diffusers: {@code model_index.json}
+ * names the pipeline's class and its components, and each component lies in a folder of its name.
+ */
+public final class ModelFolder {
+  private static final String INDEX = "model_index.json";
+
+  /**
+   * One part of a model.
+   *
+   * @param name the name in {@code model_index.json}, such as {@code transformer}
+   * @param className the class that {@code model_index.json} gives it
+   * @param folder where it lies: in the model's folder, or elsewhere if it was replaced
+   */
+  public record Component(String name, String className, Path folder) {}
+
+  private final Path path;
+  private final String pipelineClass;
+  private final Map<String, Component> components;
+  private final Map<String, JsonNode> settings;
+
+  private ModelFolder(
+      Path path,
+      String pipelineClass,
+      Map<String, Component> components,
+      Map<String, JsonNode> settings) {
+    this.path = path;
+    this.pipelineClass = pipelineClass;
+    this.components = components;
+    this.settings = settings;
+  }
+
+  /** Reads a folder's index. As {@link #open(Path, Map)} with nothing replaced. */
+  public static ModelFolder open(Path path) {
+    return open(path, Map.of());
+  }
+
+  /**
+   * Reads a folder's index.
+   *
+   * @param path the model's folder
+   * @param replaced component name → the folder that takes its place
+   * @throws MalformedFileException if the folder or its index is missing or malformed, or a folder
+   *     of a component is missing
+   * @throws IllegalArgumentException if a replaced component is none of the model's
+   */
+  public static ModelFolder open(Path path, Map<String, Path> replaced) {
+    if (!Files.isDirectory(path)) {
+      throw new MalformedFileException(
+          path + ": no such folder; a model is a folder in diffusers' format with " + INDEX);
+    }
+    Path index = path.resolve(INDEX);
+    if (!Files.exists(index)) {
+      throw new MalformedFileException(
+          path + ": not a model folder in diffusers' format: it has no " + INDEX);
+    }
+    JsonNode root = Json.read(index);
+    String pipelineClass = root.path("_class_name").asText("");
+    if (!root.isObject() || pipelineClass.isEmpty()) {
+      throw new MalformedFileException(
+          index + ": must be a JSON object whose _class_name is the pipeline's class");
+    }
+    Map<String, Component> components = new LinkedHashMap<>();
+    Map<String, JsonNode> settings = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> entry : root.properties()) {
+      String name = entry.getKey();
+      JsonNode value = entry.getValue();
+      if (name.startsWith("_")) {
+        continue;
+      }
+      if (!value.isArray()) {
+        settings.put(name, value);
+      } else if (!absent(value)) {
+        Path folder = replaced.getOrDefault(name, path.resolve(name));
+        components.put(name, component(index, name, value, folder));
+      }
+    }
+    for (String name : replaced.keySet()) {
+      if (!components.containsKey(name)) {
+        throw new IllegalArgumentException(
+            Messages.unknown("component", name, components.keySet()) + " (" + index + ")");
+      }
+    }
+    return new ModelFolder(path, pipelineClass, components, settings);
+  }
+
+  /** Published indices list components that a variant lacks as {@code [null, null]}. */
+  private static boolean absent(JsonNode value) {
+    return value.size() == 2 && value.get(0).isNull() && value.get(1).isNull();
+  }
+
+  private static Component component(Path index, String name, JsonNode value, Path folder) {
+    if (value.size() != 2 || !value.get(1).isTextual()) {
+      throw new MalformedFileException(
+          index
+              + ": component "
+              + Messages.cut(name)
+              + " must be [library, class], got "
+              + Messages.cut(value.toString()));
+    }
+    if (name.contains("/") || name.contains("\\") || name.equals("..")) {
+      throw new MalformedFileException(
+          index + ": component " + Messages.cut(name) + " must be the name of a folder");
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new MalformedFileException(
+          folder + ": component " + name + " (" + value.get(1).textValue() + ") is missing");
+    }
+    return new Component(name, value.get(1).textValue(), folder);
+  }
+
+  /** Where the model is. */
+  public Path path() {
+    return path;
+  }
+
+  /** The class that the index gives the whole pipeline. */
+  public String pipelineClass() {
+    return pipelineClass;
+  }
+
+  /** The components that are there, in the index's order. */
+  public Collection<Component> components() {
+    return components.values();
+  }
+
+  /**
+   * Insists on a pipeline class.
+   *
+   * @param known the classes that there are
+   * @throws MalformedFileException naming the class and the known ones
+   */
+  public void requirePipeline(Collection<String> known) {
+    if (!known.contains(pipelineClass)) {
+      throw new MalformedFileException(
+          path.resolve(INDEX) + ": " + Messages.unknown("pipeline class", pipelineClass, known));
+    }
+  }
+
+  /**
+   * Insists that the model has these components and no others.
+   *
+   * @param known component name → classes that are supported
+   * @throws MalformedFileException naming what is missing, or of a class that is not known
+   */
+  public void requireComponents(Map<String, List<String>> known) {
+    Path index = path.resolve(INDEX);
+    known.forEach(
+        (name, classes) -> {
+          Component component = components.get(name);
+          if (component == null) {
+            throw new MalformedFileException(index + ": component " + name + " is missing");
+          }
+          if (!classes.contains(component.className())) {
+            throw new MalformedFileException(
+                index
+                    + ": component "
+                    + name
+                    + ": "
+                    + Messages.unknown("class", component.className(), classes));
+          }
+        });
+    for (Component component : components.values()) {
+      if (!known.containsKey(component.name())) {
+        throw new MalformedFileException(
+            index
+                + ": component "
+                + Messages.cut(component.name())
+                + " is not supported for "
+                + pipelineClass
+                + ", supported are "
+                + String.join(", ", known.keySet()));
+      }
+    }
+  }
+
+  /**
+   * Insists that settings in the index ask for nothing: published indices list settings of other
+   * variants of a model as null or false.
+   *
+   * @param meaning setting → what asks for it, for the message
+   * @throws MalformedFileException naming the setting and its value
+   */
+  public void requireOff(Map<String, String> meaning) {
+    settings.forEach(
+        (name, value) -> {
+          boolean off = value.isNull() || value.isBoolean() && !value.booleanValue();
+          if (!off) {
+            throw new MalformedFileException(
+                path.resolve(INDEX)
+                    + ": setting "
+                    + Messages.cut(name)
+                    + " = "
+                    + Messages.cut(value.toString())
+                    + " is not supported for "
+                    + pipelineClass
+                    + (meaning.containsKey(name) ? " (" + meaning.get(name) + ")" : "")
+                    + ", supported are null and false");
+          }
+        });
+  }
+
+  /** The component of that name, which must have been required. */
+  public Component component(String name) {
+    Component component = components.get(name);
+    if (component == null) {
+      throw new MalformedFileException(path.resolve(INDEX) + ": component " + name + " is missing");
+    }
+    return component;
+  }
+
+  /** A hash that tells this model's files from another's, wherever they lie. */
+  public String fingerprint() {
+    return Fingerprint.of(components.values().stream().map(Component::folder).toList());
+  }
+
+  /** Names of the components that are there. */
+  public Set<String> names() {
+    return components.keySet();
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.lvsa.toolkit.schedulers.Noise;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.text.PromptEncoder;
+
+/** Makes embeddings of prompts: a model's text encoder, or random numbers in its place. */
+sealed interface PromptSource {
+  /** Embeddings of the prompt and of the negative prompt. */
+  PromptEmbeddings encode(GenerationSettings.Prompts prompts);
+
+  /**
+   * A published model's text encoder, read for each call and closed after it: it is larger than the
+   * transformer and not needed while that one runs.
+   */
+  record Encoder(
+      ModelFolder.Component tokenizer, ModelFolder.Component textEncoder, boolean allowUnused)
+      implements PromptSource {
+    PromptEncoder open() {
+      return PromptEncoder.open(tokenizer.folder(), textEncoder.folder(), allowUnused);
+    }
+
+    @Override
+    public PromptEmbeddings encode(GenerationSettings.Prompts prompts) {
+      try (PromptEncoder encoder = open()) {
+        return new PromptEmbeddings(encoder.encode(List.of(prompts.prompt(), prompts.negative())));
+      }
+    }
+  }
+
+  /**
+   * Random embeddings, whatever the prompt says.
+   *
+   * @param width features of an embedding
+   */
+  record RandomNumbers(int width) implements PromptSource {
+    private static final long SEED = 3;
+
+    @Override
+    public PromptEmbeddings encode(GenerationSettings.Prompts prompts) {
+      int elements = Math.multiplyExact(2 * PromptEncoder.TOKENS, width);
+      return new PromptEmbeddings(
+          NdMemory.copy(
+              MemorySegment.ofArray(Noise.normal(SEED, elements)), 2, PromptEncoder.TOKENS, width));
+    }
+  }
+}

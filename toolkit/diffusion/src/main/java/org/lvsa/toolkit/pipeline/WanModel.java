@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.schedulers.SchedulerConfig;
+import org.lvsa.toolkit.text.PromptEncoder;
+import org.lvsa.toolkit.vae.AutoencoderKlWan;
+import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.wan.WanConfig;
+import org.lvsa.toolkit.wan.WanTransformer;
+
+/**
+ * A Wan text-to-video model: a published folder, opened and checked, or random weights of a model's
+ * sizes. Weights are mapped, so that opening is quick and needs little memory.
+ */
+public final class WanModel implements AutoCloseable {
+  /** Training horizon of Wan 2.1 in latent frames: 81 video frames. */
+  private static final int REFERENCE_FRAMES = 21;
+
+  private static final String TEXT_ENCODER = "text_encoder";
+  private static final String TOKENIZER = "tokenizer";
+  private static final String TRANSFORMER = "transformer";
+  private static final String VAE = "vae";
+  private static final String SCHEDULER = "scheduler";
+
+  private final WanTransformer transformer;
+  private final AutoencoderKlWan vae;
+  private final SchedulerConfig scheduler;
+  private final PromptSource prompts;
+
+  private WanModel(
+      WanTransformer transformer,
+      AutoencoderKlWan vae,
+      SchedulerConfig scheduler,
+      PromptSource prompts) {
+    this.transformer = transformer;
+    this.vae = vae;
+    this.scheduler = scheduler;
+    this.prompts = prompts;
+  }
+
+  /** Component → classes that are supported, of a text-to-video pipeline of Wan. */
+  private static Map<String, List<String>> components() {
+    Map<String, List<String>> known = new LinkedHashMap<>();
+    known.put(SCHEDULER, WanPipeline.schedulerClasses());
+    known.put(TEXT_ENCODER, List.of("UMT5EncoderModel"));
+    known.put(TOKENIZER, List.of("T5TokenizerFast", "T5Tokenizer"));
+    known.put(TRANSFORMER, List.of("WanTransformer3DModel"));
+    known.put(VAE, List.of("AutoencoderKLWan"));
+    return known;
+  }
+
+  /**
+   * Opens a published folder and checks all of its components against each other.
+   *
+   * @param allowUnused whether weights may hold tensors that nothing reads
+   * @throws MalformedFileException naming what is missing, broken, not supported or not of the same
+   *     model
+   */
+  public static WanModel open(ModelFolder folder, boolean allowUnused) {
+    folder.requirePipeline(WanPipeline.classes());
+    folder.requireComponents(components());
+    folder.requireOff(
+        Map.of(
+            "boundary_ratio", "Wan 2.2's pair of transformers",
+            "expand_timesteps", "a time step for each token, of Wan 2.2 TI2V"));
+    SchedulerConfig scheduler =
+        SchedulerConfig.read(folder.component(SCHEDULER).folder().resolve("scheduler_config.json"));
+    PromptSource.Encoder prompts =
+        new PromptSource.Encoder(
+            folder.component(TOKENIZER), folder.component(TEXT_ENCODER), allowUnused);
+    WanTransformer transformer =
+        WanTransformer.open(folder.component(TRANSFORMER).folder(), allowUnused);
+    AutoencoderKlWan vae = null;
+    try {
+      vae = AutoencoderKlWan.open(folder.component(VAE).folder(), allowUnused);
+      WanModel model = new WanModel(transformer, vae, scheduler, prompts);
+      model.requireOneModel(folder, prompts);
+      return model;
+    } catch (RuntimeException e) {
+      transformer.close();
+      if (vae != null) {
+        vae.close();
+      }
+      throw e;
+    }
+  }
+
+  /** The components' sizes fit together. */
+  private void requireOneModel(ModelFolder folder, PromptSource.Encoder prompts) {
+    try (PromptEncoder encoder = prompts.open()) {
+      requireEqual(
+          folder.component(TEXT_ENCODER),
+          "features of an embedding",
+          encoder.width(),
+          config().textWidth());
+    }
+    int channels = vae.config().latentChannels();
+    requireEqual(folder.component(VAE), "latent channels", channels, config().channels().in());
+    requireEqual(folder.component(VAE), "latent channels", channels, config().channels().out());
+  }
+
+  private static void requireEqual(
+      ModelFolder.Component component, String what, int its, int transformers) {
+    if (its != transformers) {
+      throw new MalformedFileException(
+          component.folder()
+              + ": the "
+              + component.name()
+              + " has "
+              + its
+              + " "
+              + what
+              + ", the transformer "
+              + transformers
+              + ": they are not of one model");
+    }
+  }
+
+  /** Sizes of the transformer. */
+  public WanConfig config() {
+    return transformer.config();
+  }
+
+  /** The latents of a video of that size. */
+  public LatentSize latents(VideoSize size) {
+    return size.latents(vae.config(), config().patch().rows());
+  }
+
+  /**
+   * Settings of LVSA that the model itself gives, where nobody else does: its training horizon, how
+   * latents lie, and runs per step.
+   */
+  public Map<Setting<?>, String> attentionDefaults(GenerationSettings settings) {
+    return Map.of(
+        Setting.LVSA_REFERENCE_LATENT_FRAMES,
+        Integer.toString(REFERENCE_FRAMES),
+        Setting.LVSA_CFG_PASSES,
+        Integer.toString(settings.guidance().passes()));
+  }
+
+  WanTransformer transformer() {
+    return transformer;
+  }
+
+  AutoencoderKlWan vae() {
+    return vae;
+  }
+
+  SchedulerConfig scheduler() {
+    return scheduler;
+  }
+
+  PromptSource prompts() {
+    return prompts;
+  }
+
+  @Override
+  public void close() {
+    transformer.close();
+    vae.close();
+  }
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.attention.LineLog;
+import org.lvsa.toolkit.attention.StepCounting;
+import org.lvsa.toolkit.config.TestConfig;
+import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.vae.Rgb;
+
+/** Whole runs of the tiny Wan model against the runs that the published programs recorded. */
+class WanPipelineGoldenTest {
+  /** For all that lies behind the embedding of the time step. */
+  private static final double BEHIND_TIME = 1e-4;
+
+  @TempDir private static Path directory;
+  private static Path folder;
+
+  @BeforeAll
+  static void unpack() throws IOException {
+    folder = GoldenRun.wanModel(directory);
+  }
+
+  private static WanModel model(Map<String, Path> replaced) {
+    return WanModel.open(ModelFolder.open(folder, replaced), false);
+  }
+
+  private static GenerationSettings settings(
+      JsonNode json, Resolution resolution, String frames, StartingLatents start) {
+    return new GenerationSettings(
+        new GenerationSettings.Prompts(
+            json.get("prompt").textValue(), json.get("negative_prompt").textValue()),
+        new VideoSize(resolution, json.get(frames).intValue()),
+        json.get("steps").intValue(),
+        new GuidanceSettings(json.get("guidance_scale").doubleValue(), false),
+        OptionalDouble.empty(),
+        start);
+  }
+
+  private static GenerationAttention attention(
+      Map<String, String> variables, WanModel model, GenerationSettings settings) {
+    Map<String, String> all = new HashMap<>(variables);
+    all.put("LVSA_BACKEND", "vector");
+    return new GenerationAttention(
+        new GenerationAttention.Settings(
+            TestConfig.of(all), StepCounting.EXAMPLES, KernelOptions.DEFAULT, Optional.empty()),
+        model.latents(settings.size()).frames(),
+        LineLog.none());
+  }
+
+  private static StartingLatents given(String run, Path scratch) throws IOException {
+    return new StartingLatents.Given(GoldenRun.file(run + ".safetensors", scratch));
+  }
+
+  /** Runs and compares every step, and the frames if they were recorded. */
+  private static void check(
+      GoldenRun run,
+      Map<String, Path> replaced,
+      GenerationSettings settings,
+      Map<String, String> variables)
+      throws IOException {
+    Map<String, Double> differences = new TreeMap<>();
+    try (WanModel model = model(replaced);
+        PromptEmbeddings embeddings = new WanPipeline(model).encode(settings.prompts());
+        GenerationAttention attention = attention(variables, model, settings)) {
+      WanPipeline pipeline = new WanPipeline(model);
+      float[] latents =
+          pipeline.denoise(
+              settings,
+              embeddings,
+              attention,
+              Optional.empty(),
+              (step, sample, history) -> {
+                String name = "step" + step + ".latents";
+                differences.put(name, run.checkAtLeast(name, sample, BEHIND_TIME));
+              });
+      assertEquals(settings.steps(), differences.size());
+      if (run.names().contains("frames_uint8_round")) {
+        List<byte[]> frames = new ArrayList<>();
+        pipeline.decode(
+            settings.size(),
+            latents,
+            Optional.empty(),
+            (first, volume) -> {
+              for (int i = 0; i < volume.frames(); i++) {
+                frames.add(Rgb.ROUNDED.bytes(volume, i));
+              }
+            });
+        differences.put("frames", framesThatDiffer(run, frames));
+      }
+    }
+    System.out.println("rms-relative differences, pipeline: " + differences);
+  }
+
+  /** At most one level, in less than one per cent of the values: their share. */
+  private static double framesThatDiffer(GoldenRun run, List<byte[]> frames) {
+    byte[] expected = run.unsigned("frames_uint8_round");
+    assertEquals(run.shape("frames_uint8_round")[1], frames.size());
+    int differ = 0;
+    int at = 0;
+    for (byte[] frame : frames) {
+      for (byte value : frame) {
+        int difference = Math.abs((value & 0xFF) - (expected[at++] & 0xFF));
+        assertTrue(difference <= 1, "a value differs by " + difference);
+        differ += difference;
+      }
+    }
+    assertEquals(expected.length, at);
+    assertTrue(differ < 0.01 * at, differ + " of " + at + " values differ");
+    return (double) differ / at;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"unipc", "euler"})
+  void denseRunsEqualTheRecordedOnes(String name, @TempDir Path scratch) throws IOException {
+    GoldenRun run = GoldenRun.open("wan/" + name);
+    Map<String, Path> replaced =
+        name.equals("euler")
+            ? Map.of(
+                "scheduler",
+                GoldenRun.file("wan/scheduler_euler/scheduler_config.json", scratch).getParent())
+            : Map.of();
+    JsonNode json = run.json().get("settings");
+    Resolution resolution =
+        new Resolution(json.get("width").intValue(), json.get("height").intValue());
+    check(
+        run,
+        replaced,
+        settings(json, resolution, "num_frames", given("wan/" + name, scratch)),
+        Map.of());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"rot", "static_kfi", "autoscaled", "window0"})
+  void sparseRunsEqualTheRecordedOnes(String name, @TempDir Path scratch) throws IOException {
+    GoldenRun run = GoldenRun.open("wan_lvsa/" + name);
+    JsonNode json = run.json().get("settings");
+    Map<String, Path> replaced =
+        json.get("sched").textValue().equals("euler")
+            ? Map.of(
+                "scheduler",
+                GoldenRun.file("wan/scheduler_euler/scheduler_config.json", scratch).getParent())
+            : Map.of();
+    Map<String, String> variables =
+        Map.of(
+            "DIFFUSION_ATTENTION_BACKEND", "LVSA",
+            "LVSA_WINDOW_SIZE", json.get("window").asText(),
+            "LVSA_N_FIRST_FRAMES", json.get("first").asText(),
+            "LVSA_KEY_FRAME_INTERVAL", json.get("interval").asText(),
+            "LVSA_AUTO_KEYFRAMES", json.get("auto").booleanValue() ? "1" : "0",
+            "LVSA_ROTATE_KEYFRAMES", json.get("rotate").booleanValue() ? "1" : "0",
+            "LVSA_REFERENCE_LATENT_FRAMES", json.get("ref").asText(),
+            "LVSA_SPARSITY_SCALE", json.get("scale").asText());
+    Resolution resolution = new Resolution(json.get("w").intValue(), json.get("h").intValue());
+    check(
+        run,
+        replaced,
+        settings(json, resolution, "frames", given("wan_lvsa/" + name, scratch)),
+        variables);
+  }
+
+  /** Denoises with dense or sparse attention; a seed's noise. */
+  private static float[] denoise(
+      WanModel model,
+      GenerationSettings settings,
+      Map<String, String> variables,
+      StepCounting counting,
+      Optional<ResumeFile.State> from,
+      Map<Integer, ResumeFile.State> states) {
+    Map<String, String> all = new HashMap<>(variables);
+    all.put("LVSA_BACKEND", "vector");
+    GenerationAttention.Settings how =
+        new GenerationAttention.Settings(
+            TestConfig.of(all), counting, KernelOptions.DEFAULT, Optional.empty());
+    WanPipeline pipeline = new WanPipeline(model);
+    try (PromptEmbeddings embeddings = pipeline.encode(settings.prompts());
+        GenerationAttention attention =
+            new GenerationAttention(how, model.latents(settings.size()).frames(), LineLog.none())) {
+      return pipeline.denoise(
+          settings,
+          embeddings,
+          attention,
+          from,
+          (step, sample, history) ->
+              states.put(step, new ResumeFile.State(sample, history.get(), Map.of())));
+    }
+  }
+
+  private static GenerationSettings seeded(long seed, int frames, boolean batched) {
+    return new GenerationSettings(
+        new GenerationSettings.Prompts("Horses gallop", "static"),
+        new VideoSize(new Resolution(48, 32), frames),
+        3,
+        new GuidanceSettings(4, batched),
+        OptionalDouble.of(5),
+        new StartingLatents.Seed(seed));
+  }
+
+  @Test
+  void upToTheHorizonSparseIsDenseBitForBit() {
+    long seed = System.nanoTime();
+    try (WanModel model = model(Map.of())) {
+      // 21 latent frames, Wan's training horizon.
+      GenerationSettings settings = seeded(seed, 81, false);
+      float[] dense =
+          denoise(
+              model, settings, Map.of(), StepCounting.EXAMPLES, Optional.empty(), new HashMap<>());
+      Map<String, String> sparse =
+          Map.of("DIFFUSION_ATTENTION_BACKEND", "LVSA", "LVSA_ROTATE_KEYFRAMES", "1");
+      float[] lvsa =
+          denoise(
+              model, settings, sparse, StepCounting.EXAMPLES, Optional.empty(), new HashMap<>());
+      assertArrayEquals(dense, lvsa, "seed " + seed);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(StepCounting.class)
+  void aRunGoesOnToTheIdenticalResult(StepCounting counting) {
+    long seed = System.nanoTime();
+    Map<String, String> sparse =
+        Map.of(
+            "DIFFUSION_ATTENTION_BACKEND", "LVSA",
+            "LVSA_ROTATE_KEYFRAMES", "1",
+            "LVSA_WINDOW_SIZE", "8",
+            "LVSA_REFERENCE_LATENT_FRAMES", "9");
+    try (WanModel model = model(Map.of())) {
+      GenerationSettings settings = seeded(seed, 69, false);
+      Map<Integer, ResumeFile.State> states = new HashMap<>();
+      float[] whole = denoise(model, settings, sparse, counting, Optional.empty(), states);
+      for (int step = 0; step < 2; step++) {
+        Optional<ResumeFile.State> from = Optional.of(states.get(step));
+        float[] resumed = denoise(model, settings, sparse, counting, from, new HashMap<>());
+        assertArrayEquals(whole, resumed, "after step " + step + ", seed " + seed);
+      }
+    }
+  }
+
+  @Test
+  void guidanceInOneBatchEqualsTwoPasses() {
+    long seed = System.nanoTime();
+    try (WanModel model = model(Map.of())) {
+      float[] two =
+          denoise(
+              model,
+              seeded(seed, 17, false),
+              Map.of(),
+              StepCounting.EXAMPLES,
+              Optional.empty(),
+              new HashMap<>());
+      float[] one =
+          denoise(
+              model,
+              seeded(seed, 17, true),
+              Map.of(),
+              StepCounting.EXAMPLES,
+              Optional.empty(),
+              new HashMap<>());
+      for (int e = 0; e < two.length; e++) {
+        assertEquals(two[e], one[e], 1e-3 * Math.max(1, Math.abs(two[e])), "seed " + seed);
+      }
+    }
+  }
+}
