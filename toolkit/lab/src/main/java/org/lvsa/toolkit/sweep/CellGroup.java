@@ -153,9 +153,11 @@ final class CellGroup {
     listener.measuring(group.geometry().title() + " " + group.backend() + ": " + what);
     long start = nanos.getAsLong();
     KernelRun run = prepared.run(layout, isDense ? denseOut : sparseOut);
-    // Repetitions and further rounds take time, but are not planned work.
-    double gflop = passes[attention]-- > 0 ? inputs.shape().flops(layout) / 1e9 : 0;
-    listener.worked(group.backend(), gflop, (nanos.getAsLong() - start) / 1e6);
+    // Repetitions and further rounds are not planned work, and say nothing of the work to come.
+    if (passes[attention]-- > 0) {
+      listener.worked(
+          group.backend(), inputs.shape().flops(layout) / 1e9, (nanos.getAsLong() - start) / 1e6);
+    }
     return run;
   }
 
