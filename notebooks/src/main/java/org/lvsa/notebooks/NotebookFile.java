@@ -2,25 +2,52 @@
 package org.lvsa.notebooks;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.OutputFile;
 
 /** A notebook, and whether its outputs are those of its source. */
 public record NotebookFile(Path path, ObjectNode content) {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
-  /** Reads a notebook. */
-  public static NotebookFile read(Path path) throws IOException {
-    return new NotebookFile(path, (ObjectNode) JSON.readTree(Files.readAllBytes(path)));
+  /**
+   * Reads a notebook.
+   *
+   * @throws MalformedFileException with the place, if the file is no notebook (nbformat 4)
+   */
+  public static NotebookFile read(Path path) {
+    if (!(Json.read(path) instanceof ObjectNode content)) {
+      throw new MalformedFileException(path + ": a notebook is a JSON object");
+    }
+    JsonNode cells = content.path("cells");
+    if (!cells.isArray()) {
+      throw new MalformedFileException(path + ": needs an array of cells");
+    }
+    for (int i = 0; i < cells.size(); i++) {
+      if (!cells.get(i).path("cell_type").isTextual()) {
+        throw new MalformedFileException(path + ": cell " + i + " needs a cell_type");
+      }
+      JsonNode source = cells.get(i).path("source");
+      boolean lines = source.isArray() && source.valueStream().allMatch(JsonNode::isTextual);
+      if (!source.isTextual() && !lines) {
+        throw new MalformedFileException(
+            path + ": the source of cell " + i + " must be a text or lines of text");
+      }
+    }
+    for (String field : new String[] {"/metadata", "/metadata/lvsa", "/metadata/kernelspec"}) {
+      JsonNode node = content.at(field);
+      if (!node.isMissingNode() && !node.isObject()) {
+        throw new MalformedFileException(path + ": " + field + " must be an object");
+      }
+    }
+    return new NotebookFile(path, content);
   }
 
   /** Sources of the code cells. */
@@ -69,8 +96,13 @@ public record NotebookFile(Path path, ObjectNode content) {
         .put("name", "java")
         .put("display_name", "Java")
         .put("language", "java");
-    Files.writeString(
-        path, JSON.writerWithDefaultPrettyPrinter().writeValueAsString(content) + "\n");
+    byte[] json = Json.mapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(content);
+    OutputFile.write(
+        path,
+        out -> {
+          out.write(json);
+          out.write('\n');
+        });
   }
 
   private static String text(JsonNode source) {

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.lvsa.toolkit.io.Messages;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -54,7 +55,8 @@ public final class NotebookMain implements Callable<Integer> {
     CommandLine line = new CommandLine(new NotebookMain());
     line.setExecutionExceptionHandler(
         (e, command, parsed) -> {
-          System.err.println("lvsa: " + (e.getMessage() == null ? e : e.getMessage()));
+          System.err.println(
+              "lvsa: " + Messages.oneLine(e.getMessage() == null ? e.toString() : e.getMessage()));
           return e instanceof IllegalArgumentException ? 2 : 1;
         });
     System.exit(line.execute(arguments));
@@ -76,6 +78,8 @@ public final class NotebookMain implements Callable<Integer> {
       if (arguments.isEmpty()) {
         throw new IllegalArgumentException("--execute needs notebooks");
       }
+      // Judged before anything is started, which would take a minute to say so.
+      arguments.forEach(notebook -> NotebookFile.read(Path.of(notebook)));
       jupyter.addAll(
           List.of(
               "nbconvert",

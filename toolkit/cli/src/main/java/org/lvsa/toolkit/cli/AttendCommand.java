@@ -8,12 +8,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
@@ -25,10 +22,9 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
-import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Memory;
+import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.pattern.Pattern;
-import org.lvsa.toolkit.pattern.PatternSettings;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.TensorInfo;
 import picocli.CommandLine.Command;
@@ -83,55 +79,22 @@ final class AttendCommand implements Callable<Integer> {
   @Option(names = "--strict", description = "fail where auto has to pass over a faster backend")
   private boolean strict;
 
-  @Option(names = "--latent-frames", paramLabel = "T", description = "latent frames")
-  private Integer latentFrames;
-
-  @Option(names = "--patches-per-frame", paramLabel = "P", description = "patches per frame")
-  private Integer patchesPerFrame;
-
-  @Option(names = "--text-tokens", paramLabel = "N", description = "tokens after the video's")
-  private Integer textTokens;
-
-  @Option(names = "--window", paramLabel = "W", description = "frames on either side")
-  private Integer window;
-
-  @Option(names = "--first-frames", paramLabel = "N", description = "leading global frames")
-  private Integer firstFrames;
-
-  @Option(names = "--reference-frames", paramLabel = "N", description = "training horizon")
-  private Integer referenceFrames;
-
-  @Option(names = "--sparsity-scale", paramLabel = "S", description = "multiplies the reference")
-  private Double sparsityScale;
-
-  @Option(names = "--key-frame-interval", paramLabel = "N", description = "keyframe distance")
-  private Integer keyFrameInterval;
-
-  @Option(names = "--step", paramLabel = "N", description = "denoising step")
-  private Integer step;
-
-  @Option(
-      names = "--rotate-keyframes",
-      negatable = true,
-      description = "move the keyframes one position a step")
-  private Boolean rotateKeyframes;
-
-  @Option(
-      names = "--no-expand-window",
-      description = "do not grow windows over the global frames that they hold")
-  private boolean noExpandWindow;
+  @Mixin private AttendSettings settings;
 
   @Override
   public Integer call() throws IOException {
-    checkOutput();
+    OutputFile.check(out);
+    if (isSame(in, out)) {
+      throw new IllegalArgumentException("OUT must not be IN, got " + out + " for both");
+    }
     AttentionBackend chosen = Backends.named(backend, this::fallback);
     try (Arena arena = Arena.ofShared();
         AttentionKernel kernel = chosen.open(device.options())) {
       Safetensors file = Safetensors.open(in, arena);
-      TensorInfo q = tensor(file, "q");
-      TensorInfo k = tensor(file, "k");
-      TensorInfo v = tensor(file, "v");
-      AttentionShape shape = shape(file, q, k, v);
+      TensorInfo q = AttendSettings.tensor(file, "q");
+      TensorInfo k = AttendSettings.tensor(file, "k");
+      TensorInfo v = AttendSettings.tensor(file, "v");
+      AttentionShape shape = settings.shape(file, q, k, v);
       DType stored = q.dtype();
       DType wanted = dtype == null ? stored : dtype;
       kernel
@@ -145,7 +108,7 @@ final class AttendCommand implements Callable<Integer> {
       BlockSparseLayout layout =
           dense
               ? BlockSparseLayout.dense(shape.latentFrames())
-              : Pattern.build(settings(file, shape)).layout();
+              : Pattern.build(settings.pattern(file, shape)).layout();
       AttentionProblem problem =
           new AttentionProblem(
               new AttentionInputs(
@@ -169,145 +132,23 @@ final class AttendCommand implements Callable<Integer> {
     spec.commandLine().getErr().println("lvsa: warning: " + message);
   }
 
-  private void checkOutput() {
-    Path parent = out.toAbsolutePath().getParent();
-    if (Files.isDirectory(out) || !Files.isDirectory(parent)) {
-      throw new IllegalArgumentException(
-          "cannot write "
-              + out
-              + ": "
-              + (Files.isDirectory(out) ? "it is" : parent + " is not")
-              + " a directory");
-    }
-    if (Files.exists(out) && isSame(in, out)) {
-      throw new IllegalArgumentException("OUT must not be IN, got " + out + " for both");
-    }
-  }
-
   private static boolean isSame(Path a, Path b) {
     try {
-      return Files.exists(a) && Files.isSameFile(a, b);
+      return Files.exists(a) && Files.exists(b) && Files.isSameFile(a, b);
     } catch (IOException e) {
       return false;
     }
   }
 
-  private static TensorInfo tensor(Safetensors file, String name) {
-    TensorInfo info = file.info(name);
-    if (info.shape().size() != 4 || info.shape().stream().anyMatch(n -> n < 1 || n > 1 << 30)) {
-      throw new MalformedFileException(
-          file.path()
-              + ": tensor "
-              + name
-              + " must be [batch, tokens, heads, headDim], got shape "
-              + info.shape());
-    }
-    return info;
-  }
-
-  private AttentionShape shape(Safetensors file, TensorInfo q, TensorInfo k, TensorInfo v) {
-    if (!k.shape().equals(v.shape())) {
-      throw new MalformedFileException(
-          in + ": k and v must have one shape, got " + k.shape() + " and " + v.shape());
-    }
-    if (q.dtype() != k.dtype() || k.dtype() != v.dtype()) {
-      throw new MalformedFileException(
-          in + ": q, k and v must have one dtype, got " + List.of(q.dtype(), k.dtype(), v.dtype()));
-    }
-    for (int axis : new int[] {0, 1, 3}) {
-      if (q.size(axis) != k.size(axis)) {
-        throw new MalformedFileException(
-            in
-                + ": q and k must agree but in heads, got shapes "
-                + q.shape()
-                + " and "
-                + k.shape());
-      }
-    }
-    int frames = required(file, latentFrames, "latentFrames", "--latent-frames");
-    int patches = required(file, patchesPerFrame, "patchesPerFrame", "--patches-per-frame");
-    int text = integer(file, textTokens, "textTokens", 0);
-    if ((long) frames * patches + text != q.size(1)) {
-      throw new MalformedFileException(
-          in
-              + ": latentFrames · patchesPerFrame + textTokens is "
-              + frames
-              + " · "
-              + patches
-              + " + "
-              + text
-              + ", the tensors have "
-              + q.size(1)
-              + " tokens");
-    }
-    return new AttentionShape(q.size(0), frames, patches, text, q.size(2), k.size(2), q.size(3));
-  }
-
-  private PatternSettings settings(Safetensors file, AttentionShape shape) {
-    Integer interval =
-        keyFrameInterval != null
-            ? keyFrameInterval
-            : value(file, "keyFrameInterval", Integer::valueOf, null);
-    return PatternSettings.of(
-            shape.latentFrames(),
-            shape.patchesPerFrame(),
-            integer(file, window, "window", 3),
-            integer(file, firstFrames, "firstFrames", 1),
-            integer(file, referenceFrames, "referenceFrames", 21),
-            sparsityScale != null
-                ? sparsityScale
-                : value(file, "sparsityScale", Double::valueOf, 1.0))
-        .withKeyFrameInterval(interval == null ? OptionalInt.empty() : OptionalInt.of(interval))
-        .withStep(integer(file, step, "step", 0))
-        .withRotateKeyframes(
-            rotateKeyframes != null
-                ? rotateKeyframes
-                : value(file, "rotateKeyframes", AttendCommand::truth, false))
-        .withExpandWindow(
-            !noExpandWindow && value(file, "expandWindow", AttendCommand::truth, true));
-  }
-
-  private int required(Safetensors file, Integer option, String name, String optionName) {
-    Integer value = option != null ? option : value(file, name, Integer::valueOf, null);
-    if (value == null) {
-      throw new MalformedFileException(
-          in + ": the metadata has no " + name + ": give " + optionName);
-    }
-    return value;
-  }
-
-  private int integer(Safetensors file, Integer option, String name, int missing) {
-    return option != null ? option : value(file, name, Integer::valueOf, missing);
-  }
-
-  private <T> T value(Safetensors file, String name, Function<String, T> reader, T missing) {
-    String text = file.metadata().get(name);
-    if (text == null || text.equals("null")) {
-      return missing;
-    }
-    try {
-      return reader.apply(text);
-    } catch (IllegalArgumentException e) {
-      throw new MalformedFileException(in + ": metadata " + name + " cannot be read, got " + text);
-    }
-  }
-
-  private static Boolean truth(String text) {
-    return switch (text) {
-      case "true" -> true;
-      case "false" -> false;
-      default -> throw new IllegalArgumentException(text);
-    };
-  }
-
   private static void checkMemory(AttentionShape shape, int convertedBytes) {
-    long needed =
-        shape.queryElements() * Float.BYTES
-            + (shape.queryElements() + 2 * shape.keyElements()) * convertedBytes;
-    long free = Memory.available();
-    if (needed > free) {
-      throw new IllegalArgumentException(
-          "this problem needs " + (needed >> 20) + " MiB, " + (free >> 20) + " MiB are free here");
+    try {
+      long outputs = Math.multiplyExact(shape.queryElements(), Float.BYTES);
+      long inputs =
+          Math.addExact(shape.queryElements(), Math.multiplyExact(2, shape.keyElements()));
+      Memory.require(
+          "this problem", Math.addExact(outputs, Math.multiplyExact(inputs, convertedBytes)));
+    } catch (ArithmeticException e) {
+      throw new IllegalArgumentException("this problem needs more than 2^63 bytes", e);
     }
   }
 

@@ -8,6 +8,7 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
+import java.util.Locale;
 import java.util.Map;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.io.Messages;
@@ -69,6 +70,8 @@ public final class Lvsa implements Runnable {
   public static void main(String[] arguments) {
     CheckedOutput out = new CheckedOutput(new FileOutputStream(FileDescriptor.out));
     System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
+    // Whatever the machine's language: results are read by programs.
+    Locale.setDefault(Locale.ROOT);
     int code = run(arguments);
     System.exit(code == 0 && isLost(out) ? FAILED : code);
   }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
-import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import javax.imageio.ImageIO;
-import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.Resolution;
@@ -42,6 +42,8 @@ final class PatternCommand implements Callable<Integer> {
     MASK,
     PNG
   }
+
+  private static final int PICTURE_SIDE = 800;
 
   @Spec private CommandSpec spec;
 
@@ -148,18 +150,25 @@ final class PatternCommand implements Callable<Integer> {
     if ((format == Format.PNG) != (output != null)) {
       throw bad(format == Format.PNG ? "--format png needs -o FILE" : "-o needs --format png");
     }
-    Pattern pattern = Pattern.build(settings(), new RankSlice(rank, world));
+    PatternSettings settings = settings();
+    if (format == Format.PNG) {
+      OutputFile.check(output);
+      MaskPicture.checkSize(settings.latentFrames());
+    }
+    Pattern pattern = Pattern.build(settings, new RankSlice(rank, world));
     switch (format) {
       case JSON -> out.println(PatternJson.write(pattern));
-      case MASK -> pattern.mask().forEach(out::println);
-      case PNG -> {
-        if (!ImageIO.write(MaskPicture.draw(pattern, 800), "png", output.toFile())) {
-          throw new IOException("no PNG encoder in this Java runtime");
-        }
-      }
+      case MASK -> pattern.maskLines().takeWhile(line -> !out.checkError()).forEach(out::println);
+      case PNG -> OutputFile.write(output, png -> draw(pattern, png));
     }
     out.flush();
     return 0;
+  }
+
+  private static void draw(Pattern pattern, OutputStream png) throws IOException {
+    if (!ImageIO.write(MaskPicture.draw(pattern, PICTURE_SIDE), "png", png)) {
+      throw new IOException("no PNG encoder in this Java runtime");
+    }
   }
 
   private PatternSettings settings() {
@@ -208,23 +217,12 @@ final class PatternCommand implements Callable<Integer> {
         .withExpandWindow(!noExpandWindow);
   }
 
-  private void printCases(PrintWriter out) throws IOException {
-    if (!Files.isRegularFile(cases)) {
-      throw new MalformedFileException(cases + ": no such file");
-    }
-    try (BufferedReader lines = Files.newBufferedReader(cases)) {
-      int number = 0;
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        number++;
-        if (line.isBlank()) {
-          continue;
-        }
-        try {
-          out.println(PatternJson.write(PatternJson.read(line)));
-        } catch (IllegalArgumentException e) {
-          out.flush();
-          throw new MalformedFileException(cases + " line " + number + ": " + e.getMessage());
-        }
+  private void printCases(PrintWriter out) {
+    int number = 0;
+    for (String line : Json.text(cases).lines().toList()) {
+      number++;
+      if (!line.isBlank()) {
+        out.println(PatternJson.write(PatternJson.read(line, cases.toString(), number)));
       }
     }
     out.flush();

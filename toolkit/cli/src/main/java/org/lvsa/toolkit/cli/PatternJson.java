@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.OptionalInt;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.pattern.FrameRange;
 import org.lvsa.toolkit.pattern.LocalFrame;
 import org.lvsa.toolkit.pattern.Pattern;
@@ -15,13 +16,11 @@ import org.lvsa.toolkit.pattern.RankSlice;
 
 /** Patterns as JSON, with the field names of {@code golden/pattern.jsonl}. */
 final class PatternJson {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   private PatternJson() {}
 
   /** What a pattern came to. */
   static ObjectNode write(Pattern pattern) {
-    ObjectNode node = JSON.createObjectNode();
+    ObjectNode node = Json.object();
     node.put("keyFrameInterval", pattern.keyFrameInterval());
     node.put("keyframeOffset", pattern.keyframeOffset());
     pattern.boundaryGuards().forEach(node.putArray("boundaryGuards")::add);
@@ -51,19 +50,25 @@ final class PatternJson {
   }
 
   /**
-   * The pattern of one case.
+   * The settings of one case, and its pattern.
    *
-   * @throws IllegalArgumentException naming what is missing or wrong
+   * @param line a JSON object
+   * @param file the file in which it stands, for messages
+   * @param number the number of its line in the file
+   * @throws MalformedFileException with file and line, naming what is missing or wrong
    */
-  static Pattern read(String line) {
-    JsonNode node;
+  static Pattern read(String line, String file, int number) {
+    JsonNode node = Json.parse(line, file, number);
     try {
-      node = JSON.readTree(line);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("not JSON: " + e.getOriginalMessage(), e);
+      return pattern(node);
+    } catch (IllegalArgumentException e) {
+      throw new MalformedFileException(file + ", line " + number + ": " + e.getMessage(), e);
     }
+  }
+
+  private static Pattern pattern(JsonNode node) {
     if (!node.isObject()) {
-      throw new IllegalArgumentException("not a JSON object");
+      throw new IllegalArgumentException("a JSON object was expected, got " + shown(node));
     }
     PatternSettings settings =
         PatternSettings.of(
@@ -115,6 +120,6 @@ final class PatternJson {
   }
 
   private static String shown(JsonNode value) {
-    return value.isMissingNode() ? "nothing" : value.toString();
+    return value.isMissingNode() ? "nothing" : Messages.cut(value);
   }
 }

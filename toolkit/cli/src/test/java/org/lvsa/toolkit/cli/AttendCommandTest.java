@@ -12,7 +12,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -22,6 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.toolkit.Golden;
+import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.tensor.Safetensors;
 
 class AttendCommandTest {
@@ -177,6 +180,54 @@ class AttendCommandTest {
     Run unknown = Run.lvsa("attend", in, out, "--backend", "cuda");
     assertEquals(2, unknown.code());
     assertTrue(unknown.err().contains("unknown backend cuda, the nearest is"), unknown.err());
+  }
+
+  @Test
+  void aSymbolicLinkIsFollowedAndDevicesAreLeftAlone() throws IOException {
+    Path in = Golden.shipped("tiny", directory);
+    Path target = directory.resolve("target.safetensors");
+    Path link = Files.createSymbolicLink(directory.resolve("link.safetensors"), target);
+    assertEquals(0, Run.lvsa("attend", in, link).code());
+    assertTrue(Files.isSymbolicLink(link) && Files.isRegularFile(target));
+    Run run = Run.lvsa("attend", in, "/dev/null");
+    assertEquals(2, run.code());
+    assertTrue(run.err().contains("cannot write /dev/null: it is a device"), run.err());
+    Path self = Files.createSymbolicLink(directory.resolve("self.safetensors"), in);
+    assertTrue(Run.lvsa("attend", in, self).err().contains("OUT must not be IN"));
+  }
+
+  /** The settings are the file's and the options'; variables are read by config and demo. */
+  @Test
+  void noVariableChangesAResult() throws IOException {
+    Path in = Golden.shipped("tiny", directory);
+    Path plain = directory.resolve("plain.safetensors");
+    Path set = directory.resolve("set.safetensors");
+    assertEquals(0, Run.with(Map.of(), "attend", in, plain, "--backend", "reference").code());
+    Map<String, String> all = new HashMap<>();
+    for (Setting<?> setting : Setting.all()) {
+      all.put(setting.name(), setting == Setting.LVSA_BACKEND ? "nonsense" : "1");
+    }
+    Run run = Run.with(all, "attend", in, set, "--backend", "reference");
+    assertEquals(0, run.code(), run.err());
+    try (Arena arena = Arena.ofConfined()) {
+      assertEquals(
+          -1,
+          Safetensors.open(plain, arena)
+              .data("out")
+              .mismatch(Safetensors.open(set, arena).data("out")));
+    }
+  }
+
+  @Test
+  void unknownDevicesAreRefusedByEveryBackend() throws IOException {
+    Path in = Golden.shipped("tiny", directory);
+    for (String backend : List.of("reference", "nd4j", "vector")) {
+      Run run =
+          Run.lvsa(
+              "attend", in, directory.resolve("o"), "--backend", backend, "--device", "nonsense");
+      assertEquals(2, run.code(), run.err());
+      assertTrue(run.err().contains("has no device nonsense"), run.err());
+    }
   }
 
   @Test

@@ -220,6 +220,8 @@ public final class Json {
     return Messages.cut(
         message
             .replaceAll("\\[Source: [^;\\]]*; ", "[")
+            // These count lines from the text's beginning, which may be a line of a longer file.
+            .replaceAll("\\s*\\((?:for \\w+ starting|start marker) at [^)]*\\)", "")
             .replaceAll("\\s*\\(class [^)]*\\)", "")
             .replaceAll(" \\(through reference chain: .*", "")
             .replaceAll("`java\\.(lang|util)\\.([A-Za-z]+)[^`]*`", "$2")

@@ -46,6 +46,27 @@ public final class Memory {
     }
   }
 
+  /**
+   * Refuses what does not fit into this JVM's heap, before anything is allocated.
+   *
+   * @param what the thing that needs the memory, as the message names it
+   * @param bytes that it needs
+   * @throws IllegalArgumentException saying how much is needed and how much is free
+   */
+  public static void requireHeap(String what, long bytes) {
+    Runtime jvm = Runtime.getRuntime();
+    long free = jvm.maxMemory() - (jvm.totalMemory() - jvm.freeMemory());
+    if (bytes > free) {
+      throw new IllegalArgumentException(
+          what
+              + " needs "
+              + (bytes >> 20)
+              + " MiB, "
+              + (free >> 20)
+              + " MiB are free in the Java heap");
+    }
+  }
+
   /** As {@link #available()}, with {@code /proc} and {@code /sys} under another root. */
   static long available(Path root) {
     long machine = meminfo(root, "MemAvailable").orElseGet(() -> bean().getFreeMemorySize());

@@ -17,7 +17,9 @@ public final class Frames {
 
   /** The attention budget: {@code max(first + 1, floor(reference · sparsityScale))}. */
   public static int scaledReference(int firstFrames, int referenceFrames, double sparsityScale) {
-    return Math.max(firstFrames + 1, (int) (referenceFrames * sparsityScale));
+    return (int)
+        Math.max(
+            Math.min(firstFrames + 1L, Integer.MAX_VALUE), (int) (referenceFrames * sparsityScale));
   }
 
   /**
@@ -32,7 +34,7 @@ public final class Frames {
       return 1;
     }
     int globalsWanted =
-        Math.max(firstFrames, Math.min(scaled, frames) - Math.min(2 * window + 1, frames));
+        Math.max(firstFrames, Math.min(scaled, frames) - (int) Math.min(2L * window + 1, frames));
     int strict = 1;
     for (int interval = frames; interval >= 1; interval--) {
       if (globals(frames, firstFrames, interval) >= globalsWanted) {
@@ -40,11 +42,11 @@ public final class Frames {
         break;
       }
     }
-    int mandatory = 2 * window + firstFrames;
-    int fallback =
+    long mandatory = 2L * window + firstFrames;
+    long fallback =
         Math.ceilDiv(
             Math.max(frames - mandatory, scaled - mandatory), Math.max(scaled - mandatory, 1));
-    return Math.max(strict, fallback);
+    return (int) Math.max(strict, fallback);
   }
 
   /** How many frames are first frames or multiples of the interval. */
@@ -68,11 +70,12 @@ public final class Frames {
    * begin.
    */
   public static BitSet boundaryGuards(int frames, int patchesPerFrame, int window, int world) {
-    int localTokens = frames * patchesPerFrame / world;
+    long localTokens = (long) frames * patchesPerFrame / world;
     BitSet guards = new BitSet(frames);
     for (int rank = 1; rank < world; rank++) {
-      int boundary = (int) ((long) rank * localTokens / patchesPerFrame);
-      guards.set(Math.max(0, boundary - window), Math.min(frames, boundary + window + 1));
+      long boundary = rank * localTokens / patchesPerFrame;
+      guards.set(
+          (int) Math.max(0, boundary - window), (int) Math.min(frames, boundary + window + 1));
     }
     return guards;
   }
@@ -87,12 +90,12 @@ public final class Frames {
     if (window == 0) {
       return new FrameRange(frame, frame - 1);
     }
-    int low = Math.max(0, Math.min(frame - window, frames - 1 - 2 * window));
-    int high = Math.min(frames - 1, Math.max(frame + window, 2 * window));
+    int low = (int) Math.max(0, Math.min((long) frame - window, frames - 1 - 2L * window));
+    int high = (int) Math.min(frames - 1, Math.max((long) frame + window, 2L * window));
     if (!expand) {
       return new FrameRange(low, high);
     }
-    int wanted = Math.min(2 * window + 1, frames - globals.cardinality());
+    int wanted = (int) Math.min(2L * window + 1, frames - globals.cardinality());
     int held = high - low + 1 - globals.get(low, high + 1).cardinality();
     while (held < wanted && (low > 0 || high < frames - 1)) {
       if (low > 0 && !globals.get(--low)) {

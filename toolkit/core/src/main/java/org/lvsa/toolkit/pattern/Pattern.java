@@ -8,7 +8,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.toolkit.io.Memory;
 
 /**
  * Which frames attend to which, at one denoising step.
@@ -52,6 +54,12 @@ public record Pattern(
     return build(s, RankSlice.WHOLE);
   }
 
+  /** Objects and arrays that building keeps for each frame, about. */
+  private static final long BYTES_PER_FRAME = 200;
+
+  /** Rows and indices of the whole layout and of the rank's, with the copies while building. */
+  private static final long BYTES_PER_PAIR = 4 * Integer.BYTES;
+
   /**
    * Builds the pattern. Takes microseconds: rotation asks for one every step.
    *
@@ -61,6 +69,7 @@ public record Pattern(
   public static Pattern build(PatternSettings s, RankSlice slice) {
     slice.check(s);
     int frames = s.latentFrames();
+    Memory.requireHeap("a pattern of " + frames + " latent frames", frames * BYTES_PER_FRAME);
     int interval =
         s.keyFrameInterval()
             .orElseGet(
@@ -75,6 +84,7 @@ public record Pattern(
     BitSet guards = Frames.boundaryGuards(frames, s.patchesPerFrame(), s.window(), slice.world());
     BitSet globals = Frames.anchors(frames, s.firstFrames(), interval, offset);
     globals.or(guards);
+    checkSize(s, globals.cardinality());
 
     List<FrameRange> windows =
         IntStream.range(0, frames)
@@ -106,6 +116,20 @@ public record Pattern(
         list(compact));
   }
 
+  /** Refuses a pattern that is too large, before its layout is allocated. */
+  private static void checkSize(PatternSettings s, int globals) {
+    long frames = s.latentFrames();
+    // A window holds at most 2W + 1 frames that are not global.
+    long perFrame = globals + Math.min(2L * s.window() + 1, frames - globals);
+    long pairs = frames * perFrame;
+    String what = "a pattern of " + frames + " latent frames that attend to " + perFrame + " each";
+    if (pairs > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          what + " has " + pairs + " pairs, at most " + Integer.MAX_VALUE + " are possible");
+    }
+    Memory.requireHeap(what, frames * BYTES_PER_FRAME + pairs * BYTES_PER_PAIR);
+  }
+
   /** Frames that a frame attends to. */
   public int attendedBy(int frame) {
     return layout.count(frame);
@@ -126,31 +150,45 @@ public record Pattern(
     return global ? (window ? 'X' : 'G') : (window ? 'W' : '.');
   }
 
-  /** The mask as text: a row a query frame, with its number and its count, and a line of totals. */
+  /** The mask as text: one row per query frame and a line of totals, as {@link #maskLines}. */
   public List<String> mask() {
-    int frames = settings.latentFrames();
-    int width = Integer.toString(frames - 1).length();
-    int[] attended = attendedPerFrame();
-    List<String> lines = new ArrayList<>();
-    for (int query = 0; query < frames; query++) {
-      StringBuilder row = new StringBuilder(frames);
-      for (int key = 0; key < frames; key++) {
-        row.append(mark(query, key));
-      }
-      lines.add(String.format(Locale.ROOT, "%" + width + "d %s %d", query, row, attended[query]));
+    return maskLines().toList();
+  }
+
+  /**
+   * The mask as text, made line by line: one row per query frame, with its number and its count,
+   * and a line of totals.
+   */
+  public Stream<String> maskLines() {
+    int width = Integer.toString(settings.latentFrames() - 1).length();
+    String form = "%" + width + "d %s %d";
+    return Stream.concat(
+        IntStream.range(0, settings.latentFrames())
+            .mapToObj(
+                query -> String.format(Locale.ROOT, form, query, marks(query), attendedBy(query))),
+        Stream.of("totals").map(ignored -> totals()));
+  }
+
+  private String marks(int query) {
+    StringBuilder row = new StringBuilder(settings.latentFrames());
+    for (int key = 0; key < settings.latentFrames(); key++) {
+      row.append(mark(query, key));
     }
-    lines.add(
-        String.format(
-            Locale.ROOT,
-            "G global, W window, X both, . skipped: %d global, attended min %d max %d mean %.1f of"
-                + " %d, density %.4f",
-            globalFrames.size(),
-            IntStream.of(attended).min().orElseThrow(),
-            IntStream.of(attended).max().orElseThrow(),
-            IntStream.of(attended).average().orElseThrow(),
-            frames,
-            density()));
-    return lines;
+    return row.toString();
+  }
+
+  private String totals() {
+    int[] attended = attendedPerFrame();
+    return String.format(
+        Locale.ROOT,
+        "G global, W window, X both, . skipped: %d global, attended min %d max %d mean %.1f of"
+            + " %d, density %.4f",
+        globalFrames.size(),
+        IntStream.of(attended).min().orElseThrow(),
+        IntStream.of(attended).max().orElseThrow(),
+        IntStream.of(attended).average().orElseThrow(),
+        settings.latentFrames(),
+        density());
   }
 
   /** Attended pairs over all pairs; {@code 1 / density} is the ideal speed-up. */

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.layers;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Locale;
 import java.util.stream.IntStream;
 
 /** Visits the rows of matrices on all processors. */
@@ -83,8 +84,13 @@ public final class Rows {
   private static void same(Matrix a, Matrix b) {
     if (a.rows() != b.rows() || a.columns() != b.columns()) {
       throw new IllegalArgumentException(
-          "matrices differ in size: %dx%d and %dx%d"
-              .formatted(a.rows(), a.columns(), b.rows(), b.columns()));
+          String.format(
+              Locale.ROOT,
+              "matrices differ in size: %dx%d and %dx%d",
+              a.rows(),
+              a.columns(),
+              b.rows(),
+              b.columns()));
     }
   }
 

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.wan;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.tensor.NdMemory;
@@ -40,13 +41,14 @@ final class Patches {
             && latents.size(4) % patch.columns() == 0;
     if (!fits) {
       throw new IllegalArgumentException(
-          "latents must be [batch, %d, frames, rows, columns], the last three multiples of %d, %d and %d, got %s"
-              .formatted(
-                  channels,
-                  patch.frames(),
-                  patch.rows(),
-                  patch.columns(),
-                  Arrays.toString(latents.shape())));
+          String.format(
+              Locale.ROOT,
+              "latents must be [batch, %d, frames, rows, columns], the last three multiples of %d, %d and %d, got %s",
+              channels,
+              patch.frames(),
+              patch.rows(),
+              patch.columns(),
+              Arrays.toString(latents.shape())));
     }
     return new VideoGrid(
         (int) latents.size(2) / patch.frames(),

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.wan;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.layers.Linear;
@@ -155,8 +156,12 @@ public final class WanTransformer implements AutoCloseable {
   private void checkText(INDArray latents, INDArray text) {
     if (text.rank() != 3 || text.size(0) != latents.size(0) || text.size(2) != config.textWidth()) {
       throw new IllegalArgumentException(
-          "text embeddings must be [%d, tokens, %d], got %s"
-              .formatted(latents.size(0), config.textWidth(), Arrays.toString(text.shape())));
+          String.format(
+              Locale.ROOT,
+              "text embeddings must be [%d, tokens, %d], got %s",
+              latents.size(0),
+              config.textWidth(),
+              Arrays.toString(text.shape())));
     }
   }
 

@@ -6,9 +6,11 @@ import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
+import java.util.Locale;
+import org.lvsa.toolkit.io.Memory;
 import org.lvsa.toolkit.pattern.Pattern;
 
-/** Draws a pattern: a row a query frame, a column a key frame. */
+/** Draws a pattern: one row per query frame, one column per key frame. */
 public final class MaskPicture {
   private static final Color GLOBAL = new Color(0x1F77B4);
   private static final Color WINDOW = new Color(0xFF9F40);
@@ -17,9 +19,17 @@ public final class MaskPicture {
 
   private MaskPicture() {}
 
-  /** The picture, about {@code side} pixels wide, with a title and a legend. */
+  /** Most frames that a picture shows, one pixel each. */
+  private static final int MOST_FRAMES = 20_000;
+
+  /**
+   * The picture, about {@code side} pixels wide, with a title and a legend.
+   *
+   * @throws IllegalArgumentException if there are more frames than a picture can show
+   */
   public static BufferedImage draw(Pattern pattern, int side) {
     int frames = pattern.settings().latentFrames();
+    checkSize(frames);
     int cell = Math.max(1, side / frames);
     int margin = 46;
     int width = Math.max(frames * cell + margin + 12, 500);
@@ -41,8 +51,12 @@ public final class MaskPicture {
     g.setFont(new Font(Font.SANS_SERIF, Font.BOLD, 13));
     g.drawString(
         String.format(
+            Locale.ROOT,
             "%d latent frames, window %d, keyframe every %d: density %.3f",
-            frames, pattern.settings().window(), pattern.keyFrameInterval(), pattern.density()),
+            frames,
+            pattern.settings().window(),
+            pattern.keyFrameInterval(),
+            pattern.density()),
         8,
         18);
     g.setFont(new Font(Font.SANS_SERIF, Font.PLAIN, 11));
@@ -53,6 +67,20 @@ public final class MaskPicture {
     legend(g, margin, margin + frames * cell + 24);
     g.dispose();
     return image;
+  }
+
+  /**
+   * Refuses a pattern that no picture can show, before anything is drawn.
+   *
+   * @throws IllegalArgumentException if there are too many frames, or too little memory
+   */
+  public static void checkSize(int frames) {
+    if (frames > MOST_FRAMES) {
+      throw new IllegalArgumentException(
+          "a picture shows at most " + MOST_FRAMES + " latent frames, got " + frames);
+    }
+    // Four bytes per pixel, and as much again while the picture is compressed.
+    Memory.requireHeap("a picture of " + frames + " latent frames", 8L * frames * frames);
   }
 
   private static void legend(Graphics2D g, int x, int y) {
