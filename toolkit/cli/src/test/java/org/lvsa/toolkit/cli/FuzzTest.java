@@ -36,7 +36,8 @@ class FuzzTest {
     Mutator mutator = new Mutator(seed);
     Path file = directory.resolve(name);
     Path out = directory.resolve("out.safetensors");
-    for (int i = 0; i < Mutator.count(few); i++) {
+    int count = name.endsWith(".csv") ? Mutator.count(10 * few) / 10 : Mutator.count(few);
+    for (int i = 0; i < count; i++) {
       byte[] mutated = mutator.mutate(original);
       Files.write(file, mutated);
       List<Path> before = files();
@@ -100,6 +101,18 @@ class FuzzTest {
         "jmh/bench.json",
         60,
         file -> new Object[] {"report", results.resolve("bench.json")});
+  }
+
+  @Test
+  void resultsOfASweep() throws IOException {
+    Path published = Path.of("../../benchmarks/results/h100/wan2.1-1.3b/results.csv");
+    String few = String.join("\n", Files.readAllLines(published).stream().limit(4).toList()) + "\n";
+    Path sweep = Files.createDirectory(directory.resolve("sweep"));
+    fuzz(
+        few.getBytes(StandardCharsets.UTF_8),
+        "sweep/results.csv",
+        12,
+        file -> new Object[] {"report", sweep});
   }
 
   @Test

@@ -54,7 +54,7 @@ public final class VideoReader implements AutoCloseable {
   public static VideoReader open(Path path, int width, int height) {
     if (!Files.isRegularFile(path)) {
       throw new MalformedFileException(
-          path + (Files.exists(path) ? ": not a regular file" : ": no such file"));
+          path + (Files.exists(path) ? ": is not a regular file" : ": no such file"));
     }
     // FFmpeg's own messages would stand between the user and ours.
     avutil.av_log_set_level(avutil.AV_LOG_QUIET);

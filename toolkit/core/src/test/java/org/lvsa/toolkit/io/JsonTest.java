@@ -62,8 +62,7 @@ class JsonTest {
         assertThrows(MalformedFileException.class, () -> Json.parse("{\"a\"}", "cases.jsonl", 17));
     assertTrue(
         refused.getMessage().startsWith("cases.jsonl, line 17, column 5: "), refused.getMessage());
-    refused =
-        assertThrows(MalformedFileException.class, () -> Json.parse("{]", "cases.jsonl", 17));
+    refused = assertThrows(MalformedFileException.class, () -> Json.parse("{]", "cases.jsonl", 17));
     assertEquals(
         "cases.jsonl, line 17, column 2: not valid JSON: Unexpected close marker ']': expected '}'",
         refused.getMessage());

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.report;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,6 +12,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.report.Plot.Axis;
 import org.lvsa.toolkit.report.Plot.Panel;
 import org.lvsa.toolkit.report.Plot.Point;
@@ -120,10 +123,11 @@ public final class JmhReport {
     page.heading("Scores").table(scores(results));
     Path environment = json.resolveSibling(name + "-environment.json");
     if (Files.exists(environment)) {
-      page.heading("Environment").preformatted(Files.readString(environment));
+      page.heading("Environment").preformatted(Json.text(environment));
     }
     Path html = json.resolveSibling(name + ".html");
-    Files.writeString(html, page.render("LVSA benchmarks"));
+    byte[] text = page.render("LVSA benchmarks").getBytes(StandardCharsets.UTF_8);
+    OutputFile.write(html, out -> out.write(text));
     return html;
   }
 

@@ -27,6 +27,7 @@ import org.jfree.chart.ui.RectangleInsets;
 import org.jfree.chart.ui.TextAnchor;
 import org.jfree.data.xy.YIntervalSeries;
 import org.jfree.data.xy.YIntervalSeriesCollection;
+import org.lvsa.toolkit.io.OutputFile;
 
 /** Draws a {@link Plot} as a picture, for PNG files and notebooks, with JFreeChart. */
 public final class PlotPicture {
@@ -79,11 +80,20 @@ public final class PlotPicture {
     return image;
   }
 
-  /** Writes the plot as a PNG file. */
+  /** Writes the plot as a PNG file, whole or not at all. */
   static void write(Plot plot, Path file) throws IOException {
-    if (!ImageIO.write(of(plot), "png", file.toFile())) {
-      throw new IOException("this JVM has no PNG writer for " + file);
-    }
+    write(of(plot), file);
+  }
+
+  /** Writes a picture as a PNG file, whole or not at all. */
+  static void write(BufferedImage picture, Path file) throws IOException {
+    OutputFile.write(
+        file,
+        png -> {
+          if (!ImageIO.write(picture, "png", png)) {
+            throw new IOException("this Java runtime has no PNG encoder");
+          }
+        });
   }
 
   private static JFreeChart chart(Plot plot, Plot.Panel panel) {

@@ -3,18 +3,21 @@ package org.lvsa.toolkit.report;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import javax.imageio.ImageIO;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
 import org.lvsa.toolkit.sweep.PatternFacts;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
+import tech.tablesaw.api.Table;
 
 /**
  * The report of a sweep's directory: {@code report.html}, {@code summary.csv}, {@code by-scale.csv}
@@ -40,7 +43,8 @@ public final class SweepReport {
     if (measured.isEmpty()) {
       throw new IllegalArgumentException(csv + " holds no measured cell");
     }
-    Path plots = Files.createDirectories(directory.resolve("plots"));
+    List<Plot> plots = SweepPlots.of(measured);
+    Map<String, BufferedImage> masks = masks(measured);
     HtmlPage page = new HtmlPage();
     Headline.of(SweepPlots.cells(measured)).forEach(page::headline);
     page.paragraph(
@@ -54,27 +58,35 @@ public final class SweepReport {
             + measured.getFirst().cell().input()
             + ". Attention alone is timed, not a whole pipeline.");
     page.heading("What sparsity buys and costs");
-    for (Plot plot : SweepPlots.of(measured)) {
-      page.plot(plot);
-      PlotPicture.write(plot, plots.resolve(plot.id() + ".png"));
-    }
+    plots.forEach(page::plot);
     page.heading("Results").table(ResultTables.summary(rows));
     page.heading("By sparsity scale").table(ResultTables.byScale(measured));
     page.heading("Patterns");
     page.paragraph("Rows are query frames, columns the key frames that they attend to.");
-    for (Map.Entry<String, BufferedImage> mask : masks(measured).entrySet()) {
+    for (Map.Entry<String, BufferedImage> mask : masks.entrySet()) {
       page.picture(mask.getValue(), mask.getKey());
-      String name = mask.getKey().replaceAll("[^a-zA-Z0-9.]+", "-");
-      ImageIO.write(mask.getValue(), "png", plots.resolve("mask-" + name + ".png").toFile());
     }
     page.heading("Environment");
     Path environment = directory.resolve("environment.json");
-    page.preformatted(
-        Files.exists(environment) ? Files.readString(environment) : "no environment.json");
-    ResultTables.summary(rows).write().csv(directory.resolve("summary.csv").toFile());
-    ResultTables.byScale(measured).write().csv(directory.resolve("by-scale.csv").toFile());
+    page.preformatted(Files.exists(environment) ? Json.text(environment) : "no environment.json");
+    String text = page.render("LVSA sweep");
+    OutputFile.writeDirectory(
+        directory.resolve("plots"),
+        unfinished -> {
+          for (Plot plot : plots) {
+            PlotPicture.write(plot, unfinished.resolve(plot.id() + ".png"));
+          }
+          for (Map.Entry<String, BufferedImage> mask : masks.entrySet()) {
+            String name = mask.getKey().replaceAll("[^a-zA-Z0-9.]+", "-");
+            PlotPicture.write(mask.getValue(), unfinished.resolve("mask-" + name + ".png"));
+          }
+        });
+    Table summary = ResultTables.summary(rows);
+    Table byScale = ResultTables.byScale(measured);
+    OutputFile.write(directory.resolve("summary.csv"), out -> summary.write().csv(out));
+    OutputFile.write(directory.resolve("by-scale.csv"), out -> byScale.write().csv(out));
     Path html = directory.resolve("report.html");
-    Files.writeString(html, page.render("LVSA sweep"));
+    OutputFile.write(html, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
     return html;
   }
 
