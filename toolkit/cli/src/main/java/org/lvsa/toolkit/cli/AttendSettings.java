@@ -47,7 +47,7 @@ final class AttendSettings {
   @Option(
       names = "--rotate-keyframes",
       negatable = true,
-      description = "move the keyframes one position a step")
+      description = "move the keyframes one position per step")
   private Boolean rotateKeyframes;
 
   @Option(

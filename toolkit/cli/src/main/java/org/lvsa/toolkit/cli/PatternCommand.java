@@ -91,7 +91,7 @@ final class PatternCommand implements Callable<Integer> {
       description = "denoising step, with --rotate-keyframes (default: ${DEFAULT-VALUE})")
   private int step;
 
-  @Option(names = "--rotate-keyframes", description = "move the keyframes one position a step")
+  @Option(names = "--rotate-keyframes", description = "move the keyframes one position per step")
   private boolean rotateKeyframes;
 
   @Option(
@@ -125,7 +125,7 @@ final class PatternCommand implements Callable<Integer> {
   @Option(
       names = "--cases",
       paramLabel = "FILE",
-      description = "a JSON object of settings a line; prints one result a line")
+      description = "one JSON object of settings per line; prints one result per line")
   private Path cases;
 
   @Option(

@@ -61,7 +61,7 @@ public final class LvsaConfig {
    *
    * @param environment the process's variables
    * @param options from the command line, by variable name: only those that the user typed
-   * @param warn takes a line for each {@code LVSA_*} name that is none
+   * @param warn takes one line for each {@code LVSA_*} name that no setting has
    * @throws IllegalArgumentException naming the variable, the value and what is allowed
    */
   public static LvsaConfig of(

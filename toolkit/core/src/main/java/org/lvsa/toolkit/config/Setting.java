@@ -195,13 +195,13 @@ public final class Setting<T> {
       new Setting<>(
           "LVSA_STRICT", Kind.FLAG, "0", "an error in place of running dense (this toolkit's)");
 
-  /** A line of memory figures a step. */
+  /** One line of memory figures per step. */
   public static final Setting<Boolean> LVSA_MEM_LOG =
-      new Setting<>("LVSA_MEM_LOG", Kind.FLAG, "0", "a line of memory figures a step");
+      new Setting<>("LVSA_MEM_LOG", Kind.FLAG, "0", "one line of memory figures per step");
 
-  /** A line of seconds a step. */
+  /** One line with the seconds of each step. */
   public static final Setting<Boolean> LVSA_STEP_TIME_LOG =
-      new Setting<>("LVSA_STEP_TIME_LOG", Kind.FLAG, "0", "a line of seconds a step");
+      new Setting<>("LVSA_STEP_TIME_LOG", Kind.FLAG, "0", "one line with the seconds of each step");
 
   /** The mask, at these steps: 1 (all), once, N, N-M or N,M,K; 0 for none. */
   public static final Setting<StepSelection> LVSA_MASK_LOG =

@@ -28,7 +28,7 @@ public final class Riflex {
   /**
    * The temporal frequencies for a video {@code scale} times as long as training.
    *
-   * @param temporal radians a latent frame
+   * @param temporal radians per latent frame
    * @param trainingFrames latent frames of training, L
    * @param scale s; 1 changes nothing
    * @return new frequencies; the intrinsic one is {@code 2π / (L·s)}

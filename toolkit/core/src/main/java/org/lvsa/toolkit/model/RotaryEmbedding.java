@@ -44,7 +44,7 @@ public final class RotaryEmbedding {
     return new RotaryEmbedding(changed);
   }
 
-  /** Radians a latent frame of each temporal pair. */
+  /** Radians per latent frame of each temporal pair. */
   public double[] temporal() {
     return frequencies[0].clone();
   }
