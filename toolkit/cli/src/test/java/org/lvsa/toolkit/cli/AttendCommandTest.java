@@ -53,6 +53,35 @@ class AttendCommandTest {
                                             () -> agrees(file, backend, dense)))));
   }
 
+  /** Every command that runs kernels refuses a device that the backend does not have. */
+  @Test
+  void anUnknownDeviceIsRefusedAlsoWhereTornadoDoesNotRun() throws IOException {
+    Path in = Files.createFile(directory.resolve("in.safetensors"));
+    Path out = directory.resolve("out");
+    for (Run run :
+        List.of(
+            Run.lvsa("attend", in, out, "--backend", "vector", "--device", "nonsense"),
+            Run.lvsa("demo", "--backend", "vector", "--device", "nonsense"),
+            Run.lvsa(
+                "sweep",
+                "--backends",
+                "vector,reference",
+                "--latent-frames",
+                2,
+                "--patches-per-frame",
+                4,
+                "--input",
+                "random",
+                "--device",
+                "nonsense",
+                "-o",
+                out))) {
+      assertEquals(2, run.code(), run.err());
+      assertTrue(run.err().contains("backend vector has no device nonsense"), run.err());
+      assertTrue(Files.notExists(out), "nothing is written");
+    }
+  }
+
   private void agrees(Path in, String backend, boolean dense) {
     Path out = directory.resolve(in.getFileName() + "." + backend + "." + dense);
     Run run =
