@@ -21,10 +21,13 @@ import org.jfree.chart.axis.NumberTick;
 import org.jfree.chart.axis.ValueAxis;
 import org.jfree.chart.plot.XYPlot;
 import org.jfree.chart.renderer.xy.XYErrorRenderer;
+import org.jfree.chart.renderer.xy.XYLineAndShapeRenderer;
 import org.jfree.chart.title.TextTitle;
 import org.jfree.chart.ui.RectangleEdge;
 import org.jfree.chart.ui.RectangleInsets;
 import org.jfree.chart.ui.TextAnchor;
+import org.jfree.data.xy.XYSeries;
+import org.jfree.data.xy.XYSeriesCollection;
 import org.jfree.data.xy.YIntervalSeries;
 import org.jfree.data.xy.YIntervalSeriesCollection;
 import org.lvsa.toolkit.io.OutputFile;
@@ -97,26 +100,32 @@ public final class PlotPicture {
   }
 
   private static JFreeChart chart(Plot plot, Plot.Panel panel) {
-    YIntervalSeriesCollection data = new YIntervalSeriesCollection();
-    XYErrorRenderer renderer = new XYErrorRenderer();
-    renderer.setDrawXError(false);
-    renderer.setDefaultLinesVisible(true);
-    renderer.setErrorStroke(new BasicStroke(Look.THIN));
+    XYSeriesCollection lines = new XYSeriesCollection();
+    XYLineAndShapeRenderer renderer = new XYLineAndShapeRenderer();
+    YIntervalSeriesCollection intervals = new YIntervalSeriesCollection();
+    XYErrorRenderer whiskers = new XYErrorRenderer();
+    whiskers.setDrawXError(false);
+    whiskers.setDefaultShapesVisible(false);
+    whiskers.setErrorStroke(new BasicStroke(Look.THIN));
     for (int i = 0; i < panel.series().size(); i++) {
       Plot.Series series = panel.series().get(i);
-      YIntervalSeries points = new YIntervalSeries(i);
+      XYSeries points = new XYSeries(i);
+      YIntervalSeries measured = new YIntervalSeries(i);
       for (Plot.Point point : series.points()) {
-        points.add(
-            point.x(),
-            point.y(),
-            point.hasInterval() ? point.low() : point.y(),
-            point.hasInterval() ? point.high() : point.y());
+        points.add(point.x(), point.y());
+        if (point.hasInterval()) {
+          measured.add(point.x(), point.y(), point.low(), point.high());
+        }
       }
-      data.addSeries(points);
+      lines.addSeries(points);
       style(renderer, i, series);
+      intervals.addSeries(measured);
+      whiskers.setSeriesPaint(i, Color.decode(Look.colour(series)));
     }
     XYPlot drawn =
-        new XYPlot(data, axis(plot.x(), plot.xRange()), axis(plot.y(), plot.yRange()), renderer);
+        new XYPlot(lines, axis(plot.x(), plot.xRange()), axis(plot.y(), plot.yRange()), renderer);
+    drawn.setDataset(1, intervals);
+    drawn.setRenderer(1, whiskers);
     drawn.setBackgroundPaint(Color.WHITE);
     drawn.setOutlineVisible(false);
     drawn.setDomainGridlinePaint(GRID);
@@ -137,7 +146,7 @@ public final class PlotPicture {
     return chart;
   }
 
-  private static void style(XYErrorRenderer renderer, int index, Plot.Series series) {
+  private static void style(XYLineAndShapeRenderer renderer, int index, Plot.Series series) {
     Color colour = Color.decode(Look.colour(series));
     double radius = Look.POINT / 2.0;
     renderer.setSeriesPaint(index, colour);
