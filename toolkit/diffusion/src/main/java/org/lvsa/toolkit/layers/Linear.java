@@ -70,6 +70,19 @@ public final class Linear {
     }
     long[] shape = x.shape().clone();
     shape[shape.length - 1] = out;
+    return apply(x, shape);
+  }
+
+  /**
+   * Applies the layer to each stretch of {@code in} features, whatever axes they are spread over.
+   * The result has its shape from the start, since ND4J does not free a tensor that is closed under
+   * another shape.
+   *
+   * @param x float32, row-major
+   * @param shape of the result
+   * @return a new tensor
+   */
+  public INDArray apply(INDArray x, long[] shape) {
     INDArray y = Nd4j.createUninitialized(DataType.FLOAT, shape);
     apply(Matrix.of(x, in), Matrix.of(y, out));
     return y;

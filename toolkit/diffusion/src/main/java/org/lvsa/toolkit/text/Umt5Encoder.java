@@ -207,17 +207,16 @@ public final class Umt5Encoder implements AutoCloseable {
               scores[i] += bias[head][i - row + tokens - 1];
             }
           };
-      try (INDArray q = heads(query.apply(x));
-          INDArray k = heads(key.apply(x));
-          INDArray v = heads(value.apply(x));
+      try (INDArray q = query.apply(x, heads(x));
+          INDArray k = key.apply(x, heads(x));
+          INDArray v = value.apply(x, heads(x));
           INDArray attended = SoftmaxAttention.attend(q, k, v, lengths, 1, add)) {
-        return out.apply(
-            attended.reshape('c', x.size(0), tokens, (long) config.heads() * config.headDim()));
+        return out.apply(attended, x.shape());
       }
     }
 
-    private INDArray heads(INDArray x) {
-      return x.reshape('c', x.size(0), x.size(1), config.heads(), config.headDim());
+    private long[] heads(INDArray x) {
+      return new long[] {x.size(0), x.size(1), config.heads(), config.headDim()};
     }
 
     /** For each head, the bias of the distances {@code 1 − tokens} to {@code tokens − 1}. */

@@ -154,28 +154,29 @@ final class WanBlock {
     }
 
     INDArray query(INDArray x) {
-      return normed(query.apply(x), queryNorm);
+      return normed(query, x, queryNorm);
     }
 
     INDArray key(INDArray x) {
-      return normed(key.apply(x), keyNorm);
+      return normed(key, x, keyNorm);
     }
 
-    private INDArray normed(INDArray x, float[] weight) {
-      Norms.rmsNormInPlace(x, weight, config.eps());
-      return heads(x);
+    private INDArray normed(Linear layer, INDArray x, float[] weight) {
+      INDArray heads = layer.apply(x, heads(x));
+      Norms.rmsNormInPlace(heads, weight, config.eps());
+      return heads;
     }
 
     INDArray value(INDArray x) {
-      return heads(value.apply(x));
+      return value.apply(x, heads(x));
     }
 
-    private INDArray heads(INDArray x) {
-      return x.reshape('c', x.size(0), x.size(1), config.heads(), config.headDim());
+    private long[] heads(INDArray x) {
+      return new long[] {x.size(0), x.size(1), config.heads(), config.headDim()};
     }
 
     INDArray out(INDArray heads) {
-      return out.apply(heads.reshape('c', heads.size(0), heads.size(1), config.width()));
+      return out.apply(heads, new long[] {heads.size(0), heads.size(1), config.width()});
     }
   }
 }
