@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import javax.imageio.ImageIO;
@@ -125,8 +126,20 @@ final class PatternCommand implements Callable<Integer> {
   @Option(
       names = "--cases",
       paramLabel = "FILE",
-      description = "one JSON object of settings per line; prints one result per line")
+      description = {
+        "one JSON object of settings per line, or a document with method and cases",
+        "(.json or .json.gz); prints one result per line"
+      })
   private Path cases;
+
+  @Option(
+      names = "--inputs",
+      paramLabel = "FILE",
+      description = {
+        "safetensors with NAME.q, NAME.k and NAME.v, [heads, tokens, headDim]:",
+        "for patterns that look at queries and keys"
+      })
+  private Path inputs;
 
   @Option(
       names = "--format",
@@ -144,7 +157,12 @@ final class PatternCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     if (cases != null) {
-      printCases(out);
+      MaskCases document = MaskCases.read(cases);
+      if (document.isDocument()) {
+        document.print(Optional.ofNullable(inputs), out);
+      } else {
+        printCases(out);
+      }
       return 0;
     }
     if ((format == Format.PNG) != (output != null)) {

@@ -13,6 +13,7 @@ import java.util.Arrays;
  * @param indices blocks of keys of each row, ascending within a row
  */
 public record BlockMask(int[] querySizes, int[] keySizes, int[] indptr, int[] indices) {
+  private static final long LARGEST = 1 << 28;
 
   /**
    * @throws IllegalArgumentException if indptr does not rise from 0 to the number of indices, or a
@@ -56,8 +57,25 @@ public record BlockMask(int[] querySizes, int[] keySizes, int[] indptr, int[] in
     boolean attends(int row, int column);
   }
 
-  /** A mask from a test of each pair of blocks. */
+  /**
+   * Refuses masks that would take minutes and gigabytes.
+   *
+   * @throws IllegalArgumentException if there are more than 2²⁸ pairs of blocks
+   */
+  static void checkSize(long rows, long columns) {
+    if (rows > LARGEST / Math.max(1, columns)) {
+      throw new IllegalArgumentException(
+          "a mask has at most 2^28 pairs of blocks, got " + rows + "x" + columns);
+    }
+  }
+
+  /**
+   * A mask from a test of each pair of blocks.
+   *
+   * @throws IllegalArgumentException if there are more than 2²⁸ pairs of blocks
+   */
   public static BlockMask of(int[] querySizes, int[] keySizes, Test test) {
+    checkSize(querySizes.length, keySizes.length);
     int[] indptr = new int[querySizes.length + 1];
     int[] indices = new int[16];
     int count = 0;
@@ -75,7 +93,11 @@ public record BlockMask(int[] querySizes, int[] keySizes, int[] indptr, int[] in
     return new BlockMask(querySizes, keySizes, indptr, Arrays.copyOf(indices, count));
   }
 
-  /** A square mask over blocks of {@code size} tokens, the last one short where it must be. */
+  /**
+   * A square mask over blocks of {@code size} tokens, the last one short where it must be.
+   *
+   * @throws IllegalArgumentException if there are more than 2²⁸ pairs of blocks
+   */
   public static BlockMask uniform(int tokens, int size, Test test) {
     int[] sizes = sizes(tokens, size);
     return of(sizes, sizes, test);

@@ -2,6 +2,9 @@
 package org.lvsa.toolkit.blockpattern;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Arrays;
+import java.util.Locale;
+import org.lvsa.toolkit.io.Messages;
 
 /** The fields of one case of a document of masks, each refused by its name if it does not fit. */
 record CaseFields(JsonNode given) {
@@ -71,7 +74,7 @@ record CaseFields(JsonNode given) {
     }
     int[] numbers = new int[list.size()];
     for (int i = 0; i < numbers.length; i++) {
-      if (!list.get(i).isIntegralNumber()) {
+      if (!list.get(i).canConvertToInt() || !list.get(i).isIntegralNumber()) {
         throw bad(name, "a list of integers", list);
       }
       numbers[i] = list.get(i).intValue();
@@ -79,11 +82,31 @@ record CaseFields(JsonNode given) {
     return numbers;
   }
 
-  Tile tile(String name) {
-    int[] sizes = numbers(name);
-    if (sizes.length != 3) {
-      throw bad(name, "three integers", given.path(name));
+  /** A list of so many integers. */
+  int[] exactly(int count, String name) {
+    int[] numbers = numbers(name);
+    if (numbers.length != count) {
+      throw bad(name, count + " integers", given.path(name));
     }
+    return numbers;
+  }
+
+  /** A constant of an enum by its name, whatever the case of its letters. */
+  <E extends Enum<E>> E choice(String name, Class<E> type) {
+    String text = text(name);
+    for (E constant : type.getEnumConstants()) {
+      if (constant.name().equalsIgnoreCase(text)) {
+        return constant;
+      }
+    }
+    throw bad(
+        name,
+        "one of " + Arrays.toString(type.getEnumConstants()).toLowerCase(Locale.ROOT),
+        given.path(name));
+  }
+
+  Tile tile(String name) {
+    int[] sizes = exactly(3, name);
     return new Tile(sizes[0], sizes[1], sizes[2]);
   }
 
@@ -102,6 +125,6 @@ record CaseFields(JsonNode given) {
             + " must be "
             + wanted
             + ", got "
-            + (value.isMissingNode() ? "nothing" : value.toString()));
+            + (value.isMissingNode() ? "nothing" : Messages.cut(value)));
   }
 }

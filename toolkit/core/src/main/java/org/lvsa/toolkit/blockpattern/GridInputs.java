@@ -39,6 +39,21 @@ public record GridInputs(Safetensors file) {
               + " tokens, got "
               + info.shape());
     }
+    for (String tensor : List.of(".k", ".v")) {
+      if (!file.info(name + tensor).shape().equals(info.shape())) {
+        throw new IllegalArgumentException(
+            file.path()
+                + ": "
+                + name
+                + tensor
+                + " must have the shape of "
+                + name
+                + ".q, "
+                + info.shape()
+                + ", got "
+                + file.info(name + tensor).shape());
+      }
+    }
     int dim = info.size(2);
     return IntStream.range(0, info.size(0))
         .mapToObj(

@@ -16,14 +16,15 @@ import java.util.OptionalInt;
  * under the published names and the name of its inputs, answered by a mask per head.
  */
 public final class HeadCases {
+  /** Names of the methods whose documents hold cases of data-dependent patterns. */
+  public static final List<String> METHODS =
+      List.of("vsa", "svg1", "svg2", "sparge", "draft", "bsa", "oracle");
+
   private HeadCases() {}
 
   /** Whether a document of this method holds cases of data-dependent patterns. */
   public static boolean has(String method) {
-    return switch (method) {
-      case "vsa", "svg1", "svg2", "sparge", "draft", "bsa", "oracle" -> true;
-      default -> false;
-    };
+    return METHODS.contains(method);
   }
 
   /**
@@ -80,7 +81,7 @@ public final class HeadCases {
               optional(fields, "sparsity"),
               optional(fields, "cdf_threshold"));
       case "draft" -> {
-        int[] pool = fields.numbers("pool");
+        int[] pool = fields.exactly(2, "pool");
         yield new DraftPattern(pool[0], pool[1], fields.real("sparsity_ratio"));
       }
       case "sparge" ->

@@ -43,6 +43,7 @@ public record RadialPattern(int block, double decay, Family family) implements S
   @Override
   public BlockMask mask(TokenGrid grid) {
     int blocks = Math.ceilDiv(grid.tokens(), block);
+    BlockMask.checkSize(blocks, blocks);
     BitSet[] rows = new BitSet[blocks];
     // Text, and the block with the video's ragged end, see everything and are seen by everything.
     int whole = grid.videoTokens() / block;

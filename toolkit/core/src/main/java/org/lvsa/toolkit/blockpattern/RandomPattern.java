@@ -35,7 +35,9 @@ public record RandomPattern(int block, int count, long seed, boolean diagonal)
   @Override
   public BlockMask mask(TokenGrid grid) {
     int whole = StridedPattern.wholeVideoBlocks(grid, block);
-    BitSet[] rows = new BitSet[Math.ceilDiv(grid.tokens(), block)];
+    int blocks = Math.ceilDiv(grid.tokens(), block);
+    BlockMask.checkSize(blocks, blocks);
+    BitSet[] rows = new BitSet[blocks];
     for (int row = 0; row < rows.length; row++) {
       rows[row] = new BitSet(rows.length);
       if (row < whole) {

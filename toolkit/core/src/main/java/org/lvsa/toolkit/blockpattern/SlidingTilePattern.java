@@ -38,6 +38,7 @@ public record SlidingTilePattern(Tile tile, Tile window, int maxText) implements
   public BlockMask mask(TokenGrid grid) {
     Tile counts = tile.counts(grid);
     int tiles = counts.volume();
+    BlockMask.checkSize(tiles, tiles);
     int[] sizes = sizes(grid, tiles);
     return BlockMask.of(
         sizes,
@@ -67,6 +68,7 @@ public record SlidingTilePattern(Tile tile, Tile window, int maxText) implements
     int volume = tile.volume();
     int[] video = tile.sizes(grid.withoutText());
     int blocks = Math.ceilDiv(Math.max(maxText, grid.text()), volume);
+    BlockMask.checkSize((long) tiles + blocks, (long) tiles + blocks);
     int[] sizes = java.util.Arrays.copyOf(video, tiles + blocks);
     for (int i = 0; i < blocks; i++) {
       sizes[tiles + i] = Math.clamp((long) grid.text() - (long) i * volume, 0, volume);

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.BitSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.zip.CRC32;
 
@@ -22,14 +23,15 @@ public final class StaticCases {
   /** The published code profiles no rows beyond these. */
   private static final int MOST_PROFILED_ROWS = 10_000;
 
+  /** Names of the methods whose documents hold cases of static patterns. */
+  public static final List<String> METHODS =
+      List.of("radial", "sta", "svg_exec", "svg_bsr", "svg_profile_masks", "baselines");
+
   private StaticCases() {}
 
   /** Whether a document of this method holds cases of static patterns. */
   public static boolean has(String method) {
-    return switch (method) {
-      case "radial", "sta", "svg_exec", "svg_bsr", "svg_profile_masks", "baselines" -> true;
-      default -> false;
-    };
+    return METHODS.contains(method);
   }
 
   /**
@@ -76,7 +78,7 @@ public final class StaticCases {
           new RadialPattern(
               fields.number("block"),
               fields.real("decay_factor"),
-              RadialPattern.Family.valueOf(fields.text("model").toUpperCase(Locale.ROOT)));
+              fields.choice("model", RadialPattern.Family.class));
       case "sta" ->
           new SlidingTilePattern(
               fields.tile("tile"), fields.tile("kernel"), fields.number("text_max", 0));
@@ -98,7 +100,7 @@ public final class StaticCases {
   }
 
   static SvgPattern.Family family(CaseFields fields) {
-    return SvgPattern.Family.valueOf(fields.text("family").toUpperCase(Locale.ROOT));
+    return fields.choice("family", SvgPattern.Family.class);
   }
 
   private static StaticPattern baseline(CaseFields fields) {
@@ -124,14 +126,16 @@ public final class StaticCases {
 
   private static ObjectNode profileMasks(CaseFields fields) {
     TokenGrid grid = fields.grid("context");
+    int queries = fields.number("max_row", Math.min(MOST_PROFILED_ROWS, grid.tokens()));
+    if (queries < 1 || queries > grid.tokens()) {
+      throw new IllegalArgumentException(
+          "max_row must be from 1 to the number of tokens (" + grid.tokens() + "), got " + queries);
+    }
     ObjectNode masks = NODES.objectNode();
     for (SvgPattern.Kind kind : SvgPattern.Kind.values()) {
       masks.set(
           kind.name().toLowerCase(Locale.ROOT),
-          profileMask(
-              new SvgProfileMask(family(fields), kind),
-              grid,
-              fields.number("max_row", Math.min(MOST_PROFILED_ROWS, grid.tokens()))));
+          profileMask(new SvgProfileMask(family(fields), kind), grid, queries));
     }
     return masks;
   }

@@ -57,6 +57,10 @@ public record Svg2Pattern(
     int[] keySizes = keys.sizes();
     if (grid.text() > 0) {
       int valid = prompt.orElse(grid.text());
+      if (valid < 0 || valid > grid.text()) {
+        throw new IllegalArgumentException(
+            "prompt must be from 0 to the text tokens (" + grid.text() + "), got " + valid);
+      }
       rows = withText(rows, querySizes.length, keySizes.length);
       querySizes = append(querySizes, valid, grid.text() - valid);
       keySizes = append(keySizes, valid, grid.text() - valid);
@@ -70,6 +74,13 @@ public record Svg2Pattern(
         Arrays.stream(start)
             .mapToObj(
                 token -> {
+                  if (token < 0 || token >= video) {
+                    throw new IllegalArgumentException(
+                        "a first centroid must be a token from 0 to "
+                            + (video - 1)
+                            + ", got "
+                            + token);
+                  }
                   double[] centroid = new double[dim];
                   Arrays.setAll(centroid, d -> vectors[token * dim + d]);
                   return centroid;

@@ -25,6 +25,10 @@ public final class SvgHeadKinds {
     BitSet all = new BitSet();
     all.set(0, grid.tokens());
     for (int query : sampled) {
+      if (query < 0 || query >= grid.tokens()) {
+        throw new IllegalArgumentException(
+            "a sampled row must be from 0 to " + (grid.tokens() - 1) + ", got " + query);
+      }
       double[] dense = output(inputs, query, all);
       for (SvgPattern.Kind kind : SvgPattern.Kind.values()) {
         double[] sparse =

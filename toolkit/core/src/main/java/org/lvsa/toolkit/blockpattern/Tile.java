@@ -15,17 +15,21 @@ import java.util.List;
 public record Tile(int frames, int height, int width) {
 
   /**
-   * @throws IllegalArgumentException if a size is below 1
+   * @throws IllegalArgumentException if a size is below 1, or there are more than 2³¹ − 1 tokens
    */
   public Tile {
     Checks.atLeast("tile frames", frames, 1);
     Checks.atLeast("tile height", height, 1);
     Checks.atLeast("tile width", width, 1);
+    if ((double) frames * height * width > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "a tile holds at most 2^31-1 tokens, got " + frames + "x" + height + "x" + width);
+    }
   }
 
   /** Tokens of a whole box. */
   public int volume() {
-    return Math.multiplyExact(Math.multiplyExact(frames, height), width);
+    return frames * height * width;
   }
 
   /** Boxes along time, height and width. */

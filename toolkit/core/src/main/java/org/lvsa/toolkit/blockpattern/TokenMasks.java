@@ -29,6 +29,7 @@ final class TokenMasks {
   /** Visible pairs of each pair of blocks. */
   private static long[][] counts(int tokens, int block, IntFunction<List<int[]>> visible) {
     int blocks = Math.ceilDiv(tokens, block);
+    BlockMask.checkSize(blocks, blocks);
     long[][] counts = new long[blocks][blocks];
     for (int query = 0; query < tokens; query++) {
       long[] row = counts[query / block];

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -38,6 +39,9 @@ public final class Json {
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .build();
+
+  private static final JsonMapper WITH_NON_NUMBERS =
+      MAPPER.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
   private static final Pattern SURROGATE_ESCAPE = Pattern.compile("\\\\u[dD][89a-fA-F]");
 
@@ -108,9 +112,21 @@ public final class Json {
    * @throws MalformedFileException with place, line and column if the text is no strict JSON
    */
   public static JsonNode parse(String text, String place, int firstLine) {
+    return parse(MAPPER, text, place, firstLine);
+  }
+
+  /**
+   * Reads a text in which numbers may be {@code NaN}, {@code Infinity} and {@code -Infinity}, as
+   * Python writes them. Otherwise as {@link #parse(String, String)}.
+   */
+  public static JsonNode parseWithNonNumbers(String text, String place) {
+    return parse(WITH_NON_NUMBERS, text, place, 1);
+  }
+
+  private static JsonNode parse(JsonMapper mapper, String text, String place, int firstLine) {
     try {
-      refuseHalfCharacters(text, place, firstLine);
-      JsonNode node = MAPPER.readTree(text);
+      refuseHalfCharacters(mapper, text, place, firstLine);
+      JsonNode node = mapper.readTree(text);
       if (node == null || node.isMissingNode()) {
         throw new MalformedFileException(
             at(place, firstLine, 1) + ": nothing there, JSON was expected");
@@ -180,13 +196,13 @@ public final class Json {
   }
 
   /** Escapes may name half of a surrogate pair, which no character is. */
-  private static void refuseHalfCharacters(String text, String place, int firstLine)
-      throws IOException {
+  private static void refuseHalfCharacters(
+      JsonMapper mapper, String text, String place, int firstLine) throws IOException {
     if (StandardCharsets.UTF_8.newEncoder().canEncode(text)
         && !SURROGATE_ESCAPE.matcher(text).find()) {
       return;
     }
-    try (JsonParser parser = MAPPER.createParser(text)) {
+    try (JsonParser parser = mapper.createParser(text)) {
       for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
         boolean isText = token == JsonToken.VALUE_STRING || token == JsonToken.FIELD_NAME;
         if (isText && !StandardCharsets.UTF_8.newEncoder().canEncode(parser.getText())) {
