@@ -42,6 +42,16 @@ public interface AttentionKernel extends AutoCloseable {
   Optional<String> unsupported(AttentionShape shape, DType dtype);
 
   /**
+   * Whether the kernel masks within blocks that have a band, see {@link BlockPart.Band}. A kernel
+   * that does not computes every pair of those blocks: the result is that of {@link
+   * BlockSparseLayout#superset}, which is then also the layout to judge the result by and to count
+   * its work by. All other layouts are computed exactly by every kernel.
+   */
+  default boolean runsBands() {
+    return false;
+  }
+
+  /**
    * Makes inputs ready to be run with any number of layouts: copies them to the device and changes
    * their memory layout, once.
    *

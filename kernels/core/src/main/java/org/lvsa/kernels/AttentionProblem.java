@@ -4,28 +4,18 @@ package org.lvsa.kernels;
 import java.lang.foreign.MemorySegment;
 
 /**
- * One attention to compute, inputs and layout together. Video queries attend to the frames that the
- * layout gives them and to all text tokens; text queries attend to everything.
+ * One attention to compute, inputs and layout together.
  *
  * @param inputs query, key and value
- * @param layout which frames each query frame attends to; {@code latentFrames} rows and columns
+ * @param layout which keys each query attends to
  */
 public record AttentionProblem(AttentionInputs inputs, BlockSparseLayout layout) {
 
   /**
-   * @throws IllegalArgumentException if the layout does not have the shape's latent frames
+   * @throws IllegalArgumentException if the layout does not fit the shape
    */
   public AttentionProblem {
-    int frames = inputs.shape().latentFrames();
-    if (layout.queryFrames() != frames || layout.keyFrames() != frames) {
-      throw new IllegalArgumentException(
-          "layout is "
-              + layout.queryFrames()
-              + "x"
-              + layout.keyFrames()
-              + " frames, the shape has "
-              + frames);
-    }
+    layout.check(inputs.shape());
   }
 
   /** The sizes. */

@@ -128,10 +128,11 @@ public record AttentionShape(
    * Exponentials are not counted, as is usual for attention.
    */
   public double flops(BlockSparseLayout layout) {
-    double pairs =
-        (double) layout.attended() * patchesPerFrame * patchesPerFrame
-            + (double) videoTokens() * textTokens
-            + (double) textTokens * tokens();
-    return 4.0 * pairs * headDim * heads * batch;
+    double pairs = 0;
+    for (int head = 0; head < layout.heads(); head++) {
+      pairs += layout.attendedPairs(this, head);
+    }
+    // A layout has one matrix for all heads, or one per head.
+    return 4.0 * (pairs / layout.heads()) * headDim * heads * batch;
   }
 }

@@ -1,75 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels;
 
-import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 
 /**
- * Which latent frames each query frame attends to, as a sparse matrix of whole frames: one row per
- * query frame, one column per key frame. Query frame {@code r} attends to the key frames {@code
- * index(r, 0) … index(r, count(r) − 1)}, in ascending order.
+ * Which keys each query attends to, as a sparse matrix of blocks of tokens. There are two kinds:
  *
- * <p>Immutable. A query frame may attend to nothing, as a part of a split computation can: its
- * output is then zero and its log-sum-exp −∞.
+ * <ul>
+ *   <li>A layout of latent frames: one row and one column per frame, the same for all heads. The
+ *       shape says how many tokens a frame has. Text is not part of the layout: video queries
+ *       attend to the frames of their row and to all text, text queries to everything.
+ *   <li>A layout of {@link TokenBlocks}: blocks of any sizes, which cover the whole sequence with
+ *       its text; one matrix for all query heads, or one per query head with sizes of its own.
+ *       Blocks may be attended to in part, see {@link BlockPart}.
+ * </ul>
  *
- * <p>Stored as CSR (compressed sparse row) arrays; a dense layout stores nothing, whatever its
- * size.
+ * <p>Immutable. A query may attend to nothing: its output is then zero and its log-sum-exp −∞.
  */
 public final class BlockSparseLayout {
-  private final int queryFrames;
-  private final int keyFrames;
+  /** One matrix for all heads, or one per query head. */
+  private final List<BlockRows> rows;
 
-  /** Row pointers and column indices; both empty if the layout is {@link #full}. */
-  private final int[] indptr;
+  /** The blocks of each matrix; empty for a layout of frames. */
+  private final List<TokenBlocks> blocks;
 
-  private final int[] indices;
+  private BlockSparseLayout(BlockRows frames) {
+    rows = List.of(frames);
+    blocks = List.of();
+  }
 
-  /** Whether every query frame attends to every key frame. */
-  private final boolean full;
-
-  private BlockSparseLayout(int queryFrames, int keyFrames, int[] indptr, int[] indices) {
-    this.queryFrames = queryFrames;
-    this.keyFrames = keyFrames;
-    full = indices.length == (long) queryFrames * keyFrames || indptr.length == 0;
-    this.indptr = full ? new int[0] : indptr;
-    this.indices = full ? new int[0] : indices;
+  private BlockSparseLayout(List<TokenBlocks> blocks) {
+    this.blocks = List.copyOf(blocks);
+    rows = this.blocks.stream().map(TokenBlocks::rows).toList();
   }
 
   /**
-   * A layout from CSR arrays, which are copied.
+   * A layout of frames from CSR arrays, which are copied.
    *
    * @param keyFrames number of key frames; every index is below it
    * @throws IllegalArgumentException if indptr does not rise from 0 to {@code indices.length}, or a
    *     row is not strictly ascending within {@code [0, keyFrames)}
    */
   public static BlockSparseLayout of(int keyFrames, int[] indptr, int[] indices) {
-    int[] starts = indptr.clone();
-    int[] columns = indices.clone();
-    if (starts.length < 2 || starts[0] != 0 || starts[starts.length - 1] != columns.length) {
-      throw new IllegalArgumentException(
-          "indptr must start at 0 and end at the number of indices (" + columns.length + ")");
-    }
-    for (int row = 0; row + 1 < starts.length; row++) {
-      if (starts[row + 1] < starts[row]) {
-        throw new IllegalArgumentException("indptr falls at query frame " + row);
-      }
-    }
-    for (int row = 0; row + 1 < starts.length; row++) {
-      int previous = -1;
-      for (int i = starts[row]; i < starts[row + 1]; i++) {
-        if (columns[i] <= previous || columns[i] >= keyFrames) {
-          throw new IllegalArgumentException(
-              "indices of query frame "
-                  + row
-                  + " must ascend within [0, "
-                  + keyFrames
-                  + "), got "
-                  + columns[i]);
-        }
-        previous = columns[i];
-      }
-    }
-    return new BlockSparseLayout(starts.length - 1, keyFrames, starts, columns);
+    return new BlockSparseLayout(BlockRows.of(keyFrames, indptr, indices));
   }
 
   /**
@@ -82,103 +56,235 @@ public final class BlockSparseLayout {
     if (frames < 1) {
       throw new IllegalArgumentException("frames must be at least 1, got " + frames);
     }
-    return new BlockSparseLayout(frames, frames, new int[0], new int[0]);
+    return new BlockSparseLayout(BlockRows.dense(frames, frames));
   }
 
-  /** Number of query frames (rows). */
+  /** A layout of token blocks that is the same for all heads. */
+  public static BlockSparseLayout ofBlocks(TokenBlocks blocks) {
+    return new BlockSparseLayout(List.of(blocks));
+  }
+
+  /**
+   * A layout of token blocks with a matrix per query head.
+   *
+   * @param heads the blocks of each query head; a list of one is for all heads
+   * @throws IllegalArgumentException if the list is empty, or the sequences differ in length
+   */
+  public static BlockSparseLayout ofBlocks(List<TokenBlocks> heads) {
+    if (heads.isEmpty()) {
+      throw new IllegalArgumentException("a layout needs the blocks of at least one head, got 0");
+    }
+    int tokens = heads.getFirst().tokens();
+    for (int head = 1; head < heads.size(); head++) {
+      if (heads.get(head).tokens() != tokens) {
+        throw new IllegalArgumentException(
+            "the blocks of head 0 have "
+                + tokens
+                + " tokens, those of head "
+                + head
+                + " have "
+                + heads.get(head).tokens());
+      }
+    }
+    return new BlockSparseLayout(heads);
+  }
+
+  /**
+   * Checks that the layout is one for a shape.
+   *
+   * @throws IllegalArgumentException if frames, tokens or heads differ
+   */
+  public void check(AttentionShape shape) {
+    if (isFrames()) {
+      int frames = shape.latentFrames();
+      if (queryFrames() != frames || keyFrames() != frames) {
+        throw new IllegalArgumentException(
+            "layout is " + queryFrames() + "x" + keyFrames() + " frames, the shape has " + frames);
+      }
+      return;
+    }
+    int tokens = blocks.getFirst().tokens();
+    if (tokens != shape.tokens()) {
+      throw new IllegalArgumentException(
+          "layout is for " + tokens + " tokens, the shape has " + shape.tokens());
+    }
+    if (heads() != 1 && heads() != shape.heads()) {
+      throw new IllegalArgumentException(
+          "layout is for " + heads() + " heads, the shape has " + shape.heads());
+    }
+  }
+
+  /** Whether this is a layout of frames, and not of token blocks. */
+  public boolean isFrames() {
+    return blocks.isEmpty();
+  }
+
+  /** Number of matrices: 1 if one is for all heads, else the number of query heads. */
+  public int heads() {
+    return rows.size();
+  }
+
+  /**
+   * The blocks of a query head.
+   *
+   * @throws IllegalStateException if this is a layout of frames
+   */
+  public TokenBlocks blocks(int head) {
+    if (isFrames()) {
+      throw new IllegalStateException("a layout of frames has no token blocks");
+    }
+    return blocks.get(heads() == 1 ? 0 : head);
+  }
+
+  /** The sparse matrix of a query head. */
+  public BlockRows rows(int head) {
+    return rows.get(heads() == 1 ? 0 : head);
+  }
+
+  private BlockRows frames() {
+    if (!isFrames()) {
+      throw new IllegalStateException("a layout of token blocks has no frames");
+    }
+    return rows.getFirst();
+  }
+
+  /**
+   * Number of query frames (rows).
+   *
+   * @throws IllegalStateException if this is a layout of token blocks
+   */
   public int queryFrames() {
-    return queryFrames;
+    return frames().rows();
   }
 
-  /** Number of key frames (columns). */
+  /**
+   * Number of key frames (columns).
+   *
+   * @throws IllegalStateException if this is a layout of token blocks
+   */
   public int keyFrames() {
-    return keyFrames;
+    return frames().columns();
   }
 
-  /** Number of key frames that a query frame attends to. */
+  /**
+   * Number of key frames that a query frame attends to.
+   *
+   * @throws IllegalStateException if this is a layout of token blocks
+   */
   public int count(int queryFrame) {
-    Objects.checkIndex(queryFrame, queryFrames);
-    return full ? keyFrames : indptr[queryFrame + 1] - indptr[queryFrame];
+    return frames().count(queryFrame);
   }
 
   /**
    * A key frame that a query frame attends to.
    *
    * @param position place in the row, from 0 to before {@link #count}
+   * @throws IllegalStateException if this is a layout of token blocks
    */
   public int index(int queryFrame, int position) {
-    Objects.checkIndex(position, count(queryFrame));
-    return full ? position : indices[indptr[queryFrame] + position];
-  }
-
-  /** Number of (query frame, key frame) pairs attended to. */
-  public long attended() {
-    return full ? (long) queryFrames * keyFrames : indices.length;
-  }
-
-  /** Share of all (query frame, key frame) pairs that is attended to: 1 is dense. */
-  public double density() {
-    return (double) attended() / queryFrames / keyFrames;
-  }
-
-  /** Whether every query frame attends to every key frame. */
-  public boolean isDense() {
-    return full;
-  }
-
-  /** Whether two query frames attend to the same key frames. */
-  public boolean sameRow(int queryFrame, int other) {
-    return full
-        || Arrays.equals(
-            indices,
-            indptr[queryFrame],
-            indptr[queryFrame + 1],
-            indices,
-            indptr[other],
-            indptr[other + 1]);
-  }
-
-  /** A new array of the CSR row pointers: one more than there are query frames. */
-  public int[] indptr() {
-    int[] starts = new int[queryFrames + 1];
-    for (int row = 0; row < queryFrames; row++) {
-      starts[row + 1] = Math.addExact(starts[row], count(row));
-    }
-    return starts;
+    return frames().index(queryFrame, position);
   }
 
   /**
-   * A new array of the CSR column indices, one per attended pair.
+   * Whether two query frames attend to the same key frames.
+   *
+   * @throws IllegalStateException if this is a layout of token blocks
+   */
+  public boolean sameRow(int queryFrame, int other) {
+    return frames().sameRow(queryFrame, other);
+  }
+
+  /**
+   * A new array of the CSR row pointers: one more than there are query frames.
+   *
+   * @throws IllegalStateException if this is a layout of token blocks
+   */
+  public int[] indptr() {
+    return frames().indptr();
+  }
+
+  /**
+   * A new array of the CSR column indices, one per attended pair of frames.
    *
    * @throws ArithmeticException if there are more pairs than an array holds
+   * @throws IllegalStateException if this is a layout of token blocks
    */
   public int[] indices() {
-    if (!full) {
-      return indices.clone();
+    return frames().indices();
+  }
+
+  /** Number of attended (query block, key block) pairs, of all matrices together. */
+  public long attended() {
+    return rows.stream().mapToLong(BlockRows::attended).sum();
+  }
+
+  /**
+   * Number of attended (query, key) pairs of tokens, of one head and one sequence.
+   *
+   * @throws IllegalArgumentException if the layout does not fit the shape
+   */
+  public long attendedPairs(AttentionShape shape, int head) {
+    check(shape);
+    if (!isFrames()) {
+      return blocks(head).attendedPairs();
     }
-    int[] columns = new int[Math.toIntExact(attended())];
-    Arrays.setAll(columns, i -> i % keyFrames);
-    return columns;
+    long patches = shape.patchesPerFrame();
+    return attended() * patches * patches
+        + (long) shape.videoTokens() * shape.textTokens()
+        + (long) shape.textTokens() * shape.tokens();
+  }
+
+  /**
+   * Share of all (query, key) pairs of tokens that is attended to: 1 is dense. A layout of frames
+   * counts the video's tokens alone, which are the same share as of the frames.
+   */
+  public double density() {
+    if (isFrames()) {
+      return (double) attended() / queryFrames() / keyFrames();
+    }
+    double tokens = blocks.getFirst().tokens();
+    double pairs = blocks.stream().mapToDouble(TokenBlocks::attendedPairs).sum();
+    return pairs / heads() / tokens / tokens;
+  }
+
+  /** Whether every query attends to every key. */
+  public boolean isDense() {
+    return rows.stream().allMatch(BlockRows::isDense);
+  }
+
+  /** Whether any block has a band, see {@link BlockPart.Band}. */
+  public boolean hasBands() {
+    return rows.stream().anyMatch(BlockRows::hasBands);
+  }
+
+  /**
+   * The smallest layout without bands that has all of this one's pairs: blocks with a band are
+   * attended to in full. Kernels that cannot mask within a block run it, see {@link
+   * AttentionKernel#runsBands}.
+   */
+  public BlockSparseLayout superset() {
+    return hasBands()
+        ? new BlockSparseLayout(blocks.stream().map(TokenBlocks::withoutBands).toList())
+        : this;
   }
 
   @Override
   public boolean equals(Object other) {
     return other instanceof BlockSparseLayout that
-        && queryFrames == that.queryFrames
-        && keyFrames == that.keyFrames
-        && full == that.full
-        && Arrays.equals(indptr, that.indptr)
-        && Arrays.equals(indices, that.indices);
+        && rows.equals(that.rows)
+        && blocks.equals(that.blocks);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(
-        queryFrames, keyFrames, full, Arrays.hashCode(indptr), Arrays.hashCode(indices));
+    return Objects.hash(rows, blocks);
   }
 
   @Override
   public String toString() {
-    return "BlockSparseLayout[" + queryFrames + "x" + keyFrames + ", " + attended() + " attended]";
+    return "BlockSparseLayout["
+        + (isFrames() ? queryFrames() + "x" + keyFrames() + " frames, " : heads() + " heads, ")
+        + attended()
+        + " attended]";
   }
 }

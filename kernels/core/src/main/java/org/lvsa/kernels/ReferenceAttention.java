@@ -20,32 +20,46 @@ public final class ReferenceAttention {
   public static long run(AttentionProblem problem, AttentionOutput output) {
     AttentionShape shape = problem.shape();
     output.check(shape);
+    BlockSparseLayout layout = problem.layout();
     int most = 0;
-    for (KeyRanges group : KeyRanges.of(shape, problem.layout())) {
-      most = Math.max(most, group.keys());
-      long rows =
-          Math.multiplyExact((long) group.queryCount() * shape.heads(), (long) shape.batch());
-      LongStream.range(0, rows)
-          .parallel()
-          .forEach(
-              row -> {
-                int head = (int) (row % shape.heads());
-                int token = group.firstQuery() + (int) (row / shape.heads() % group.queryCount());
-                int sequence = (int) (row / shape.heads() / group.queryCount());
-                double[] out = new double[shape.headDim()];
-                double logSumExp = query(problem, group, sequence, token, head, out);
-                long offset = shape.queryOffset(sequence, token, head);
-                for (int d = 0; d < out.length; d++) {
-                  DType.F32.set(output.out(), offset + d, (float) out[d]);
-                }
-                output
-                    .logSumExp()
-                    .ifPresent(
-                        lse -> DType.F32.set(lse, offset / shape.headDim(), (float) logSumExp));
-              });
+    for (int matrix = 0; matrix < layout.heads(); matrix++) {
+      int firstHead = matrix;
+      int heads = layout.heads() == 1 ? shape.heads() : 1;
+      for (KeyRanges group : KeyRanges.of(shape, layout, matrix)) {
+        most = Math.max(most, group.keys());
+        long rows = Math.multiplyExact((long) group.queryCount() * heads, (long) shape.batch());
+        LongStream.range(0, rows)
+            .parallel()
+            .forEach(
+                row -> {
+                  int head = firstHead + (int) (row % heads);
+                  int token = group.firstQuery() + (int) (row / heads % group.queryCount());
+                  int sequence = (int) (row / heads / group.queryCount());
+                  row(problem, output, group, sequence, token, head);
+                });
+      }
     }
     long perThread = (long) Double.BYTES * ((long) most + shape.headDim());
     return perThread * Runtime.getRuntime().availableProcessors();
+  }
+
+  private static void row(
+      AttentionProblem problem,
+      AttentionOutput output,
+      KeyRanges group,
+      int sequence,
+      int token,
+      int head) {
+    AttentionShape shape = problem.shape();
+    double[] out = new double[shape.headDim()];
+    double logSumExp = query(problem, group, sequence, token, head, out);
+    long offset = shape.queryOffset(sequence, token, head);
+    for (int d = 0; d < out.length; d++) {
+      DType.F32.set(output.out(), offset + d, (float) out[d]);
+    }
+    output
+        .logSumExp()
+        .ifPresent(lse -> DType.F32.set(lse, offset / shape.headDim(), (float) logSumExp));
   }
 
   /**
@@ -59,7 +73,8 @@ public final class ReferenceAttention {
   public static double query(
       AttentionProblem problem, KeyRanges group, int sequence, int token, int head, double[] out) {
     AttentionShape shape = problem.shape();
-    double[] scores = scores(problem, group, sequence, token, head);
+    KeyRanges keys = group.forQuery(token);
+    double[] scores = scores(problem, keys, sequence, token, head);
     double max = Double.NEGATIVE_INFINITY;
     for (double score : scores) {
       max = Math.max(max, score);
@@ -75,11 +90,11 @@ public final class ReferenceAttention {
     }
     double sum = 0;
     int next = 0;
-    for (int run = 0; run < group.keyStarts().length; run++) {
-      for (int j = 0; j < group.keyCounts()[run]; j++) {
+    for (int run = 0; run < keys.keyStarts().length; run++) {
+      for (int j = 0; j < keys.keyCounts()[run]; j++) {
         double weight = Math.exp(scores[next++] - max);
         sum += weight;
-        long offset = shape.keyOffset(sequence, group.keyStarts()[run] + j, head);
+        long offset = shape.keyOffset(sequence, keys.keyStarts()[run] + j, head);
         for (int d = 0; d < shape.headDim(); d++) {
           out[d] += weight * problem.dtype().get(problem.value(), offset + d);
         }
@@ -91,7 +106,10 @@ public final class ReferenceAttention {
     return max + Math.log(sum);
   }
 
-  /** One query's scaled scores against its keys, in the order of the group's runs. */
+  /**
+   * One query's scaled scores against the keys of a group, in the order of the group's runs. Bands
+   * are not looked at: {@link KeyRanges#forQuery} has the keys within them.
+   */
   public static double[] scores(
       AttentionProblem problem, KeyRanges group, int sequence, int token, int head) {
     AttentionShape shape = problem.shape();

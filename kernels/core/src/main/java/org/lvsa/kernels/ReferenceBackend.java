@@ -46,6 +46,11 @@ public final class ReferenceBackend implements AttentionBackend {
     }
 
     @Override
+    public boolean runsBands() {
+      return true;
+    }
+
+    @Override
     public PreparedAttention prepare(AttentionInputs inputs) {
       return PreparedAttention.direct(inputs, Kernel::attend);
     }

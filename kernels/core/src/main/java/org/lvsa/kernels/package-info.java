@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Attention over the frames of a video: the sizes of a problem, the layout that says which frames
- * attend to which, the interfaces that every backend implements, and the float64 reference that
- * every backend is compared with.
+ * Attention over the tokens of a video: the sizes of a problem, the layout that says which frames
+ * or blocks of tokens attend to which, the interfaces that every backend implements, and the
+ * float64 reference that every backend is compared with.
  *
  * <p>How it is used: choose an {@link org.lvsa.kernels.AttentionBackend}, open it to get an {@link
  * org.lvsa.kernels.AttentionKernel}, prepare {@link org.lvsa.kernels.AttentionInputs}, and run what

@@ -42,6 +42,39 @@ public final class RandomProblem {
         frames, indptr, indices.stream().mapToInt(Integer::intValue).toArray());
   }
 
+  /**
+   * Blocks of random sizes, some of them empty, of which each pair is attended to with the odds.
+   */
+  public static TokenBlocks ragged(int tokens, double odds, SplittableRandom random) {
+    int[] querySizes = sizes(tokens, random);
+    int[] keySizes = sizes(tokens, random);
+    return TokenBlocks.of(
+        querySizes, keySizes, rows(querySizes.length, keySizes.length, odds, random));
+  }
+
+  private static int[] sizes(int tokens, SplittableRandom random) {
+    List<Integer> sizes = new ArrayList<>();
+    for (int left = tokens; left > 0; left -= sizes.getLast()) {
+      sizes.add(random.nextInt(Math.min(left, 50) + 1));
+    }
+    return sizes.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  /** Each row attends to each column with the odds; a row may attend to nothing. */
+  public static BlockRows rows(int rows, int columns, double odds, SplittableRandom random) {
+    int[] indptr = new int[rows + 1];
+    List<Integer> indices = new ArrayList<>();
+    for (int row = 0; row < rows; row++) {
+      for (int column = 0; column < columns; column++) {
+        if (random.nextDouble() < odds) {
+          indices.add(column);
+        }
+      }
+      indptr[row + 1] = indices.size();
+    }
+    return BlockRows.of(columns, indptr, indices.stream().mapToInt(Integer::intValue).toArray());
+  }
+
   private static MemorySegment normal(
       long elements, DType dtype, double scale, SplittableRandom random, Arena arena) {
     MemorySegment memory = arena.allocate(elements * dtype.bytes(), 64);

@@ -4,6 +4,7 @@ package org.lvsa.kernels.cpu;
 import static org.lvsa.kernels.cpu.Lanes.BLOCK;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,14 +23,17 @@ record Chunk(List<Segment> segments, List<Span> spans) {
   /** The segments that attend to a span are bits of a long. */
   private static final int MOST_SEGMENTS = Long.SIZE;
 
+  private static final int[] NO_LIMITS = {};
+
   /**
    * Consecutive queries with the same keys.
    *
    * @param firstQuery the first token
    * @param count number of tokens
    * @param firstBlock the block of the chunk in which the queries begin
+   * @param keys the group that the queries belong to
    */
-  record Segment(int firstQuery, int count, int firstBlock) {
+  record Segment(int firstQuery, int count, int firstBlock, KeyRanges keys) {
     int blocks() {
       return Math.ceilDiv(count, BLOCK);
     }
@@ -41,8 +45,15 @@ record Chunk(List<Segment> segments, List<Span> spans) {
    * @param start the first token
    * @param count number of tokens
    * @param attending bit {@code s} is set if segment {@code s} attends to them
+   * @param limits how far a key may be from a query of each segment, {@link KeyRanges#NO_LIMIT} if
+   *     that does not matter; empty if it matters for no segment
    */
-  record Span(int start, int count, long attending) {}
+  record Span(int start, int count, long attending, int[] limits) {
+    /** The limit for the queries of a segment. */
+    int limit(int segment) {
+      return limits.length == 0 ? KeyRanges.NO_LIMIT : limits[segment];
+    }
+  }
 
   /** Number of blocks of all segments together. */
   int blocks() {
@@ -53,7 +64,6 @@ record Chunk(List<Segment> segments, List<Span> spans) {
   static List<Chunk> plan(List<KeyRanges> groups, int most) {
     List<Chunk> chunks = new ArrayList<>();
     List<Segment> segments = new ArrayList<>();
-    List<KeyRanges> keys = new ArrayList<>();
     int blocks = 0;
     for (KeyRanges group : groups) {
       int parts = Math.ceilDiv(group.queryCount(), most);
@@ -63,24 +73,23 @@ record Chunk(List<Segment> segments, List<Span> spans) {
         int count = Math.min(share, left);
         int needed = Math.ceilDiv(count, BLOCK);
         if ((blocks + needed) * BLOCK > most || segments.size() == MOST_SEGMENTS) {
-          chunks.add(new Chunk(List.copyOf(segments), spans(keys)));
+          chunks.add(new Chunk(List.copyOf(segments), spans(segments)));
           segments.clear();
-          keys.clear();
           blocks = 0;
         }
-        segments.add(new Segment(group.firstQuery() + done, count, blocks));
-        keys.add(group);
+        segments.add(new Segment(group.firstQuery() + done, count, blocks, group));
         blocks += needed;
       }
     }
-    chunks.add(new Chunk(List.copyOf(segments), spans(keys)));
+    chunks.add(new Chunk(List.copyOf(segments), spans(segments)));
     return chunks;
   }
 
   /** The union of the segments' keys, cut where the set of attending segments changes. */
-  private static List<Span> spans(List<KeyRanges> keys) {
+  private static List<Span> spans(List<Segment> segments) {
     TreeSet<Integer> cuts = new TreeSet<>();
-    for (KeyRanges ranges : keys) {
+    for (Segment segment : segments) {
+      KeyRanges ranges = segment.keys();
       for (int run = 0; run < ranges.keyStarts().length; run++) {
         cuts.add(ranges.keyStarts()[run]);
         cuts.add(ranges.keyStarts()[run] + ranges.keyCounts()[run]);
@@ -88,8 +97,9 @@ record Chunk(List<Segment> segments, List<Span> spans) {
     }
     int[] bounds = cuts.stream().mapToInt(Integer::intValue).toArray();
     long[] attending = new long[bounds.length];
-    for (int segment = 0; segment < keys.size(); segment++) {
-      KeyRanges ranges = keys.get(segment);
+    int[][] limits = new int[bounds.length][];
+    for (int segment = 0; segment < segments.size(); segment++) {
+      KeyRanges ranges = segments.get(segment).keys();
       int run = 0;
       for (int i = 0; i + 1 < bounds.length && run < ranges.keyStarts().length; i++) {
         if (bounds[i] >= ranges.keyStarts()[run] + ranges.keyCounts()[run]) {
@@ -97,6 +107,13 @@ record Chunk(List<Segment> segments, List<Span> spans) {
         }
         if (run < ranges.keyStarts().length && bounds[i] >= ranges.keyStarts()[run]) {
           attending[i] |= 1L << segment;
+          if (ranges.limit(run) != KeyRanges.NO_LIMIT) {
+            if (limits[i] == null) {
+              limits[i] = new int[segments.size()];
+              Arrays.fill(limits[i], KeyRanges.NO_LIMIT);
+            }
+            limits[i][segment] = ranges.limit(run);
+          }
         }
       }
     }
@@ -106,7 +123,12 @@ record Chunk(List<Segment> segments, List<Span> spans) {
       if (attending[i] != 0) {
         byReaders
             .computeIfAbsent(attending[i], readers -> new ArrayList<>())
-            .add(new Span(bounds[i], bounds[i + 1] - bounds[i], attending[i]));
+            .add(
+                new Span(
+                    bounds[i],
+                    bounds[i + 1] - bounds[i],
+                    attending[i],
+                    limits[i] == null ? NO_LIMITS : limits[i]));
       }
     }
     return byReaders.values().stream().flatMap(List::stream).toList();

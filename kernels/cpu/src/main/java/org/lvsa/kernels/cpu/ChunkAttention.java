@@ -60,6 +60,7 @@ final class ChunkAttention {
   private final float[] values;
   private final float[] scores = new float[TILE * BLOCK];
   private final float[] factors = new float[BLOCK];
+  private final Bands bands;
   private final float[] line;
 
   /**
@@ -78,6 +79,7 @@ final class ChunkAttention {
     keys = new float[TILE * stride];
     values = new float[TILE * stride];
     line = new float[headDim];
+    bands = new Bands(TILE, headDim);
   }
 
   /** Number of bytes that one instance holds. */
@@ -114,6 +116,7 @@ final class ChunkAttention {
       for (int done = 0; done < span.count(); ) {
         int taken = Math.min(span.count() - done, TILE - staged);
         stage(sequence, head, span.start() + done, taken, staged);
+        bands.staged(span, span.start() + done, taken, staged);
         staged += taken;
         done += taken;
         if (staged == TILE) {
@@ -134,22 +137,50 @@ final class ChunkAttention {
     for (int s = 0; s < chunk.segments().size(); s++) {
       if ((readers & 1L << s) != 0) {
         Chunk.Segment segment = chunk.segments().get(s);
-        attend(segment.firstBlock(), segment.firstBlock() + segment.blocks(), tile);
+        if (bands.any()) {
+          attendWithin(segment, s, tile);
+        } else {
+          attend(segment.firstBlock(), segment.firstBlock() + segment.blocks(), tile);
+        }
       }
+    }
+    bands.clear();
+  }
+
+  /** The same for a tile with keys that only some queries attend to. */
+  private void attendWithin(Chunk.Segment segment, int index, int tile) {
+    bands.setAside(values, stride, tile);
+    for (int block = segment.firstBlock();
+        block < segment.firstBlock() + segment.blocks();
+        block++) {
+      int firstQuery = segment.firstQuery() + (block - segment.firstBlock()) * BLOCK;
+      score(block, tile);
+      bands.mask(scores, firstQuery, index, tile);
+      softmax(block, tile);
+      accumulate(block, tile);
+      bands.addSetAside(scores, firstQuery, index, accumulator, block * rows * BLOCK);
     }
   }
 
   private void attend(int firstBlock, int endBlock, int tile) {
     for (int block = firstBlock; block < endBlock; block++) {
-      for (int j = 0; j < tile; j += ROWS) {
-        RegisterTiles.scores(
-            keys, j * stride, stride, query, block * BLOCK * headDim, scores, j * BLOCK, headDim);
-      }
+      score(block, tile);
       softmax(block, tile);
-      for (int d = 0; d < rows; d += ROWS) {
-        RegisterTiles.accumulate(
-            values, d, stride, scores, 0, accumulator, (block * rows + d) * BLOCK, tile);
-      }
+      accumulate(block, tile);
+    }
+  }
+
+  private void score(int block, int tile) {
+    for (int j = 0; j < tile; j += ROWS) {
+      RegisterTiles.scores(
+          keys, j * stride, stride, query, block * BLOCK * headDim, scores, j * BLOCK, headDim);
+    }
+  }
+
+  private void accumulate(int block, int tile) {
+    for (int d = 0; d < rows; d += ROWS) {
+      RegisterTiles.accumulate(
+          values, d, stride, scores, 0, accumulator, (block * rows + d) * BLOCK, tile);
     }
   }
 
@@ -282,8 +313,12 @@ final class ChunkAttention {
     for (int i = 0; i < segment.count(); i++) {
       int lane = segment.firstBlock() * BLOCK + i;
       int at = lane / BLOCK * BLOCK * rows + i % BLOCK;
+      boolean any =
+          hasKeys
+              && (!segment.keys().hasBands()
+                  || segment.keys().forQuery(segment.firstQuery() + i).keys() > 0);
       // The sum is 0 if every score is −∞, or if there is no key; the one gives 0 · ∞ = NaN.
-      float inverse = hasKeys ? 1 / sum[lane] : 0;
+      float inverse = any ? 1 / sum[lane] : 0;
       for (int d = 0; d < headDim; d++) {
         line[d] = accumulator[at + d * BLOCK] * inverse;
       }

@@ -14,7 +14,6 @@ import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelRun;
-import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.PreparedAttention;
 
 /**
@@ -41,6 +40,11 @@ final class VectorKernel implements AttentionKernel {
   }
 
   @Override
+  public boolean runsBands() {
+    return true;
+  }
+
+  @Override
   public PreparedAttention prepare(AttentionInputs inputs) {
     return PreparedAttention.direct(inputs, VectorKernel::attend);
   }
@@ -50,22 +54,16 @@ final class VectorKernel implements AttentionKernel {
     long start = System.nanoTime();
 
     int processors = Runtime.getRuntime().availableProcessors();
-    List<Chunk> chunks =
-        Chunk.plan(KeyRanges.of(shape, problem.layout()), chunkQueries(shape, processors));
-    long total = Math.multiplyExact(chunks.size(), (long) shape.batch() * shape.heads());
-    int threads = (int) Math.min(processors, total);
-    int largest = chunks.stream().mapToInt(Chunk::blocks).max().orElseThrow() * Lanes.BLOCK;
+    ChunkList chunks = ChunkList.plan(shape, problem.layout(), chunkQueries(shape, processors));
+    int threads = (int) Math.min(processors, chunks.total());
+    int largest = chunks.mostBlocks() * Lanes.BLOCK;
 
     AtomicLong next = new AtomicLong();
     Runnable worker =
         () -> {
           ChunkAttention scratch = new ChunkAttention(problem, output, largest);
-          for (long i = next.getAndIncrement(); i < total; i = next.getAndIncrement()) {
-            long row = i / chunks.size();
-            scratch.run(
-                (int) (row / shape.heads()),
-                (int) (row % shape.heads()),
-                chunks.get((int) (i % chunks.size())));
+          for (long i = next.getAndIncrement(); i < chunks.total(); i = next.getAndIncrement()) {
+            scratch.run(chunks.sequence(i), chunks.head(i), chunks.chunk(i));
           }
         };
     List<ForkJoinTask<?>> others =

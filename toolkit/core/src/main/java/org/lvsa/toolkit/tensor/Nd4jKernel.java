@@ -4,6 +4,7 @@ package org.lvsa.toolkit.tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
@@ -11,6 +12,7 @@ import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.KeyRanges;
@@ -22,9 +24,9 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
 /**
- * Attention by ND4J operations, frame by frame: the keys and values of the attended frames are
- * gathered into one array, then softmax(Q·Kᵀ)·V. Scores are held for at most {@link #MAX_SCORES} at
- * a time.
+ * Attention by ND4J operations, frame by frame or block by block: the keys and values that the
+ * queries attend to are gathered into one array, then softmax(Q·Kᵀ)·V. Scores are held for at most
+ * {@link #MAX_SCORES} at a time. Blocks with a band are computed whole.
  */
 final class Nd4jKernel implements AttentionKernel {
   private static final ValueLayout.OfFloat FLOATS =
@@ -66,10 +68,12 @@ final class Nd4jKernel implements AttentionKernel {
 
   private static KernelRun attend(AttentionProblem problem, AttentionOutput output) {
     AttentionShape shape = problem.shape();
+    BlockSparseLayout layout = problem.layout().superset();
     Times times = new Times();
-    for (int sequence = 0; sequence < shape.batch(); sequence++) {
-      for (int head = 0; head < shape.heads(); head++) {
-        head(problem, output, sequence, head, times);
+    for (int head = 0; head < shape.heads(); head++) {
+      List<KeyRanges> groups = KeyRanges.of(shape, layout, head);
+      for (int sequence = 0; sequence < shape.batch(); sequence++) {
+        head(problem, groups, output, sequence, head, times);
       }
     }
     return new KernelRun(
@@ -83,7 +87,12 @@ final class Nd4jKernel implements AttentionKernel {
   }
 
   private static void head(
-      AttentionProblem problem, AttentionOutput output, int sequence, int head, Times times) {
+      AttentionProblem problem,
+      List<KeyRanges> groups,
+      AttentionOutput output,
+      int sequence,
+      int head,
+      Times times) {
     AttentionShape shape = problem.shape();
     long start = System.nanoTime();
     try (INDArray query = load(problem, problem.query(), sequence, head, true);
@@ -92,7 +101,7 @@ final class Nd4jKernel implements AttentionKernel {
         INDArray out = Nd4j.create(DataType.FLOAT, shape.tokens(), shape.headDim())) {
       INDArray logSumExp = Nd4j.create(DataType.FLOAT, shape.tokens(), 1);
       long loaded = System.nanoTime();
-      for (KeyRanges group : KeyRanges.of(shape, problem.layout())) {
+      for (KeyRanges group : groups) {
         attend(shape, group, query, key, value, out, logSumExp, times);
       }
       long computed = System.nanoTime();

@@ -69,7 +69,7 @@ final class Accuracy {
    */
   static WorstRow check(AttentionProblem problem, MemorySegment out, long seed) {
     AttentionShape shape = problem.shape();
-    List<KeyRanges> groups = KeyRanges.of(shape, problem.layout());
+    List<List<KeyRanges>> groups = groups(problem);
     List<int[]> rows = sampledRows(shape, new SplittableRandom(seed * 37));
     double[][] norms =
         rows.stream()
@@ -95,10 +95,11 @@ final class Accuracy {
 
   /** Squared norms of a row's error and of the reference's row. */
   private static double[] norms(
-      AttentionProblem problem, List<KeyRanges> groups, MemorySegment out, int[] row) {
+      AttentionProblem problem, List<List<KeyRanges>> groups, MemorySegment out, int[] row) {
     AttentionShape shape = problem.shape();
     double[] expected = new double[shape.headDim()];
-    ReferenceAttention.query(problem, groupOf(groups, row[1]), row[0], row[1], row[2], expected);
+    KeyRanges group = groupOf(groups, row[2], row[1]);
+    ReferenceAttention.query(problem, group, row[0], row[1], row[2], expected);
     long offset = shape.queryOffset(row[0], row[1], row[2]);
     double[] norms = new double[2];
     for (int d = 0; d < expected.length; d++) {
@@ -209,7 +210,7 @@ final class Accuracy {
    */
   static double massRecall(AttentionProblem problem, long seed) {
     AttentionShape shape = problem.shape();
-    List<KeyRanges> groups = KeyRanges.of(shape, problem.layout());
+    List<List<KeyRanges>> groups = groups(problem);
     KeyRanges all = new KeyRanges(0, shape.tokens(), new int[] {0}, new int[] {shape.tokens()});
     return IntStream.range(0, RECALL_SAMPLES)
         .parallel()
@@ -226,7 +227,7 @@ final class Accuracy {
                 scores[j] = Math.exp(scores[j] - max);
                 total += scores[j];
               }
-              KeyRanges group = groupOf(groups, token);
+              KeyRanges group = groupOf(groups, head, token).forQuery(token);
               double attended = 0;
               for (int run = 0; run < group.keyStarts().length; run++) {
                 for (int j = 0; j < group.keyCounts()[run]; j++) {
@@ -239,8 +240,15 @@ final class Accuracy {
         .orElseThrow();
   }
 
-  private static KeyRanges groupOf(List<KeyRanges> groups, int token) {
-    return groups.stream()
+  /** The groups of each matrix of the problem's layout: of one for all heads, or one per head. */
+  private static List<List<KeyRanges>> groups(AttentionProblem problem) {
+    return IntStream.range(0, problem.layout().heads())
+        .mapToObj(head -> KeyRanges.of(problem.shape(), problem.layout(), head))
+        .toList();
+  }
+
+  private static KeyRanges groupOf(List<List<KeyRanges>> groups, int head, int token) {
+    return groups.get(groups.size() == 1 ? 0 : head).stream()
         .filter(g -> g.firstQuery() <= token && token < g.firstQuery() + g.queryCount())
         .findFirst()
         .orElseThrow();
