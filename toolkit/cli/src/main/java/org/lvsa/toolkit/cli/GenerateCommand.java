@@ -239,9 +239,10 @@ final class GenerateCommand implements Callable<Integer> {
     LatentSize shape = opened.latents(settings.size());
     LvsaConfig config =
         attention.config(
-            System.getenv(),
+            Lvsa.environment(spec),
             opened.attentionDefaults(settings),
             line -> err.println("lvsa: warning: " + line));
+    opened.requireMemory(settings, tiling());
     GenerationAttention.Settings how =
         new GenerationAttention.Settings(config, lvsaSteps, attention.kernel(), captured);
     if (compare) {

@@ -34,6 +34,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ReportCommand.class,
       ConfigCommand.class,
       GenerateCommand.class,
+      ModelsCommand.class,
       DemoCommand.class
     },
     footer = {

@@ -2,6 +2,8 @@
 package org.lvsa.toolkit.pipeline;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
@@ -9,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
@@ -27,7 +30,16 @@ public final class ModelFolder {
    * @param className the class that {@code model_index.json} gives it
    * @param folder where it lies: in the model's folder, or elsewhere if it was replaced
    */
-  public record Component(String name, String className, Path folder) {}
+  public record Component(String name, String className, Path folder) {
+    /** Bytes of all files in the folder. */
+    public long bytes() {
+      try (Stream<Path> files = Files.list(folder)) {
+        return files.filter(Files::isRegularFile).mapToLong(file -> file.toFile().length()).sum();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
 
   private final Path path;
   private final String pipelineClass;

@@ -9,6 +9,9 @@ import org.lvsa.toolkit.text.PromptEncoder;
 
 /** Makes embeddings of prompts: a model's text encoder, or random numbers in its place. */
 sealed interface PromptSource {
+  /** Memory that encoding takes: most of it is the encoder's weights. */
+  long bytes();
+
   /** Embeddings of the prompt and of the negative prompt. */
   PromptEmbeddings encode(GenerationSettings.Prompts prompts);
 
@@ -19,6 +22,11 @@ sealed interface PromptSource {
   record Encoder(
       ModelFolder.Component tokenizer, ModelFolder.Component textEncoder, boolean allowUnused)
       implements PromptSource {
+    @Override
+    public long bytes() {
+      return textEncoder.bytes();
+    }
+
     PromptEncoder open() {
       return PromptEncoder.open(tokenizer.folder(), textEncoder.folder(), allowUnused);
     }
@@ -38,6 +46,11 @@ sealed interface PromptSource {
    */
   record RandomNumbers(int width) implements PromptSource {
     private static final long SEED = 3;
+
+    @Override
+    public long bytes() {
+      return 2L * PromptEncoder.TOKENS * width * Float.BYTES;
+    }
 
     @Override
     public PromptEmbeddings encode(GenerationSettings.Prompts prompts) {

@@ -4,14 +4,17 @@ package org.lvsa.toolkit.pipeline;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.schedulers.SchedulerConfig;
 import org.lvsa.toolkit.text.PromptEncoder;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
 import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vae.Tiling;
 import org.lvsa.toolkit.wan.WanConfig;
 import org.lvsa.toolkit.wan.WanTransformer;
+import org.lvsa.toolkit.weights.TensorShapes;
 
 /**
  * A Wan text-to-video model: a published folder, opened and checked, or random weights of a model's
@@ -21,6 +24,9 @@ public final class WanModel implements AutoCloseable {
   /** Training horizon of Wan 2.1 in latent frames: 81 video frames. */
   private static final int REFERENCE_FRAMES = 21;
 
+  /** Copies of the latents that the loop, the scheduler and a resume file hold at once. */
+  private static final long SAMPLES = 10;
+
   private static final String TEXT_ENCODER = "text_encoder";
   private static final String TOKENIZER = "tokenizer";
   private static final String TRANSFORMER = "transformer";
@@ -29,6 +35,7 @@ public final class WanModel implements AutoCloseable {
 
   private final WanTransformer transformer;
   private final AutoencoderKlWan vae;
+  private final long vaeBytes;
   private final SchedulerConfig scheduler;
   private final PromptSource prompts;
 
@@ -39,8 +46,16 @@ public final class WanModel implements AutoCloseable {
       PromptSource prompts) {
     this.transformer = transformer;
     this.vae = vae;
+    vaeBytes = bytes(AutoencoderKlWan.shapes(vae.config()));
     this.scheduler = scheduler;
     this.prompts = prompts;
+  }
+
+  /** Bytes of all tensors as float32. */
+  private static long bytes(TensorShapes shapes) {
+    return shapes.asMap().values().stream()
+        .mapToLong(shape -> shape.stream().reduce((long) Float.BYTES, Math::multiplyExact))
+        .sum();
   }
 
   /** Component → classes that are supported, of a text-to-video pipeline of Wan. */
@@ -141,6 +156,47 @@ public final class WanModel implements AutoCloseable {
         Integer.toString(REFERENCE_FRAMES),
         Setting.LVSA_CFG_PASSES,
         Integer.toString(settings.guidance().passes()));
+  }
+
+  /**
+   * What a generation takes of the machine's memory, part by part.
+   *
+   * @param tiling how large frames are cut into tiles; empty to decode them whole
+   */
+  public List<MemoryNeed> memory(GenerationSettings settings, Optional<Tiling> tiling) {
+    LatentSize size = latents(settings.size());
+    int patch = config().patch().rows();
+    long tokens = (long) size.frames() * (size.height() / patch) * (size.width() / patch);
+    int batch = settings.guidance().on() && settings.guidance().batched() ? 2 : 1;
+    long samples = SAMPLES * size.elements() * Float.BYTES;
+    int factor = vae.config().spatialFactor();
+    int rows = size.height() * factor;
+    int columns = size.width() * factor;
+    long decoding =
+        tiling
+            .map(
+                tiles ->
+                    AutoencoderKlWan.decodeBytes(
+                        vae.config(),
+                        Math.min(rows, tiles.tileHeight()),
+                        Math.min(columns, tiles.tileWidth())))
+            .orElseGet(() -> AutoencoderKlWan.decodeBytes(vae.config(), rows, columns));
+    return List.of(
+        new MemoryNeed("encoding the prompts", prompts.bytes()),
+        new MemoryNeed(
+            "denoising",
+            transformer.weights().bytes() + config().workingBytes(batch, tokens) + samples),
+        // Convolutions hold their weights in an order of their own beside those of the file.
+        new MemoryNeed("decoding", 2 * vaeBytes + decoding + samples));
+  }
+
+  /**
+   * Refuses a generation that does not fit into the memory that is free, before anything is loaded.
+   *
+   * @throws org.lvsa.toolkit.backend.UnavailableException saying what is needed and what is free
+   */
+  public void requireMemory(GenerationSettings settings, Optional<Tiling> tiling) {
+    MemoryNeed.require(memory(settings, tiling));
   }
 
   WanTransformer transformer() {
