@@ -40,9 +40,8 @@ record MaskCases(String text, Path file) {
    * @throws MalformedFileException if it is missing, unreadable, or no UTF-8 text
    */
   static MaskCases read(Path file) {
-    if (!Files.isRegularFile(file)) {
-      throw new MalformedFileException(
-          file + (Files.exists(file) ? ": not a regular file" : ": no such file"));
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new MalformedFileException(file + ": not a regular file");
     }
     try {
       byte[] bytes = Files.readAllBytes(file);

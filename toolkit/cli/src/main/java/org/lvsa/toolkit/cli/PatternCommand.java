@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -13,12 +14,14 @@ import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
+import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
 import org.lvsa.toolkit.pattern.RankSlice;
 import org.lvsa.toolkit.report.MaskPicture;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -26,7 +29,7 @@ import picocli.CommandLine.Spec;
 
 @Command(
     name = "pattern",
-    description = "Shows which latent frames attend to which.",
+    description = "Shows which latent frames, or which blocks of tokens, attend to which.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -35,6 +38,8 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  ./lvsa pattern --model wan2.1-1.3b --frames 161 --resolution 832x480 --format mask",
       "  ./lvsa pattern --latent-frames 41 --patches-per-frame 1560 --format png -o mask.png",
+      "  ./lvsa pattern --pattern radial:block=16 --density 0.3 --latent-frames 21 --grid 10x16"
+          + " --format mask",
       "  ./lvsa pattern --cases cases.jsonl > expect.jsonl"
     })
 final class PatternCommand implements Callable<Integer> {
@@ -45,6 +50,22 @@ final class PatternCommand implements Callable<Integer> {
   }
 
   private static final int PICTURE_SIDE = 800;
+
+  /** Options that set up LVSA's pattern where no other is asked for. */
+  private static final List<String> LVSA_ONLY =
+      List.of(
+          "--window",
+          "--first-frames",
+          "--reference-frames",
+          "--sparsity-scale",
+          "--key-frame-interval",
+          "--step",
+          "--rotate-keyframes",
+          "--no-expand-window",
+          "--rank",
+          "--world");
+
+  @Mixin private BlockPatternOptions laboratory;
 
   @Spec private CommandSpec spec;
 
@@ -168,6 +189,13 @@ final class PatternCommand implements Callable<Integer> {
     if ((format == Format.PNG) != (output != null)) {
       throw bad(format == Format.PNG ? "--format png needs -o FILE" : "-o needs --format png");
     }
+    if (laboratory.withoutPattern()) {
+      throw bad("--density and --grid need --pattern");
+    }
+    if (laboratory.given()) {
+      showLaboratory(out);
+      return 0;
+    }
     PatternSettings settings = settings();
     if (format == Format.PNG) {
       OutputFile.check(output);
@@ -181,6 +209,52 @@ final class PatternCommand implements Callable<Integer> {
     }
     out.flush();
     return 0;
+  }
+
+  private void showLaboratory(PrintWriter out) throws IOException {
+    for (String name : LVSA_ONLY) {
+      if (spec.commandLine().getParseResult().hasMatchedOption(name)) {
+        throw bad(name + " is for LVSA without --pattern: use --pattern NAME:PARAMETER=VALUE,…");
+      }
+    }
+    if (output != null) {
+      OutputFile.check(output);
+    }
+    ModelGeometry geometry = Models.named(model == null ? "wan2.1-1.3b" : model);
+    PatchGrid patches = laboratory.patches();
+    int length;
+    if (model == null) {
+      if (frames != null || resolution != null) {
+        throw bad("--frames and --resolution need --model");
+      }
+      if (latentFrames == null || (patchesPerFrame == null) == (patches == null)) {
+        throw bad(
+            "--pattern needs --latent-frames and --grid, or --latent-frames and"
+                + " --patches-per-frame, or --model, --frames and --resolution");
+      }
+      length = latentFrames;
+    } else {
+      if (latentFrames != null || patchesPerFrame != null || patches != null) {
+        throw bad("--model gives the latent frames and patches: leave them out");
+      }
+      if (frames == null || resolution == null) {
+        throw bad("--model needs --frames and --resolution");
+      }
+      length = geometry.latentFrames(frames);
+      patches = geometry.grid(Resolution.parse(resolution));
+    }
+    boolean exact = patches != null;
+    if (!exact && patchesPerFrame < 1) {
+      throw bad("patches per frame must be at least 1, got " + patchesPerFrame);
+    }
+    laboratory.show(
+        geometry,
+        length,
+        exact ? patches : PatchGrid.of(patchesPerFrame),
+        exact,
+        format,
+        output,
+        out);
   }
 
   private static void draw(Pattern pattern, OutputStream png) throws IOException {

@@ -31,10 +31,12 @@ public record BlockMask(int[] querySizes, int[] keySizes, int[] indptr, int[] in
               + ")");
     }
     for (int row = 0; row < querySizes.length; row++) {
-      int previous = -1;
       if (indptr[row + 1] < indptr[row]) {
         throw new IllegalArgumentException("indptr falls at query block " + row);
       }
+    }
+    for (int row = 0; row < querySizes.length; row++) {
+      int previous = -1;
       for (int i = indptr[row]; i < indptr[row + 1]; i++) {
         if (indices[i] <= previous || indices[i] >= keySizes.length) {
           throw new IllegalArgumentException(

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blockpattern;
 
+import java.lang.foreign.MemorySegment;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
+
 /**
  * Query, key and value of one head of one sequence, each {@code [tokens, headDim]}, row-major.
  *
@@ -28,6 +32,39 @@ public record HeadInputs(int headDim, float[] query, float[] key, float[] value)
               + value.length
               + " elements");
     }
+  }
+
+  /**
+   * One head of a problem, as float32.
+   *
+   * @param shape sizes of the problem
+   * @param dtype how its elements are stored
+   * @param query {@code [batch, tokens, heads, headDim]}
+   * @param key {@code [batch, tokens, kvHeads, headDim]}
+   * @param value as key
+   * @param sequence index within the batch
+   * @param head index of the query head
+   */
+  public static HeadInputs of(
+      AttentionShape shape,
+      DType dtype,
+      MemorySegment query,
+      MemorySegment key,
+      MemorySegment value,
+      int sequence,
+      int head) {
+    int dim = shape.headDim();
+    float[][] parts = new float[3][Math.multiplyExact(shape.tokens(), dim)];
+    for (int token = 0; token < shape.tokens(); token++) {
+      long queryAt = shape.queryOffset(sequence, token, head);
+      long keyAt = shape.keyOffset(sequence, token, head);
+      for (int d = 0; d < dim; d++) {
+        parts[0][token * dim + d] = dtype.get(query, queryAt + d);
+        parts[1][token * dim + d] = dtype.get(key, keyAt + d);
+        parts[2][token * dim + d] = dtype.get(value, keyAt + d);
+      }
+    }
+    return new HeadInputs(dim, parts[0], parts[1], parts[2]);
   }
 
   /** Tokens. */

@@ -2,10 +2,7 @@
 package org.lvsa.toolkit.blockpattern;
 
 /** A pattern that looks at a head's queries and keys and chooses blocks for that head. */
-public interface HeadPattern {
-  /** The name on the command line and in result rows. */
-  String name();
-
+public non-sealed interface HeadPattern extends BlockPattern {
   /**
    * The blocks of one head.
    *

@@ -49,6 +49,11 @@ public record OraclePattern(int queryBlock, int keyBlock, int count, Optional<Ti
             rows));
   }
 
+  /** The density of tokens that a video's masks have, up to short last blocks. */
+  double share(TokenGrid grid) {
+    return Math.min(1, (double) count * keyBlock / grid.tokens());
+  }
+
   private TokenOrder order(TokenGrid grid) {
     return tile.map(t -> t.order(grid)).orElseGet(() -> TokenOrder.identity(grid.tokens()));
   }

@@ -2,10 +2,7 @@
 package org.lvsa.toolkit.blockpattern;
 
 /** A pattern that depends on the video's size alone, the same for all heads, steps and inputs. */
-public interface StaticPattern {
-  /** The name on the command line and in result rows. */
-  String name();
-
+public non-sealed interface StaticPattern extends BlockPattern {
   /** The tokens' order that the mask's blocks refer to. */
   default TokenOrder order(TokenGrid grid) {
     return TokenOrder.identity(grid.tokens());

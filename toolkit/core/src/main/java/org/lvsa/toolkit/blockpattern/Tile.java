@@ -2,7 +2,9 @@
 package org.lvsa.toolkit.blockpattern;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import org.lvsa.toolkit.io.Messages;
 
 /**
  * A box of neighbouring tokens, which becomes one block. Boxes stand in raster order; boxes at the
@@ -25,6 +27,33 @@ public record Tile(int frames, int height, int width) {
       throw new IllegalArgumentException(
           "a tile holds at most 2^31-1 tokens, got " + frames + "x" + height + "x" + width);
     }
+  }
+
+  /**
+   * Reads {@code FRAMESxHEIGHTxWIDTH}, such as {@code 6x8x8}.
+   *
+   * @throws IllegalArgumentException for anything else
+   */
+  public static Tile parse(String text) {
+    int[] sizes = numbers(text, 3);
+    return new Tile(sizes[0], sizes[1], sizes[2]);
+  }
+
+  /** As {@link #parse} reads it. */
+  public String word() {
+    return frames + "x" + height + "x" + width;
+  }
+
+  /** Reads so many whole numbers with an x between them. */
+  static int[] numbers(String text, int count) {
+    if (!text.matches("\\d{1,9}(x\\d{1,9}){" + (count - 1) + "}")) {
+      throw new IllegalArgumentException(
+          "must be "
+              + (count == 3 ? "FRAMESxHEIGHTxWIDTH" : "HEIGHTxWIDTH")
+              + ", got "
+              + Messages.cut(text));
+    }
+    return Arrays.stream(text.split("x")).mapToInt(Integer::parseInt).toArray();
   }
 
   /** Tokens of a whole box. */
