@@ -20,7 +20,6 @@ import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
-import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.PromptEmbeddings;
 import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoSize;
@@ -51,7 +50,9 @@ import picocli.CommandLine.Spec;
       "  ./lvsa generate --model Wan2.1-T2V-1.3B-Diffusers --prompt 'A cat walks on the grass' \\",
       "      --frames 161 --attention lvsa --rotate-keyframes --save-every 5 -o cat.mp4",
       "  ./lvsa generate --model DIR --prompt 'Horses gallop' --frames 33 --resolution 416x240 \\",
-      "      --steps 20 --compare -o horses.mp4"
+      "      --steps 20 --compare -o horses.mp4",
+      "  ./lvsa generate --random-weights wan2.1-1.3b --dim-scale small --frames 321 --steps 4 \\",
+      "      --rotate-keyframes --compare -o noise.mp4"
     })
 final class GenerateCommand implements Callable<Integer> {
   /** What is written. */
@@ -63,26 +64,9 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      required = true,
-      description = "the model's folder")
-  private Path model;
+  @Mixin private ModelOptions model;
 
-  @Option(
-      names = "--component",
-      paramLabel = "NAME=DIR",
-      description =
-          "a component from another folder, such as scheduler=DIR with scheduler_config.json")
-  private Map<String, Path> components = new LinkedHashMap<>();
-
-  @Option(
-      names = "--allow-unused",
-      description = "take weights that hold more tensors than the model reads")
-  private boolean allowUnused;
-
-  @Option(names = "--prompt", paramLabel = "TEXT", required = true, description = "what is shown")
+  @Option(names = "--prompt", paramLabel = "TEXT", description = "what is shown")
   private String prompt;
 
   @Option(
@@ -108,8 +92,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--resolution",
       paramLabel = "WIDTHxHEIGHT",
-      defaultValue = "832x480",
-      description = "pixels (default: ${DEFAULT-VALUE})")
+      description = "pixels (default: 832x480, less for random weights that are scaled down)")
   private String resolution;
 
   @Option(
@@ -200,6 +183,7 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    model.check();
     GenerationSettings settings = settings();
     GenerateOutput target =
         GenerateOutput.of(output, outputType, fps, settings.size().resolution());
@@ -210,21 +194,29 @@ final class GenerateCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--save-every must be at least 1, got " + saveEvery);
     }
     Optional<CaptureSettings> captured = Optional.ofNullable(capture).map(CaptureSettings::parse);
-    ModelFolder folder = ModelFolder.open(model, components);
-    try (WanModel opened = WanModel.open(folder, allowUnused)) {
-      run(opened, folder.fingerprint(), settings, captured, target);
+    ModelOptions.Opened opened = model.open();
+    try (WanModel closed = opened.model()) {
+      run(closed, opened.identity(), settings, captured, target);
     }
     return 0;
   }
 
   private GenerationSettings settings() {
     return new GenerationSettings(
-        new Prompts(prompt, negativePrompt),
-        new VideoSize(Resolution.parse(resolution), frames),
+        new Prompts(prompt(), negativePrompt),
+        new VideoSize(
+            resolution == null ? model.resolution() : Resolution.parse(resolution), frames),
         steps,
         new GuidanceSettings(guidanceScale, batchedGuidance),
         flowShift == null ? OptionalDouble.empty() : OptionalDouble.of(flowShift),
         latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents));
+  }
+
+  private String prompt() {
+    if (prompt == null && model.random().isEmpty()) {
+      throw new IllegalArgumentException("give --prompt TEXT: what the video shows");
+    }
+    return prompt == null ? "random numbers" : prompt;
   }
 
   private void run(
@@ -243,6 +235,14 @@ final class GenerateCommand implements Callable<Integer> {
             opened.attentionDefaults(settings),
             line -> err.println("lvsa: warning: " + line));
     opened.requireMemory(settings, tiling());
+    model
+        .random()
+        .ifPresent(
+            sizes ->
+                out.println(
+                    sizes
+                        + ", random numbers in place of the text encoder's embeddings: the video"
+                        + " shows noise"));
     GenerationAttention.Settings how =
         new GenerationAttention.Settings(config, lvsaSteps, attention.kernel(), captured);
     if (compare) {
@@ -319,7 +319,7 @@ final class GenerateCommand implements Callable<Integer> {
   private Map<String, String> identity(
       String fingerprint, GenerationSettings settings, LatentSize shape, LvsaConfig config) {
     Map<String, String> identity = new LinkedHashMap<>();
-    identity.put("prompt", prompt);
+    identity.put("prompt", prompt());
     identity.put("negativePrompt", negativePrompt);
     identity.put("resolution", settings.size().resolution().toString());
     identity.put("frames", Integer.toString(frames));

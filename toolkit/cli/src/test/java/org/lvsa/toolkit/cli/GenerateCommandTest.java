@@ -404,6 +404,56 @@ class GenerateCommandTest {
   }
 
   @Test
+  void randomWeightsOfAModelsSizesRunLikeTheModel() throws IOException {
+    Path out = directory.resolve("out.safetensors");
+    Object[] words = {
+      "generate",
+      "--random-weights",
+      "wan2.1-1.3b",
+      "--frames",
+      101,
+      "--resolution",
+      "32x32",
+      "--steps",
+      2,
+      "--attention",
+      "lvsa",
+      "-o",
+      out
+    };
+    Run run = Run.lvsa(words);
+    assertEquals(0, run.code(), run.err());
+    assertTrue(
+        run.out()
+            .startsWith(
+                "Wan 2.1 T2V 1.3B with random weights, 2 blocks of 2 heads of 128, random numbers in"
+                    + " place of the text encoder's embeddings"),
+        run.out());
+    assertTrue(run.err().contains("[LVSA] Geometry detected: T_lat=26 P=4"), run.err());
+    byte[] first = Files.readAllBytes(out);
+    assertEquals(0, Run.lvsa(words).code());
+    assertArrayEquals(first, Files.readAllBytes(out));
+    Run unknown =
+        Run.lvsa("generate", "--random-weights", "wan2.1-1.3", "-o", directory.resolve("x.mp4"));
+    assertEquals(2, unknown.code());
+    assertTrue(unknown.err().contains("the nearest is wan2.1-1.3b"), unknown.err());
+    Run both =
+        Run.lvsa(
+            "generate",
+            "--random-weights",
+            "wan2.1-1.3b",
+            "--model",
+            model,
+            "-o",
+            directory.resolve("x.mp4"));
+    assertEquals(2, both.code());
+    Run neither = Run.lvsa("generate", "--prompt", "x", "-o", directory.resolve("x.mp4"));
+    assertEquals(2, neither.code());
+    Run silent = Run.lvsa("generate", "--model", model, "-o", directory.resolve("x.mp4"));
+    assertTrue(silent.err().contains("give --prompt TEXT"), silent.err());
+  }
+
+  @Test
   void modelsAreListedAndInspected() {
     Run list = Run.lvsa("models", "list");
     assertEquals(0, list.code(), list.err());

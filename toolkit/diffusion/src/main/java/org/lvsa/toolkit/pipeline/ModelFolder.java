@@ -178,7 +178,9 @@ public final class ModelFolder {
           if (component == null) {
             throw new MalformedFileException(index + ": component " + name + " is missing");
           }
-          if (!classes.contains(component.className())) {
+          // What takes a component's place says its class itself.
+          boolean own = component.folder().equals(path.resolve(name));
+          if (own && !classes.contains(component.className())) {
             throw new MalformedFileException(
                 index
                     + ": component "

@@ -15,6 +15,7 @@ import org.lvsa.toolkit.vae.Tiling;
 import org.lvsa.toolkit.wan.WanConfig;
 import org.lvsa.toolkit.wan.WanTransformer;
 import org.lvsa.toolkit.weights.TensorShapes;
+import org.lvsa.toolkit.weights.Weights;
 
 /**
  * A Wan text-to-video model: a published folder, opened and checked, or random weights of a model's
@@ -103,6 +104,24 @@ public final class WanModel implements AutoCloseable {
       }
       throw e;
     }
+  }
+
+  /**
+   * Random weights, the same at every call.
+   *
+   * @throws org.lvsa.toolkit.backend.UnavailableException if the weights do not fit into the memory
+   *     that is free
+   */
+  public static WanModel random(RandomWan sizes) {
+    WanConfig config = sizes.transformer();
+    TensorShapes vaeShapes = AutoencoderKlWan.shapes(sizes.vae());
+    MemoryNeed.require(
+        List.of(new MemoryNeed(sizes.toString(), bytes(config.tensors()) + bytes(vaeShapes))));
+    return new WanModel(
+        WanTransformer.randomWeights(config, 1),
+        new AutoencoderKlWan(sizes.vae(), Weights.random(vaeShapes, 2), false),
+        sizes.scheduler(),
+        new PromptSource.RandomNumbers(config.textWidth()));
   }
 
   /** The components' sizes fit together. */
