@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.cli;
 
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
@@ -12,6 +13,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.input.Activations;
+import org.lvsa.toolkit.input.CapturedAttention;
 import org.lvsa.toolkit.input.InputSource;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Models;
@@ -113,7 +115,9 @@ final class SweepOptions {
   @Option(
       names = "--input",
       paramLabel = "random|moving|FILE",
-      description = "random numbers, a scene made in code, or a video file (default: moving)")
+      description =
+          "random numbers, a scene made in code, a video file, or a .safetensors file that generate"
+              + " --capture wrote (default: moving)")
   private String input;
 
   @Option(names = "--seed", paramLabel = "N", description = "default: 1")
@@ -165,6 +169,7 @@ final class SweepOptions {
     }
     SweepSettingsBuilder settings =
         preset == Preset.QUICK ? SweepSettings.quick() : SweepSettings.defaults();
+    sizesOfTheCapture();
     given(models, settings::models);
     given(resolutions, settings::resolutions);
     given(frames, settings::frames);
@@ -226,11 +231,32 @@ final class SweepOptions {
     return lengths;
   }
 
+  /** A capture says itself how its tokens lie and how many heads it has. */
+  private void sizesOfTheCapture() {
+    if (input == null || !(InputSource.parse(input) instanceof InputSource.Capture capture)) {
+      return;
+    }
+    CapturedAttention sizes = CapturedAttention.of(capture.path());
+    if (frames == null && latentFrames == null) {
+      latentFrames = List.of(sizes.latentFrames());
+    }
+    if (resolutions == null && patchesPerFrame == null) {
+      patchesPerFrame = List.of(sizes.patchesPerFrame());
+    }
+    heads = heads == null ? (Integer) sizes.heads() : heads;
+  }
+
   /** A file's full path, so that a sweep resumes from any directory. */
   private String inputName() {
-    return InputSource.parse(input) instanceof InputSource.VideoFile file
-            && Files.exists(file.path())
-        ? file.path().toAbsolutePath().normalize().toString()
+    Path path =
+        switch (InputSource.parse(input)) {
+          case InputSource.VideoFile file -> file.path();
+          case InputSource.Capture capture -> capture.path();
+          case InputSource.RandomNumbers ignored -> null;
+          case InputSource.Moving ignored -> null;
+        };
+    return path != null && Files.exists(path)
+        ? path.toAbsolutePath().normalize().toString()
         : input;
   }
 

@@ -454,6 +454,67 @@ class GenerateCommandTest {
   }
 
   @Test
+  void capturesAreMeasuredBySweep() throws IOException {
+    Path captured = Files.createDirectory(directory.resolve("captured"));
+    Run run =
+        Run.lvsa(
+            "generate",
+            "--random-weights",
+            "wan2.1-1.3b",
+            "--frames",
+            101,
+            "--resolution",
+            "32x32",
+            "--steps",
+            1,
+            "--guidance-scale",
+            1,
+            "--capture",
+            captured,
+            "-o",
+            directory.resolve("out.safetensors"));
+    assertEquals(0, run.code(), run.err());
+    assertEquals(
+        List.of("layer00-step000-cond.safetensors", "layer01-step000-cond.safetensors"),
+        files(captured));
+    Path out = directory.resolve("sweep");
+    Run sweep =
+        Run.lvsa(
+            "sweep",
+            "--input",
+            captured.resolve("layer01-step000-cond.safetensors"),
+            "--sparsity-scales",
+            "0.5",
+            "--backends",
+            "vector",
+            "--reps",
+            1,
+            "--max-seconds",
+            0.1,
+            "-o",
+            out);
+    assertEquals(0, sweep.code(), sweep.err());
+    String row = Files.readAllLines(out.resolve("results.csv")).getLast();
+    assertTrue(row.contains(",26,4,104,1,2,2,128,"), row);
+    assertTrue(row.contains("layer01-step000-cond.safetensors"), row);
+    Run other =
+        Run.lvsa(
+            "sweep",
+            "--input",
+            captured.resolve("layer01-step000-cond.safetensors"),
+            "--heads",
+            1,
+            "--latent-frames",
+            27,
+            "--backends",
+            "vector",
+            "-o",
+            directory.resolve("other"));
+    assertFalse(other.code() == 0 && other.err().isEmpty(), other.out());
+    assertTrue((other.err() + other.out()).contains("26 latent frames of 4 patches"), other.err());
+  }
+
+  @Test
   void modelsAreListedAndInspected() {
     Run list = Run.lvsa("models", "list");
     assertEquals(0, list.code(), list.err());

@@ -52,6 +52,8 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
     memory.fillRandom(dtype, seed);
     switch (source) {
       case InputSource.RandomNumbers ignored -> {}
+      case InputSource.Capture capture ->
+          CapturedAttention.read(capture.path(), shape, dtype, memory);
       case InputSource.Moving ignored ->
           memory.project(new MovingScene(seed), shape, dtype, model, grid, seed);
       case InputSource.VideoFile file ->
@@ -69,6 +71,8 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
     if (source instanceof InputSource.VideoFile file) {
       new VideoFileFrames(file.path())
           .read(videoFrames, new Resolution(16, 16), (index, rgb) -> {});
+    } else if (source instanceof InputSource.Capture capture) {
+      CapturedAttention.of(capture.path());
     }
   }
 
@@ -89,7 +93,7 @@ public record Activations(MemorySegment query, MemorySegment key, MemorySegment 
    * @throws ArithmeticException if an array would have to hold more elements than it can
    */
   public static long scratchBytes(InputSource source, AttentionShape shape) {
-    if (source instanceof InputSource.RandomNumbers) {
+    if (source instanceof InputSource.RandomNumbers || source instanceof InputSource.Capture) {
       return 0;
     }
     long projections = 2L * PatchFeatures.SIZE * shape.kvHeads() * shape.headDim() * Float.BYTES;

@@ -34,12 +34,24 @@ public sealed interface InputSource {
     }
   }
 
-  /** The source of that name: {@code random}, {@code moving}, or a video file's path. */
+  /** Query, key and value of a real generation, in a {@code .safetensors} file. */
+  record Capture(Path path) implements InputSource {
+    @Override
+    public String label() {
+      return new VideoFile(path).label();
+    }
+  }
+
+  /**
+   * The source of that name: {@code random}, {@code moving}, a capture's path ({@code
+   * .safetensors}), or a video file's path.
+   */
   static InputSource parse(String text) {
     return switch (text) {
       case "random" -> new RandomNumbers();
       case "moving" -> new Moving();
-      default -> new VideoFile(Path.of(text));
+      default ->
+          text.endsWith(".safetensors") ? new Capture(Path.of(text)) : new VideoFile(Path.of(text));
     };
   }
 }

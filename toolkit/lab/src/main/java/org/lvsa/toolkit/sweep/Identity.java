@@ -44,7 +44,12 @@ record Identity(
         Environment.host(),
         Environment.jvm(),
         devices,
-        input instanceof InputSource.VideoFile file ? sha256(file.path()) : "");
+        switch (input) {
+          case InputSource.VideoFile file -> sha256(file.path());
+          case InputSource.Capture capture -> sha256(capture.path());
+          case InputSource.RandomNumbers ignored -> "";
+          case InputSource.Moving ignored -> "";
+        });
   }
 
   /** What differs, each with both values. */
