@@ -240,8 +240,8 @@ public final class TensorCoreGenerator {
     line("int wordColumn = slotColumn + %d;", WARPS * 256);
     line("int word0 = slotAt + %d;", WARPS * 256 + 4);
     line("int quad = ((thread & ~3) << 1) + 4;");
-    line("int tile = context.groupIdx * 4;");
     line("int head = context.groupIdy %% heads;".formatted());
+    line("int tile = tiles.get(head) + context.groupIdx * 4;");
     line("int sequence = context.groupIdy / heads;");
     line("int kvHead = head / (heads / kvHeads);");
     line("int firstQuery = tiles.get(tile);");

@@ -105,8 +105,11 @@ final class Layouts {
   /**
    * Keys {@code [batch, tokens, kvHeads, headDim]} to {@code [batch, kvHeads, headDim,
    * paddedTokens]}, where every frame starts at a column that is a multiple of {@link
-   * QueryTiles#PADDING}. Columns that belong to no token repeat another token. Group x is a tile of
-   * columns, group y is {@code (sequence · kvHeads + head) · headDim / 32 + tile of elements}.
+   * QueryTiles#PADDING}. Columns that belong to no token repeat another token. If there is room for
+   * it ({@code paddedTokens} is then twice {@code oneCopy}), a second copy follows in each row,
+   * shifted by one column: what stands at an odd column of the first stands at an even column of
+   * the second, and only from an even column on can columns be copied in words. Group x is a tile
+   * of columns, group y is {@code (sequence · kvHeads + head) · headDim / 32 + tile of elements}.
    */
   static void transposeKeys(
       KernelContext context,
@@ -119,6 +122,7 @@ final class Layouts {
       int paddedPatches,
       int videoTokens,
       int paddedVideo,
+      int oneCopy,
       int paddedTokens) {
     HalfFloat[] tile = context.allocateHalfFloatLocalArray(TILE * PITCH);
     int x = context.localIdx & 31;
@@ -130,6 +134,9 @@ final class Layouts {
     int column = context.groupIdx * TILE;
     for (int i = y; i < TILE; i += 8) {
       int at = column + i;
+      if (at >= oneCopy) {
+        at = at - oneCopy + 1;
+      }
       int token = at / paddedPatches * patches + TornadoMath.min(at % paddedPatches, patches - 1);
       if (at >= paddedVideo) {
         token = videoTokens + at - paddedVideo;

@@ -43,8 +43,8 @@ final class PortableKernel {
   /**
    * The kernel. Group x is a tile of queries, group y is {@code sequence · heads + head}.
    *
-   * @param tiles four numbers per tile: first query, number of queries, first run, run after the
-   *     last
+   * @param tiles where the tiles of each head begin; four numbers per tile: first query, number of
+   *     queries, first run, run after the last
    * @param runs three numbers per run: first token, number of tokens, and one that is not read here
    */
   static void attend(
@@ -72,8 +72,8 @@ final class PortableKernel {
     int thread = context.localIdx;
     int x = thread & 15;
     int row = (thread >> 4) * 4;
-    int tile = context.groupIdx * 4;
     int head = context.groupIdy % heads;
+    int tile = tiles.get(head) + context.groupIdx * 4;
     int sequence = context.groupIdy / heads;
     int kvHead = head / (heads / kvHeads);
     int firstQuery = tiles.get(tile);

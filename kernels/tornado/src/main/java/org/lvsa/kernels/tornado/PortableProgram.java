@@ -29,15 +29,15 @@ final class PortableProgram implements DeviceProgram {
   private final DevicePlan plan;
   private final long bytes;
 
-  PortableProgram(AttentionShape shape, DType dtype, TornadoTarget device) {
+  PortableProgram(AttentionShape shape, DType dtype, TornadoTarget device, TileRoom room) {
     this.shape = shape;
     this.dtype = dtype;
-    bytes = bytes(shape, dtype);
+    bytes = bytes(shape, dtype, room);
     int queryElements = Math.toIntExact(shape.queryElements());
     int keyElements = Math.toIntExact(shape.keyElements());
     out = new FloatArray(queryElements);
     logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
-    tiles = QueryTiles.allocate(shape, PortableKernel.QUERIES);
+    tiles = QueryTiles.allocate(shape, PortableKernel.QUERIES, room);
     TaskGraph inputs = DevicePlan.graph("inputs", device);
     GridScheduler grids = new GridScheduler();
     FloatArray wideQuery = new FloatArray(queryElements);
@@ -97,25 +97,26 @@ final class PortableProgram implements DeviceProgram {
             .transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
     WorkerGrid2D grid =
         new WorkerGrid2D(
-            Math.toIntExact(
-                QueryTiles.count(shape, PortableKernel.QUERIES) * PortableKernel.THREADS),
+            Math.toIntExact(room.tiles() * PortableKernel.THREADS),
             Math.multiplyExact(shape.heads(), shape.batch()));
     grid.setLocalWork(PortableKernel.THREADS, 1, 1);
     grids.addWorkerGrid("attention.portable", grid);
     plan = new DevicePlan(device, grids, bytes, inputs, attention);
   }
 
+  /** Room for any layout of frames. */
+  static TileRoom room(AttentionShape shape) {
+    return TileRoom.forFrames(shape, PortableKernel.QUERIES);
+  }
+
   /** Number of bytes that the buffers for a shape take. */
-  static long bytes(AttentionShape shape, DType dtype) {
+  static long bytes(AttentionShape shape, DType dtype, TileRoom room) {
     long elements = 2 * shape.queryElements() + 2 * shape.keyElements() + shape.logSumExpElements();
     long narrow =
         dtype == DType.F32
             ? 0
             : (shape.queryElements() + 2 * shape.keyElements()) * dtype.bytes() + (1 << 18);
-    return elements * Float.BYTES
-        + narrow
-        + QueryTiles.bytes(shape, PortableKernel.QUERIES)
-        + (1 << 20);
+    return elements * Float.BYTES + narrow + QueryTiles.bytes(shape, room) + (1 << 20);
   }
 
   private static FloatArray table(DType dtype) {

@@ -27,6 +27,10 @@ final class TensorCoreProgram implements DeviceProgram {
   private final QueryTiles tiles;
   private final DevicePlan plan;
   private final long bytes;
+
+  /** Columns per head of the transposed keys, of both copies if there are two. */
+  private final int paddedTokens;
+
   private final AttentionShape shape;
   private final DType dtype;
   private final FloatArray queryNorms;
@@ -34,24 +38,24 @@ final class TensorCoreProgram implements DeviceProgram {
   private final FloatArray bounds;
   private boolean bounded;
 
-  TensorCoreProgram(AttentionShape shape, DType dtype, TornadoTarget device) {
+  TensorCoreProgram(AttentionShape shape, DType dtype, TornadoTarget device, TileRoom room) {
     this.shape = shape;
     this.dtype = dtype;
-    bytes = bytes(shape);
+    bytes = bytes(shape, room);
+    paddedTokens = paddedTokens(shape, room);
     int stretches = ScoreBound.stretches(shape);
     queryNorms = new FloatArray(shape.batch() * shape.heads() * stretches);
     keyNorms = new FloatArray(shape.batch() * shape.kvHeads() * stretches);
     bounds = new FloatArray(shape.batch() * shape.heads());
     int bf16 = dtype == DType.BF16 ? 1 : 0;
-    int paddedTokens = paddedTokens(shape);
     query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
     key = new HalfFloatArray(Math.toIntExact(shape.keyElements()));
     // The last tile of keys may read beyond the last token; the kernel clears those values.
     value = new HalfFloatArray(valueElements(shape));
-    HalfFloatArray transposed = new HalfFloatArray(transposedElements(shape));
+    HalfFloatArray transposed = new HalfFloatArray(transposedElements(shape, paddedTokens));
     out = new FloatArray(Math.toIntExact(shape.queryElements()));
     logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
-    tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES);
+    tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room);
     TaskGraph inputs =
         DevicePlan.graph("inputs", device)
             .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value)
@@ -68,6 +72,7 @@ final class TensorCoreProgram implements DeviceProgram {
                 QueryTiles.paddedPatches(shape),
                 shape.videoTokens(),
                 shape.latentFrames() * QueryTiles.paddedPatches(shape),
+                QueryTiles.paddedTokens(shape),
                 paddedTokens)
             .task(
                 "queryNorms",
@@ -111,8 +116,7 @@ final class TensorCoreProgram implements DeviceProgram {
     keys.setLocalWork(Layouts.THREADS, 1, 1);
     WorkerGrid2D grid =
         new WorkerGrid2D(
-            Math.toIntExact(
-                QueryTiles.count(shape, TensorCoreKernels.QUERIES) * TensorCoreKernels.THREADS),
+            Math.toIntExact(room.tiles() * TensorCoreKernels.THREADS),
             Math.multiplyExact(shape.heads(), shape.batch()));
     grid.setLocalWork(TensorCoreKernels.THREADS, 1, 1);
     GridScheduler grids = new GridScheduler();
@@ -171,7 +175,7 @@ final class TensorCoreProgram implements DeviceProgram {
         tiles.runs(),
         bounds,
         shape.tokens(),
-        paddedTokens(shape),
+        paddedTokens,
         shape.heads(),
         shape.kvHeads(),
         (float) shape.scale());
@@ -214,7 +218,7 @@ final class TensorCoreProgram implements DeviceProgram {
         tiles.tiles(),
         tiles.runs(),
         shape.tokens(),
-        paddedTokens(shape),
+        paddedTokens,
         shape.heads(),
         shape.kvHeads(),
         (float) shape.scale());
@@ -236,26 +240,36 @@ final class TensorCoreProgram implements DeviceProgram {
     return Optional.empty();
   }
 
+  /** Room for any layout of frames. */
+  static TileRoom room(AttentionShape shape) {
+    return TileRoom.forFrames(shape, TensorCoreKernels.QUERIES);
+  }
+
   /** Number of bytes that the buffers for a shape take. */
-  static long bytes(AttentionShape shape) {
-    long halves =
-        shape.queryElements()
-            + shape.keyElements()
-            + (long) shape.batch() * shape.kvHeads() * shape.headDim() * paddedTokens(shape)
-            + shape.keyElements();
+  static long bytes(AttentionShape shape, TileRoom room) {
+    long halves = shape.queryElements() + 2 * shape.keyElements() + keyColumns(shape, room);
     return halves * Short.BYTES
         + (shape.queryElements() + shape.logSumExpElements()) * Float.BYTES
-        + QueryTiles.bytes(shape, TensorCoreKernels.QUERIES)
+        + QueryTiles.bytes(shape, room)
         + (1 << 20);
   }
 
-  private static int paddedTokens(AttentionShape shape) {
-    return QueryTiles.paddedTokens(shape);
+  /** Number of elements of the transposed keys. */
+  static long keyColumns(AttentionShape shape, TileRoom room) {
+    return (long) shape.batch()
+        * shape.kvHeads()
+        * shape.headDim()
+        * QueryTiles.paddedTokens(shape)
+        * (room.oddRuns() ? 2 : 1);
   }
 
-  private static int transposedElements(AttentionShape shape) {
+  private static int paddedTokens(AttentionShape shape, TileRoom room) {
+    return Math.multiplyExact(QueryTiles.paddedTokens(shape), room.oddRuns() ? 2 : 1);
+  }
+
+  private static int transposedElements(AttentionShape shape, int paddedTokens) {
     return Math.toIntExact(
-        (long) shape.batch() * shape.kvHeads() * shape.headDim() * paddedTokens(shape)
+        (long) shape.batch() * shape.kvHeads() * shape.headDim() * paddedTokens
             + TensorCoreKernels.KEYS);
   }
 

@@ -2,12 +2,13 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
-import java.util.function.Consumer;
+import java.util.List;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.Preparation;
 import org.lvsa.kernels.PreparedAttention;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -15,27 +16,26 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 /** Inputs that lie on the device, in the buffers of a program that is theirs until they close. */
 final class TornadoAttention implements PreparedAttention {
   private final AttentionInputs inputs;
-  private final DeviceProgram program;
-  private final Consumer<DeviceProgram> giveBack;
+  private final TornadoKernel kernel;
   private final Preparation preparation;
+  private DeviceProgram program;
   private boolean closed;
 
-  /**
-   * Copies the inputs to the device and changes their layout there.
-   *
-   * @param giveBack takes the program when the inputs are closed
-   */
-  TornadoAttention(
-      AttentionInputs inputs, DeviceProgram program, Consumer<DeviceProgram> giveBack) {
+  /** Copies the inputs to the device and changes their layout there. */
+  TornadoAttention(AttentionInputs inputs, DeviceProgram program, TornadoKernel kernel) {
     this.inputs = inputs;
     this.program = program;
-    this.giveBack = giveBack;
+    this.kernel = kernel;
+    preparation = load();
+  }
+
+  private Preparation load() {
     long start = System.nanoTime();
     program.load(inputs);
     long loaded = System.nanoTime();
     DevicePlan.Times times = program.plan().inputs();
     program.inputsReady();
-    preparation = new Preparation(times.kernel() / 1e6, (times.copies() + loaded - start) / 1e6);
+    return new Preparation(times.kernel() / 1e6, (times.copies() + loaded - start) / 1e6);
   }
 
   @Override
@@ -51,19 +51,40 @@ final class TornadoAttention implements PreparedAttention {
     AttentionProblem problem = new AttentionProblem(inputs, layout);
     output.check(problem.shape());
     long start = System.nanoTime();
-    program.tiles().fill(problem.shape(), layout);
+    List<List<KeyRanges>> groups = QueryTiles.groups(problem.shape(), layout);
+    long grouped = System.nanoTime();
+    Preparation again = makeRoom(groups);
+    long roomy = System.nanoTime();
+    program.tiles().fill(problem.shape(), groups);
     long ready = System.nanoTime();
     DevicePlan.Times attention = program.plan().attention(program.attentionGraph());
     long finished = System.nanoTime();
     copy(program.out(), output.out());
     output.logSumExp().ifPresent(lse -> copy(program.logSumExp(), lse));
-    long hostCopies = ready - start + System.nanoTime() - finished;
+    long hostCopies = grouped - start + ready - roomy + System.nanoTime() - finished;
     return new KernelRun(
         program.rowName(),
         attention.kernel() / 1e6,
-        0,
-        (attention.copies() + hostCopies) / 1e6,
+        again.prepareMillis(),
+        (attention.copies() + hostCopies) / 1e6 + again.transferMillis(),
         program.bytes());
+  }
+
+  /** Takes a program with larger buffers if a layout needs them, and loads the inputs again. */
+  private Preparation makeRoom(List<List<KeyRanges>> groups) {
+    QueryTiles tiles = program.tiles();
+    TileRoom needed = TileRoom.forGroups(inputs.shape(), tiles.queriesPerTile(), groups);
+    if (tiles.room().holds(needed)) {
+      return Preparation.NONE;
+    }
+    TileRoom room = tiles.room().with(needed);
+    kernel.check(program, room);
+    // Until there is another program, there is none to give back.
+    closed = true;
+    program.close();
+    program = kernel.make(inputs.shape(), inputs.dtype(), room);
+    closed = false;
+    return load();
   }
 
   private static void copy(FloatArray from, MemorySegment to) {
@@ -79,7 +100,7 @@ final class TornadoAttention implements PreparedAttention {
   public void close() {
     if (!closed) {
       closed = true;
-      giveBack.accept(program);
+      kernel.giveBack(program);
     }
   }
 }

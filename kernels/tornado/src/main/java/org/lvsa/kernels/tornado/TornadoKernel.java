@@ -8,6 +8,7 @@ import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.PreparedAttention;
 
 /**
@@ -72,7 +73,8 @@ final class TornadoKernel implements AttentionKernel {
       return Optional.of(
           "headDim must be at most " + PortableKernel.MAX_HEAD_DIM + ", got " + shape.headDim());
     }
-    return tooLarge(shape).or(() -> tooMuchMemory(shape, dtype, tensorCore));
+    return tooLarge(shape)
+        .or(() -> tooMuchMemory(shape, dtype, tensorCore, frameRoom(shape, tensorCore)));
   }
 
   /** TornadoVM counts the elements of an array, and the threads of a grid, as int. */
@@ -85,20 +87,51 @@ final class TornadoKernel implements AttentionKernel {
     if (elements > Integer.MAX_VALUE || padding > (Integer.MAX_VALUE - elements) / shape.batch()) {
       return Optional.of(elements + " elements are more than a TornadoVM array holds (2^31)");
     }
-    long runs = QueryTiles.runs(shape);
+    TileRoom room = PortableProgram.room(shape);
+    long runs = room.runs();
     if (3 * runs > Integer.MAX_VALUE) {
       return Optional.of(
           shape.latentFrames() + " latent frames can need " + runs + " runs of keys, too many");
     }
-    long threads = QueryTiles.count(shape, PortableKernel.QUERIES) * PortableKernel.THREADS;
+    long threads = room.tiles() * PortableKernel.THREADS;
     if (threads > Integer.MAX_VALUE) {
       return Optional.of(threads + " threads are more than a TornadoVM grid holds (2^31)");
     }
     return Optional.empty();
   }
 
-  private Optional<String> tooMuchMemory(AttentionShape shape, DType dtype, boolean tensorCore) {
-    long needed = tensorCore ? TensorCoreProgram.bytes(shape) : PortableProgram.bytes(shape, dtype);
+  private static TileRoom frameRoom(AttentionShape shape, boolean tensorCore) {
+    return tensorCore ? TensorCoreProgram.room(shape) : PortableProgram.room(shape);
+  }
+
+  /** Why the buffers of a layout of token blocks cannot be made. */
+  private Optional<String> tooLarge(
+      AttentionShape shape, DType dtype, boolean tensorCore, TileRoom room) {
+    long numbers = shape.heads() + 4 * room.tiles() * room.lists();
+    if (3 * room.runs() > Integer.MAX_VALUE
+        || numbers > Integer.MAX_VALUE
+        || room.tiles() * PortableKernel.THREADS > Integer.MAX_VALUE
+        || tensorCore
+            && TensorCoreProgram.keyColumns(shape, room) + TensorCoreKernels.KEYS
+                > Integer.MAX_VALUE) {
+      return Optional.of(
+          "the layout needs "
+              + room.tiles()
+              + " tiles of queries for each of "
+              + room.lists()
+              + " heads and "
+              + room.runs()
+              + " runs of keys, more than TornadoVM's arrays hold");
+    }
+    return tooMuchMemory(shape, dtype, tensorCore, room);
+  }
+
+  private Optional<String> tooMuchMemory(
+      AttentionShape shape, DType dtype, boolean tensorCore, TileRoom room) {
+    long needed =
+        tensorCore
+            ? TensorCoreProgram.bytes(shape, room)
+            : PortableProgram.bytes(shape, dtype, room);
     if (needed <= device.memory()) {
       return Optional.empty();
     }
@@ -118,7 +151,7 @@ final class TornadoKernel implements AttentionKernel {
     }
     DeviceProgram program = program(inputs.shape(), inputs.dtype());
     try {
-      return new TornadoAttention(inputs, program, this::giveBack);
+      return new TornadoAttention(inputs, program, this);
     } catch (RuntimeException | Error e) {
       // Whatever state it is in: the next inputs get another one.
       closeQuietly(program, e);
@@ -135,15 +168,34 @@ final class TornadoKernel implements AttentionKernel {
     if (kept != null) {
       kept.close();
     }
+    return make(shape, dtype, frameRoom(shape, takesTensorCores(shape, dtype)));
+  }
+
+  /**
+   * Refuses a program like another one with more room, if it cannot be made.
+   *
+   * @throws KernelFailedException with the reason
+   */
+  void check(DeviceProgram program, TileRoom room) {
+    AttentionShape shape = program.shape();
+    tooLarge(shape, program.dtype(), takesTensorCores(shape, program.dtype()), room)
+        .ifPresent(
+            reason -> {
+              throw new KernelFailedException(reason);
+            });
+  }
+
+  /** A new program, whose plan is compiled when it first runs. */
+  DeviceProgram make(AttentionShape shape, DType dtype, TileRoom room) {
     return TornadoErrors.guarded(
         () ->
             takesTensorCores(shape, dtype)
-                ? new TensorCoreProgram(shape, dtype, device)
-                : new PortableProgram(shape, dtype, device));
+                ? new TensorCoreProgram(shape, dtype, device, room)
+                : new PortableProgram(shape, dtype, device, room));
   }
 
   /** Keeps a program that nobody uses any more for the next inputs, in place of an older one. */
-  private void giveBack(DeviceProgram program) {
+  void giveBack(DeviceProgram program) {
     if (closed) {
       program.close();
     } else {

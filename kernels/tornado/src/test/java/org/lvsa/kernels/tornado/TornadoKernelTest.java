@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,12 +26,14 @@ import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.ReferenceAttention;
+import org.lvsa.kernels.TokenBlocks;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
 
@@ -81,7 +85,7 @@ class TornadoKernelTest {
               .orElseThrow());
       // 20,000 frames of one token: the layout's arrays take gigabytes, the tensors nothing.
       AttentionShape many = new AttentionShape(1, 20_000, 1, 0, 1, 1, 16);
-      assertTrue(PortableProgram.bytes(many, DType.F32) > 4L << 30);
+      assertTrue(PortableProgram.bytes(many, DType.F32, PortableProgram.room(many)) > 4L << 30);
       assertTrue(
           kernel
               .unsupported(new AttentionShape(Integer.MAX_VALUE, 1, 1, 0, 1, 1, 128), DType.F32)
@@ -130,6 +134,46 @@ class TornadoKernelTest {
         }
       }
     }
+  }
+
+  /** Blocks of 16 tokens need more tiles than frames do, and a matrix per head more lists. */
+  @Test
+  void buffersGrowOnceForBlocksAndAreKept() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    AttentionShape shape = new AttentionShape(1, 3, 101, 6, 2, 1, 64);
+    SplittableRandom random = new SplittableRandom(3);
+    List<TokenBlocks> heads =
+        List.of(
+            RandomProblem.ragged(shape.tokens(), 0.4, random),
+            RandomProblem.ragged(shape.tokens(), 0.7, random));
+    int before = DevicePlan.openPlans();
+    try (Arena arena = Arena.ofShared();
+        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open(KernelOptions.DEFAULT)) {
+      AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 0.5, 1, 5, arena);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      AttentionOutput expected = AttentionOutput.allocate(shape, arena);
+      try (TornadoAttention prepared = (TornadoAttention) kernel.prepare(problem.inputs())) {
+        prepared.run(problem.layout(), output);
+        DevicePlan frames = prepared.plan();
+        prepared.run(BlockSparseLayout.ofBlocks(heads), output);
+        DevicePlan blocks = prepared.plan();
+        assertNotSame(frames, blocks);
+        assertEquals(before + 1, DevicePlan.openPlans());
+        long compiled = blocks.compilations();
+        for (BlockSparseLayout layout :
+            List.of(
+                BlockSparseLayout.ofBlocks(heads.reversed()),
+                BlockSparseLayout.ofBlocks(heads.getFirst()),
+                problem.layout())) {
+          prepared.run(layout, output);
+          assertSame(blocks, prepared.plan());
+          assertEquals(compiled, blocks.compilations());
+          ReferenceAttention.run(problem.withLayout(layout), expected);
+          assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 5e-3);
+        }
+      }
+    }
+    assertEquals(before, DevicePlan.openPlans());
   }
 
   @Test
