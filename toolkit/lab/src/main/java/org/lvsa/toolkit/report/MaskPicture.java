@@ -12,9 +12,9 @@ import org.lvsa.toolkit.pattern.Pattern;
 
 /** Draws a pattern: one row per query frame, one column per key frame. */
 public final class MaskPicture {
-  private static final Color GLOBAL = new Color(0x1F77B4);
-  private static final Color WINDOW = new Color(0xFF9F40);
-  private static final Color BOTH = new Color(0x8E5BA6);
+  private static final Color GLOBAL = Color.decode(Look.PALETTE.get(0));
+  private static final Color WINDOW = Color.decode(Look.PALETTE.get(4));
+  private static final Color BOTH = Color.decode(Look.PALETTE.get(3));
   private static final Color SKIPPED = new Color(0xF1F1F1);
 
   private MaskPicture() {}
@@ -60,7 +60,8 @@ public final class MaskPicture {
         8,
         18);
     g.setFont(new Font(Font.SANS_SERIF, Font.PLAIN, 11));
-    g.drawString("key frame →", margin, margin - 6);
+    g.drawString("key frame →", margin + 14, margin - 6);
+    g.drawString("query ↓", 4, margin - 6);
     for (int f = 0; f < frames; f += Math.max(1, (frames / 8 + 4) / 5 * 5)) {
       g.drawString(Integer.toString(f), 16, margin + f * cell + Math.max(cell, 9));
     }
