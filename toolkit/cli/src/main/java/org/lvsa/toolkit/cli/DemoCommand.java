@@ -33,8 +33,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "demo",
     description =
-        "A transformer of a model's geometry, with random weights, denoises a few steps with dense"
-            + " and with sparse attention.",
+        "The attention blocks of a model, with random weights, denoise a few steps with dense and with"
+            + " sparse attention. For Wan, generate --random-weights runs the whole model.",
     mixinStandardHelpOptions = true,
     footer = {
       "",

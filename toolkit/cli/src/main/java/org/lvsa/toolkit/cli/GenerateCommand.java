@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,20 +8,14 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
-import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.CaptureSettings;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
-import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
-import org.lvsa.toolkit.pipeline.GuidanceSettings;
 import org.lvsa.toolkit.pipeline.PromptEmbeddings;
-import org.lvsa.toolkit.pipeline.StartingLatents;
-import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.pipeline.WanModel;
 import org.lvsa.toolkit.pipeline.WanPipeline;
 import org.lvsa.toolkit.vae.LatentSize;
@@ -65,16 +58,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Mixin private ModelOptions model;
-
-  @Option(names = "--prompt", paramLabel = "TEXT", description = "what is shown")
-  private String prompt;
-
-  @Option(
-      names = "--negative-prompt",
-      paramLabel = "TEXT",
-      defaultValue = "",
-      description = "what should not be shown (default: nothing)")
-  private String negativePrompt;
+  @Mixin private SamplingOptions sampling;
 
   @Option(
       names = {"-o", "--output"},
@@ -90,60 +74,13 @@ final class GenerateCommand implements Callable<Integer> {
   private OutputType outputType;
 
   @Option(
-      names = "--resolution",
-      paramLabel = "WIDTHxHEIGHT",
-      description = "pixels (default: 832x480, less for random weights that are scaled down)")
-  private String resolution;
-
-  @Option(
-      names = "--frames",
-      defaultValue = "81",
-      description = "video frames (default: ${DEFAULT-VALUE})")
-  private int frames;
-
-  @Option(
       names = "--fps",
       defaultValue = "16",
       description = "frames per second of the mp4 (default: ${DEFAULT-VALUE})")
   private double fps;
 
-  @Option(
-      names = "--steps",
-      defaultValue = "50",
-      description = "denoising steps (default: ${DEFAULT-VALUE})")
-  private int steps;
-
-  @Option(
-      names = "--guidance-scale",
-      paramLabel = "SCALE",
-      defaultValue = "5",
-      description = "guidance is on above 1 (default: ${DEFAULT-VALUE})")
-  private double guidanceScale;
-
-  @Option(
-      names = "--batched-guidance",
-      description = "both runs of a guided step as one batch, which takes more memory")
-  private boolean batchedGuidance;
-
-  @Option(
-      names = "--flow-shift",
-      paramLabel = "SHIFT",
-      description = "shift of the noise levels (default: the scheduler's own)")
-  private Double flowShift;
-
-  @Option(
-      names = "--seed",
-      defaultValue = "0",
-      description = "of the noise, the same on every machine (default: ${DEFAULT-VALUE})")
-  private long seed;
-
-  @Option(
-      names = "--latents",
-      paramLabel = "FILE",
-      description = "start from tensor latents, else latents_init, in place of the seed's noise")
-  private Path latents;
-
   @Mixin private AttentionOptions attention;
+  @Mixin private RankOptions rankOptions;
 
   @Option(
       names = "--lvsa-steps",
@@ -184,7 +121,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     model.check();
-    GenerationSettings settings = settings();
+    GenerationSettings settings = sampling.settings(model);
     GenerateOutput target =
         GenerateOutput.of(output, outputType, fps, settings.size().resolution());
     if (compare) {
@@ -196,47 +133,38 @@ final class GenerateCommand implements Callable<Integer> {
     Optional<CaptureSettings> captured = Optional.ofNullable(capture).map(CaptureSettings::parse);
     ModelOptions.Opened opened = model.open();
     try (WanModel closed = opened.model()) {
-      run(closed, opened.identity(), settings, captured, target);
+      return run(closed, opened.identity(), settings, captured, target);
     }
-    return 0;
   }
 
-  private GenerationSettings settings() {
-    return new GenerationSettings(
-        new Prompts(prompt(), negativePrompt),
-        new VideoSize(
-            resolution == null ? model.resolution() : Resolution.parse(resolution), frames),
-        steps,
-        new GuidanceSettings(guidanceScale, batchedGuidance),
-        flowShift == null ? OptionalDouble.empty() : OptionalDouble.of(flowShift),
-        latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents));
-  }
-
-  private String prompt() {
-    if (prompt == null && model.random().isEmpty()) {
-      throw new IllegalArgumentException("give --prompt TEXT: what the video shows");
-    }
-    return prompt == null ? "random numbers" : prompt;
-  }
-
-  private void run(
+  private int run(
       WanModel opened,
       String fingerprint,
       GenerationSettings settings,
       Optional<CaptureSettings> captured,
       GenerateOutput target)
-      throws IOException {
+      throws Exception {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     LatentSize shape = opened.latents(settings.size());
+    RankPlan ranks = rankOptions.plan();
     LvsaConfig config =
         attention.config(
             Lvsa.environment(spec),
             opened.attentionDefaults(settings),
-            line -> err.println("lvsa: warning: " + line));
-    opened.requireMemory(settings, tiling());
+            line -> {
+              if (!ranks.later()) {
+                err.println("lvsa: warning: " + line);
+              }
+            });
+    boolean threads = ranks.ranks() == RankOptions.Ranks.THREADS;
+    opened.requireMemory(settings, tiling(), threads ? ranks.world() : 1);
+    if (captured.isPresent()) {
+      Files.createDirectories(captured.get().directory());
+    }
     model
         .random()
+        .filter(sizes -> !ranks.later())
         .ifPresent(
             sizes ->
                 out.println(
@@ -247,7 +175,7 @@ final class GenerateCommand implements Callable<Integer> {
         new GenerationAttention.Settings(config, lvsaSteps, attention.kernel(), captured);
     if (compare) {
       new GenerateCompare(opened, settings, how, target, tiling()).run(out, err);
-      return;
+      return 0;
     }
     boolean latentsOnly = target.type() == OutputType.LATENT;
     GenerateRun.Saving saving =
@@ -255,9 +183,14 @@ final class GenerateCommand implements Callable<Integer> {
             Optional.ofNullable(saveEvery),
             resume,
             target.resumeFile(),
-            identity(fingerprint, settings, shape, config));
-    refuseToOverwrite(saving);
+            identity(fingerprint, settings, shape, config, latentsOnly));
     GenerateRun run = new GenerateRun(opened, settings, how, err);
+    if (ranks.later()) {
+      try (PromptEmbeddings embeddings = new WanPipeline(opened).encode(settings.prompts())) {
+        return ranks.runLater(one -> run.denoiseQuietly(ranks.view(one), embeddings, saving));
+      }
+    }
+    refuseToOverwrite(saving);
     try (GenerateProgress progress = new GenerateProgress(err, "")) {
       long begun = System.nanoTime();
       progress.phase("encoding the prompts");
@@ -265,7 +198,7 @@ final class GenerateCommand implements Callable<Integer> {
       double encoding;
       try (PromptEmbeddings embeddings = new WanPipeline(opened).encode(settings.prompts())) {
         encoding = (System.nanoTime() - begun) / 1e9;
-        denoised = run.denoise(embeddings, saving, latentsOnly, progress);
+        denoised = run.denoise(ranks, embeddings, saving, latentsOnly, progress);
       }
       begun = System.nanoTime();
       String written = "latents";
@@ -289,8 +222,12 @@ final class GenerateCommand implements Callable<Integer> {
           "  prompts %s, decoding and writing %s%n",
           GenerateProgress.duration(encoding),
           GenerateProgress.duration((System.nanoTime() - begun) / 1e9));
+      if (ranks.world() > 1) {
+        out.println("  self-attention on " + ranks + "; every rank runs the other layers");
+      }
       out.flush();
     }
+    return 0;
   }
 
   private void checkCompare(GenerateOutput target) {
@@ -300,6 +237,9 @@ final class GenerateCommand implements Callable<Integer> {
     if (saveEvery != null || resume || capture != null) {
       throw new IllegalArgumentException(
           "--compare makes two videos: leave --save-every, --resume and --capture out");
+    }
+    if (rankOptions.plan().world() > 1) {
+      throw new IllegalArgumentException("--compare runs on one rank: leave the ranks out");
     }
   }
 
@@ -317,24 +257,20 @@ final class GenerateCommand implements Callable<Integer> {
 
   /** All that decides the result, by name: a run goes on only from one with the same. */
   private Map<String, String> identity(
-      String fingerprint, GenerationSettings settings, LatentSize shape, LvsaConfig config) {
-    Map<String, String> identity = new LinkedHashMap<>();
-    identity.put("prompt", prompt());
-    identity.put("negativePrompt", negativePrompt);
-    identity.put("resolution", settings.size().resolution().toString());
-    identity.put("frames", Integer.toString(frames));
-    identity.put("steps", Integer.toString(steps));
-    identity.put("guidanceScale", Double.toString(guidanceScale));
-    identity.put("batchedGuidance", Boolean.toString(batchedGuidance));
-    identity.put("flowShift", String.valueOf(flowShift));
-    identity.put("start", settings.start().identity(shape));
+      String fingerprint,
+      GenerationSettings settings,
+      LatentSize shape,
+      LvsaConfig config,
+      boolean keepsSteps) {
+    Map<String, String> identity = new LinkedHashMap<>(settings.identity(shape));
     identity.put("lvsaSteps", lower(lvsaSteps));
-    identity.put("outputType", lower(outputType == null ? OutputType.MP4 : outputType));
+    identity.put("keptSteps", keepsSteps ? String.valueOf(saveEvery) : "none");
     for (Setting<?> setting : Setting.all()) {
       if (setting.decidesResult()) {
         identity.put(setting.name(), config.value(setting).text());
       }
     }
+    identity.put("ranks", rankOptions.plan().toString());
     identity.put("model", fingerprint);
     return identity;
   }

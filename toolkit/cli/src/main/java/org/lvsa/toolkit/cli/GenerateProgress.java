@@ -15,7 +15,7 @@ import org.lvsa.toolkit.pipeline.PipelineListener;
 final class GenerateProgress implements PipelineListener, AutoCloseable {
   private final PrintWriter err;
   private final String prefix;
-  private final boolean terminal = System.console() != null && System.console().isTerminal();
+  private final boolean terminal;
   private ProgressBar bar;
   private long begun = System.nanoTime();
   private int firstStep;
@@ -26,8 +26,18 @@ final class GenerateProgress implements PipelineListener, AutoCloseable {
    * @param prefix what lines begin with, such as the attention that runs
    */
   GenerateProgress(PrintWriter err, String prefix) {
+    this(err, prefix, System.console() != null && System.console().isTerminal());
+  }
+
+  private GenerateProgress(PrintWriter err, String prefix, boolean terminal) {
     this.err = err;
     this.prefix = prefix;
+    this.terminal = terminal;
+  }
+
+  /** Draws no bar; lines go to a writer, for ranks after the first. */
+  static GenerateProgress silent(PrintWriter nowhere) {
+    return new GenerateProgress(nowhere, "", false);
   }
 
   @Override

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.io.Writer;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.pipeline.AttentionReport;
@@ -78,10 +80,48 @@ final class GenerateRun {
     this.err = err;
   }
 
-  /** Denoises, from noise or from a saved state. */
+  /** Denoises on one rank, from noise or from a saved state. */
   Denoised denoise(
       PromptEmbeddings embeddings, Saving saving, boolean keepSteps, GenerateProgress progress) {
-    LatentSize shape = model.latents(settings.size());
+    return denoise(model, RankView.alone(), embeddings, saving, keepSteps, progress);
+  }
+
+  /** Denoises on all ranks together, of which the first one tells and saves. */
+  Denoised denoise(
+      RankPlan ranks,
+      PromptEmbeddings embeddings,
+      Saving saving,
+      boolean keepSteps,
+      GenerateProgress progress)
+      throws Exception {
+    if (ranks.world() == 1) {
+      return denoise(embeddings, saving, keepSteps, progress);
+    }
+    return ranks.run(
+        one ->
+            one.rank() == 0
+                ? denoise(model, ranks.view(one), embeddings, saving, keepSteps, progress)
+                : denoiseQuietly(ranks.view(one), embeddings, saving));
+  }
+
+  /** Denoises as a rank after the first. */
+  Denoised denoiseQuietly(RankView view, PromptEmbeddings embeddings, Saving saving) {
+    Saving nothing =
+        new Saving(Optional.empty(), saving.resume(), saving.file(), saving.identity());
+    PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+    try (GenerateProgress silent = GenerateProgress.silent(nowhere)) {
+      return denoise(model.forAnotherRank(), view, embeddings, nothing, false, silent);
+    }
+  }
+
+  private Denoised denoise(
+      WanModel mine,
+      RankView view,
+      PromptEmbeddings embeddings,
+      Saving saving,
+      boolean keepSteps,
+      GenerateProgress progress) {
+    LatentSize shape = mine.latents(settings.size());
     Optional<ResumeFile.State> from =
         saving.resume()
             ? Optional.of(ResumeFile.read(saving.file(), saving.identity(), shape))
@@ -90,10 +130,11 @@ final class GenerateRun {
     from.ifPresent(state -> kept.putAll(state.kept()));
     long begun = System.nanoTime();
     try (GenerationAttention running =
-        new GenerationAttention(attention, shape.frames(), (level, line) -> log(line, progress))) {
+        new GenerationAttention(
+            attention, shape.frames(), (level, line) -> log(line, progress), view)) {
       progress.denoising(from.map(s -> s.history().done()).orElse(0), settings.steps());
       float[] latents =
-          new WanPipeline(model)
+          new WanPipeline(mine)
               .denoise(
                   settings,
                   embeddings,

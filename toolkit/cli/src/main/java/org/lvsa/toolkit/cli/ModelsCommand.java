@@ -141,7 +141,7 @@ final class ModelsCommand implements Runnable {
                 new GuidanceSettings(5, false),
                 OptionalDouble.empty(),
                 new StartingLatents.Seed(0));
-        List<MemoryNeed> memory = model.memory(settings, Optional.empty());
+        List<MemoryNeed> memory = model.memory(settings, Optional.empty(), 1);
         if (format.format == Format.JSON) {
           out.println(json(opened, model.config(), memory).toPrettyString());
         } else {

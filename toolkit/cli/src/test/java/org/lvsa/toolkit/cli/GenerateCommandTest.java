@@ -258,7 +258,7 @@ class GenerateCommandTest {
 
   @Test
   void capturesAreReadByAttend() throws IOException {
-    Path captured = Files.createDirectory(directory.resolve("captured"));
+    Path captured = directory.resolve("captured");
     Path out = directory.resolve("out.safetensors");
     Run run =
         generate(
@@ -451,6 +451,47 @@ class GenerateCommandTest {
     assertEquals(2, neither.code());
     Run silent = Run.lvsa("generate", "--model", model, "-o", directory.resolve("x.mp4"));
     assertTrue(silent.err().contains("give --prompt TEXT"), silent.err());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--ulysses-degree, threads",
+    "--global-kv-degree, threads",
+    "--ulysses-degree, processes"
+  })
+  void ranksTogetherMakeTheSameVideo(String degree, String kind) throws IOException {
+    Object[] words = {
+      "generate",
+      "--random-weights",
+      "wan2.1-1.3b",
+      "--frames",
+      101,
+      "--resolution",
+      "32x32",
+      "--steps",
+      2,
+      "--attention",
+      "lvsa"
+    };
+    Path one = directory.resolve("one.safetensors");
+    Path two = directory.resolve("two.safetensors");
+    assertEquals(0, Run.lvsa(with(words, "-o", one)).code());
+    Run run = Run.lvsa(with(words, degree, 2, "--ranks", kind, "-o", two));
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains("self-attention on 2 ranks"), run.out());
+    float[] expected = tensors(one).get("latents");
+    float[] actual = tensors(two).get("latents");
+    double difference = 0;
+    double size = 0;
+    for (int e = 0; e < expected.length; e++) {
+      difference += Math.pow((double) expected[e] - actual[e], 2);
+      size += Math.pow(expected[e], 2);
+    }
+    // Global frames at the ranks' boundaries are another pattern, so another video.
+    double most = degree.equals("--ulysses-degree") ? 1e-5 : 0.5;
+    assertTrue(Math.sqrt(difference / size) <= most, "differs by " + Math.sqrt(difference / size));
+    assertEquals(
+        2, Run.lvsa(with(words, degree, 2, "--compare", "-o", directory.resolve("c.mp4"))).code());
   }
 
   @Test

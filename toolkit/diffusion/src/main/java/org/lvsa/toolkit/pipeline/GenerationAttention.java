@@ -10,6 +10,7 @@ import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.GenerationOptions;
 import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.wan.ProcessorAttention;
@@ -48,20 +49,27 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
       KernelOptions kernel,
       Optional<CaptureSettings> capture) {}
 
+  /** As {@link #GenerationAttention(Settings, int, LineLog, RankView)}, on one rank. */
+  public GenerationAttention(Settings settings, int latentFrames, LineLog log) {
+    this(settings, latentFrames, log, RankView.alone());
+  }
+
   /**
    * Opens a kernel.
    *
    * @param latentFrames of the video
    * @param log takes the published lines
+   * @param view this rank's place among those that make the video together
    * @throws org.lvsa.toolkit.backend.UnavailableException if the backend cannot run here
    */
-  public GenerationAttention(Settings settings, int latentFrames, LineLog log) {
+  public GenerationAttention(Settings settings, int latentFrames, LineLog log, RankView view) {
     capture = settings.capture();
     generation =
         new Generation(
             GenerationOptions.of(settings.config())
                 .withLatentFrames(latentFrames)
                 .withCounting(settings.counting())
+                .withView(view)
                 .withKernel(settings.kernel()),
             (level, line) -> {
               if (line.startsWith(PASSED_OVER)) {
@@ -69,7 +77,10 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
               }
               log.line(level, line);
             });
-    attention = new ProcessorAttention(generation, AttentionProcessor.of(settings.config(), "wan"));
+    attention =
+        new SharedAttention(
+            new ProcessorAttention(generation, AttentionProcessor.of(settings.config(), "wan")),
+            view.ranks());
   }
 
   /**

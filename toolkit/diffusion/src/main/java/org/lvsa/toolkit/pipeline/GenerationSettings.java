@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.OptionalDouble;
+import org.lvsa.toolkit.vae.LatentSize;
 
 /**
  * What is asked of a text-to-video pipeline.
@@ -40,5 +43,25 @@ public record GenerationSettings(
         throw new IllegalArgumentException("the prompt is empty: say what the video shows");
       }
     }
+  }
+
+  /**
+   * All of it by name, to tell these settings from others.
+   *
+   * @param size of the latents
+   */
+  public Map<String, String> identity(LatentSize size) {
+    Map<String, String> identity = new LinkedHashMap<>();
+    identity.put("prompt", prompts.prompt());
+    identity.put("negativePrompt", prompts.negative());
+    identity.put("resolution", this.size.resolution().toString());
+    identity.put("frames", Integer.toString(this.size.frames()));
+    identity.put("steps", Integer.toString(steps));
+    identity.put("guidanceScale", Double.toString(guidance.scale()));
+    identity.put("batchedGuidance", Boolean.toString(guidance.batched()));
+    identity.put(
+        "flowShift", flowShift.isPresent() ? Double.toString(flowShift.getAsDouble()) : "own");
+    identity.put("start", start.identity(size));
+    return identity;
   }
 }

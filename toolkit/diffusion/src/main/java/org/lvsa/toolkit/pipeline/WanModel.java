@@ -155,6 +155,15 @@ public final class WanModel implements AutoCloseable {
     }
   }
 
+  /**
+   * The same model for another rank of this process, which runs at the same time: weights are
+   * shared and stay this model's to close.
+   */
+  public WanModel forAnotherRank() {
+    return new WanModel(
+        new WanTransformer(transformer.config(), transformer.weights()), vae, scheduler, prompts);
+  }
+
   /** Sizes of the transformer. */
   public WanConfig config() {
     return transformer.config();
@@ -181,8 +190,9 @@ public final class WanModel implements AutoCloseable {
    * What a generation takes of the machine's memory, part by part.
    *
    * @param tiling how large frames are cut into tiles; empty to decode them whole
+   * @param ranks of this process, each of which denoises
    */
-  public List<MemoryNeed> memory(GenerationSettings settings, Optional<Tiling> tiling) {
+  public List<MemoryNeed> memory(GenerationSettings settings, Optional<Tiling> tiling, int ranks) {
     LatentSize size = latents(settings.size());
     int patch = config().patch().rows();
     long tokens = (long) size.frames() * (size.height() / patch) * (size.width() / patch);
@@ -204,7 +214,8 @@ public final class WanModel implements AutoCloseable {
         new MemoryNeed("encoding the prompts", prompts.bytes()),
         new MemoryNeed(
             "denoising",
-            transformer.weights().bytes() + config().workingBytes(batch, tokens) + samples),
+            transformer.weights().bytes()
+                + ranks * (config().workingBytes(batch, tokens) + samples)),
         // Convolutions hold their weights in an order of their own beside those of the file.
         new MemoryNeed("decoding", 2 * vaeBytes + decoding + samples));
   }
@@ -214,8 +225,8 @@ public final class WanModel implements AutoCloseable {
    *
    * @throws org.lvsa.toolkit.backend.UnavailableException saying what is needed and what is free
    */
-  public void requireMemory(GenerationSettings settings, Optional<Tiling> tiling) {
-    MemoryNeed.require(memory(settings, tiling));
+  public void requireMemory(GenerationSettings settings, Optional<Tiling> tiling, int ranks) {
+    MemoryNeed.require(memory(settings, tiling, ranks));
   }
 
   WanTransformer transformer() {

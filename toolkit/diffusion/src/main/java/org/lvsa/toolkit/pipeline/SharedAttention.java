@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.lvsa.toolkit.parallel.Communicator;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.wan.VideoGrid;
+import org.lvsa.toolkit.wan.VideoSelfAttention;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Self-attention that several ranks compute together. Every rank runs the whole model, so each has
+ * all query, key and value; it attends with its part of the tokens and gets the others' results.
+ * Layers other than self-attention are computed by every rank.
+ *
+ * @param attention attends with one rank's tokens, together with the other ranks
+ * @param ranks this rank and the others
+ */
+record SharedAttention(VideoSelfAttention attention, Communicator ranks)
+    implements VideoSelfAttention {
+
+  @Override
+  public INDArray attend(int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid) {
+    int world = ranks.world();
+    if (world == 1) {
+      return attention.attend(layer, query, key, value, grid);
+    }
+    long tokens = query.size(1);
+    if (tokens % world != 0) {
+      throw new IllegalArgumentException(
+          "the video's tokens must be a multiple of the ranks ("
+              + world
+              + "), got "
+              + tokens
+              + ", which leaves "
+              + tokens % world);
+    }
+    long part = tokens / world;
+    long first = ranks.rank() * part;
+    float[][] parts;
+    try (INDArray q = NdMemory.tokens(query, first, first + part);
+        INDArray k = NdMemory.tokens(key, first, first + part);
+        INDArray v = NdMemory.tokens(value, first, first + part);
+        INDArray mine = attention.attend(layer, q, k, v, grid)) {
+      parts = ranks.allGather(NdMemory.floats(mine));
+    }
+    return joined(parts, query.shape());
+  }
+
+  /** The ranks' parts {@code [batch, tokens / ranks, heads, headDim]} as one tensor. */
+  private static INDArray joined(float[][] parts, long[] shape) {
+    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, shape);
+    MemorySegment memory = NdMemory.view(out);
+    int batch = Math.toIntExact(shape[0]);
+    int perElement = parts[0].length / batch;
+    long at = 0;
+    for (int element = 0; element < batch; element++) {
+      for (float[] part : parts) {
+        MemorySegment.copy(
+            part, element * perElement, memory, ValueLayout.JAVA_FLOAT, at, perElement);
+        at += (long) perElement * Float.BYTES;
+      }
+    }
+    return out;
+  }
+}
