@@ -100,14 +100,26 @@ public record KeyRanges(
 
   /** The keys of one query of the group alone, without bands. */
   public KeyRanges forQuery(int query) {
+    return forQueries(query, 1);
+  }
+
+  /**
+   * A part of the group with the keys that its queries see. A run keeps its band only where that
+   * still matters.
+   */
+  public KeyRanges forQueries(int first, int count) {
     if (!hasBands()) {
-      return new KeyRanges(query, 1, keyStarts, keyCounts);
+      return new KeyRanges(first, count, keyStarts, keyCounts);
     }
     Runs runs = new Runs();
     for (int run = 0; run < keyStarts.length; run++) {
-      runs.addBand(query, query + 1, keyStarts[run], keyCounts[run], limits[run]);
+      if (limits[run] == NO_LIMIT) {
+        runs.add(keyStarts[run], keyCounts[run], NO_LIMIT);
+      } else {
+        runs.addBand(first, first + count, keyStarts[run], keyCounts[run], limits[run]);
+      }
     }
-    return runs.group(query, 1);
+    return runs.group(first, count);
   }
 
   private static KeyRanges ofFrames(AttentionShape shape, BlockRows rows, int frame, int next) {

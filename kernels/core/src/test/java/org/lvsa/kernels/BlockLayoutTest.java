@@ -88,6 +88,11 @@ class BlockLayoutTest {
         int next = 0;
         for (KeyRanges group : KeyRanges.of(shape, layout, head)) {
           assertEquals(next, group.firstQuery(), "seed " + seed);
+          int part = 1 + random.nextInt(group.queryCount());
+          KeyRanges some = group.forQueries(next, part);
+          for (int q = next; q < next + part; q++) {
+            assertEquals(expected[q], keys(some.forQuery(q)), "query " + q + ", seed " + seed);
+          }
           next += group.queryCount();
           for (int q = group.firstQuery(); q < next; q++) {
             assertEquals(expected[q], keys(group.forQuery(q)), "query " + q + ", seed " + seed);

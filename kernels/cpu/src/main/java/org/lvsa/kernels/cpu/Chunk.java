@@ -31,7 +31,7 @@ record Chunk(List<Segment> segments, List<Span> spans) {
    * @param firstQuery the first token
    * @param count number of tokens
    * @param firstBlock the block of the chunk in which the queries begin
-   * @param keys the group that the queries belong to
+   * @param keys the queries and the keys that they attend to
    */
   record Segment(int firstQuery, int count, int firstBlock, KeyRanges keys) {
     int blocks() {
@@ -77,7 +77,8 @@ record Chunk(List<Segment> segments, List<Span> spans) {
           segments.clear();
           blocks = 0;
         }
-        segments.add(new Segment(group.firstQuery() + done, count, blocks, group));
+        int first = group.firstQuery() + done;
+        segments.add(new Segment(first, count, blocks, group.forQueries(first, count)));
         blocks += needed;
       }
     }

@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /**
  * Cases of data-dependent patterns in documents of masks: an object per case with the parameters
@@ -55,11 +56,26 @@ public final class HeadCases {
       return answer;
     }
     ArrayNode masks = answer.putArray("heads");
-    for (int head = 0; head < heads.size(); head++) {
-      HeadPattern pattern = pattern(method, fields, head);
-      StaticCases.put(masks.addObject(), pattern.select(grid, heads.get(head)).mask());
+    for (HeadSelection selection : selections(method, given, inputs)) {
+      StaticCases.put(masks.addObject(), selection.mask());
     }
     return answer;
+  }
+
+  /** What a case's pattern chooses for each head. */
+  static List<HeadSelection> selections(String method, JsonNode given, GridInputs inputs) {
+    CaseFields fields = new CaseFields(given);
+    TokenGrid grid = grid(method, fields);
+    List<HeadInputs> heads = inputs.heads(fields.text("grid"), grid.tokens());
+    return IntStream.range(0, heads.size())
+        .mapToObj(head -> pattern(method, fields, head).select(grid, heads.get(head)))
+        .toList();
+  }
+
+  /** The inputs of each head of a case. */
+  static List<HeadInputs> inputs(String method, JsonNode given, GridInputs inputs) {
+    CaseFields fields = new CaseFields(given);
+    return inputs.heads(fields.text("grid"), grid(method, fields).tokens());
   }
 
   /** The video, with its text where the method takes text. */

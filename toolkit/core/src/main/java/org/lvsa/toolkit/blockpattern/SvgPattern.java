@@ -3,6 +3,7 @@ package org.lvsa.toolkit.blockpattern;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.lvsa.kernels.BlockSparseLayout;
 
 /**
  * Sparse VideoGen (Xi et al., arXiv 2502.01776): a band along the diagonal, with text and the first
@@ -135,6 +136,40 @@ public record SvgPattern(
   /** The blocks in which every query sees every key. */
   public BlockMask fullBlocks(TokenGrid grid) {
     return TokenMasks.fullBlocks(grid.tokens(), block, query -> visible(grid, query));
+  }
+
+  /**
+   * The exact mask as a layout: blocks at the border of the band are attended to within the band
+   * alone. A kernel that does not run bands computes about as much as {@link #mask} has.
+   */
+  public OrderedLayout exactLayout(TokenGrid grid) {
+    return new OrderedLayout(
+        BlockSparseLayout.ofBlocks(SvgBands.blocks(this, grid)), TokenOrders.of(order(grid)));
+  }
+
+  /** How far a key may be from a query in the band, −1 if there is no band. */
+  int limit(TokenGrid grid) {
+    long limit = family == Family.WAN ? width(grid) : width(grid) - 1;
+    return (int) Math.min(limit, grid.tokens());
+  }
+
+  /** Whether a query sees a key if it is within the band; if not, the band does not matter. */
+  boolean hasBand(TokenGrid grid, int query, int key) {
+    return switch (family) {
+      case WAN -> true;
+      case HYVIDEO -> query < grid.videoTokens() && key < grid.videoTokens();
+      case COG -> query >= grid.text();
+    };
+  }
+
+  /** Tokens at which something begins that has nothing to do with the band. */
+  List<Integer> borders(TokenGrid grid) {
+    return switch (family) {
+      case WAN -> List.of(grid.frameTokens());
+      case HYVIDEO ->
+          List.of(grid.videoTokens(), Math.min(grid.videoTokens() + prompt, grid.tokens()));
+      case COG -> List.of(grid.text(), grid.text() + (sink ? grid.frameTokens() : 0));
+    };
   }
 
   /** Visible pairs of tokens over all pairs: the density of the exact mask. */
