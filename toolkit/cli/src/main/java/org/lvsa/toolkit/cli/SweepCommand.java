@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.Messages;
@@ -15,6 +16,7 @@ import org.lvsa.toolkit.sweep.ResultColumns;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
 import org.lvsa.toolkit.sweep.SweepRunner;
+import org.lvsa.toolkit.sweep.SweepSettings;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -43,6 +45,10 @@ final class SweepCommand implements Callable<Integer> {
     JSON
   }
 
+  /** Options that say nothing about what is measured. */
+  private static final Set<String> NO_SETTINGS =
+      Set.of("--output", "--resume", "--strict", "--format", "--wide");
+
   @Spec private CommandSpec spec;
 
   @Mixin private SweepOptions options;
@@ -60,8 +66,9 @@ final class SweepCommand implements Callable<Integer> {
       fallbackValue = "same",
       paramLabel = "anyway",
       description =
-          "go on with the sweep that DIR holds; =anyway: also if the program, the machine or the"
-              + " input is another one, and say so in the new rows")
+          "go on with the sweep that DIR holds, with its settings, or with the same ones given"
+              + " again; =anyway: also if the program, the machine or the input is another one,"
+              + " and say so in the new rows")
   private String resume;
 
   @Option(
@@ -87,7 +94,7 @@ final class SweepCommand implements Callable<Integer> {
     List<ResultRow> rows;
     try (SweepProgress progress = new SweepProgress(spec.commandLine().getErr(), directory)) {
       rows =
-          new SweepRunner(options.settings(strict, progress), directory, progress, strict)
+          new SweepRunner(settings(progress), directory, progress, strict)
               .run(resumption(), spec.commandLine().getParseResult().originalArgs());
     }
     print(rows, csv, spec.commandLine().getOut());
@@ -97,6 +104,16 @@ final class SweepCommand implements Callable<Integer> {
     Path page = SweepReport.write(directory);
     spec.commandLine().getErr().println("Results: " + csv + "  Report: " + page);
     return 0;
+  }
+
+  /** A sweep that is resumed without a word about its settings keeps those of its directory. */
+  private SweepSettings settings(SweepProgress progress) throws IOException {
+    boolean typed =
+        spec.commandLine().getParseResult().matchedOptions().stream()
+            .anyMatch(option -> !NO_SETTINGS.contains(option.longestName()));
+    return resume != null && !typed
+        ? SweepSettings.of(directory)
+        : options.settings(strict, progress);
   }
 
   private SweepRunner.Resume resumption() {

@@ -141,6 +141,25 @@ class SweepCommandTest {
   }
 
   @Test
+  void resumeAloneTakesTheSettingsOfTheDirectory() throws IOException {
+    Path out = directory.resolve("out");
+    assertEquals(0, Run.lvsa(tiny("--backends", "vector")).code());
+    List<String> lines = Files.readAllLines(out.resolve("results.csv"));
+    // Killed before there were results.
+    Files.delete(out.resolve("results.csv"));
+    Run resumed = Run.lvsa("sweep", "--resume", "-o", out, "--format", "csv");
+    assertEquals(0, resumed.code(), resumed.err());
+    assertEquals(lines.size(), Files.readAllLines(out.resolve("results.csv")).size());
+    Run other = Run.lvsa("sweep", "--resume", "-o", out, "--seed", "2");
+    assertEquals(2, other.code(), other.err());
+    assertTrue(other.err().contains("was made with other settings"), other.err());
+    Run nothing = Run.lvsa("sweep", "--resume", "-o", directory.resolve("nothing"));
+    assertEquals(2, nothing.code(), nothing.err());
+    assertTrue(nothing.err().contains("holds no sweep to resume"), nothing.err());
+    assertFalse(Files.exists(directory.resolve("nothing")));
+  }
+
+  @Test
   void aDirectoryWithOtherSettingsOrResultsIsRefused() {
     assertEquals(0, Run.lvsa(tiny()).code());
     Run over = Run.lvsa(tiny());

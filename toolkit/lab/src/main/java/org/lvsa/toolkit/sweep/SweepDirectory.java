@@ -85,11 +85,15 @@ final class SweepDirectory implements AutoCloseable {
    * @throws IllegalArgumentException if the directory holds no sweep, or is in use
    */
   static SweepDirectory reopen(Path directory) throws IOException {
+    requireSettings(directory);
+    return lock(directory);
+  }
+
+  private static void requireSettings(Path directory) {
     if (!Files.exists(directory.resolve(SETTINGS))) {
       throw new IllegalArgumentException(
           directory + " holds no sweep to resume: it has no " + SETTINGS);
     }
-    return lock(directory);
   }
 
   /**
@@ -101,8 +105,9 @@ final class SweepDirectory implements AutoCloseable {
    * @throws MalformedFileException if a file of the directory is damaged
    */
   Resumed resume(SweepSettings settings, Identity identity, boolean anyway) throws IOException {
-    JsonNode tree = Json.read(directory.resolve(SETTINGS));
-    List<String> others = SweepSettings.differences(settings, settings(tree));
+    Path file = directory.resolve(SETTINGS);
+    JsonNode tree = Json.read(file);
+    List<String> others = SweepSettings.differences(settings, settings(tree, file));
     if (!others.isEmpty()) {
       throw new IllegalArgumentException(
           directory + " was made with other settings: " + String.join("; ", others));
@@ -123,8 +128,19 @@ final class SweepDirectory implements AutoCloseable {
     return new Resumed(kept, differences, all.size() - kept.size());
   }
 
-  private SweepSettings settings(JsonNode tree) {
+  /**
+   * The settings that the sweep in a directory was started with.
+   *
+   * @throws IllegalArgumentException if the directory holds no sweep
+   * @throws MalformedFileException if its settings are damaged
+   */
+  static SweepSettings settings(Path directory) throws IOException {
+    requireSettings(directory);
     Path file = directory.resolve(SETTINGS);
+    return settings(Json.read(file), file);
+  }
+
+  private static SweepSettings settings(JsonNode tree, Path file) {
     for (String name : List.of("models", "backends", "sparsityScales")) {
       if (tree.path(name).isEmpty()) {
         throw new MalformedFileException(file + " is damaged: it lacks " + name);

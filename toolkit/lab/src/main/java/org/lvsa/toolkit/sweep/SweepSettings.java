@@ -4,6 +4,8 @@ package org.lvsa.toolkit.sweep;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -143,6 +145,16 @@ public record SweepSettings(
         .frames(QUICK_FRAMES)
         .heads(2)
         .maxSeconds(6);
+  }
+
+  /**
+   * The settings that an earlier sweep was started with, to go on with it.
+   *
+   * @param directory where that sweep wrote its results
+   * @throws IllegalArgumentException if the directory holds no sweep, or its settings are damaged
+   */
+  public static SweepSettings of(Path directory) throws IOException {
+    return SweepDirectory.settings(directory);
   }
 
   /**
