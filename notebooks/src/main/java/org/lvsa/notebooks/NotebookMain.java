@@ -59,6 +59,12 @@ public final class NotebookMain implements Callable<Integer> {
               "lvsa: " + Messages.oneLine(e.getMessage() == null ? e.toString() : e.getMessage()));
           return e instanceof IllegalArgumentException ? 2 : 1;
         });
+    line.setParameterExceptionHandler(
+        (e, typed) -> {
+          System.err.println("lvsa: " + Messages.cut(e.getMessage()));
+          System.err.println("See './lvsa notebook --help'.");
+          return 2;
+        });
     System.exit(line.execute(arguments));
   }
 

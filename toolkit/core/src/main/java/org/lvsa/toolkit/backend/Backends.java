@@ -66,8 +66,8 @@ public final class Backends {
     AttentionBackend backend =
         all.stream().filter(b -> b.name().equals(name)).findFirst().orElse(null);
     if (backend == null && !name.equals(TORNADO.name())) {
-      List<String> names = new ArrayList<>(List.of("auto", TORNADO.name()));
-      all.forEach(b -> names.add(b.name()));
+      List<String> names = new ArrayList<>(List.of("auto"));
+      listed().forEach(known -> names.add(known.name()));
       throw new IllegalArgumentException(Messages.unknown("backend", name, names));
     }
     Availability availability = backend == null ? TORNADO.availability() : backend.availability();

@@ -24,7 +24,8 @@ public record Resolution(int width, int height) {
     Matcher matcher = FORM.matcher(text.strip().toLowerCase(Locale.ROOT));
     if (!matcher.matches()) {
       throw new IllegalArgumentException(
-          "a resolution is WIDTHxHEIGHT, such as 832x480, got " + Messages.cut(text));
+          "a resolution is WIDTHxHEIGHT, such as 832x480, each at most 99999, got "
+              + Messages.cut(text));
     }
     return new Resolution(Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
   }

@@ -107,6 +107,17 @@ class BackendsTest {
   }
 
   @Test
+  void anUnknownNameIsAnsweredWithEachKnownOneOnce() {
+    IllegalArgumentException unknown =
+        assertThrows(IllegalArgumentException.class, () -> Backends.named("nd4", warning -> {}));
+    String message = unknown.getMessage();
+    assertTrue(message.startsWith("unknown backend nd4, the nearest is nd4j; known are "), message);
+    List<String> names = List.of(message.substring(message.indexOf("are ") + 4).split(", "));
+    assertEquals(names.stream().distinct().toList(), names);
+    assertTrue(names.containsAll(List.of("auto", "nd4j", "tornado", "reference")), message);
+  }
+
+  @Test
   void whatWasOpenedIsClosedIfALaterOneFails() {
     for (Throwable failure :
         List.of(new IllegalStateException("no"), new NoClassDefFoundError("gone"))) {
