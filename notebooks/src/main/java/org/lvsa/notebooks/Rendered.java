@@ -2,13 +2,10 @@
 package org.lvsa.notebooks;
 
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Base64;
 import java.util.Optional;
-import javax.imageio.ImageIO;
 import org.dflib.jjava.jupyter.kernel.display.DisplayData;
+import org.lvsa.toolkit.io.Png;
 import tech.tablesaw.api.Table;
 import tech.tablesaw.columns.Column;
 
@@ -36,15 +33,9 @@ final class Rendered {
   }
 
   private static DisplayData image(BufferedImage image) {
-    ByteArrayOutputStream png = new ByteArrayOutputStream();
-    try {
-      ImageIO.write(image, "png", png);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
     DisplayData data =
         new DisplayData("a picture of " + image.getWidth() + "x" + image.getHeight());
-    data.putData("image/png", Base64.getEncoder().encodeToString(png.toByteArray()));
+    data.putData("image/png", Base64.getEncoder().encodeToString(Png.bytes(image)));
     return data;
   }
 

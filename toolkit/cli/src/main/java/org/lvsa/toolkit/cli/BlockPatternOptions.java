@@ -2,15 +2,14 @@
 package org.lvsa.toolkit.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
-import javax.imageio.ImageIO;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.blockpattern.BlockMask;
@@ -25,7 +24,7 @@ import org.lvsa.toolkit.blockpattern.TokenGrid;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
 import org.lvsa.toolkit.io.Json;
-import org.lvsa.toolkit.io.OutputFile;
+import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.report.BlockMaskPicture;
@@ -145,7 +144,7 @@ final class BlockPatternOptions {
       case MASK -> printMasks(title, selections, out);
       case PNG -> {
         String heading = title(title, selections);
-        OutputFile.write(output, png -> draw(heading, selections, png));
+        Png.write(picture(heading, selections), output);
       }
     }
     out.flush();
@@ -217,8 +216,7 @@ final class BlockPatternOptions {
     return String.format(Locale.ROOT, "%s density %.3f", title, BlockPattern.density(selections));
   }
 
-  private static void draw(String title, List<HeadSelection> selections, OutputStream png)
-      throws IOException {
+  private static BufferedImage picture(String title, List<HeadSelection> selections) {
     List<BlockMaskPicture.Titled> masks =
         IntStream.range(0, selections.size())
             .mapToObj(
@@ -228,8 +226,6 @@ final class BlockPatternOptions {
                         selections.get(head).mask()))
             .toList();
     int columns = (int) Math.ceil(Math.sqrt(masks.size()));
-    if (!ImageIO.write(BlockMaskPicture.draw(masks, columns, PICTURE_SIDE / columns), "png", png)) {
-      throw new IOException("no PNG encoder in this Java runtime");
-    }
+    return BlockMaskPicture.draw(masks, columns, PICTURE_SIDE / columns);
   }
 }

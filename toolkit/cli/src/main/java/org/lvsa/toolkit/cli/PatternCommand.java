@@ -2,16 +2,15 @@
 package org.lvsa.toolkit.cli;
 
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
-import javax.imageio.ImageIO;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.OutputFile;
+import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
@@ -205,7 +204,7 @@ final class PatternCommand implements Callable<Integer> {
     switch (format) {
       case JSON -> out.println(PatternJson.write(pattern));
       case MASK -> pattern.maskLines().takeWhile(line -> !out.checkError()).forEach(out::println);
-      case PNG -> OutputFile.write(output, png -> draw(pattern, png));
+      case PNG -> Png.write(MaskPicture.draw(pattern, PICTURE_SIDE), output);
     }
     out.flush();
     return 0;
@@ -255,12 +254,6 @@ final class PatternCommand implements Callable<Integer> {
         format,
         output,
         out);
-  }
-
-  private static void draw(Pattern pattern, OutputStream png) throws IOException {
-    if (!ImageIO.write(MaskPicture.draw(pattern, PICTURE_SIDE), "png", png)) {
-      throw new IOException("no PNG encoder in this Java runtime");
-    }
   }
 
   private PatternSettings settings() {

@@ -4,10 +4,11 @@ package org.lvsa.toolkit.video;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import javax.imageio.ImageIO;
 import org.lvsa.toolkit.io.OutputFile;
+import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.Resolution;
 
 /**
@@ -94,9 +95,7 @@ public final class VideoWriter {
               rgb -> {
                 checkFrame(size, rgb);
                 String name = String.format(Locale.ROOT, "frame-%05d.png", count[0]++);
-                if (!ImageIO.write(image(size, rgb), "png", unfinished.resolve(name).toFile())) {
-                  throw new IOException("this Java has no PNG writer");
-                }
+                Files.write(unfinished.resolve(name), Png.bytes(image(size, rgb)));
               });
         });
   }

@@ -4,7 +4,6 @@ package org.lvsa.toolkit.report;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -12,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Properties;
 import java.util.regex.Pattern;
-import javax.imageio.ImageIO;
+import org.lvsa.toolkit.io.Png;
 import tech.tablesaw.api.Table;
 
 /**
@@ -104,20 +103,14 @@ final class HtmlPage {
   }
 
   HtmlPage picture(BufferedImage image, String caption) {
-    try {
-      ByteArrayOutputStream png = new ByteArrayOutputStream();
-      ImageIO.write(image, "png", png);
-      body.append("<figure class=\"mask\"><img alt=\"")
-          .append(escape(caption))
-          .append("\" src=\"data:image/png;base64,")
-          .append(Base64.getEncoder().encodeToString(png.toByteArray()))
-          .append("\"><figcaption>")
-          .append(escape(caption))
-          .append("</figcaption></figure>\n");
-      return this;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    body.append("<figure class=\"mask\"><img alt=\"")
+        .append(escape(caption))
+        .append("\" src=\"data:image/png;base64,")
+        .append(Base64.getEncoder().encodeToString(Png.bytes(image)))
+        .append("\"><figcaption>")
+        .append(escape(caption))
+        .append("</figcaption></figure>\n");
+    return this;
   }
 
   HtmlPage preformatted(String text) {

@@ -12,7 +12,6 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import javax.imageio.ImageIO;
 import org.jfree.chart.ChartRenderingInfo;
 import org.jfree.chart.JFreeChart;
 import org.jfree.chart.axis.LogAxis;
@@ -30,7 +29,7 @@ import org.jfree.data.xy.XYSeries;
 import org.jfree.data.xy.XYSeriesCollection;
 import org.jfree.data.xy.YIntervalSeries;
 import org.jfree.data.xy.YIntervalSeriesCollection;
-import org.lvsa.toolkit.io.OutputFile;
+import org.lvsa.toolkit.io.Png;
 
 /** Draws a {@link Plot} as a picture, for PNG files and notebooks, with JFreeChart. */
 public final class PlotPicture {
@@ -90,13 +89,7 @@ public final class PlotPicture {
 
   /** Writes a picture as a PNG file, whole or not at all. */
   static void write(BufferedImage picture, Path file) throws IOException {
-    OutputFile.write(
-        file,
-        png -> {
-          if (!ImageIO.write(picture, "png", png)) {
-            throw new IOException("this Java runtime has no PNG encoder");
-          }
-        });
+    Png.write(picture, file);
   }
 
   private static JFreeChart chart(Plot plot, Plot.Panel panel) {
