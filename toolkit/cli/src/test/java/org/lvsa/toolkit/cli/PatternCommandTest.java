@@ -166,7 +166,7 @@ class PatternCommandTest {
           --model wan2.1-1.3b --frames 80 --resolution 832x480      | 77 or 81, got 80
           --model wan2.1-1.3b --frames 81 --resolution 854x480      | 848x480 or 864x480, got 854x480
           --frames 5                                                | --frames and --resolution need --model
-          --cases nowhere.jsonl                                     | nowhere.jsonl: no such file
+          --cases nowhere.jsonl                                     | nowhere.jsonl: cannot be read: no such file
           """)
   void badInputIsOneLineAndCodeTwo(String arguments, String message) {
     Run run = Run.lvsa((Object[]) ("pattern " + arguments).split(" +"));
