@@ -6,13 +6,12 @@ import java.util.Locale;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
-import org.lvsa.toolkit.pipeline.PipelineListener;
 
 /**
  * Tells the user on standard error how a video comes along: progress bars with the time left on a
  * terminal, lines elsewhere. Keeps the times of the parts for the summary.
  */
-final class GenerateProgress implements PipelineListener, AutoCloseable {
+final class GenerateProgress implements AutoCloseable {
   private final PrintWriter err;
   private final String prefix;
   private final boolean terminal;
@@ -40,14 +39,14 @@ final class GenerateProgress implements PipelineListener, AutoCloseable {
     return new GenerateProgress(nowhere, "", false);
   }
 
-  @Override
-  public void phase(String what) {
+  /** A part of the work begins. */
+  void phase(String what) {
     close();
     line(what);
   }
 
-  @Override
-  public void denoising(int done, int all) {
+  /** Denoising begins, after steps that an earlier run made. */
+  void denoising(int done, int all) {
     firstStep = done;
     steps = all;
     begun = System.nanoTime();
@@ -57,8 +56,8 @@ final class GenerateProgress implements PipelineListener, AutoCloseable {
     open("denoising", done, all);
   }
 
-  @Override
-  public void stepDone(int step) {
+  /** A step is done. */
+  void stepDone(int step) {
     if (bar != null) {
       bar.stepTo(step + 1);
       return;
@@ -75,8 +74,8 @@ final class GenerateProgress implements PipelineListener, AutoCloseable {
             duration(left)));
   }
 
-  @Override
-  public void decoding(int all) {
+  /** Decoding begins. */
+  void decoding(int all) {
     frames = all;
     begun = System.nanoTime();
     if (!terminal) {
@@ -85,8 +84,8 @@ final class GenerateProgress implements PipelineListener, AutoCloseable {
     open("decoding", 0, all);
   }
 
-  @Override
-  public void frameDone(int frame) {
+  /** A frame is decoded. */
+  void frameDone(int frame) {
     if (bar != null) {
       bar.stepTo(frame + 1);
       if (frame + 1 == frames) {
