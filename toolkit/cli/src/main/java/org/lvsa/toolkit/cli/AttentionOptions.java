@@ -101,7 +101,7 @@ final class AttentionOptions {
 
   @Mixin private DeviceOption device;
 
-  /** Device and kernel, as they were asked for. */
+  /** The device and the kernel that the user chose. */
   KernelOptions kernel() {
     return device.options();
   }

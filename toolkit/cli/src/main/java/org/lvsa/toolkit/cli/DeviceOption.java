@@ -27,7 +27,7 @@ final class DeviceOption {
               + " dtype and headDim allow)")
   private Kernel kernel;
 
-  /** What was asked for; a backend refuses what it does not have. */
+  /** The device and the kernel that the user chose. A backend refuses one that it does not have. */
   KernelOptions options() {
     return new KernelOptions(
         Optional.ofNullable(device),

@@ -18,7 +18,7 @@ import org.lvsa.toolkit.pattern.RankSlice;
 final class PatternJson {
   private PatternJson() {}
 
-  /** What a pattern came to. */
+  /** The frames, the layout and the density of a pattern as one JSON object. */
   static ObjectNode write(Pattern pattern) {
     ObjectNode node = Json.object();
     node.put("keyFrameInterval", pattern.keyFrameInterval());

@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
 
 /** The options of a command that several ranks may run together. */
 final class RankOptions {
-  /** What the ranks are. */
+  /** How the ranks run. */
   enum Ranks {
     THREADS,
     PROCESSES

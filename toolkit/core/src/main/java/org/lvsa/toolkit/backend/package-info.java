@@ -5,4 +5,7 @@
  *
  * <p>The words are explained in {@code docs/concepts.md}.
  */
+@NullMarked
 package org.lvsa.toolkit.backend;
+
+import org.jspecify.annotations.NullMarked;

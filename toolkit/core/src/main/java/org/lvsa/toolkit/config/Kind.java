@@ -13,7 +13,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.io.Json;
 
 /**
- * What a setting may be, and how its text becomes a value.
+ * The values that a setting may have, and how a value is read from text.
  *
  * @param <T> the value's type
  * @param allowed what is allowed, in words

@@ -24,7 +24,7 @@ public final class LvsaConfig {
 
   /** Where a value came from. */
   public enum Origin {
-    /** Nobody gave it. */
+    /** The setting has its default. */
     DEFAULT,
     /** An environment variable of its own. */
     ENVIRONMENT,
@@ -213,7 +213,7 @@ public final class LvsaConfig {
   }
 
   /**
-   * Patches of a frame, candidates in order: the list, else from height, width, VAE factor and
+   * Patches per frame, candidates in order: the list, else from height, width, VAE factor and
    * patch, else 1560 (480×832).
    */
   public List<Integer> patchesPerFrame() {

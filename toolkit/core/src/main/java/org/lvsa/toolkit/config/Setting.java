@@ -84,8 +84,8 @@ public final class Setting<T> {
           "training horizon in latent frames: Wan 21, HunyuanVideo 1.5 33");
 
   /**
-   * Sdpa (per-frame gather), flashinfer (fused CSR: the fastest fused kernel here), or a backend of
-   * lvsa devices by name.
+   * {@code sdpa} (gathers frame by frame), flashinfer (fused CSR: the fastest fused kernel here),
+   * or a backend of lvsa devices by name.
    */
   public static final Setting<String> LVSA_BACKEND =
       new Setting<>(
@@ -104,7 +104,7 @@ public final class Setting<T> {
           "f32",
           "how a kernel is given query, key and value; tensor cores take f16 and bf16 (this toolkit's)");
 
-  /** Video frames of a latent frame. */
+  /** Video frames per latent frame. */
   public static final Setting<Integer> LVSA_VAE_TEMPORAL_FACTOR =
       new Setting<>(
           "LVSA_VAE_TEMPORAL_FACTOR", Kind.POSITIVE, "4", "video frames of a latent frame");
@@ -117,7 +117,7 @@ public final class Setting<T> {
           "",
           "latent frames of the video, if no request says so");
 
-  /** Patches of a frame, candidates in order. */
+  /** Patches per frame, candidates in order. */
   public static final Setting<List<Integer>> LVSA_PATCHES_PER_FRAME =
       new Setting<>(
           "LVSA_PATCHES_PER_FRAME",
@@ -137,7 +137,7 @@ public final class Setting<T> {
   public static final Setting<OptionalInt> LVSA_VIDEO_WIDTH =
       new Setting<>("LVSA_VIDEO_WIDTH", Kind.OPTIONAL, "", "pixels");
 
-  /** Pixels of a latent pixel, along each side. */
+  /** Pixels per latent pixel, along each side. */
   public static final Setting<Integer> LVSA_VAE_SPATIAL_FACTOR =
       new Setting<>(
           "LVSA_VAE_SPATIAL_FACTOR",
@@ -145,12 +145,12 @@ public final class Setting<T> {
           "8",
           "pixels of a latent pixel, along each side");
 
-  /** Latent pixels of a patch, along each side. */
+  /** Latent pixels per patch, along each side. */
   public static final Setting<Integer> LVSA_PATCH_SIZE =
       new Setting<>(
           "LVSA_PATCH_SIZE", Kind.POSITIVE, "2", "latent pixels of a patch, along each side");
 
-  /** Forward passes of a denoising step (2 with guidance). */
+  /** Forward passes per denoising step (2 with guidance). */
   public static final Setting<Integer> LVSA_CFG_PASSES =
       new Setting<>(
           "LVSA_CFG_PASSES",
@@ -242,17 +242,17 @@ public final class Setting<T> {
     return name;
   }
 
-  /** What it may be, in words. */
+  /** The allowed values, in words. */
   public String allowed() {
     return kind.allowed();
   }
 
-  /** The default as one would write it; empty for none. */
+  /** The default, written as a user would write it. Empty if there is none. */
   public String standard() {
     return standard;
   }
 
-  /** What it is for. */
+  /** The purpose of the setting, in words. */
   public String meaning() {
     return meaning;
   }

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** Which denoising steps something is logged at. */
+/** The denoising steps at which something is logged. */
 public sealed interface StepSelection {
   /** No step. */
   record None() implements StepSelection {}
@@ -13,7 +13,7 @@ public sealed interface StepSelection {
   /** Every step. */
   record Every() implements StepSelection {}
 
-  /** The first step that comes, whichever it is. */
+  /** Only the first step of a run, whatever its number is. */
   record Once() implements StepSelection {}
 
   /** These steps. */
@@ -22,7 +22,7 @@ public sealed interface StepSelection {
   /** From the first to the last, both included. */
   record Range(int first, int last) implements StepSelection {}
 
-  /** Whether a step is one of them. */
+  /** Whether something is logged at a step. */
   default boolean selects(int step, boolean anyBefore) {
     return switch (this) {
       case None ignored -> false;

@@ -6,4 +6,7 @@
  *
  * <p>The words are explained in {@code docs/concepts.md}.
  */
+@NullMarked
 package org.lvsa.toolkit.config;
+
+import org.jspecify.annotations.NullMarked;

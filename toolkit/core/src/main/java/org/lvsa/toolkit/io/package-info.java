@@ -4,4 +4,7 @@
  * appear whole or not at all, child processes with a time-out, the memory that is free, and the
  * wording of messages. Depends on nothing else of this project.
  */
+@NullMarked
 package org.lvsa.toolkit.io;
+
+import org.jspecify.annotations.NullMarked;

@@ -50,7 +50,7 @@ public record ModelGeometry(
   /** Published number of first frames, in video frames (LVSA_N_FIRST_FRAMES). */
   public static final int FIRST_VIDEO_FRAMES = 4;
 
-  /** A geometry holds together. */
+  /** Checks that the sizes fit together. */
   public ModelGeometry {
     ropeAxes = List.copyOf(ropeAxes);
     resolutions = List.copyOf(resolutions);
@@ -64,7 +64,7 @@ public record ModelGeometry(
     }
   }
 
-  /** Pixels of a patch, along each side. */
+  /** Pixels per patch, along each side. */
   public int patchPixels() {
     return spatialFactor * patch;
   }

@@ -15,7 +15,7 @@ public final class Models {
 
   private Models() {}
 
-  /** All of them, in the file's order. */
+  /** All models, in the order of the file. */
   public static List<ModelGeometry> all() {
     try (InputStream in = Models.class.getResourceAsStream(RESOURCE)) {
       return List.copyOf(Json.mapper().readValue(in, new TypeReference<List<ModelGeometry>>() {}));

@@ -44,12 +44,12 @@ public final class RotaryEmbedding {
     return new RotaryEmbedding(changed);
   }
 
-  /** Radians per latent frame of each temporal pair. */
+  /** Radians per latent frame, for each temporal pair. */
   public double[] temporal() {
     return frequencies[0].clone();
   }
 
-  /** Elements of a head. */
+  /** Number of elements in the vector of a head. */
   public int headDim() {
     int pairs = 0;
     for (double[] axis : frequencies) {
@@ -85,7 +85,7 @@ public final class RotaryEmbedding {
   }
 
   /**
-   * Turns every head of tokens that follow one another.
+   * Rotates every head of consecutive tokens.
    *
    * @param tokens {@code [tokens, heads, headDim]}, flat; changed in place
    * @param heads of a token
@@ -123,7 +123,7 @@ public final class RotaryEmbedding {
     }
   }
 
-  /** Turns one head's vector, in place. */
+  /** Rotates the vector of one head, in place. */
   public static void apply(float[] vector, float[] turns) {
     turn(vector, 0, turns);
   }

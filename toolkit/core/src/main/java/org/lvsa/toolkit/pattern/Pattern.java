@@ -19,7 +19,7 @@ import org.lvsa.toolkit.io.Memory;
  * #rankLayout} is what one rank holds under context parallelism: rows are its query frames, columns
  * the attended frames that it can reach, compacted.
  *
- * @param settings what it was built from
+ * @param settings the settings from which the pattern was built
  * @param slice the rank whose part {@code rankLayout} describes
  * @param keyFrameInterval the interval in force, given or automatic
  * @param keyframeOffset where the periodic keyframes start at this step

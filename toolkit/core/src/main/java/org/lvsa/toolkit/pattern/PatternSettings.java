@@ -4,7 +4,7 @@ package org.lvsa.toolkit.pattern;
 import java.util.OptionalInt;
 
 /**
- * What a pattern is built from. Everything is counted in latent frames.
+ * The settings from which a pattern is built. Everything is counted in latent frames.
  *
  * <p>{@link #of} gives the published defaults; the {@code with} methods and {@link #rotatedTo}
  * change one thing each.

@@ -6,7 +6,10 @@ import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.KernelOptions;
 
-/** What the published "SDPA" path does, with ND4J: gather, two matrix products and a softmax. */
+/**
+ * Attention with ND4J as the published "SDPA" path computes it: the attended keys and values are
+ * gathered, then two matrix products and a softmax give the result.
+ */
 public final class Nd4jBackend implements AttentionBackend {
   /** For {@link java.util.ServiceLoader}. */
   public Nd4jBackend() {}
@@ -35,7 +38,7 @@ public final class Nd4jBackend implements AttentionBackend {
     return new Nd4jKernel();
   }
 
-  /** ND4J takes a second to start, so it does when somebody asks, and once. */
+  /** ND4J takes about a second to start. It is started when it is first needed, and only once. */
   private static final class Holder {
     static final Availability AVAILABILITY = start();
 

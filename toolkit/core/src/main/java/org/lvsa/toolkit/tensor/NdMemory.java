@@ -15,7 +15,7 @@ public final class NdMemory {
   private NdMemory() {}
 
   /**
-   * A tensor's own memory. Writing to it writes to the tensor. Valid as long as the tensor is.
+   * The memory of a tensor. Writing to it writes to the tensor. Valid as long as the tensor is.
    *
    * @param tensor row-major, contiguous, on the CPU
    * @throws IllegalArgumentException if its elements do not lie one after another

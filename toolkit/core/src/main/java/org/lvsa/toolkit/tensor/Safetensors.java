@@ -84,7 +84,7 @@ public final class Safetensors {
     }
   }
 
-  /** Where the file is. */
+  /** The path of the file. */
   public Path path() {
     return path;
   }

@@ -4,7 +4,7 @@ package org.lvsa.toolkit.input;
 import java.nio.file.Path;
 import org.lvsa.toolkit.io.Messages;
 
-/** Where query, key and value come from. */
+/** The source of query, key and value. */
 public sealed interface InputSource {
   /** The name of the source in a result row. */
   String label();

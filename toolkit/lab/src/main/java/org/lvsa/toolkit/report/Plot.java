@@ -76,7 +76,7 @@ public record Plot(String id, String title, String caption, Axis x, Axis y, List
   }
 
   /**
-   * A line, or a set of points.
+   * A series of points, with or without a line through them.
    *
    * @param name stands at the end of the line; empty for a line that explains itself
    * @param colour number in {@link Look#PALETTE}; the same number means the same thing in all

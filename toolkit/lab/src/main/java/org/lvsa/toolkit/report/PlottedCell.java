@@ -7,7 +7,7 @@ import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.Timing;
 
 /**
- * What plots read of a measured row.
+ * The part of a measured row that plots show.
  *
  * @param place model, size, and what else all rows of a set of plots share
  * @param implementation what ran: the backend, or a peer's kernel
@@ -37,7 +37,7 @@ record PlottedCell(
     double recall) {
 
   /**
-   * What plots read of a row.
+   * The part of a row that plots show.
    *
    * @param row a measured row
    */

@@ -28,7 +28,7 @@ public record PatternFacts(
     int attendedMax,
     double density) {
 
-  /** The facts of a pattern. */
+  /** The numbers that describe a pattern. */
   static PatternFacts of(Pattern pattern) {
     int[] attended = pattern.attendedPerFrame();
     return new PatternFacts(

@@ -5,7 +5,7 @@ import java.util.Optional;
 import org.lvsa.toolkit.io.Messages;
 
 /**
- * One row of {@code results.csv}: what became of one cell. {@link ResultColumns} says how it is
+ * One row of {@code results.csv}: the outcome of one cell. {@link ResultColumns} says how it is
  * written.
  *
  * @param cell what was asked for

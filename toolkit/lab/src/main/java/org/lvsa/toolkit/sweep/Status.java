@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** What became of a cell. */
+/** The outcome of a cell. */
 public enum Status {
   /** Measured, and right. */
   OK,

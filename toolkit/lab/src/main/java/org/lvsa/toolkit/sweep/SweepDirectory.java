@@ -41,7 +41,7 @@ final class SweepDirectory implements AutoCloseable {
     this.lockFile = lockFile;
   }
 
-  /** What a resumed sweep starts with. */
+  /** The results with which a resumed sweep starts. */
   record Resumed(List<ResultRow> rows, List<String> differences, int doubled) {}
 
   /**
@@ -154,7 +154,7 @@ final class SweepDirectory implements AutoCloseable {
     return Json.convert(bare, SweepSettings.class, file.toString());
   }
 
-  /** Who measured; empty in directories of versions that did not note it. */
+  /** The identity of the sweep; empty in directories of older versions, which did not note it. */
   private Optional<Identity> identity(JsonNode tree) {
     return tree.has(IDENTITY)
         ? Optional.of(
@@ -192,7 +192,7 @@ final class SweepDirectory implements AutoCloseable {
     return kept;
   }
 
-  /** The results themselves. */
+  /** The path of {@code results.csv}. */
   Path csv() {
     return directory.resolve(ResultsFile.NAME);
   }

@@ -3,7 +3,7 @@ package org.lvsa.toolkit.sweep;
 
 import java.util.Map;
 
-/** Is told how a sweep goes. */
+/** Receives the progress of a sweep. */
 public interface SweepListener {
   /**
    * The sweep is about to start.
@@ -16,7 +16,7 @@ public interface SweepListener {
    */
   void starting(int cells, int done, String largest, Map<String, Double> planned);
 
-  /** Something else is measured from now on. */
+  /** The sweep begins to measure something else. */
   void measuring(String what);
 
   /**
@@ -31,7 +31,7 @@ public interface SweepListener {
   /** A cell's row is on disk. */
   void finished(ResultRow row);
 
-  /** Tells the user something that does not end the sweep. */
+  /** Reports something that the user should know and that does not end the sweep. */
   void warn(String message);
 
   /** A listener that ignores everything, for programs and notebooks. */

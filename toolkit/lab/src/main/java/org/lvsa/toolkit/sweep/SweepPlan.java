@@ -12,8 +12,8 @@ import org.lvsa.toolkit.input.InputSource;
 import org.lvsa.toolkit.pattern.Pattern;
 
 /**
- * What a sweep is going to do: its cells in groups that share a geometry and a backend, and what
- * each group needs.
+ * The plan of a sweep: its cells, in groups that share a geometry and a backend, and the memory
+ * that each group needs.
  *
  * @param groups the groups, those of one geometry next to each other
  */

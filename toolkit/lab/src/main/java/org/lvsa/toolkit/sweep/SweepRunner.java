@@ -30,13 +30,18 @@ import org.lvsa.toolkit.input.InputSource;
  * and the sweep goes on.
  */
 public final class SweepRunner {
-  /** What a sweep does with results that its directory holds. */
+  /** How a sweep treats results that its directory holds already. */
   public enum Resume {
-    /** Refuses them: the sweep is a new one. */
+    /** The sweep is a new one: a directory with results is refused. */
     NO,
-    /** Keeps them, if they were made by the same program on the same machine and input. */
+    /**
+     * Keeps the results if the same program made them, on the same machine and from the same input.
+     */
     SAME,
-    /** Keeps them whoever made them; new rows say what differs. */
+    /**
+     * Keeps the results even if the program, the machine or the input differs; new rows say what
+     * differs.
+     */
     ANYWAY
   }
 
@@ -65,7 +70,7 @@ public final class SweepRunner {
     this(settings, directory, listener, strict, s -> open(s, listener), System::nanoTime);
   }
 
-  /** As the other, with kernels and a clock from elsewhere. */
+  /** A sweep with given kernels and a given clock, for tests. */
   SweepRunner(
       SweepSettings settings,
       Path directory,

@@ -20,8 +20,9 @@ import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 
 /**
- * What a sweep measures. Lists cross. Kept in {@code settings.json}, so that a sweep is resumed
- * only with the settings that it was started with.
+ * The settings of a sweep. Each value of a list is combined with each value of the other lists.
+ * They are kept in {@code settings.json}, so that a sweep is resumed only with the settings that it
+ * was started with.
  *
  * <p>Start from {@link #defaults} or from {@link #quick} and change what should differ: {@code
  * SweepSettings.quick().frames(List.of(81)).build()}.

@@ -32,7 +32,10 @@ public final class SweepSettingsBuilder {
 
   SweepSettingsBuilder() {}
 
-  /** The settings. Throws as the record's constructor does. */
+  /**
+   * The settings of the sweep. Throws an exception where the constructor of {@link SweepSettings}
+   * does.
+   */
   public SweepSettings build() {
     return new SweepSettings(
         models,
