@@ -12,6 +12,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.blockpattern.PatternSpec;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.CapturedAttention;
 import org.lvsa.toolkit.input.InputSource;
@@ -26,14 +27,16 @@ import picocli.CommandLine.Option;
 /** The options that say what a sweep measures. */
 final class SweepOptions {
   enum Preset {
-    QUICK
+    QUICK,
+    PATTERNS
   }
 
   @Option(
       names = "--preset",
       description =
-          "${COMPLETION-CANDIDATES}: one small resolution, two heads, three lengths, three scales;"
-              + " within two minutes on two cores. Options that are given overrule it")
+          "quick: one small resolution, two heads, three lengths, three scales; patterns: five"
+              + " patterns at three densities. Each within about two minutes on two cores. Options"
+              + " that are given overrule it")
   private Preset preset;
 
   @Option(
@@ -72,10 +75,33 @@ final class SweepOptions {
   private List<Integer> patchesPerFrame;
 
   @Option(
+      names = "--grid",
+      split = ",",
+      paramLabel = "HxW",
+      description = "rows and columns of patches, in place of --resolutions")
+  private List<String> grids;
+
+  @Option(
+      names = "--patterns",
+      paramLabel = "NAME",
+      description =
+          "patterns by name, such as lvsa,radial:block=64,sta:tile=2x4x4 (see ./lvsa pattern"
+              + " --help), in place of --sparsity-scales")
+  private String patterns;
+
+  @Option(
+      names = "--density",
+      split = ",",
+      paramLabel = "D",
+      description =
+          "with --patterns: their parameters are solved for these shares of all pairs of tokens")
+  private List<Double> densities;
+
+  @Option(
       names = "--sparsity-scales",
       split = ",",
       paramLabel = "S",
-      description = "default: 0.5,0.75,1.0")
+      description = "of LVSA (default: 0.5,0.75,1.0; with --patterns none)")
   private List<Double> sparsityScales;
 
   @Option(
@@ -158,6 +184,13 @@ final class SweepOptions {
       throw new IllegalArgumentException(
           "--patches-per-frame takes the place of --resolutions: give one of them");
     }
+    if (grids != null && (patchesPerFrame != null || resolutions != null)) {
+      throw new IllegalArgumentException(
+          "--grid takes the place of --resolutions and --patches-per-frame: give one of them");
+    }
+    if (densities != null && patterns == null && preset != Preset.PATTERNS) {
+      throw new IllegalArgumentException("--density needs --patterns");
+    }
     if (heads != null && heads < 1) {
       throw new IllegalArgumentException("--heads must be at least 1, got " + heads);
     }
@@ -168,8 +201,18 @@ final class SweepOptions {
       }
     }
     SweepSettingsBuilder settings =
-        preset == Preset.QUICK ? SweepSettings.quick() : SweepSettings.defaults();
+        switch (preset) {
+          case QUICK -> SweepSettings.quick();
+          case PATTERNS -> SweepSettings.patternsPreset();
+          case null -> SweepSettings.defaults();
+        };
     sizesOfTheCapture();
+    if (patterns != null && sparsityScales == null) {
+      settings.sparsityScales(List.of());
+    }
+    given(grids, settings::grids);
+    given(patterns == null ? null : PatternSpec.split(patterns), settings::patterns);
+    given(densities, settings::densities);
     given(models, settings::models);
     given(resolutions, settings::resolutions);
     given(frames, settings::frames);
@@ -240,7 +283,7 @@ final class SweepOptions {
     if (frames == null && latentFrames == null) {
       latentFrames = List.of(sizes.latentFrames());
     }
-    if (resolutions == null && patchesPerFrame == null) {
+    if (resolutions == null && patchesPerFrame == null && grids == null) {
       patchesPerFrame = List.of(sizes.patchesPerFrame());
     }
     heads = heads == null ? (Integer) sizes.heads() : heads;

@@ -70,7 +70,12 @@ final class SweepTable {
       }
     }
     columns.add(right("frames", rows, row -> Integer.toString(row.cell().frames())));
-    columns.add(right("scale", rows, row -> Double.toString(row.cell().sparsityScale())));
+    if (rows.stream().anyMatch(row -> row.cell().isScale())) {
+      columns.add(right("scale", rows, row -> scale(row)));
+    }
+    if (rows.stream().anyMatch(row -> !row.cell().isScale())) {
+      columns.add(text("pattern", rows, row -> row.cell().patternName()));
+    }
     columns.add(number("speedup", rows, ResultRow::speedup, "%.2f"));
     columns.add(right("95 % interval", rows, SweepTable::interval));
     if (rows.stream().anyMatch(row -> !row.ok())) {
@@ -81,6 +86,7 @@ final class SweepTable {
     columns.add(number("density", rows, ResultRow::density, "%.3f"));
     columns.add(right("rel_l2_error", rows, row -> quality(row, Quality::relL2Error)));
     columns.add(right("mass_recall", rows, row -> quality(row, Quality::massRecall)));
+    columns.add(right("oracle_recall", rows, row -> quality(row, Quality::oracleRecall)));
     columns.add(number("efficiency", rows, ResultRow::efficiency, "%.2f"));
     columns.add(number("sparse_gflops", rows, ResultRow::sparseGflops, "%.0f"));
     String heading = String.join(", ", shared);
@@ -132,6 +138,10 @@ final class SweepTable {
                 GAP, columns.stream().map(column -> column.padded(cell.apply(column))).toList())
             .stripTrailing()
         + "\n";
+  }
+
+  private static String scale(ResultRow row) {
+    return row.cell().isScale() ? Double.toString(row.cell().sparsityScale()) : "-";
   }
 
   private static Column text(

@@ -43,7 +43,8 @@ class SweepCommandTest {
           + "input,seed,reps,dense_ms,sparse_ms,prepare_ms,transfer_ms,speedup,ideal_speedup,"
           + "efficiency,dense_gflops,sparse_gflops,rel_l2_error,max_abs_error,cosine,mass_recall,"
           + "peak_extra_mib,status,note,commit,timestamp,dense_iqr_ms,sparse_iqr_ms,speedup_low,"
-          + "speedup_high,rounds,dense_kernel,host";
+          + "speedup_high,rounds,dense_kernel,host,pattern,pattern_params,block_tokens,select_ms,"
+          + "oracle_recall,worst_head_error,asked_pattern,asked_density";
 
   @TempDir private Path directory;
 
@@ -116,7 +117,7 @@ class SweepCommandTest {
     int widest = run.out().lines().mapToInt(String::length).max().orElseThrow();
     assertTrue(widest <= SweepTable.terminalWidth(), run.out());
     Table table = ResultTables.read(out.resolve("results.csv"));
-    assertEquals(52, table.columnCount());
+    assertEquals(60, table.columnCount());
     assertEquals(8, table.rowCount());
   }
 
@@ -273,7 +274,7 @@ class SweepCommandTest {
           --reps 0                                      | 2 | reps must be at least 1, got 0
           --dtype f64                                   | 2 | expected one of [F32, F16, BF16]
           --input nowhere.mp4                           | 2 | nowhere.mp4: no such file
-          --preset slow                                 | 2 | expected one of [QUICK]
+          --preset slow                                 | 2 | expected one of [QUICK, PATTERNS]
           --batch 0                                     | 2 | batch must be at least 1, got 0
           --frames 4000001 --heads 1                    | 2 | MiB are free here
           --frames 80                                   | 2 | 77 or 81, got 80

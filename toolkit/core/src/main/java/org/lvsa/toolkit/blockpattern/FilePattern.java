@@ -38,6 +38,19 @@ public record FilePattern(Path file, JsonNode json) implements StaticPattern {
     return "file:" + file.getFileName();
   }
 
+  /**
+   * The mask whose blocks' sizes stand in the file, whatever the video.
+   *
+   * @throws MalformedFileException if they do not stand there, or the rows do not fit
+   */
+  public BlockMask mask() {
+    int tokens = 0;
+    for (JsonNode size : json.path("q_sizes")) {
+      tokens += size.asInt();
+    }
+    return mask(new TokenGrid(1, 1, Math.max(1, tokens), 0));
+  }
+
   @Override
   public BlockMask mask(TokenGrid grid) {
     try {

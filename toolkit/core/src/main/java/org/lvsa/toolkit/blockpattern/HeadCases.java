@@ -79,7 +79,7 @@ public final class HeadCases {
   }
 
   /** The video, with its text where the method takes text. */
-  private static TokenGrid grid(String method, CaseFields fields) {
+  static TokenGrid grid(String method, CaseFields fields) {
     return switch (method) {
       case "vsa", "bsa" -> fields.grid("none");
       case "svg1", "svg2" -> fields.grid("context");

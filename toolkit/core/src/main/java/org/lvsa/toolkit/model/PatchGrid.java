@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.model;
 
+import org.lvsa.toolkit.io.Messages;
+
 /**
  * The patches of a frame, row by row.
  *
@@ -15,6 +17,24 @@ public record PatchGrid(int rows, int columns) {
    */
   public int patches() {
     return Math.multiplyExact(rows, columns);
+  }
+
+  /**
+   * Reads {@code HEIGHTxWIDTH}, both in patches.
+   *
+   * @throws IllegalArgumentException for anything else
+   */
+  public static PatchGrid parse(String text) {
+    if (!text.matches("[1-9]\\d{0,8}x[1-9]\\d{0,8}")) {
+      throw new IllegalArgumentException(
+          "a grid is HEIGHTxWIDTH in patches, got " + Messages.cut(text));
+    }
+    String[] sides = text.split("x");
+    PatchGrid grid = new PatchGrid(Integer.parseInt(sides[0]), Integer.parseInt(sides[1]));
+    if ((double) grid.rows * grid.columns > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException("a grid has at most 2^31-1 patches, got " + text);
+    }
+    return grid;
   }
 
   /** A grid with exactly this many patches, as near to a square as its divisors allow. */

@@ -52,7 +52,7 @@ public final class ResultTables {
         text("model", rows, row -> row.cell().model()),
         text("resolution", rows, row -> row.cell().resolution()),
         text("frames", rows, row -> Integer.toString(row.cell().frames())),
-        text("scale", rows, row -> Double.toString(row.cell().sparsityScale())),
+        text("pattern", rows, row -> row.cell().what()),
         text("backend", rows, row -> row.cell().backend()),
         number("density", rows, ResultRow::density, 3),
         number("dense_ms", rows, timing(Timing::denseMillis), 1),
@@ -85,13 +85,21 @@ public final class ResultTables {
     return row.quality().map(Quality::relL2Error).orElse(Double.NaN);
   }
 
-  /** Mean speed-up and error of each sparsity scale, over the measured cells of each backend. */
+  /** Scales are written so that their order as texts is their order. */
+  private static String pattern(ResultRow row) {
+    return row.cell().what();
+  }
+
+  /**
+   * Mean speed-up and error of each sparsity scale or pattern, over the measured cells of each
+   * backend.
+   */
   public static Table byScale(List<ResultRow> measured) {
     Table all =
         Table.create(
-            "By sparsity scale",
+            "By pattern",
             text("backend", measured, row -> row.cell().backend()),
-            text("scale", measured, row -> Double.toString(row.cell().sparsityScale())),
+            text("pattern", measured, ResultTables::pattern),
             DoubleColumn.create(
                 "speedup", measured.stream().mapToDouble(ResultRow::speedup).toArray()),
             DoubleColumn.create(
@@ -100,14 +108,14 @@ public final class ResultTables {
                 "rel_l2_error", measured.stream().mapToDouble(ResultTables::error).toArray()));
     Table means =
         all.summarize(List.of("speedup", "efficiency", "rel_l2_error"), AggregateFunctions.mean)
-            .by("backend", "scale")
-            .sortOn("backend", "scale");
+            .by("backend", "pattern")
+            .sortOn("backend", "pattern");
     for (int i = 2; i < means.columnCount(); i++) {
       ((DoubleColumn) means.column(i))
           .setPrintFormatter(
               new DecimalFormat("0.0000", DecimalFormatSymbols.getInstance(Locale.ROOT)), "");
     }
-    return means.setName("By sparsity scale");
+    return means.setName("By pattern");
   }
 
   private static StringColumn text(

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,9 @@ import tech.tablesaw.api.Table;
  * and each plot and mask as a PNG under {@code plots/}.
  */
 public final class SweepReport {
+  private static final int MASKS_PER_ROW = 5;
+  private static final int MASK_SIDE = 170;
+
   private SweepReport() {}
 
   /**
@@ -43,10 +47,15 @@ public final class SweepReport {
     if (measured.isEmpty()) {
       throw new IllegalArgumentException(csv + " holds no measured cell");
     }
-    List<Plot> plots = SweepPlots.of(measured);
+    List<ResultRow> scales = measured.stream().filter(row -> row.cell().isScale()).toList();
+    List<Plot> plots = new ArrayList<>(SweepPlots.of(scales));
+    plots.addAll(PatternPlots.of(measured));
     Map<String, BufferedImage> masks = masks(measured);
     HtmlPage page = new HtmlPage();
-    Headline.of(SweepPlots.cells(measured)).forEach(page::headline);
+    if (!scales.isEmpty()) {
+      Headline.of(SweepPlots.cells(scales)).forEach(page::headline);
+    }
+    PatternPlots.headlines(measured).forEach(page::headline);
     page.paragraph(
         "Sparse-window attention against dense attention, measured by the same kernel: "
             + measured.size()
@@ -60,8 +69,15 @@ public final class SweepReport {
     page.heading("What sparsity buys and costs");
     plots.forEach(page::plot);
     page.heading("Results").table(ResultTables.summary(rows));
-    page.heading("By sparsity scale").table(ResultTables.byScale(measured));
+    page.heading("By pattern").table(ResultTables.byScale(measured));
     page.heading("Patterns");
+    List<BlockMaskPicture.Titled> blocks = SavedMasks.of(directory, measured);
+    if (!blocks.isEmpty()) {
+      page.paragraph(
+          "Queries from top to bottom, keys from left to right, in the order of tokens that the"
+              + " pattern asks for; the number is the density. The first head is shown.");
+      masks.put("patterns", BlockMaskPicture.draw(blocks, MASKS_PER_ROW, MASK_SIDE));
+    }
     page.paragraph("Rows are query frames, columns the key frames that they attend to.");
     for (Map.Entry<String, BufferedImage> mask : masks.entrySet()) {
       page.picture(mask.getValue(), mask.getKey());
@@ -103,6 +119,9 @@ public final class SweepReport {
   private static Map<String, BufferedImage> masks(List<ResultRow> rows) {
     Map<String, BufferedImage> masks = new LinkedHashMap<>();
     for (ResultRow row : rows) {
+      if (!row.cell().isScale()) {
+        continue;
+      }
       masks.computeIfAbsent(
           row.cell().model()
               + " "

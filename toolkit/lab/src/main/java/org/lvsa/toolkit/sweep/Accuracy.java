@@ -9,11 +9,13 @@ import java.util.List;
 import java.util.SequencedSet;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.ReferenceAttention;
+import org.lvsa.toolkit.blockpattern.SelectedBlocks;
 
 /** Compares results with each other and with the float64 reference. */
 final class Accuracy {
@@ -162,11 +164,18 @@ final class Accuracy {
   /**
    * Compares the sparse result with the dense one.
    *
-   * @param problem the sparse problem, for the mass recall
-   * @param sparse float32, as long as {@code dense}
+   * @param problem the sparse problem in the pattern's order of tokens, for the mass recall
+   * @param inputs in the sequence's own order
+   * @param sparse float32, in the sequence's own order
+   * @param dense as {@code sparse}
    */
   static Quality compare(
-      AttentionProblem problem, MemorySegment sparse, MemorySegment dense, long seed) {
+      AttentionProblem problem,
+      AttentionInputs inputs,
+      SelectedBlocks blocks,
+      MemorySegment sparse,
+      MemorySegment dense,
+      long seed) {
     long elements = dense.byteSize() / Float.BYTES;
     double[] sums =
         IntStream.range(0, Math.toIntExact(Math.ceilDiv(elements, (long) PIECE)))
@@ -183,7 +192,34 @@ final class Accuracy {
         Math.sqrt(sums[0] / sums[1]),
         sums[4],
         sums[2] / Math.sqrt(sums[1] * sums[3]),
-        massRecall(problem, seed));
+        massRecall(problem, seed),
+        OracleRecall.of(inputs, blocks, seed),
+        worstHead(inputs.shape(), sparse, dense));
+  }
+
+  /** The largest relative L2 error of a head, over all sequences. */
+  private static double worstHead(AttentionShape shape, MemorySegment sparse, MemorySegment dense) {
+    return IntStream.range(0, shape.heads())
+        .parallel()
+        .mapToDouble(
+            head -> {
+              double error = 0;
+              double size = 0;
+              for (int sequence = 0; sequence < shape.batch(); sequence++) {
+                for (int token = 0; token < shape.tokens(); token++) {
+                  long offset = shape.queryOffset(sequence, token, head);
+                  for (int d = 0; d < shape.headDim(); d++) {
+                    double b = DType.F32.get(dense, offset + d);
+                    double difference = DType.F32.get(sparse, offset + d) - b;
+                    error += difference * difference;
+                    size += b * b;
+                  }
+                }
+              }
+              return Math.sqrt(error / size);
+            })
+        .max()
+        .orElseThrow();
   }
 
   private static double[] sums(MemorySegment sparse, MemorySegment dense, long begin, long end) {

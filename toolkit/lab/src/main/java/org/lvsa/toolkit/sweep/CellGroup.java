@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.sweep;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -19,8 +20,8 @@ import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.Preparation;
 import org.lvsa.kernels.PreparedAttention;
+import org.lvsa.toolkit.blockpattern.SelectedBlocks;
 import org.lvsa.toolkit.io.Messages;
-import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.sweep.Statistics.Interval;
 
 /** Measures the cells of one geometry on one backend, which share the dense attention. */
@@ -37,16 +38,23 @@ final class CellGroup {
   private final AttentionInputs inputs;
   private final AttentionOutput denseOut;
   private final AttentionOutput sparseOut;
-  private final List<Pattern> patterns;
+  private final List<SparseCase> cases;
   private final BlockSparseLayout dense;
   private final LongSupplier nanos;
   private final SweepListener listener;
+
+  /** What each attention runs on: the dense one first, then the sparse ones. */
+  private final List<Ready> ready = new ArrayList<>();
+
+  /** An output in the sequence's own order; the other output while no pattern moves tokens. */
+  private AttentionOutput restored;
 
   /** Planned passes over each attention that are still to come. */
   private final int[] passes;
 
   CellGroup(
       SweepPlan.Group group,
+      List<SparseCase> cases,
       SweepSettings settings,
       AttentionKernel kernel,
       AttentionInputs inputs,
@@ -59,14 +67,12 @@ final class CellGroup {
     this.inputs = inputs;
     this.denseOut = outputs.dense();
     this.sparseOut = outputs.sparse();
+    this.restored = sparseOut;
     this.nanos = nanos;
     this.listener = listener;
-    patterns =
-        group.cells().stream()
-            .map(cell -> group.geometry().pattern(settings, cell.sparsityScale()))
-            .toList();
+    this.cases = cases;
     dense = BlockSparseLayout.dense(group.geometry().latentFrames());
-    passes = new int[patterns.size() + 1];
+    passes = new int[cases.size() + 1];
     Arrays.fill(passes, SweepPlan.PASSES);
   }
 
@@ -119,20 +125,67 @@ final class CellGroup {
       all(rows, Status.FAILED, reason(e));
       return;
     }
-    try {
+    try (Arena arena = Arena.ofShared()) {
       preparations.add(prepared.preparation());
+      if (!reorder(prepared, arena, rows)) {
+        return;
+      }
       Rounds rounds =
           new Rounds(
-              attention -> run(prepared, attention),
-              patterns.size(),
+              attention -> run(ready.get(attention), attention),
+              cases.size(),
               settings.reps(),
               settings.maxSeconds(),
               nanos);
-      judge(prepared, rounds.measure(), median(preparations), rows);
+      judge(rounds.measure(), median(preparations), rows);
     } finally {
+      ready.stream()
+          .map(Ready::prepared)
+          .filter(other -> other != prepared)
+          .distinct()
+          .forEach(this::close);
+      ready.clear();
       close(prepared);
     }
   }
+
+  /**
+   * Prepares what each attention runs on: patterns that move tokens have inputs of their own.
+   *
+   * @return false if that failed, with a row of each cell
+   */
+  private boolean reorder(PreparedAttention prepared, Arena arena, Rows rows) throws IOException {
+    Ready inOrder = new Ready(prepared, inputs, 0);
+    ready.add(inOrder);
+    try {
+      for (SparseCase sparse : cases) {
+        if (!sparse.blocks().moves()) {
+          ready.add(inOrder);
+          continue;
+        }
+        long start = nanos.getAsLong();
+        AttentionInputs ordered = sparse.blocks().reorder(inputs, arena);
+        if (restored == sparseOut) {
+          restored = AttentionOutput.allocate(inputs.shape(), arena);
+        }
+        sparse.blocks().restore(inputs.shape(), sparseOut, restored);
+        double millis = (nanos.getAsLong() - start) / 1e6;
+        ready.add(new Ready(kernel.prepare(ordered), ordered, millis));
+      }
+      return true;
+    } catch (RuntimeException | Error e) {
+      all(rows, Status.FAILED, reason(e));
+      return false;
+    }
+  }
+
+  /**
+   * What an attention runs on.
+   *
+   * @param inputs in the pattern's order of tokens
+   * @param reorderMillis time to bring the inputs into that order and the output back
+   */
+  private record Ready(PreparedAttention prepared, AttentionInputs inputs, double reorderMillis) {}
 
   private void close(PreparedAttention prepared) {
     try {
@@ -143,16 +196,16 @@ final class CellGroup {
   }
 
   private BlockSparseLayout layout(int attention) {
-    return attention == Rounds.DENSE ? dense : patterns.get(attention - 1).layout();
+    return attention == Rounds.DENSE ? dense : cases.get(attention - 1).layout();
   }
 
-  private KernelRun run(PreparedAttention prepared, int attention) {
+  private KernelRun run(Ready ready, int attention) {
     boolean isDense = attention == Rounds.DENSE;
     BlockSparseLayout layout = layout(attention);
-    String what = isDense ? "dense" : "scale " + group.cells().get(attention - 1).sparsityScale();
+    String what = isDense ? "dense" : group.cells().get(attention - 1).what();
     listener.measuring(group.geometry().title() + " " + group.backend() + ": " + what);
     long start = nanos.getAsLong();
-    KernelRun run = prepared.run(layout, isDense ? denseOut : sparseOut);
+    KernelRun run = ready.prepared().run(layout, isDense ? denseOut : sparseOut);
     // Repetitions and further rounds are not planned work, and say nothing of the work to come.
     if (passes[attention]-- > 0) {
       listener.worked(
@@ -162,14 +215,13 @@ final class CellGroup {
   }
 
   /** Checks one more run of each attention, as warm as those that were timed. */
-  private void judge(
-      PreparedAttention prepared, List<Rounds.Result> results, Preparation preparation, Rows rows)
+  private void judge(List<Rounds.Result> results, Preparation preparation, Rows rows)
       throws IOException {
     Status status = Status.OK;
     String fault = "";
     if (results.stream().anyMatch(result -> result.failure().isEmpty())) {
       try {
-        fault = fault(prepared, Rounds.DENSE, denseOut);
+        fault = fault(Rounds.DENSE, denseOut);
         status = fault.isEmpty() ? Status.OK : Status.WRONG;
       } catch (RuntimeException | Error e) {
         fault = reason(e);
@@ -185,31 +237,44 @@ final class CellGroup {
       } else if (status == Status.WRONG) {
         rows.add(row(i, result, preparation, status, "dense: " + fault));
       } else {
-        rows.add(judged(prepared, i, result, preparation));
+        rows.add(judged(i, result, preparation));
       }
     }
   }
 
   /** Runs an attention into a poisoned output; where that is wrong, in words. */
-  private String fault(PreparedAttention prepared, int attention, AttentionOutput output) {
+  private String fault(int attention, AttentionOutput output) {
     output.out().fill(POISON);
-    run(prepared, attention);
+    run(ready.get(attention), attention);
     double allowed = Accuracy.allowed(inputs.dtype());
     Accuracy.WorstRow worst =
         Accuracy.check(
-            new AttentionProblem(inputs, layout(attention)), output.out(), settings.seed());
+            new AttentionProblem(ready.get(attention).inputs(), layout(attention)),
+            output.out(),
+            settings.seed());
     return worst.within(allowed) ? "" : worst.inWords(allowed);
   }
 
-  private ResultRow judged(
-      PreparedAttention prepared, int i, Rounds.Result result, Preparation preparation) {
+  private ResultRow judged(int i, Rounds.Result result, Preparation preparation) {
     try {
-      String fault = fault(prepared, i + 1, sparseOut);
+      String fault = fault(i + 1, sparseOut);
       if (!fault.isEmpty()) {
         return row(i, result, preparation, Status.WRONG, fault);
       }
-      AttentionProblem sparse = new AttentionProblem(inputs, layout(i + 1));
-      Quality quality = Accuracy.compare(sparse, sparseOut.out(), denseOut.out(), settings.seed());
+      SelectedBlocks blocks = cases.get(i).blocks();
+      AttentionOutput compared = sparseOut;
+      if (blocks.moves()) {
+        blocks.restore(inputs.shape(), sparseOut, restored);
+        compared = restored;
+      }
+      Quality quality =
+          Accuracy.compare(
+              new AttentionProblem(ready.get(i + 1).inputs(), layout(i + 1)),
+              inputs,
+              blocks,
+              compared.out(),
+              denseOut.out(),
+              settings.seed());
       if (!Double.isFinite(quality.relL2Error())) {
         return row(i, result, preparation, Status.WRONG, "a result holds NaN or infinity");
       }
@@ -240,7 +305,9 @@ final class CellGroup {
             settings.reps(),
             denseRun.kernelMillis(),
             sparseRun.kernelMillis(),
-            sparseRun.prepareMillis() + preparation.prepareMillis(),
+            sparseRun.prepareMillis()
+                + preparation.prepareMillis()
+                + ready.get(i + 1).reorderMillis(),
             sparseRun.transferMillis() + preparation.transferMillis(),
             speedup.median(),
             sparseRun.extraBytes() / (double) (1 << 20),
@@ -259,7 +326,7 @@ final class CellGroup {
   }
 
   private void all(Rows rows, Status status, String note) throws IOException {
-    for (int i = 0; i < patterns.size(); i++) {
+    for (int i = 0; i < cases.size(); i++) {
       rows.add(unmeasured(i, status, note));
     }
   }
@@ -278,7 +345,7 @@ final class CellGroup {
     ResultRow row =
         new ResultRow(
             group.cells().get(i),
-            Optional.of(PatternFacts.of(patterns.get(i))),
+            Optional.of(cases.get(i).facts()),
             timing,
             Optional.empty(),
             status,

@@ -22,7 +22,8 @@ import org.lvsa.toolkit.pattern.PatternSettings;
  * A model at one size and length: what the cells of all scales and backends share.
  *
  * @param model the model
- * @param resolution {@code WIDTHxHEIGHT}, or {@code -} where patches were given
+ * @param resolution {@code WIDTHxHEIGHT}, {@code -} where patches per frame were given, or {@code
+ *     HEIGHTxWIDTH patches}
  * @param frames video frames
  * @param latentFrames latent frames
  * @param grid the patches of a frame
@@ -77,6 +78,11 @@ record Geometry(
     if (!settings.patchesPerFrame().isEmpty()) {
       return settings.patchesPerFrame().stream()
           .map(patches -> new Size("-", PatchGrid.of(patches), ""))
+          .toList();
+    }
+    if (!settings.grids().isEmpty()) {
+      return settings.grids().stream()
+          .map(grid -> new Size(grid + " patches", PatchGrid.parse(grid), ""))
           .toList();
     }
     return settings.resolutions().stream()
@@ -140,6 +146,34 @@ record Geometry(
 
   /** The cell at a sparsity scale on a backend. */
   Cell cell(SweepSettings settings, InputSource input, double sparsityScale, String backend) {
+    return cell(settings, input, sparsityScale, "lvsa", Double.NaN, backend);
+  }
+
+  /**
+   * All cells on a backend: LVSA at each sparsity scale, then each pattern at each density, or with
+   * its own parameters where no density is asked for.
+   */
+  List<Cell> cells(SweepSettings settings, InputSource input, String backend) {
+    List<Cell> cells = new ArrayList<>();
+    settings.sparsityScales().forEach(scale -> cells.add(cell(settings, input, scale, backend)));
+    for (String pattern : settings.patterns()) {
+      if (settings.densities().isEmpty()) {
+        cells.add(cell(settings, input, Double.NaN, pattern, Double.NaN, backend));
+      }
+      for (double density : settings.densities()) {
+        cells.add(cell(settings, input, Double.NaN, pattern, density, backend));
+      }
+    }
+    return cells;
+  }
+
+  private Cell cell(
+      SweepSettings settings,
+      InputSource input,
+      double sparsityScale,
+      String pattern,
+      double askedDensity,
+      String backend) {
     return new Cell(
         model.name(),
         resolution,
@@ -154,7 +188,9 @@ record Geometry(
         sparsityScale,
         backend,
         input.label(),
-        settings.seed());
+        settings.seed(),
+        pattern,
+        askedDensity);
   }
 
   /** The pattern at a sparsity scale. */

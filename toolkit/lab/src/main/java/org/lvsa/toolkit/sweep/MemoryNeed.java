@@ -53,6 +53,27 @@ record MemoryNeed(long totalBytes, long heapBytes) {
     return Math.multiplyExact(vectors, shape.headDim());
   }
 
+  /**
+   * This, and what patterns of blocks take: for each query, key and value in its own order of
+   * tokens, once for all an output in that order, and in the Java heap the heads as they are looked
+   * at.
+   */
+  MemoryNeed withPatterns(AttentionShape shape, DType dtype, long patterns) {
+    try {
+      long query = elements(shape, shape.heads());
+      long keys = Math.multiplyExact(2, elements(shape, shape.kvHeads()));
+      long inputs = Math.multiplyExact(Math.addExact(query, keys), dtype.bytes());
+      long heads = Math.multiplyExact(3L * Float.BYTES, query);
+      long more =
+          Math.addExact(
+              Math.multiplyExact(patterns, inputs), Math.multiplyExact(query, Float.BYTES));
+      return new MemoryNeed(
+          Math.addExact(totalBytes, Math.addExact(more, heads)), Math.addExact(heapBytes, heads));
+    } catch (ArithmeticException e) {
+      return ENDLESS;
+    }
+  }
+
   /** What a backend takes beyond inputs and outputs. */
   private static long extra(AttentionShape shape, String backend, long inputsAndOutput) {
     long tokens = shape.tokens();

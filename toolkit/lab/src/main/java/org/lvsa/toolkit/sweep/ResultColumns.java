@@ -51,14 +51,14 @@ public final class ResultColumns {
     cell("head_dim", Cell::headDim);
     cell("dtype", cell -> cell.dtype().name());
     cell("sparsity_scale", Cell::sparsityScale);
-    pattern("window", PatternFacts::window);
-    pattern("first_frames", PatternFacts::firstFrames);
-    pattern("key_frame_interval", PatternFacts::keyFrameInterval);
-    pattern("step", PatternFacts::step);
-    pattern("global_frames", PatternFacts::globalFrames);
-    pattern("attended_min", PatternFacts::attendedMin);
-    pattern("attended_mean", PatternFacts::attendedMean);
-    pattern("attended_max", PatternFacts::attendedMax);
+    frames("window", PatternFacts::window);
+    frames("first_frames", PatternFacts::firstFrames);
+    frames("key_frame_interval", PatternFacts::keyFrameInterval);
+    frames("step", PatternFacts::step);
+    frames("global_frames", PatternFacts::globalFrames);
+    frames("attended_min", PatternFacts::attendedMin);
+    frames("attended_mean", PatternFacts::attendedMean);
+    frames("attended_max", PatternFacts::attendedMax);
     pattern("density", PatternFacts::density);
     cell("backend", Cell::backend);
     COLUMNS.put("device", row -> row.provenance().device());
@@ -91,6 +91,14 @@ public final class ResultColumns {
     spread("rounds", Timing.Spread::rounds);
     COLUMNS.put("dense_kernel", row -> row.provenance().denseKernel());
     COLUMNS.put("host", row -> row.provenance().host());
+    cell("pattern", Cell::patternName);
+    pattern("pattern_params", PatternFacts::parameters);
+    pattern("block_tokens", PatternFacts::blockTokens);
+    pattern("select_ms", PatternFacts::selectMillis);
+    quality("oracle_recall", Quality::oracleRecall);
+    quality("worst_head_error", Quality::worstHeadError);
+    cell("asked_pattern", Cell::pattern);
+    cell("asked_density", Cell::askedDensity);
   }
 
   private ResultColumns() {}
@@ -136,10 +144,15 @@ public final class ResultColumns {
             fields.integer("kv_heads"),
             fields.integer("head_dim"),
             fields.choice("dtype", Fields::dtype),
-            fields.number("sparsity_scale"),
+            fields.numberOrNaN("sparsity_scale"),
             fields.text("backend"),
             fields.optional("input"),
-            fields.has("seed") ? fields.choice("seed", Fields::whole) : 0);
+            fields.has("seed") ? fields.choice("seed", Fields::whole) : 0,
+            fields.has("asked_pattern") ? fields.text("asked_pattern") : "lvsa",
+            fields.numberOrNaN("asked_density"));
+    if (!cell.isScale() && !fields.has("asked_pattern")) {
+      throw new IllegalArgumentException("sparsity_scale is empty, and so is asked_pattern");
+    }
     return new ResultRow(
         cell,
         fields.has("density") ? Optional.of(pattern(fields)) : Optional.empty(),
@@ -159,6 +172,16 @@ public final class ResultColumns {
   }
 
   private static PatternFacts pattern(Fields fields) {
+    String parameters = fields.optional("pattern_params");
+    int blockTokens =
+        fields.has("block_tokens")
+            ? fields.integer("block_tokens")
+            : fields.integer("patches_per_frame");
+    double selectMillis = fields.numberOrNaN("select_ms");
+    double density = fields.number("density");
+    if (!fields.has("window") && fields.has("block_tokens")) {
+      return PatternFacts.ofBlocks(density, parameters, blockTokens, selectMillis);
+    }
     return new PatternFacts(
         fields.integer("window"),
         fields.integer("first_frames"),
@@ -168,7 +191,10 @@ public final class ResultColumns {
         fields.integer("attended_min"),
         fields.number("attended_mean"),
         fields.integer("attended_max"),
-        fields.number("density"));
+        density,
+        parameters,
+        blockTokens,
+        selectMillis);
   }
 
   private static Timing timing(Fields fields) {
@@ -201,7 +227,9 @@ public final class ResultColumns {
         fields.number("rel_l2_error"),
         fields.numberOrNaN("max_abs_error"),
         fields.numberOrNaN("cosine"),
-        fields.numberOrNaN("mass_recall"));
+        fields.numberOrNaN("mass_recall"),
+        fields.numberOrNaN("oracle_recall"),
+        fields.numberOrNaN("worst_head_error"));
   }
 
   private static void cell(String name, Function<Cell, Object> value) {
@@ -210,6 +238,11 @@ public final class ResultColumns {
 
   private static void pattern(String name, Function<PatternFacts, Object> value) {
     COLUMNS.put(name, row -> row.pattern().map(value).orElse(null));
+  }
+
+  /** A column that only patterns of frames have. */
+  private static void frames(String name, Function<PatternFacts, Object> value) {
+    COLUMNS.put(name, row -> row.pattern().filter(PatternFacts::isFrames).map(value).orElse(null));
   }
 
   private static void timing(String name, Function<Timing, Object> value) {

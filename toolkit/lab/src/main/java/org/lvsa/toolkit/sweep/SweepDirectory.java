@@ -141,10 +141,13 @@ final class SweepDirectory implements AutoCloseable {
   }
 
   private static SweepSettings settings(JsonNode tree, Path file) {
-    for (String name : List.of("models", "backends", "sparsityScales")) {
+    for (String name : List.of("models", "backends")) {
       if (tree.path(name).isEmpty()) {
         throw new MalformedFileException(file + " is damaged: it lacks " + name);
       }
+    }
+    if (tree.path("sparsityScales").isEmpty() && tree.path("patterns").isEmpty()) {
+      throw new MalformedFileException(file + " is damaged: it lacks sparsityScales");
     }
     if (tree.path("frames").isEmpty() && tree.path("latentFrames").isEmpty()) {
       throw new MalformedFileException(file + " is damaged: it lacks frames and latentFrames");

@@ -9,7 +9,6 @@ import java.util.Set;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.input.InputSource;
-import org.lvsa.toolkit.pattern.Pattern;
 
 /**
  * The plan of a sweep: its cells, in groups that share a geometry and a backend, and the memory
@@ -22,7 +21,7 @@ record SweepPlan(List<Group> groups) {
   static final int PASSES = Rounds.LEAST + 1;
 
   /**
-   * The cells of one geometry on one backend, one per sparsity scale.
+   * The cells of one geometry on one backend, one per sparsity scale, pattern and density.
    *
    * @param cells the cells, in the order of the scales
    * @param need the memory that measuring them takes
@@ -46,11 +45,12 @@ record SweepPlan(List<Group> groups) {
     for (Geometry geometry : Geometry.all(settings)) {
       long attended = geometry.mostAttended(settings);
       for (String backend : settings.backends()) {
-        List<Cell> cells =
-            settings.sparsityScales().stream()
-                .map(scale -> geometry.cell(settings, input, scale, backend))
-                .toList();
+        List<Cell> cells = geometry.cells(settings, input, backend);
         MemoryNeed need = MemoryNeed.of(geometry.shape(), dtype, input, backend, attended);
+        long named = cells.stream().filter(cell -> !cell.isScale()).count();
+        if (named > 0) {
+          need = need.withPatterns(geometry.shape(), dtype, named);
+        }
         groups.add(new Group(geometry, backend, cells, need));
       }
     }
@@ -82,12 +82,18 @@ record SweepPlan(List<Group> groups) {
     for (Group group : fitting(free)) {
       double pass = denseGflop(group.geometry().shape());
       for (Cell cell : group.cells()) {
-        Pattern pattern = group.geometry().pattern(settings, cell.sparsityScale());
-        pass += pattern.density() * denseGflop(group.geometry().shape());
+        pass += density(group, cell, settings) * denseGflop(group.geometry().shape());
       }
       work.merge(group.backend(), PASSES * pass, Double::sum);
     }
     return work;
+  }
+
+  private static double density(Group group, Cell cell, SweepSettings settings) {
+    if (cell.isScale()) {
+      return group.geometry().pattern(settings, cell.sparsityScale()).density();
+    }
+    return Double.isNaN(cell.askedDensity()) ? 1 : cell.askedDensity();
   }
 
   private static double denseGflop(AttentionShape shape) {

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,12 +16,14 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.blockpattern.HeadInputs;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
 
@@ -221,11 +224,19 @@ public final class SweepRunner {
             new CellGroup.Outputs(
                 AttentionOutput.allocate(geometry.shape(), arena),
                 AttentionOutput.allocate(geometry.shape(), arena));
+        Cases cases = new Cases(geometry, inputs);
         for (SweepPlan.Group group : left) {
           begun.add(group);
-          AttentionKernel kernel = kernels.get(group.backend());
-          new CellGroup(group, settings, kernel, inputs, outputs, nanos, listener)
-              .measure(this::record);
+          SweepPlan.Group possible = cases.possible(group);
+          if (!possible.cells().isEmpty()) {
+            AttentionKernel kernel = kernels.get(group.backend());
+            List<SparseCase> sparse = new ArrayList<>();
+            for (Cell cell : possible.cells()) {
+              sparse.add(cases.of(cell));
+            }
+            new CellGroup(possible, sparse, settings, kernel, inputs, outputs, nanos, listener)
+                .measure(this::record);
+          }
         }
       } catch (OutOfMemoryError e) {
         // What was judged to fit did not: the memory went elsewhere meanwhile.
@@ -234,6 +245,75 @@ public final class SweepRunner {
             unmeasured(group, Status.FAILED, "making the inputs: " + CellGroup.reason(e));
           }
         }
+      }
+    }
+
+    /** The sparse attentions of a geometry, which its backends share. */
+    private final class Cases {
+      private final Geometry geometry;
+      private final AttentionInputs inputs;
+      private final Map<String, SparseCase> made = new HashMap<>();
+      private List<HeadInputs> heads = List.of();
+
+      Cases(Geometry geometry, AttentionInputs inputs) {
+        this.geometry = geometry;
+        this.inputs = inputs;
+      }
+
+      /** The cells whose pattern can be made; the others become rows that say why not. */
+      SweepPlan.Group possible(SweepPlan.Group group) throws IOException {
+        List<Cell> possible = new ArrayList<>();
+        for (Cell cell : group.cells()) {
+          try {
+            of(cell);
+            possible.add(cell);
+          } catch (IllegalArgumentException e) {
+            listener.warn(e.getMessage());
+            unmeasured(
+                new SweepPlan.Group(geometry, group.backend(), List.of(cell), group.need()),
+                Status.UNSUPPORTED,
+                e.getMessage());
+          }
+        }
+        return new SweepPlan.Group(geometry, group.backend(), possible, group.need());
+      }
+
+      SparseCase of(Cell cell) throws IOException {
+        SparseCase there = made.get(cell.what());
+        if (there == null) {
+          if (!cell.isScale()) {
+            listener.measuring(geometry.title() + ": choosing the blocks of " + cell.what());
+          }
+          there =
+              cell.isScale()
+                  ? SparseCase.of(geometry, geometry.pattern(settings, cell.sparsityScale()))
+                  : SparseCase.of(geometry, cell, this::heads);
+          made.put(cell.what(), there);
+          if (!cell.isScale()) {
+            SavedMask.write(directory, cell, there.blocks().head(0).mask());
+          }
+        }
+        return there;
+      }
+
+      /** The heads of the first sequence; blocks are chosen for it and hold for all. */
+      private List<HeadInputs> heads() {
+        if (heads.isEmpty()) {
+          heads =
+              IntStream.range(0, geometry.shape().heads())
+                  .mapToObj(
+                      head ->
+                          HeadInputs.of(
+                              geometry.shape(),
+                              inputs.dtype(),
+                              inputs.query(),
+                              inputs.key(),
+                              inputs.value(),
+                              0,
+                              head))
+                  .toList();
+        }
+        return heads;
       }
     }
 

@@ -14,10 +14,14 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.blockpattern.DensitySolver;
+import org.lvsa.toolkit.blockpattern.PatternSpec;
+import org.lvsa.toolkit.blockpattern.TokenGrid;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
+import org.lvsa.toolkit.model.PatchGrid;
 
 /**
  * The settings of a sweep. Each value of a list is combined with each value of the other lists.
@@ -32,7 +36,11 @@ import org.lvsa.toolkit.model.Models;
  * @param frames video frames; empty where {@code latentFrames} takes their place
  * @param latentFrames latent frames, in place of {@code frames}
  * @param patchesPerFrame patches per frame, in place of {@code resolutions}
- * @param sparsityScales sparsity scales
+ * @param grids {@code HEIGHTxWIDTH} in patches, in place of {@code resolutions}
+ * @param sparsityScales sparsity scales of LVSA; may be empty where there are patterns
+ * @param patterns patterns by name, {@code radial:block=64}
+ * @param densities densities of tokens for which the patterns' parameters are solved; empty where
+ *     the patterns have their own
  * @param backends names of backends, never {@code auto}
  * @param device id of the device to run on; empty for each backend's own choice
  * @param kernel name of the kernel to run; empty for each backend's own choice
@@ -54,7 +62,10 @@ public record SweepSettings(
     List<Integer> frames,
     List<Integer> latentFrames,
     List<Integer> patchesPerFrame,
+    List<String> grids,
     List<Double> sparsityScales,
+    List<String> patterns,
+    List<Double> densities,
     List<String> backends,
     String device,
     String kernel,
@@ -72,6 +83,9 @@ public record SweepSettings(
   /** Lengths of the preset {@code quick}. */
   public static final List<Integer> QUICK_FRAMES = List.of(81, 161, 321);
 
+  /** Length of the preset {@code patterns}. */
+  private static final int PATTERNS_FRAMES = 129;
+
   /**
    * Doubled entries of lists are dropped, and a model's first native resolution is filled in where
    * there is no size.
@@ -83,18 +97,42 @@ public record SweepSettings(
     frames = distinct(frames);
     latentFrames = distinct(latentFrames);
     patchesPerFrame = distinct(patchesPerFrame);
+    grids = distinct(grids);
     sparsityScales = distinct(sparsityScales);
+    patterns = distinct(patterns);
+    densities = distinct(densities);
     backends = distinct(backends);
     require(!models.isEmpty(), "models are missing");
     require(!backends.isEmpty(), "backends are missing");
-    require(!sparsityScales.isEmpty(), "sparsity scales are missing");
+    require(!sparsityScales.isEmpty() || !patterns.isEmpty(), "sparsity scales are missing");
+    require(densities.isEmpty() || !patterns.isEmpty(), "densities need patterns");
+    densities.forEach(DensitySolver::checkDensity);
+    for (String pattern : patterns) {
+      boolean file = pattern.startsWith("file:");
+      require(
+          !file || densities.isEmpty(),
+          "a mask from a file has its density: " + Messages.cut(pattern));
+      require(
+          file
+              || patchesPerFrame.isEmpty()
+              || !PatternSpec.parse(pattern).kind().needsRowsAndColumns(),
+          Messages.cut(pattern) + " needs resolutions or a grid in place of patches per frame");
+      if (!file) {
+        // Values that no video could make right are refused before anything is written.
+        PatternSpec.parse(pattern).build(new TokenGrid(1, 1, 1, 0));
+      }
+    }
+    grids.forEach(PatchGrid::parse);
+    require(
+        grids.isEmpty() || (resolutions.isEmpty() && patchesPerFrame.isEmpty()),
+        "give either grids, or resolutions or patches per frame");
     require(frames.isEmpty() != latentFrames.isEmpty(), "give either frames or latent frames");
     require(
         resolutions.isEmpty() || patchesPerFrame.isEmpty(),
         "give either resolutions or patches per frame");
     models.forEach(Models::named);
     resolutions =
-        resolutions.isEmpty() && patchesPerFrame.isEmpty()
+        resolutions.isEmpty() && patchesPerFrame.isEmpty() && grids.isEmpty()
             ? List.of(Models.named(models.getFirst()).resolutions().getFirst())
             : distinct(resolutions);
     for (double scale : sparsityScales) {
@@ -156,6 +194,27 @@ public record SweepSettings(
    */
   public static SweepSettings of(Path directory) throws IOException {
     return SweepDirectory.settings(directory);
+  }
+
+  /**
+   * The preset {@code patterns}: five patterns at three densities on the moving scene. Takes about
+   * two minutes on two cores.
+   */
+  public static SweepSettingsBuilder patternsPreset() {
+    return new SweepSettingsBuilder()
+        .resolutions(List.of("256x256"))
+        .frames(List.of(PATTERNS_FRAMES))
+        .heads(2)
+        .sparsityScales(List.of())
+        .patterns(
+            List.of(
+                "lvsa",
+                "window:block=64",
+                "radial:block=16",
+                "sta:tile=3x4x4",
+                "topk:queries=32,keys=32"))
+        .densities(List.of(0.15, 0.25, 0.5))
+        .maxSeconds(2);
   }
 
   /**

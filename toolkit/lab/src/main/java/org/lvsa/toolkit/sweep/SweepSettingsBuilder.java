@@ -15,6 +15,9 @@ public final class SweepSettingsBuilder {
   private List<Integer> frames = List.of(81, 161);
   private List<Integer> latentFrames = List.of();
   private List<Integer> patchesPerFrame = List.of();
+  private List<String> grids = List.of();
+  private List<String> patterns = List.of();
+  private List<Double> densities = List.of();
   private List<Double> sparsityScales = List.of(0.5, 0.75, 1.0);
   private List<String> backends = List.of("vector");
   private String device = "";
@@ -43,7 +46,10 @@ public final class SweepSettingsBuilder {
         frames,
         latentFrames,
         patchesPerFrame,
+        grids,
         sparsityScales,
+        patterns,
+        densities,
         backends,
         device,
         kernel,
@@ -69,6 +75,27 @@ public final class SweepSettingsBuilder {
   public SweepSettingsBuilder resolutions(List<String> value) {
     resolutions = value;
     patchesPerFrame = value.isEmpty() ? patchesPerFrame : List.of();
+    grids = value.isEmpty() ? grids : List.of();
+    return this;
+  }
+
+  /** {@code HEIGHTxWIDTH} in patches; takes the place of resolutions. */
+  public SweepSettingsBuilder grids(List<String> value) {
+    grids = value;
+    resolutions = value.isEmpty() ? resolutions : List.of();
+    patchesPerFrame = value.isEmpty() ? patchesPerFrame : List.of();
+    return this;
+  }
+
+  /** Patterns by name, {@code radial:block=64}. */
+  public SweepSettingsBuilder patterns(List<String> value) {
+    patterns = value;
+    return this;
+  }
+
+  /** Densities of tokens for which the patterns' parameters are solved. */
+  public SweepSettingsBuilder densities(List<Double> value) {
+    densities = value;
     return this;
   }
 
@@ -90,6 +117,7 @@ public final class SweepSettingsBuilder {
   public SweepSettingsBuilder patchesPerFrame(List<Integer> value) {
     patchesPerFrame = value;
     resolutions = value.isEmpty() ? resolutions : List.of();
+    grids = value.isEmpty() ? grids : List.of();
     return this;
   }
 

@@ -37,12 +37,16 @@ class ResultsFileTest {
             scale,
             "vector",
             "a \"quoted\", video.mp4",
-            1),
-        Optional.of(new PatternFacts(3, 1, 10, 0, 3, 10, 10.0, 10, 10 / 21.0)),
+            1,
+            "lvsa",
+            Double.NaN),
+        Optional.of(
+            new PatternFacts(
+                3, 1, 10, 0, 3, 10, 10.0, 10, 10 / 21.0, "window=3", 1560, Double.NaN)),
         Optional.of(
             new Timing(
                 5, 40, 20, 1, 2, 2.01, 3, Optional.of(new Timing.Spread(6, 1, 0.5, 1.9, 2.1)))),
-        Optional.of(new Quality(0.1, 0.5, 0.99, 0.4)),
+        Optional.of(new Quality(0.1, 0.5, 0.99, 0.4, 0.9, 0.2)),
         Status.OK,
         note,
         new Provenance("CPU, 2 threads", "sparse", "dense", "abc", "2026-11-26T00:00:00Z", "here"));
@@ -101,7 +105,9 @@ class ResultsFileTest {
             0.5,
             "vector",
             "two\nlines.mp4",
-            1);
+            1,
+            "lvsa",
+            Double.NaN);
     assertEquals("two lines.mp4", named.input());
   }
 
@@ -181,9 +187,8 @@ class ResultsFileTest {
     List<String> names = ResultColumns.names().subList(0, 45);
     assertEquals("timestamp", names.getLast());
     String line =
-        "wan2.1-1.3b,832x480,81,21,1560,32760,1,12,12,128,BF16,0.5,3,1,10,0,3,10,10.0,10,"
-            + "0.47619047619047616,tornado,\"CUDA 0\",tornado-x,random,1,5,38.6,18.9,0.7,65.3,2.04,"
-            + "2.1,0.97,170817.0,166246.9,0.06,0.69,0.48,0.48,578.4,ok,,bd1c,2026-11-24T00:04:10Z\n";
+        "wan2.1-1.3b,832x480,81,21,1560,32760,1,12,12,128,BF16,0.5,3,1,10,0,3,10,10.0,10,0.47619047619047616,tornado,\"CUDA"
+            + " 0\",tornado-x,random,1,5,38.6,18.9,0.7,65.3,2.04,2.1,0.97,170817.0,166246.9,0.06,0.69,0.48,0.48,578.4,ok,,bd1c,2026-11-24T00:04:10Z\n";
     ResultRow row = ResultsFile.read(file(String.join(",", names) + "\n" + line)).getFirst();
     assertEquals(2.04, row.speedup());
     assertTrue(row.timing().orElseThrow().spread().isEmpty());
