@@ -44,11 +44,18 @@ public interface AttentionKernel extends AutoCloseable {
   /**
    * Whether the kernel masks within blocks that have a band, see {@link BlockPart.Band}. A kernel
    * that does not computes every pair of those blocks: the result is that of {@link
-   * BlockSparseLayout#superset}, which is then also the layout to judge the result by and to count
-   * its work by. All other layouts are computed exactly by every kernel.
+   * BlockSparseLayout#superset}. All other layouts are computed exactly by every kernel.
    */
   default boolean runsBands() {
     return false;
+  }
+
+  /**
+   * The layout whose pairs the kernel really computes when it is asked for {@code layout}: the one
+   * to judge its result by, and to count its work and its density by.
+   */
+  default BlockSparseLayout computed(BlockSparseLayout layout) {
+    return runsBands() ? layout : layout.superset();
   }
 
   /**

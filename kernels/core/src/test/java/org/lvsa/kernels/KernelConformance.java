@@ -155,7 +155,7 @@ public final class KernelConformance {
 
   /** What the kernel computes for a problem: without bands if it does not run them. */
   AttentionProblem computed(AttentionProblem problem) {
-    return kernel.runsBands() ? problem : problem.withLayout(problem.layout().superset());
+    return problem.withLayout(kernel.computed(problem.layout()));
   }
 
   private void largeScores() {
