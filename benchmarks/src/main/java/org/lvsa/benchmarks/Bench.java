@@ -37,13 +37,19 @@ public final class Bench {
         ./lvsa report bench.json
       """;
 
+  private static final int FAILED = 1;
   private static final int BAD_INPUT = 2;
 
   private Bench() {}
 
   /** The command line. */
   public static void main(String[] arguments) throws IOException {
-    System.exit(run(List.of(arguments)));
+    int code = run(List.of(arguments));
+    if (code == 0 && System.out.checkError()) {
+      System.err.println("lvsa: cannot write to standard output");
+      code = FAILED;
+    }
+    System.exit(code);
   }
 
   static int run(List<String> arguments) throws IOException {

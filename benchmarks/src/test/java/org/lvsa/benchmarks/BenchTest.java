@@ -4,6 +4,7 @@ package org.lvsa.benchmarks;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -11,9 +12,12 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lvsa.toolkit.io.ChildProcess;
 
 class BenchTest {
   @TempDir private Path directory;
@@ -39,6 +43,21 @@ class BenchTest {
     assertTrue(refused("-rff", nowhere.toString()).contains("cannot write " + nowhere));
     assertTrue(refused("-f", "many").contains("many"));
     assertFalse(Files.exists(directory.resolve("none")));
+  }
+
+  @Test
+  void outputThatCannotBeWrittenIsFailure() throws IOException {
+    assumeTrue(Files.exists(Path.of("/dev/full")), "there is no /dev/full");
+    String java =
+        String.format(
+            Locale.ROOT,
+            "%s/bin/java -cp '%s' %s --help >/dev/full",
+            System.getProperty("java.home"),
+            System.getProperty("java.class.path"),
+            Bench.class.getName());
+    ChildProcess.Result full = ChildProcess.run(Duration.ofSeconds(60), "sh", "-c", java);
+    assertEquals(1, full.exitCode(), full.errors());
+    assertTrue(full.errors().contains("cannot write to standard output"), full.errors());
   }
 
   @Test

@@ -65,7 +65,12 @@ public final class NotebookMain implements Callable<Integer> {
           System.err.println("See './lvsa notebook --help'.");
           return 2;
         });
-    System.exit(line.execute(arguments));
+    int code = line.execute(arguments);
+    if (code == 0 && System.out.checkError()) {
+      System.err.println("lvsa: cannot write to standard output");
+      code = 1;
+    }
+    System.exit(code);
   }
 
   @Override
