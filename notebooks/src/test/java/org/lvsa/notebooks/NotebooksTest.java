@@ -24,7 +24,8 @@ import tech.tablesaw.api.Table;
 /** The committed notebooks, and what the kernel makes of objects. */
 class NotebooksTest {
   @ParameterizedTest
-  @ValueSource(strings = {"1-pattern", "2-sweep", "3-write-a-kernel", "4-published-results"})
+  @ValueSource(
+      strings = {"1-pattern", "2-sweep", "3-write-a-kernel", "4-published-results", "5-patterns"})
   void outputsAreThoseOfTheSource(String name) throws IOException {
     NotebookFile notebook = NotebookFile.read(Path.of(name + ".ipynb"));
     assertEquals(
@@ -50,7 +51,8 @@ class NotebooksTest {
 
   /** JShell declares the variables of earlier cells anew, and empty, when a later one imports. */
   @ParameterizedTest
-  @ValueSource(strings = {"1-pattern", "2-sweep", "3-write-a-kernel", "4-published-results"})
+  @ValueSource(
+      strings = {"1-pattern", "2-sweep", "3-write-a-kernel", "4-published-results", "5-patterns"})
   void importsStandInTheFirstCell(String name) throws IOException {
     List<String> code = NotebookFile.read(Path.of(name + ".ipynb")).code();
     assertTrue(code.getFirst().lines().anyMatch(line -> line.startsWith("import ")));
