@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.List;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** One of the kernels with its buffers and compiled code for one shape and type. */
-sealed interface DeviceProgram extends AutoCloseable permits PortableProgram, TensorCoreProgram {
+sealed interface DeviceProgram extends AutoCloseable
+    permits PortableProgram, TensorCoreProgram, RegisterProgram {
 
   /** The shape that the buffers are for. */
   AttentionShape shape();
@@ -32,6 +35,17 @@ sealed interface DeviceProgram extends AutoCloseable permits PortableProgram, Te
 
   /** The layout as the device reads it. */
   QueryTiles tiles();
+
+  /** Whether the buffers have room for a layout, given the groups of each of its matrices. */
+  default boolean holds(List<List<KeyRanges>> groups) {
+    QueryTiles tiles = tiles();
+    return tiles.room().holds(TileRoom.forGroups(shape(), tiles.queriesPerTile(), groups));
+  }
+
+  /** Writes a layout to the arrays that the device reads it from. */
+  default void fill(List<List<KeyRanges>> groups) {
+    tiles().fill(shape(), groups);
+  }
 
   /** Receives the output. */
   FloatArray out();

@@ -83,8 +83,9 @@ final class Layouts {
         sum += element * element;
       }
       // The device's max drops NaN, and a length that is not a number must not look like a short
-      // one.
-      if (!(sum <= Float.MAX_VALUE)) {
+      // one. The difference is 0 for finite numbers alone; the device's compiler turns !(a <= b)
+      // into b < a, which is false for NaN.
+      if (sum - sum != 0f) {
         sum = Float.POSITIVE_INFINITY;
       }
       high = TornadoMath.max(high, sum);

@@ -58,44 +58,31 @@ final class TensorCoreProgram implements DeviceProgram {
     tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room);
     TaskGraph inputs =
         DevicePlan.graph("inputs", device)
-            .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value)
-            .task(
-                "keys",
-                Layouts::transposeKeys,
-                new KernelContext(),
-                key,
-                transposed,
-                shape.tokens(),
-                shape.kvHeads(),
-                shape.headDim(),
-                shape.patchesPerFrame(),
-                QueryTiles.paddedPatches(shape),
-                shape.videoTokens(),
-                shape.latentFrames() * QueryTiles.paddedPatches(shape),
-                QueryTiles.paddedTokens(shape),
-                paddedTokens)
-            .task(
-                "queryNorms",
-                Layouts::largestNorms,
-                new KernelContext(),
-                query,
-                queryNorms,
-                shape.tokens(),
-                shape.heads(),
-                shape.headDim(),
-                bf16)
-            .task(
-                "keyNorms",
-                Layouts::largestNorms,
-                new KernelContext(),
-                key,
-                keyNorms,
-                shape.tokens(),
-                shape.kvHeads(),
-                shape.headDim(),
-                bf16)
-            .transferToHost(DataTransferMode.EVERY_EXECUTION, queryNorms, keyNorms)
-            .persistOnDevice(query, transposed, value);
+            .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value);
+    addTransposition(inputs, shape, key, transposed, paddedTokens);
+    inputs
+        .task(
+            "queryNorms",
+            Layouts::largestNorms,
+            new KernelContext(),
+            query,
+            queryNorms,
+            shape.tokens(),
+            shape.heads(),
+            shape.headDim(),
+            bf16)
+        .task(
+            "keyNorms",
+            Layouts::largestNorms,
+            new KernelContext(),
+            key,
+            keyNorms,
+            shape.tokens(),
+            shape.kvHeads(),
+            shape.headDim(),
+            bf16)
+        .transferToHost(DataTransferMode.EVERY_EXECUTION, queryNorms, keyNorms)
+        .persistOnDevice(query, transposed, value);
     TaskGraph bounded =
         DevicePlan.graph("bounded", device)
             .consumeFromDevice("inputs", query, transposed, value)
@@ -109,23 +96,62 @@ final class TensorCoreProgram implements DeviceProgram {
             .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
     addOnline(online, transposed);
     online.transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
-    WorkerGrid2D keys =
-        new WorkerGrid2D(
-            Math.ceilDiv(paddedTokens, Layouts.TILE) * Layouts.THREADS,
-            shape.batch() * shape.kvHeads() * shape.headDim() / Layouts.TILE);
-    keys.setLocalWork(Layouts.THREADS, 1, 1);
-    WorkerGrid2D grid =
-        new WorkerGrid2D(
-            Math.toIntExact(room.tiles() * TensorCoreKernels.THREADS),
-            Math.multiplyExact(shape.heads(), shape.batch()));
-    grid.setLocalWork(TensorCoreKernels.THREADS, 1, 1);
     GridScheduler grids = new GridScheduler();
-    grids.addWorkerGrid("inputs.keys", keys);
+    grids.addWorkerGrid("inputs.keys", transposeGrid(shape, paddedTokens));
+    WorkerGrid2D grid = attentionGrid(shape, room);
     grids.addWorkerGrid("inputs.queryNorms", norms(shape.batch() * shape.heads()));
     grids.addWorkerGrid("inputs.keyNorms", norms(shape.batch() * shape.kvHeads()));
     grids.addWorkerGrid("bounded.tensorcore", grid);
     grids.addWorkerGrid("online.tensorcore", grid);
     plan = new DevicePlan(device, grids, bytes, inputs, bounded, online);
+  }
+
+  /**
+   * Adds the task {@code keys}, which transposes the keys.
+   *
+   * @param paddedTokens columns per head, of all copies
+   */
+  static void addTransposition(
+      TaskGraph graph,
+      AttentionShape shape,
+      HalfFloatArray key,
+      HalfFloatArray transposed,
+      int paddedTokens) {
+    graph.task(
+        "keys",
+        Layouts::transposeKeys,
+        new KernelContext(),
+        key,
+        transposed,
+        shape.tokens(),
+        shape.kvHeads(),
+        shape.headDim(),
+        shape.patchesPerFrame(),
+        QueryTiles.paddedPatches(shape),
+        shape.videoTokens(),
+        shape.latentFrames() * QueryTiles.paddedPatches(shape),
+        QueryTiles.paddedTokens(shape),
+        paddedTokens);
+  }
+
+  /** The threads of that task. */
+  static WorkerGrid2D transposeGrid(AttentionShape shape, int paddedTokens) {
+    WorkerGrid2D grid =
+        new WorkerGrid2D(
+            Math.ceilDiv(paddedTokens, Layouts.TILE) * Layouts.THREADS,
+            shape.batch() * shape.kvHeads() * shape.headDim() / Layouts.TILE);
+    grid.setLocalWork(Layouts.THREADS, 1, 1);
+    return grid;
+  }
+
+  /** The threads of the attention kernels. */
+  static WorkerGrid2D attentionGrid(AttentionShape shape, TileRoom room) {
+    WorkerGrid2D grid =
+        new WorkerGrid2D(
+            Math.toIntExact(room.tiles() * TensorCoreKernels.THREADS),
+            Math.multiplyExact(shape.heads(), shape.batch()));
+    grid.setLocalWork(TensorCoreKernels.THREADS, 1, 1);
+    return grid;
   }
 
   private WorkerGrid2D norms(int heads) {
@@ -267,13 +293,13 @@ final class TensorCoreProgram implements DeviceProgram {
     return Math.multiplyExact(QueryTiles.paddedTokens(shape), room.oddRuns() ? 2 : 1);
   }
 
-  private static int transposedElements(AttentionShape shape, int paddedTokens) {
+  static int transposedElements(AttentionShape shape, int paddedTokens) {
     return Math.toIntExact(
         (long) shape.batch() * shape.kvHeads() * shape.headDim() * paddedTokens
             + TensorCoreKernels.KEYS);
   }
 
-  private static int valueElements(AttentionShape shape) {
+  static int valueElements(AttentionShape shape) {
     return Math.toIntExact(
         shape.keyElements() + (long) TensorCoreKernels.KEYS * shape.kvHeads() * shape.headDim());
   }

@@ -55,7 +55,7 @@ final class TornadoAttention implements PreparedAttention {
     long grouped = System.nanoTime();
     Preparation again = makeRoom(groups);
     long roomy = System.nanoTime();
-    program.tiles().fill(problem.shape(), groups);
+    program.fill(groups);
     long ready = System.nanoTime();
     DevicePlan.Times attention = program.plan().attention(program.attentionGraph());
     long finished = System.nanoTime();
@@ -70,13 +70,16 @@ final class TornadoAttention implements PreparedAttention {
         program.bytes());
   }
 
-  /** Takes a program with larger buffers if a layout needs them, and loads the inputs again. */
+  /**
+   * Takes a program for any layout, with larger buffers if need be, where this one does not hold a
+   * layout, and loads the inputs again.
+   */
   private Preparation makeRoom(List<List<KeyRanges>> groups) {
-    QueryTiles tiles = program.tiles();
-    TileRoom needed = TileRoom.forGroups(inputs.shape(), tiles.queriesPerTile(), groups);
-    if (tiles.room().holds(needed)) {
+    if (program.holds(groups)) {
       return Preparation.NONE;
     }
+    QueryTiles tiles = program.tiles();
+    TileRoom needed = TileRoom.forGroups(inputs.shape(), tiles.queriesPerTile(), groups);
     TileRoom room = tiles.room().with(needed);
     kernel.check(program, room);
     // Until there is another program, there is none to give back.

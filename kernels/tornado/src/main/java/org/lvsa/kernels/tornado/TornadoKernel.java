@@ -13,7 +13,9 @@ import org.lvsa.kernels.PreparedAttention;
 
 /**
  * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
- * it, else the portable kernel, unless the options name one of the two.
+ * it, else the portable kernel, unless the options name one of the two. Of the tensor-core kernels,
+ * {@link RegisterProgram} is taken for headDim 128 and layouts of frames, {@link TensorCoreProgram}
+ * for the others.
  *
  * <p>Prepared inputs own a {@link DeviceProgram}: buffers and compiled code for one shape and type.
  * When they are closed, the kernel keeps the program for the next inputs of that shape and type, so
@@ -162,11 +164,19 @@ final class TornadoKernel implements AttentionKernel {
   private DeviceProgram program(AttentionShape shape, DType dtype) {
     DeviceProgram kept = spare.orElse(null);
     spare = Optional.empty();
-    if (kept != null && kept.shape().equals(shape) && kept.dtype() == dtype) {
+    boolean registers =
+        takesTensorCores(shape, dtype) && RegisterProgram.takes(shape, dtype, device);
+    if (kept != null
+        && kept.shape().equals(shape)
+        && kept.dtype() == dtype
+        && kept instanceof RegisterProgram == registers) {
       return kept;
     }
     if (kept != null) {
       kept.close();
+    }
+    if (registers) {
+      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device));
     }
     return make(shape, dtype, frameRoom(shape, takesTensorCores(shape, dtype)));
   }
@@ -185,7 +195,7 @@ final class TornadoKernel implements AttentionKernel {
             });
   }
 
-  /** A new program, whose plan is compiled when it first runs. */
+  /** A new program for any layout, whose plan is compiled when it first runs. */
   DeviceProgram make(AttentionShape shape, DType dtype, TileRoom room) {
     return TornadoErrors.guarded(
         () ->

@@ -375,14 +375,14 @@ class TornadoKernelTest {
     assumeTrue(
         new TornadoBackend()
             .devices().stream().anyMatch(d -> d.chosen() && d.kernels().contains("tensorcore")));
-    AttentionShape shape = new AttentionShape(1, 3, 50, 0, 1, 1, 128);
+    AttentionShape shape = new AttentionShape(1, 3, 50, 0, 1, 1, 64);
     try (Arena arena = Arena.ofShared();
         TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open(KernelOptions.DEFAULT)) {
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
       assertEquals("tornado-tensorcore-bf16-bounded", kernel.run(problem, output).kernel());
-      for (int d = 0; d < 128; d++) {
-        DType.BF16.set(problem.key(), 70L * 128 + d, 1000);
+      for (int d = 0; d < 64; d++) {
+        DType.BF16.set(problem.key(), 70L * 64 + d, 1000);
       }
       assertEquals("tornado-tensorcore-bf16-online", kernel.run(problem, output).kernel());
     }

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Locale;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.AttentionKernel;
+import org.lvsa.kernels.AttentionOutput;
+import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.PreparedAttention;
+import org.lvsa.kernels.RandomProblem;
+import org.lvsa.kernels.ReferenceAttention;
+
+/** The paths of {@link RegisterProgram}, on a device with tensor cores. */
+class RegisterKernelTest {
+  /** Frames of more than two tiles of queries, so that most keys are not in a row's sample. */
+  private static final AttentionShape SHAPE = new AttentionShape(1, 3, 700, 5, 2, 1, 128);
+
+  private final long seed = System.nanoTime() % 10_000_000;
+  private final Arena arena = Arena.ofShared();
+  private AttentionKernel kernel;
+
+  @BeforeEach
+  void open() {
+    assumeTrue(
+        new TornadoBackend().availability() instanceof Availability.Available
+            && new TornadoBackend()
+                .devices().stream().anyMatch(d -> d.chosen() && d.kernels().contains("tensorcore")),
+        "the chosen device has no tensor cores");
+    kernel = new TornadoBackend().open(KernelOptions.DEFAULT);
+  }
+
+  @AfterEach
+  void close() {
+    if (kernel != null) {
+      kernel.close();
+    }
+    arena.close();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void usualScoresKeepTheirWeightsInRegisters(DType dtype) {
+    check(draw(dtype, 0.5), "registers", 2e-3);
+    check(draw(dtype, 1), "registers", 2e-3);
+  }
+
+  /** A key outside the sample, along one query: that row's weight is beyond fp16. */
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void aRowWhoseWeightsOverflowIsComputedAgain(DType dtype) {
+    AttentionProblem problem = draw(dtype, 1);
+    for (int d = 0; d < 128; d++) {
+      float q = dtype.get(problem.query(), SHAPE.queryOffset(0, 5, 1) + d);
+      dtype.set(problem.key(), SHAPE.keyOffset(0, 2000, 1) + d, 3 * q);
+    }
+    check(problem, "registers-online", 5e-3);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void manyRowsAreComputedAgainAndTheNextRunStartsAfresh(DType dtype) {
+    AttentionProblem problem = draw(dtype, 1);
+    for (int d = 0; d < 128; d++) {
+      dtype.set(problem.key(), SHAPE.keyOffset(0, 2000, 1) + d, 30);
+    }
+    BlockSparseLayout without =
+        BlockSparseLayout.of(3, new int[] {0, 2, 4, 6}, new int[] {0, 1, 0, 1, 0, 1});
+    AttentionShape video = new AttentionShape(1, 3, 700, 0, 2, 1, 128);
+    AttentionProblem noText = RandomProblem.draw(video, dtype, 1, 1, seed, arena);
+    for (int d = 0; d < 128; d++) {
+      dtype.set(noText.key(), video.keyOffset(0, 2050, 1) + d, 30);
+    }
+    check(problem, "registers-online", 5e-3);
+    try (PreparedAttention prepared = kernel.prepare(noText.inputs())) {
+      AttentionOutput output = AttentionOutput.allocateWithLogSumExp(video, arena);
+      String name = "tornado-tensorcore-" + dtype.name().toLowerCase(Locale.ROOT);
+      assertEquals(name + "-registers-online", prepared.run(noText.layout(), output).kernel());
+      compare(noText, output, 5e-3);
+      String first = prepared.run(without, output).kernel();
+      compare(noText.withLayout(without), output, 5e-3);
+      assertTrue(first.startsWith(name + "-registers"), first);
+      assertEquals(name + "-registers-online", prepared.run(noText.layout(), output).kernel());
+    }
+  }
+
+  /** Frames that do not attend to themselves, where their own keys score far above the others. */
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void aRowWhoseWeightsAreTooSmallIsComputedAgain(DType dtype) {
+    AttentionShape shape = new AttentionShape(1, 3, 700, 0, 1, 1, 128);
+    AttentionProblem problem =
+        RandomProblem.draw(shape, dtype, 1, 1, seed, arena)
+            .withLayout(BlockSparseLayout.of(3, new int[] {0, 1, 2, 3}, new int[] {1, 2, 0}));
+    for (long i = 0; i < shape.queryElements(); i++) {
+      dtype.set(problem.key(), i, 2 * dtype.get(problem.query(), i));
+    }
+    check(problem, "registers-online", 5e-3);
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void valuesThatFp16CannotHoldTakeTheOnlineKernel(DType dtype) {
+    AttentionProblem large = draw(dtype, 0.5);
+    dtype.set(large.value(), 70, 60_000);
+    check(large, dtype == DType.F16 ? "registers" : "online", 5e-3);
+    AttentionProblem small = draw(dtype, 0.5);
+    for (long i = 0; i < SHAPE.keyElements(); i++) {
+      dtype.set(small.value(), i, dtype.get(small.value(), i) * 1e-5f);
+    }
+    check(small, dtype == DType.F16 ? "registers" : "online", 5e-3);
+    AttentionProblem infinite = draw(dtype, 0.5);
+    dtype.set(infinite.value(), 70, Float.POSITIVE_INFINITY);
+    assertTrue(
+        kernel.run(infinite, AttentionOutput.allocate(SHAPE, arena)).kernel().endsWith("-online"));
+  }
+
+  private AttentionProblem draw(DType dtype, double odds) {
+    return RandomProblem.draw(SHAPE, dtype, odds, 1, seed, arena);
+  }
+
+  private void check(AttentionProblem problem, String path, double allowed) {
+    AttentionOutput output = AttentionOutput.allocateWithLogSumExp(problem.shape(), arena);
+    String name = kernel.run(problem, output).kernel();
+    String type = problem.inputs().dtype().name().toLowerCase(Locale.ROOT);
+    assertEquals("tornado-tensorcore-" + type + "-" + path, name, "seed " + seed);
+    compare(problem, output, allowed);
+  }
+
+  private void compare(AttentionProblem problem, AttentionOutput output, double allowed) {
+    AttentionOutput expected = AttentionOutput.allocateWithLogSumExp(problem.shape(), arena);
+    ReferenceAttention.run(problem, expected);
+    near(output.out(), expected.out(), allowed);
+    near(output.logSumExp().orElseThrow(), expected.logSumExp().orElseThrow(), allowed);
+  }
+
+  private void near(MemorySegment actual, MemorySegment expected, double allowed) {
+    double error = KernelConformance.relativeError(actual, expected);
+    assertTrue(error <= allowed, "relative error " + error + ", seed " + seed);
+  }
+}
