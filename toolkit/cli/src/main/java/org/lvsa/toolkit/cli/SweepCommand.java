@@ -91,11 +91,12 @@ final class SweepCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path csv = directory.resolve(ResultsFile.NAME);
+    SweepRunner.Resume resumption = resumption();
     List<ResultRow> rows;
     try (SweepProgress progress = new SweepProgress(spec.commandLine().getErr(), directory)) {
       rows =
           new SweepRunner(settings(progress), directory, progress, strict)
-              .run(resumption(), spec.commandLine().getParseResult().originalArgs());
+              .run(resumption, spec.commandLine().getParseResult().originalArgs());
     }
     print(rows, csv, spec.commandLine().getOut());
     if (rows.stream().noneMatch(ResultRow::ok)) {
