@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.io.Messages;
 import picocli.CommandLine;
@@ -77,12 +78,12 @@ public final class Lvsa implements Runnable {
     System.exit(code == 0 && isLost(out) ? FAILED : code);
   }
 
+  /** Says that output was lost. A reader that wants no more, as {@code head}, loses nothing. */
   private static boolean isLost(CheckedOutput out) {
-    out.failure()
-        .ifPresent(
-            e ->
-                System.err.println("lvsa: cannot write to standard output: " + Messages.reason(e)));
-    return out.failure().isPresent();
+    Optional<String> reason =
+        out.failure().map(Messages::reason).filter(text -> !text.contains("Broken pipe"));
+    reason.ifPresent(text -> System.err.println("lvsa: cannot write to standard output: " + text));
+    return reason.isPresent();
   }
 
   /**

@@ -135,16 +135,27 @@ class LvsaTest {
   @ValueSource(strings = {"config", "devices", "pattern --latent-frames 9 --patches-per-frame 4"})
   void outputThatCannotBeWrittenIsFailure(String line) throws IOException {
     assumeTrue(Files.exists(Path.of("/dev/full")), "there is no /dev/full");
-    String java =
-        "%s/bin/java -cp '%s' --add-modules=jdk.incubator.vector org.lvsa.toolkit.cli.Lvsa %s"
-            .formatted(
-                System.getProperty("java.home"), System.getProperty("java.class.path"), line);
-    ChildProcess.Result full =
-        ChildProcess.run(Duration.ofSeconds(60), "sh", "-c", java + " >/dev/full");
+    ChildProcess.Result full = shell(java(line) + " >/dev/full");
     assertEquals(1, full.exitCode(), full.errors());
     assertTrue(
         full.errors().contains("lvsa: cannot write to standard output: No space left on device\n"),
         full.errors());
+  }
+
+  @Test
+  void aReaderThatWantsNoMoreIsNoFailure() throws IOException {
+    ChildProcess.Result piped = shell("(" + java("config") + "; echo code $? >&2) | true");
+    assertEquals("code 0\n", piped.errors().lines().reduce((a, b) -> b).orElse("") + "\n");
+    assertFalse(piped.errors().contains("cannot write"), piped.errors());
+  }
+
+  private static String java(String line) {
+    return "%s/bin/java -cp '%s' --add-modules=jdk.incubator.vector org.lvsa.toolkit.cli.Lvsa %s"
+        .formatted(System.getProperty("java.home"), System.getProperty("java.class.path"), line);
+  }
+
+  private static ChildProcess.Result shell(String command) throws IOException {
+    return ChildProcess.run(Duration.ofSeconds(60), "sh", "-c", command);
   }
 
   @Test
