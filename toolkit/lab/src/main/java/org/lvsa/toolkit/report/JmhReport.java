@@ -133,7 +133,14 @@ public final class JmhReport {
 
   private static Plot plot(List<Speedup> pairs) {
     Map<String, List<Speedup>> cases = new LinkedHashMap<>();
-    pairs.forEach(p -> cases.computeIfAbsent(text(p.parameters()), k -> new ArrayList<>()).add(p));
+    Map<String, String> shared = new TreeMap<>(pairs.getFirst().parameters());
+    pairs.forEach(p -> shared.entrySet().retainAll(p.parameters().entrySet()));
+    pairs.forEach(
+        p -> {
+          Map<String, String> own = new TreeMap<>(p.parameters());
+          own.keySet().removeAll(shared.keySet());
+          cases.computeIfAbsent(text(own), k -> new ArrayList<>()).add(p);
+        });
     List<Panel> panels = new ArrayList<>();
     SweepPlots.evenly(cases, 9)
         .forEach(
@@ -155,7 +162,7 @@ public final class JmhReport {
                                     .toList())))));
     return new Plot(
         "jmh-speedup",
-        "How much faster than dense?",
+        "How much faster than dense? " + text(shared),
         "Dense time over sparse time of the same kernel, with the 99.9 % confidence interval of the"
             + " ratio's logarithm.",
         new Axis(
