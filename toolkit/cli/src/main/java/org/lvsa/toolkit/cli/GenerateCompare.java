@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.ToDoubleFunction;
-import javax.imageio.ImageIO;
 import org.lvsa.toolkit.io.OutputFile;
+import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
@@ -187,7 +187,7 @@ record GenerateCompare(
     g.drawImage(above, 0, 0, null);
     g.drawImage(below, 0, above.getHeight(), null);
     g.dispose();
-    OutputFile.write(target.beside("png"), file -> ImageIO.write(both, "png", file));
+    Png.write(both, target.beside("png"));
   }
 
   private Plot plot(

@@ -3,16 +3,13 @@ package org.lvsa.toolkit.blockpattern;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionShape;
-import org.lvsa.kernels.BlockRows;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
-import org.lvsa.kernels.TokenBlocks;
 
 /**
  * What a pattern chose, as kernels run it: a layout of token blocks, and the orders in which the
@@ -35,26 +32,12 @@ public record SelectedBlocks(List<HeadSelection> selections) {
 
   /** The layout, for tokens in the selections' orders. */
   public BlockSparseLayout layout() {
-    return BlockSparseLayout.ofBlocks(
-        selections.stream()
-            .map(
-                selection -> {
-                  BlockMask mask = selection.mask();
-                  return TokenBlocks.of(
-                      mask.querySizes(),
-                      mask.keySizes(),
-                      BlockRows.of(mask.columns(), mask.indptr(), mask.indices()));
-                })
-            .toList());
+    return OrderedLayout.of(selections).layout();
   }
 
   /** Whether any token has to move. */
   public boolean moves() {
-    return selections.stream().anyMatch(one -> moves(one.queryOrder()) || moves(one.keyOrder()));
-  }
-
-  private static boolean moves(TokenOrder order) {
-    return !Arrays.equals(order.source(), TokenOrder.identity(order.tokens()).source());
+    return !OrderedLayout.of(selections).orders().areIdentity();
   }
 
   /** The selection of a query head. */
