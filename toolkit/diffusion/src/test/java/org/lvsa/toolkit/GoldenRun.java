@@ -171,6 +171,11 @@ public final class GoldenRun {
     return ints;
   }
 
+  /** Whether the run has a tensor; what the checkout has of a run may lack some. */
+  public boolean holds(String tensor) {
+    return header.has(tensor);
+  }
+
   /** A tensor of float32 or of int64, such as time steps, as float32. */
   public float[] floatsOrInts(String tensor) {
     if (node(tensor).get("dtype").textValue().equals("F32")) {

@@ -7,6 +7,7 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -396,6 +397,12 @@ public final class Loopback implements Communicator {
         peer.out().flush();
         peer.socket().shutdownOutput();
       }
+      // A socket that is closed with unread data resets the connection, and the reason is lost
+      // there.
+      peer.socket().setSoTimeout(Math.toIntExact(FAREWELL.toMillis()));
+      InputStream rest = peer.socket().getInputStream();
+      byte[] unread = new byte[PIECE];
+      while (rest.read(unread) >= 0) {}
     } catch (IOException e) {
       // That rank is gone too.
     }

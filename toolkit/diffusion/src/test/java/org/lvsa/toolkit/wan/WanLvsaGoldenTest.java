@@ -3,6 +3,7 @@ package org.lvsa.toolkit.wan;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -36,6 +37,9 @@ class WanLvsaGoldenTest {
   void predictionsOfAllStepsEqualTheRecordedOnes(String name, @TempDir Path directory)
       throws IOException {
     GoldenRun run = GoldenRun.open("wan_lvsa/" + name);
+    assumeTrue(
+        run.holds("scheduler.timesteps"),
+        "the checkout has latents of wan_lvsa/" + name + ", and the whole run is not beside it");
     JsonNode settings = run.json().get("settings");
     Map<String, Double> differences = new TreeMap<>();
     Path tokenizer = GoldenRun.file("wan/model/tokenizer/tokenizer.json", directory).getParent();
