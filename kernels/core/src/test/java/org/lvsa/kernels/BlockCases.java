@@ -197,7 +197,8 @@ final class BlockCases {
       double allowed = 2 * suite.tolerance(dtype);
       double error = KernelConformance.relativeError(left.out(), dense.out());
       assertTrue(error <= allowed, "relative error of the output " + error);
-      double lse = KernelConformance.logSumExpError(left.logSumExp().get(), dense.logSumExp().get());
+      double lse =
+          KernelConformance.logSumExpError(left.logSumExp().get(), dense.logSumExp().get());
       assertTrue(lse <= allowed, "relative error of the log-sum-exp " + lse);
     }
   }
@@ -246,7 +247,8 @@ final class BlockCases {
           double error = KernelConformance.relativeError(actual.out(), expected.out());
           assertTrue(error <= suite.tolerance(dtype), layout + " has error " + error);
           double lse =
-              KernelConformance.logSumExpError(actual.logSumExp().get(), expected.logSumExp().get());
+              KernelConformance.logSumExpError(
+                  actual.logSumExp().get(), expected.logSumExp().get());
           assertTrue(lse <= suite.tolerance(dtype), layout + " has log-sum-exp error " + lse);
         }
       }
