@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
+import org.lvsa.toolkit.blocks.BlockRunner;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The self-attention among a video's tokens, which each block of a transformer calls. */
@@ -19,4 +20,9 @@ public interface VideoSelfAttention {
    * @return a new row-major tensor like query, which the caller frees
    */
   INDArray attend(int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid);
+
+  /** What runs the transformer's blocks around this attention: all of them, or a step cache. */
+  default BlockRunner blocks() {
+    return BlockRunner.ALL;
+  }
 }

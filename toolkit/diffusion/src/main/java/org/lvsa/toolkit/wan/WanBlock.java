@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.wan;
 
 import java.util.Optional;
+import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
@@ -59,7 +60,13 @@ final class WanBlock {
     observer.see(name + "norm1", () -> Norms.layerNorm(x, config.eps()));
     try (INDArray in = modulated(x, 0, time)) {
       observer.see(name + "attn1_in", in);
-      try (INDArray out = selfAttention(in, rotary, attention, observer)) {
+      try (INDArray out =
+          attention
+              .blocks()
+              .attention(
+                  BlockRunner.Attention.SELF,
+                  layer,
+                  () -> selfAttention(in, rotary, attention, observer))) {
         observer.see(name + "attn1_out", out);
         Elementwise.addGated(x, modulation.row(2, time), out);
       }
@@ -67,7 +74,13 @@ final class WanBlock {
     observer.see(name + "after_self_attn", x);
     try (INDArray crossIn = crossInput(x)) {
       observer.see(name + "attn2_in", crossIn);
-      try (INDArray out = crossAttention(crossIn, text, observer)) {
+      try (INDArray out =
+          attention
+              .blocks()
+              .attention(
+                  BlockRunner.Attention.CROSS,
+                  layer,
+                  () -> crossAttention(crossIn, text, observer))) {
         observer.see(name + "attn2_out", out);
         Elementwise.add(x, out);
       }
@@ -84,6 +97,11 @@ final class WanBlock {
       }
     }
     observer.see(name + "out", x);
+  }
+
+  /** What the self-attention takes of {@code x}: a new tensor. */
+  INDArray modulated(INDArray x, float[][] time) {
+    return modulated(x, 0, time);
   }
 
   private INDArray crossInput(INDArray x) {

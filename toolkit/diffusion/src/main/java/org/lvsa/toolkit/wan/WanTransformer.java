@@ -4,8 +4,11 @@ package org.lvsa.toolkit.wan;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
@@ -146,10 +149,56 @@ public final class WanTransformer implements AutoCloseable {
         INDArray context = conditioning.text(text)) {
       observer.see("patch_embed", x);
       observer.see("text_embed", context);
-      for (WanBlock block : blocks) {
-        block.apply(x, context, time.blocks(), table, attention, observer);
-      }
+      attention
+          .blocks()
+          .run(new Run(blocks, x, context, time.blocks(), table, attention, observer));
       return head(x, time.head(), grid, observer);
+    }
+  }
+
+  /** The blocks with what one prediction gives them; {@code x} is changed in place. */
+  private record Run(
+      WanBlock[] blocks,
+      INDArray x,
+      INDArray context,
+      float[][] time,
+      RotaryTable table,
+      VideoSelfAttention attention,
+      Observer observer)
+      implements BlockSequence {
+    @Override
+    public String name() {
+      return "blocks";
+    }
+
+    @Override
+    public int size() {
+      return blocks.length;
+    }
+
+    @Override
+    public ForwardPattern pattern() {
+      return ForwardPattern.PATTERN_2;
+    }
+
+    @Override
+    public void run(int block) {
+      blocks[block].apply(x, context, time, table, attention, observer);
+    }
+
+    @Override
+    public INDArray hidden() {
+      return x;
+    }
+
+    @Override
+    public Optional<INDArray> encoder() {
+      return Optional.of(context);
+    }
+
+    @Override
+    public INDArray modulatedInput() {
+      return blocks[0].modulated(x, time);
     }
   }
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.blocks;
+
+import java.util.Optional;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The blocks of one list of a transformer, together with the streams of tokens that one run of the
+ * transformer sends through them. A transformer makes one per list and run, and hands it to a
+ * {@link BlockRunner}:
+ *
+ * <pre>{@code
+ * attention.blocks().run(new BlockSequence() { … });
+ * }</pre>
+ */
+public interface BlockSequence {
+  /**
+   * The list's name among the transformer's modules, such as {@code blocks} or {@code
+   * transformer_blocks}: two lists of one transformer have two names.
+   */
+  String name();
+
+  /** Number of blocks. */
+  int size();
+
+  /** What the blocks take and give. */
+  ForwardPattern pattern();
+
+  /**
+   * Runs one block over the streams, in place or by replacing them.
+   *
+   * @param block its number, from 0
+   */
+  void run(int block);
+
+  /**
+   * The video's stream as it is now, {@code [batch, tokens, width]}, float32, row-major. It belongs
+   * to the transformer. Whoever skips blocks changes it in place.
+   */
+  INDArray hidden();
+
+  /** The text's stream as it is now, as {@link #hidden}; empty if the blocks have none. */
+  default Optional<INDArray> encoder() {
+    return Optional.empty();
+  }
+
+  /**
+   * The hidden stream as the first block's self-attention would see it: after the norm, shifted and
+   * scaled by the time step. TeaCache decides by it.
+   *
+   * @return a new tensor, which the caller frees
+   */
+  INDArray modulatedInput();
+}
