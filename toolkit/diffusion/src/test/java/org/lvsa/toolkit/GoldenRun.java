@@ -189,6 +189,14 @@ public final class GoldenRun {
     return floats;
   }
 
+  /** A tensor of float64. */
+  public double[] doubles(String tensor) {
+    assertEquals("F64", node(tensor).get("dtype").textValue(), tensor);
+    double[] doubles = new double[slice(tensor).remaining() / Double.BYTES];
+    slice(tensor).asDoubleBuffer().get(doubles);
+    return doubles;
+  }
+
   /** A tensor of bytes. */
   public byte[] unsigned(String tensor) {
     assertEquals("U8", node(tensor).get("dtype").textValue(), tensor);

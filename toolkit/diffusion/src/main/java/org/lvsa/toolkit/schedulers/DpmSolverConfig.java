@@ -14,10 +14,10 @@ import org.lvsa.toolkit.weights.ComponentConfig;
  */
 public record DpmSolverConfig(
     double shift, int trainSteps, int solverOrder, boolean lowerOrderFinal, boolean lastIsZero)
-    implements SchedulerConfig {
+    implements FlowSchedulerConfig {
   /** Checks the shift. */
   public DpmSolverConfig {
-    SchedulerConfig.checkShift(shift);
+    FlowSchedulerConfig.checkShift(shift);
   }
 
   static DpmSolverConfig read(ComponentConfig config) {
@@ -52,7 +52,7 @@ public record DpmSolverConfig(
   }
 
   @Override
-  public Scheduler start(int steps) {
+  public Scheduler start(int steps, StepNoise noise) {
     return new DpmSolver(this, FlowSchedule.multistep(steps, shift, trainSteps, lastIsZero));
   }
 }

@@ -9,10 +9,10 @@ import org.lvsa.toolkit.weights.ComponentConfig;
  * @param shift how far the noise levels are shifted towards noise
  * @param trainSteps number of timesteps in training
  */
-public record FlowMatchEulerConfig(double shift, int trainSteps) implements SchedulerConfig {
+public record FlowMatchEulerConfig(double shift, int trainSteps) implements FlowSchedulerConfig {
   /** Checks the shift. */
   public FlowMatchEulerConfig {
-    SchedulerConfig.checkShift(shift);
+    FlowSchedulerConfig.checkShift(shift);
   }
 
   static FlowMatchEulerConfig read(ComponentConfig config) {
@@ -36,7 +36,7 @@ public record FlowMatchEulerConfig(double shift, int trainSteps) implements Sche
   }
 
   @Override
-  public Scheduler start(int steps) {
+  public Scheduler start(int steps, StepNoise noise) {
     return new FlowMatchEuler(FlowSchedule.euler(steps, shift, trainSteps));
   }
 

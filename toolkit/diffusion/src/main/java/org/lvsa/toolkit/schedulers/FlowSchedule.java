@@ -10,7 +10,7 @@ import java.util.Arrays;
  * @param sigmas one per step and one more: step {@code i} goes from {@code sigmas[i]} to {@code
  *     sigmas[i + 1]}
  */
-public record FlowSchedule(float[] timesteps, float[] sigmas) {
+public record FlowSchedule(float[] timesteps, float[] sigmas) implements Schedule {
   private static final double NEARLY_ONE = 1e-6;
 
   /** Checks that there is one sigma more than timesteps. */
@@ -24,11 +24,6 @@ public record FlowSchedule(float[] timesteps, float[] sigmas) {
     }
   }
 
-  /** Number of steps. */
-  public int steps() {
-    return timesteps.length;
-  }
-
   /**
    * Levels of the multistep solvers: even steps from 1 down to one training step, the last left
    * out, shifted. The first is kept a little below 1, where the logarithm of the signal's share is
@@ -38,7 +33,7 @@ public record FlowSchedule(float[] timesteps, float[] sigmas) {
    * @param lastIsZero whether the last sigma is 0, else it repeats the one before
    */
   static FlowSchedule multistep(int steps, double shift, int trainSteps, boolean lastIsZero) {
-    checkSteps(steps);
+    Steps.checkCount(steps);
     float[] timesteps = new float[steps];
     float[] sigmas = new float[steps + 1];
     double last = 1.0 / trainSteps;
@@ -60,7 +55,7 @@ public record FlowSchedule(float[] timesteps, float[] sigmas) {
    * published scheduler does so, and the models are used with it.
    */
   static FlowSchedule euler(int steps, double shift, int trainSteps) {
-    checkSteps(steps);
+    Steps.checkCount(steps);
     double least = shifted(1f / trainSteps, (float) shift);
     float[] sigmas = new float[steps];
     for (int i = 0; i < steps; i++) {
@@ -75,7 +70,7 @@ public record FlowSchedule(float[] timesteps, float[] sigmas) {
    * @param unshifted falling, each above 0 and at most 1, without the final 0
    */
   static FlowSchedule euler(float[] unshifted, float shift, int trainSteps) {
-    checkSteps(unshifted.length);
+    Steps.checkCount(unshifted.length);
     float[] sigmas = new float[unshifted.length];
     for (int i = 0; i < sigmas.length; i++) {
       float sigma = unshifted[i];
@@ -94,12 +89,6 @@ public record FlowSchedule(float[] timesteps, float[] sigmas) {
       timesteps[i] = sigmas[i] * trainSteps;
     }
     return new FlowSchedule(timesteps, Arrays.copyOf(sigmas, sigmas.length + 1));
-  }
-
-  private static void checkSteps(int steps) {
-    if (steps < 1) {
-      throw new IllegalArgumentException("steps must be at least 1, got " + steps);
-    }
   }
 
   /** Number {@code i} of {@code count} even points from first to last. */

@@ -26,8 +26,21 @@ public final class Noise {
 
   /** The first {@code count} normal numbers of a seed. */
   public static float[] normal(long seed, int count) {
+    return fromWord(mix(seed), count);
+  }
+
+  /**
+   * As {@link #normal(long, int)}, a piece of noise that is independent of it and of other pieces:
+   * the words begin at {@code mix(mix(seed) + mix(piece))}.
+   *
+   * @param piece which, from 1
+   */
+  static float[] normal(long seed, int piece, int count) {
+    return fromWord(mix(mix(seed) + mix(piece)), count);
+  }
+
+  private static float[] fromWord(long start, int count) {
     float[] numbers = new float[count];
-    long start = mix(seed);
     IntStream.range(0, Math.ceilDiv(count, PIECE))
         .parallel()
         .forEach(

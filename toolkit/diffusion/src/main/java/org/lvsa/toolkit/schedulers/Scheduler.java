@@ -8,9 +8,10 @@ package org.lvsa.toolkit.schedulers;
  * are made in order. {@link #history} gives what it remembers and {@link #resume} takes it back, so
  * that an interrupted generation goes on exactly as it would have. Not for use by several threads.
  */
-public sealed interface Scheduler permits UniPc, FlowMatchEuler, DpmSolver {
-  /** The noise levels of every step. */
-  FlowSchedule schedule();
+public sealed interface Scheduler
+    permits UniPc, FlowMatchEuler, DpmSolver, CogVideoXDdim, CogVideoXDpm {
+  /** The times of every step. */
+  Schedule schedule();
 
   /** Number of steps made so far, from 0 to the number of steps. */
   int done();
@@ -18,9 +19,9 @@ public sealed interface Scheduler permits UniPc, FlowMatchEuler, DpmSolver {
   /**
    * Makes the next step.
    *
-   * @param modelOutput the model's velocity for the sample at this step's timestep
-   * @param sample the sample at this step's sigma; it is not changed
-   * @return the sample at the next sigma, a new array
+   * @param modelOutput the model's prediction for the sample at this step's timestep
+   * @param sample the sample at this step's noise level; it is not changed
+   * @return the sample at the next noise level, a new array
    * @throws IllegalStateException if all steps are made
    * @throws IllegalArgumentException if the lengths differ from each other or from earlier steps
    */

@@ -13,13 +13,15 @@ import org.lvsa.toolkit.weights.ComponentConfig;
  * A scheduler's settings, as a published model folder has them in {@code
  * scheduler/scheduler_config.json}. A new generation starts a new {@link Scheduler} from them.
  */
-public sealed interface SchedulerConfig permits UniPcConfig, FlowMatchEulerConfig, DpmSolverConfig {
+public sealed interface SchedulerConfig permits FlowSchedulerConfig, CogVideoXSchedulerConfig {
   /** The classes that {@link #read} knows, by their published names, and their readers. */
   Map<String, Function<ComponentConfig, SchedulerConfig>> KNOWN =
       Map.of(
           "UniPCMultistepScheduler", UniPcConfig::read,
           "FlowMatchEulerDiscreteScheduler", FlowMatchEulerConfig::read,
-          "DPMSolverMultistepScheduler", DpmSolverConfig::read);
+          "DPMSolverMultistepScheduler", DpmSolverConfig::read,
+          "CogVideoXDDIMScheduler", CogVideoXSchedulerConfig::ddim,
+          "CogVideoXDPMScheduler", CogVideoXSchedulerConfig::dpm);
 
   /**
    * Reads a scheduler's settings.
@@ -41,19 +43,24 @@ public sealed interface SchedulerConfig permits UniPcConfig, FlowMatchEulerConfi
     return settings;
   }
 
-  /** How far the noise levels are shifted towards noise; 1 is not at all. */
-  double shift();
-
-  /** The same settings with another shift, which must be above 0. */
+  /**
+   * The same settings with the noise levels shifted otherwise towards noise.
+   *
+   * @param shift above 0; 1 shifts nothing
+   * @throws IllegalArgumentException if it is not above 0, or the scheduler is none for flow models
+   */
   SchedulerConfig withShift(double shift);
 
-  /** A scheduler for one generation of that many steps, at least 1. */
-  Scheduler start(int steps);
+  /**
+   * A scheduler for one generation.
+   *
+   * @param steps at least 1
+   * @param noise is asked by schedulers that add noise on the way
+   */
+  Scheduler start(int steps, StepNoise noise);
 
-  /** Refuses a shift that is not a number above 0. */
-  static void checkShift(double shift) {
-    if (!(shift > 0) || Double.isInfinite(shift)) {
-      throw new IllegalArgumentException("flow shift must be a number above 0, got " + shift);
-    }
+  /** As {@link #start(int, StepNoise)}, for schedulers that add no noise. */
+  default Scheduler start(int steps) {
+    return start(steps, StepNoise.NONE);
   }
 }

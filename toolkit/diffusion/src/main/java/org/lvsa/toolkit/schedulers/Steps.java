@@ -8,13 +8,20 @@ import java.util.TreeSet;
 final class Steps {
   private Steps() {}
 
+  /** Refuses a number of steps below 1. */
+  static void checkCount(int steps) {
+    if (steps < 1) {
+      throw new IllegalArgumentException("steps must be at least 1, got " + steps);
+    }
+  }
+
   /**
    * Checks what a step is given.
    *
    * @param earlier an array of an earlier step, null where there is none
    */
   static void check(
-      FlowSchedule schedule, int done, float[] modelOutput, float[] sample, float[] earlier) {
+      Schedule schedule, int done, float[] modelOutput, float[] sample, float[] earlier) {
     if (done >= schedule.steps()) {
       throw new IllegalStateException("all " + schedule.steps() + " steps are made");
     }
@@ -36,7 +43,7 @@ final class Steps {
   }
 
   /** Checks that a history has the tensors that a scheduler keeps after that many steps. */
-  static void checkHistory(FlowSchedule schedule, History history, Set<String> names) {
+  static void checkHistory(Schedule schedule, History history, Set<String> names) {
     if (history.done() < 0 || history.done() > schedule.steps()) {
       throw new IllegalArgumentException(
           "the history is of " + history.done() + " steps, the scheduler has " + schedule.steps());

@@ -23,7 +23,7 @@ public record UniPcConfig(
     boolean lowerOrderFinal,
     List<Integer> disableCorrector,
     boolean lastIsZero)
-    implements SchedulerConfig {
+    implements FlowSchedulerConfig {
 
   /** The paper's {@code B(h)}: the step itself, or its exponential less one. */
   public enum SolverType {
@@ -35,7 +35,7 @@ public record UniPcConfig(
 
   /** Checks the shift and copies the list. */
   public UniPcConfig {
-    SchedulerConfig.checkShift(shift);
+    FlowSchedulerConfig.checkShift(shift);
     disableCorrector = List.copyOf(disableCorrector);
   }
 
@@ -73,7 +73,7 @@ public record UniPcConfig(
   }
 
   @Override
-  public Scheduler start(int steps) {
+  public Scheduler start(int steps, StepNoise noise) {
     return new UniPc(this, FlowSchedule.multistep(steps, shift, trainSteps, lastIsZero));
   }
 }

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -32,6 +33,15 @@ class SchedulerTest {
           + " \"prediction_type\": \"flow_prediction\", \"flow_shift\": 3.0";
   private static final String EULER =
       "\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 3.0";
+
+  private static final String COGVIDEOX =
+      "\"prediction_type\": \"v_prediction\", \"timestep_spacing\": \"trailing\","
+          + " \"clip_sample\": false, \"rescale_betas_zero_snr\": true,"
+          + " \"snr_shift_scale\": 3.0";
+  private static final String COGVIDEOX_DDIM =
+      "\"_class_name\": \"CogVideoXDDIMScheduler\", " + COGVIDEOX;
+  private static final String COGVIDEOX_DPM =
+      "\"_class_name\": \"CogVideoXDPMScheduler\", " + COGVIDEOX;
 
   @TempDir private Path directory;
 
@@ -64,7 +74,7 @@ class SchedulerTest {
   private static double error(SchedulerConfig config, int steps) {
     NormalData data = new NormalData(0.7, 0.5);
     Scheduler scheduler = config.start(steps);
-    float[] sigmas = scheduler.schedule().sigmas();
+    float[] sigmas = ((FlowSchedule) scheduler.schedule()).sigmas();
     float[] start = {-1.5f, -0.3f, 0.4f, 1.8f};
     float[] sample = start;
     for (int step = 0; step < steps; step++) {
@@ -170,7 +180,7 @@ class SchedulerTest {
       assertThrows(IllegalStateException.class, () -> scheduler.step(new float[2], new float[2]));
       assertThrows(IllegalArgumentException.class, () -> config.withShift(0));
       assertThrows(IllegalArgumentException.class, () -> config.withShift(Double.NaN));
-      assertEquals(5, config.withShift(5).shift());
+      assertEquals(5, ((FlowSchedulerConfig) config.withShift(5)).shift());
     }
   }
 
@@ -191,12 +201,16 @@ class SchedulerTest {
         "EULER|\"shift_terminal\": 0.1|shift_terminal 0.1 is not supported, supported: null",
         "DPM|\"algorithm_type\": \"sde-dpmsolver++\"|is not supported, supported: dpmsolver++",
         "DPM|\"solver_order\": 3|solver_order must be 1 or 2, got 3",
+        "COG|\"prediction_type\": \"epsilon\"|prediction_type \"epsilon\" is not supported, supported: v_prediction",
+        "COG|\"timestep_spacing\": null|timestep_spacing must be trailing, got null",
+        "COG|\"snr_shift_scale\": 0|snr_shift_scale must be a number above 0, got 0",
       })
   void otherSettingsAreNamed(String base, String setting, String message) throws IOException {
     String members =
         switch (base) {
           case "UNIPC" -> UNIPC;
           case "DPM" -> DPM;
+          case "COG" -> COGVIDEOX_DPM;
           default -> EULER;
         };
     String key = setting.substring(0, setting.indexOf(':'));
@@ -214,6 +228,7 @@ class SchedulerTest {
     for (String name :
         List.of(
             "LCMScheduler",
+            "CogVideoXDDIMScheduler",
             "DPMSolverMultistepScheduler",
             "FlowMatchEulerDiscreteScheduler",
             "UniPCMultistepScheduler")) {
@@ -223,6 +238,53 @@ class SchedulerTest {
     assertThrows(MalformedFileException.class, () -> read(EULER + ", \"shift\": 4"));
     assertThrows(
         MalformedFileException.class, () -> SchedulerConfig.read(directory.resolve("absent.json")));
+  }
+
+  /**
+   * Where the whole part of the timesteps' distance is shorter than the distance, the last step
+   * ends at the first timestep of training and not at the clean sample: it is of second order and
+   * draws twice.
+   */
+  @Test
+  void cogVideoXMayEndBeforeTheCleanSample() throws IOException {
+    List<Integer> drawn = new ArrayList<>();
+    Scheduler scheduler =
+        read(COGVIDEOX_DPM)
+            .start(
+                6,
+                (number, count) -> {
+                  drawn.add(number);
+                  return new float[count];
+                });
+    AlphaSchedule schedule = (AlphaSchedule) scheduler.schedule();
+    assertArrayEquals(new float[] {999, 832, 666, 499, 332, 166}, schedule.timesteps());
+    for (int step = 0; step < 6; step++) {
+      assertEquals(false, schedule.reachesClean()[step]);
+      scheduler.step(new float[1], new float[] {1});
+    }
+    assertEquals(List.of(0, 2, 4, 6, 8, 10), drawn);
+    assertTrue(schedule.nextAlphas()[5] < 1);
+  }
+
+  @Test
+  void cogVideoXGoesOnFromItsHistory() throws IOException {
+    for (String members : List.of(COGVIDEOX_DDIM, COGVIDEOX_DPM)) {
+      SchedulerConfig config = read(members);
+      Scheduler whole = config.start(5, StepNoise.of(7));
+      float[] sample = Noise.normal(3, 4);
+      for (int step = 0; step < 5; step++) {
+        Scheduler goesOn = config.start(5, StepNoise.of(7));
+        goesOn.resume(whole.history());
+        float[] output = Noise.normal(100 + step, 4);
+        float[] next = whole.step(output, sample);
+        assertArrayEquals(next, goesOn.step(output, sample), members + " step " + step);
+        sample = next;
+      }
+      assertThrows(IllegalArgumentException.class, () -> config.start(1001));
+      assertThrows(IllegalArgumentException.class, () -> config.withShift(3));
+    }
+    Scheduler noNoise = read(COGVIDEOX_DPM).start(2);
+    assertThrows(IllegalStateException.class, () -> noNoise.step(new float[1], new float[1]));
   }
 
   @Test
