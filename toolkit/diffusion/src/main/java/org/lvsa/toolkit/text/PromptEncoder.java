@@ -14,9 +14,9 @@ public final class PromptEncoder implements AutoCloseable {
   public static final int TOKENS = 512;
 
   private final PromptTokenizer tokenizer;
-  private final Umt5Encoder encoder;
+  private final T5Encoder encoder;
 
-  private PromptEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder) {
+  private PromptEncoder(PromptTokenizer tokenizer, T5Encoder encoder) {
     this.tokenizer = tokenizer;
     this.encoder = encoder;
   }
@@ -31,7 +31,7 @@ public final class PromptEncoder implements AutoCloseable {
   public static PromptEncoder open(Path tokenizer, Path textEncoder, boolean allowUnused) {
     PromptTokenizer opened = PromptTokenizer.open(tokenizer, TOKENS);
     try {
-      return new PromptEncoder(opened, Umt5Encoder.open(textEncoder, allowUnused));
+      return new PromptEncoder(opened, T5Encoder.open(textEncoder, allowUnused));
     } catch (RuntimeException e) {
       opened.close();
       throw e;

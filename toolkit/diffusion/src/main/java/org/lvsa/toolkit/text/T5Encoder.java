@@ -21,13 +21,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The encoder of UMT5 (Chung et al. 2023), which turns tokens into embeddings: layers of
- * self-attention, whose scores are not scaled and have a bias by relative position, one table for
- * each layer, and of a gated feed-forward part. Weights may be F32, F16 or BF16; the computation is
- * in float32.
+ * The encoder of the T5 family in its gated form, which turns tokens into embeddings: T5 v1.1
+ * (Raffel et al. 2020, Shazeer 2020), ByT5 (Xue et al. 2022), whose tokens are bytes, and UMT5
+ * (Chung et al. 2023). Layers of self-attention, whose scores are not scaled and have a bias by
+ * relative position, and of a gated feed-forward part. UMT5 has a table of biases for each layer,
+ * the others have one that all layers share: {@link T5Config#biasPerLayer}, which is read from the
+ * folder's {@code config.json}, so that one class serves all of them. Weights may be F32, F16 or
+ * BF16; the computation is in float32.
  */
-public final class Umt5Encoder implements AutoCloseable {
-  private final Umt5Config config;
+public final class T5Encoder implements AutoCloseable {
+  private final T5Config config;
   private final Weights weights;
   private final WeightTensor embeddings;
   private final Layer[] layers;
@@ -38,7 +41,7 @@ public final class Umt5Encoder implements AutoCloseable {
    *
    * @param weights closed together with the encoder
    */
-  public Umt5Encoder(Umt5Config config, Weights weights) {
+  public T5Encoder(T5Config config, Weights weights) {
     this.config = config;
     this.weights = weights;
     embeddings = weights.get("shared.weight");
@@ -55,13 +58,13 @@ public final class Umt5Encoder implements AutoCloseable {
    * @param allowUnused whether the folder may hold tensors that the encoder does not need
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
-  public static Umt5Encoder open(Path folder, boolean allowUnused) {
-    Umt5Config config = Umt5Config.of(ComponentConfig.read(folder));
+  public static T5Encoder open(Path folder, boolean allowUnused) {
+    T5Config config = T5Config.of(ComponentConfig.read(folder));
     Weights weights = Weights.open(folder);
     try {
       // A copy of shared.weight that some files hold under a second name.
       weights.check(config.tensors(), Set.of("encoder.embed_tokens.weight"), allowUnused);
-      return new Umt5Encoder(config, weights);
+      return new T5Encoder(config, weights);
     } catch (RuntimeException e) {
       weights.close();
       throw e;
@@ -69,7 +72,7 @@ public final class Umt5Encoder implements AutoCloseable {
   }
 
   /** The encoder's sizes. */
-  public Umt5Config config() {
+  public T5Config config() {
     return config;
   }
 
@@ -152,7 +155,7 @@ public final class Umt5Encoder implements AutoCloseable {
   }
 
   private static final class Layer {
-    private final Umt5Config config;
+    private final T5Config config;
     private final Linear query;
     private final Linear key;
     private final Linear value;
@@ -164,14 +167,17 @@ public final class Umt5Encoder implements AutoCloseable {
     private final Linear down;
     private final float[] denseNorm;
 
-    Layer(Umt5Config config, Weights weights, int layer) {
+    Layer(T5Config config, Weights weights, int layer) {
       this.config = config;
-      String prefix = Umt5Config.prefix(layer);
+      String prefix = T5Config.prefix(layer);
       query = Linear.withoutBias(weights, prefix + "0.SelfAttention.q");
       key = Linear.withoutBias(weights, prefix + "0.SelfAttention.k");
       value = Linear.withoutBias(weights, prefix + "0.SelfAttention.v");
       out = Linear.withoutBias(weights, prefix + "0.SelfAttention.o");
-      table = weights.floats(prefix + "0.SelfAttention.relative_attention_bias.weight");
+      table =
+          weights.floats(
+              T5Config.prefix(config.biasLayer(layer))
+                  + "0.SelfAttention.relative_attention_bias.weight");
       attentionNorm = weights.floats(prefix + "0.layer_norm.weight");
       gate = Linear.withoutBias(weights, prefix + "1.DenseReluDense.wi_0");
       up = Linear.withoutBias(weights, prefix + "1.DenseReluDense.wi_1");

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.text;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -23,8 +24,8 @@ import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TestWeights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The UMT5 encoder against the published one's recorded values. */
-class Umt5EncoderTest {
+/** The T5 encoder, as UMT5 and as ByT5, against the published ones' recorded values. */
+class T5EncoderTest {
   private static final String FOLDER = "wan/model/text_encoder";
 
   @Test
@@ -41,7 +42,7 @@ class Umt5EncoderTest {
       lengths[prompt] = Arrays.stream(mask, prompt * tokens, (prompt + 1) * tokens).sum();
     }
     Map<String, Double> seen = new LinkedHashMap<>();
-    try (Umt5Encoder encoder = Umt5Encoder.open(GoldenRun.component(FOLDER, directory), false)) {
+    try (T5Encoder encoder = T5Encoder.open(GoldenRun.component(FOLDER, directory), false)) {
       INDArray out =
           encoder.encode(
               rows,
@@ -74,6 +75,39 @@ class Umt5EncoderTest {
             "layer1",
             "last_hidden_state"),
         List.copyOf(seen.keySet()));
+  }
+
+  /** ByT5 has one table of positions for all layers, and the text of a video's signs as bytes. */
+  @Test
+  void bytesBecomeTheRecordedEmbeddings(@TempDir Path directory) throws IOException {
+    GoldenRun run = GoldenRun.open("hunyuan15/t2v");
+    String model = "hunyuan15/model/";
+    Path tokenizer =
+        GoldenRun.file(model + "tokenizer_2/tokenizer_config.json", directory).getParent();
+    String glyphs = run.json().get("glyph_extraction").get(0).get("glyph").textValue();
+    int[] ids = ByteTokenizer.open(tokenizer).ids(glyphs, 256);
+    assertArrayEquals(run.ints("byt5.prompt.ids"), ids);
+    Path folder = GoldenRun.component(model + "text_encoder_2", directory);
+    try (T5Encoder encoder = T5Encoder.open(folder, false)) {
+      assertFalse(encoder.config().biasPerLayer());
+      run.check(
+          "byt5.prompt.last_hidden_state", NdMemory.floats(encoder.encode(new int[][] {ids})));
+    }
+  }
+
+  @Test
+  void addedWordsAreOneTokenAndLongTextsAreCut(@TempDir Path directory) throws IOException {
+    Files.writeString(
+        directory.resolve("tokenizer_config.json"),
+        """
+        {"added_tokens_decoder": {"0": {"content": "<pad>"}, "1": {"content": "</s>"},
+         "259": {"content": "<red>"}, "260": {"content": "<red>x"}}}
+        """);
+    ByteTokenizer tokenizer = ByteTokenizer.open(directory);
+    assertArrayEquals(
+        new int[] {'a' + 3, 259, 0xC3 + 3, 0xA9 + 3, 260, 1}, tokenizer.ids("a<red>é<red>x", 256));
+    assertArrayEquals(new int[] {'a' + 3, 259, 1}, tokenizer.ids("a<red>é<red>x", 3));
+    assertArrayEquals(new int[] {1}, tokenizer.ids("", 256));
   }
 
   @Test
@@ -128,8 +162,8 @@ class Umt5EncoderTest {
     for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
       Path narrow = copy(folder, directory.resolve(dtype.name()), dtype, dtype);
       Path widened = copy(folder, directory.resolve(dtype + "-widened"), dtype, DType.F32);
-      try (Umt5Encoder a = Umt5Encoder.open(narrow, false);
-          Umt5Encoder b = Umt5Encoder.open(widened, false)) {
+      try (T5Encoder a = T5Encoder.open(narrow, false);
+          T5Encoder b = T5Encoder.open(widened, false)) {
         assertArrayEquals(
             NdMemory.floats(b.encode(ids)), NdMemory.floats(a.encode(ids)), dtype.toString());
       }
@@ -147,7 +181,7 @@ class Umt5EncoderTest {
 
   @Test
   void tokensOfAnotherVocabularyAreNamed(@TempDir Path directory) throws IOException {
-    try (Umt5Encoder encoder = Umt5Encoder.open(GoldenRun.component(FOLDER, directory), false)) {
+    try (T5Encoder encoder = T5Encoder.open(GoldenRun.component(FOLDER, directory), false)) {
       String message =
           assertThrows(IllegalArgumentException.class, () -> encoder.encode(new int[][] {{576}}))
               .getMessage();
@@ -163,7 +197,7 @@ class Umt5EncoderTest {
     String message =
         assertThrows(
                 MalformedFileException.class,
-                () -> Umt5Config.of(ComponentConfig.read(config.getParent())))
+                () -> T5Config.of(ComponentConfig.read(config.getParent())))
             .getMessage();
     assertTrue(message.contains("feed_forward_proj \"relu\" is not supported"), message);
     assertTrue(message.contains("gated-gelu"), message);

@@ -5,7 +5,7 @@ import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TensorShapes;
 
 /**
- * The sizes of a UMT5 text encoder.
+ * The sizes of a T5 text encoder.
  *
  * @param vocabulary tokens that have an embedding
  * @param width features of a token ({@code d_model})
@@ -15,9 +15,11 @@ import org.lvsa.toolkit.weights.TensorShapes;
  * @param layers number of layers
  * @param buckets rows of the table of relative positions
  * @param maxDistance distance from which all further ones share a bucket
+ * @param biasPerLayer whether each layer has a table of relative positions of its own, as in UMT5;
+ *     otherwise all layers use the first one's, as in T5 and ByT5
  * @param eps added to the mean of squares in the norms
  */
-public record Umt5Config(
+public record T5Config(
     int vocabulary,
     int width,
     int heads,
@@ -26,10 +28,14 @@ public record Umt5Config(
     int layers,
     int buckets,
     int maxDistance,
+    boolean biasPerLayer,
     double eps) {
+  private static final String UMT5 = "umt5";
+  private static final String T5 = "t5";
+
   /** Reads a {@code config.json}; what is not supported is named. */
-  public static Umt5Config of(ComponentConfig config) {
-    config.require("model_type", "umt5");
+  public static T5Config of(ComponentConfig config) {
+    String kind = config.choice("model_type", UMT5, UMT5, T5);
     config.require("feed_forward_proj", "gated-gelu");
     config.require("dense_act_fn", "gelu_new");
     config.require("is_gated_act", true);
@@ -41,7 +47,7 @@ public record Umt5Config(
     if (maxDistance <= buckets / 4) {
       throw config.wrong("relative_attention_max_distance", "more than a quarter of the buckets");
     }
-    return new Umt5Config(
+    return new T5Config(
         config.size("vocab_size"),
         config.size("d_model"),
         config.size("num_heads"),
@@ -50,6 +56,7 @@ public record Umt5Config(
         config.size("num_layers"),
         buckets,
         maxDistance,
+        kind.equals(UMT5),
         config.number("layer_norm_epsilon", 1e-6));
   }
 
@@ -63,7 +70,9 @@ public record Umt5Config(
         shapes.add(attention + projection + ".weight", inner, width);
       }
       shapes.add(attention + "o.weight", width, inner);
-      shapes.add(attention + "relative_attention_bias.weight", buckets, heads);
+      if (layer == biasLayer(layer)) {
+        shapes.add(attention + "relative_attention_bias.weight", buckets, heads);
+      }
       shapes.add(prefix(layer) + "0.layer_norm.weight", width);
       String dense = prefix(layer) + "1.DenseReluDense.";
       shapes.add(dense + "wi_0.weight", feedForward, width);
@@ -72,6 +81,11 @@ public record Umt5Config(
       shapes.add(prefix(layer) + "1.layer_norm.weight", width);
     }
     return shapes.add("encoder.final_layer_norm.weight", width);
+  }
+
+  /** The layer whose table of relative positions a layer uses. */
+  int biasLayer(int layer) {
+    return biasPerLayer ? layer : 0;
   }
 
   /** What the names of a layer's tensors begin with. */
