@@ -3,6 +3,7 @@ package org.lvsa.toolkit.wan;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Optional;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Observer;
@@ -10,7 +11,7 @@ import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The embeddings of time step and text, which each block is given. */
+/** The embeddings of time step, text and pictures, which each block is given. */
 final class Conditioning {
   private final int timeFeatures;
   private final Linear time1;
@@ -18,6 +19,7 @@ final class Conditioning {
   private final Linear timeProjection;
   private final Linear text1;
   private final Linear text2;
+  private final Optional<ImageEmbedding> image;
 
   Conditioning(WanConfig config, Weights weights) {
     timeFeatures = config.timeFeatures();
@@ -26,17 +28,23 @@ final class Conditioning {
     timeProjection = Linear.of(weights, "condition_embedder.time_proj");
     text1 = Linear.of(weights, "condition_embedder.text_embedder.linear_1");
     text2 = Linear.of(weights, "condition_embedder.text_embedder.linear_2");
+    image = config.image().map(sizes -> new ImageEmbedding(sizes, weights));
   }
 
   /**
    * What the time step does to the blocks.
    *
-   * @param head shift and scale of the output head start from these: one array per batch element
+   * @param head shift and scale of the output head start from these: one array per time step
    * @param blocks shift, scale and gate of attention and feed-forward start from these: six times
-   *     the width per batch element
+   *     the width per time step
    */
   record Time(float[][] head, float[][] blocks) {}
 
+  /**
+   * Embeds time steps.
+   *
+   * @param timesteps one per batch element, or one per latent frame of each
+   */
   Time time(float[] timesteps, Observer observer) {
     float[] angles = new float[timesteps.length * timeFeatures];
     for (int i = 0; i < timesteps.length; i++) {
@@ -82,6 +90,17 @@ final class Conditioning {
       out[i] = Arrays.copyOfRange(all, i * width, (i + 1) * width);
     }
     return out;
+  }
+
+  /** Pictures' tokens {@code [batch, tokens, imageWidth]} to {@code [batch, tokens, width]}. */
+  Optional<INDArray> image(Optional<INDArray> tokens) {
+    if (tokens.isPresent() != image.isPresent()) {
+      throw new IllegalArgumentException(
+          image.isPresent()
+              ? "the transformer needs the tokens of a picture, got none"
+              : "the transformer takes no tokens of pictures");
+    }
+    return image.map(embedding -> embedding.apply(tokens.orElseThrow()));
   }
 
   /** {@code [batch, tokens, textWidth]} to {@code [batch, tokens, width]}. */

@@ -20,12 +20,12 @@ final class Modulation {
     this.width = width;
   }
 
-  /** One row for each batch element; {@code time} has as many rows as the table. */
+  /** One row for each time step; {@code time} has as many rows as the table. */
   float[][] row(int row, float[][] time) {
     return sum(row, time, row);
   }
 
-  /** One row for each batch element, where {@code time} is one row that all rows share. */
+  /** One row for each time step, where {@code time} is one row that all rows share. */
   float[][] rowOfShared(int row, float[][] time) {
     return sum(row, time, 0);
   }

@@ -12,14 +12,16 @@ import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * One block: self-attention among the video's tokens, cross-attention to the text, feed-forward.
- * The time step shifts and scales what goes into the first and the last and gates what comes out.
+ * One block: self-attention among the video's tokens, cross-attention to the text, and to the
+ * tokens of pictures where the model takes them, feed-forward. The time step shifts and scales what
+ * goes into the first and the last and gates what comes out.
  */
 final class WanBlock {
   private final WanConfig config;
   private final int layer;
   private final Projections self;
   private final Projections cross;
+  private final Optional<AddedProjections> added;
   private final Linear up;
   private final Linear down;
   private final Optional<CrossNorm> crossNorm;
@@ -31,6 +33,7 @@ final class WanBlock {
     String prefix = "blocks." + layer + ".";
     self = new Projections(config, weights, prefix + "attn1.");
     cross = new Projections(config, weights, prefix + "attn2.");
+    added = config.image().map(image -> new AddedProjections(config, weights, prefix + "attn2."));
     up = Linear.of(weights, prefix + "ffn.net.0.proj");
     down = Linear.of(weights, prefix + "ffn.net.2");
     crossNorm =
@@ -46,12 +49,12 @@ final class WanBlock {
    * Applies the block in place.
    *
    * @param x {@code [batch, tokens, width]}
-   * @param text {@code [batch, textTokens, width]}
-   * @param time the six modulations of each batch element
+   * @param context text and pictures
+   * @param time the six modulations of each time step
    */
   void apply(
       INDArray x,
-      INDArray text,
+      Context context,
       float[][] time,
       RotaryTable rotary,
       VideoSelfAttention attention,
@@ -80,7 +83,7 @@ final class WanBlock {
               .attention(
                   BlockRunner.Attention.CROSS,
                   layer,
-                  () -> crossAttention(crossIn, text, observer))) {
+                  () -> crossAttention(crossIn, context, observer))) {
         observer.see(name + "attn2_out", out);
         Elementwise.add(x, out);
       }
@@ -136,19 +139,91 @@ final class WanBlock {
     }
   }
 
-  private INDArray crossAttention(INDArray x, INDArray text, Observer observer) {
-    String name = "b" + layer + ".attn2.";
-    try (INDArray query = cross.query(x);
-        INDArray key = cross.key(text);
-        INDArray value = cross.value(text)) {
-      observer.see(name + "q", query);
-      observer.see(name + "k", key);
-      observer.see(name + "v", value);
-      try (INDArray out = SoftmaxAttention.attend(query, key, value)) {
-        observer.see(name + "o", out);
+  /**
+   * What the cross-attention sees.
+   *
+   * @param text {@code [batch, textTokens, width]}
+   * @param image {@code [batch, imageTokens, width]}; empty where the model takes no pictures
+   */
+  record Context(INDArray text, Optional<INDArray> image) implements AutoCloseable {
+    @Override
+    public void close() {
+      text.close();
+      image.ifPresent(INDArray::close);
+    }
+  }
+
+  /** The same queries attend to the text and to the pictures, each for itself, and add up. */
+  private INDArray crossAttention(INDArray x, Context context, Observer observer) {
+    String name = "b" + layer + ".attn2";
+    try (INDArray query = cross.query(x)) {
+      if (added.isEmpty()) {
+        try (INDArray out =
+            attend(query, cross.key(context.text()), cross.value(context.text()), name, observer)) {
+          return cross.out(out);
+        }
+      }
+      INDArray image = context.image().orElseThrow();
+      try (INDArray toImage =
+              attend(query, added.get().key(image), added.get().value(image), name, observer);
+          INDArray out =
+              attend(
+                  query,
+                  cross.key(context.text()),
+                  cross.value(context.text()),
+                  name + "_text",
+                  observer)) {
+        Elementwise.add(out, toImage);
         return cross.out(out);
       }
     }
+  }
+
+  /** Attends and frees key and value. */
+  private static INDArray attend(
+      INDArray query, INDArray key, INDArray value, String name, Observer observer) {
+    try (key;
+        value) {
+      observer.see(name + ".q", query);
+      observer.see(name + ".k", key);
+      observer.see(name + ".v", value);
+      INDArray out = SoftmaxAttention.attend(query, key, value);
+      observer.see(name + ".o", out);
+      return out;
+    }
+  }
+
+  /** The linear layers that make key and value of the tokens of pictures. */
+  private static final class AddedProjections {
+    private final WanConfig config;
+    private final Linear key;
+    private final Linear value;
+    private final float[] keyNorm;
+
+    AddedProjections(WanConfig config, Weights weights, String prefix) {
+      this.config = config;
+      key = Linear.of(weights, prefix + "add_k_proj");
+      value = Linear.of(weights, prefix + "add_v_proj");
+      keyNorm = weights.floats(prefix + "norm_added_k.weight");
+    }
+
+    INDArray key(INDArray x) {
+      return normed(config, key, x, keyNorm);
+    }
+
+    INDArray value(INDArray x) {
+      return value.apply(x, heads(config, x));
+    }
+  }
+
+  private static INDArray normed(WanConfig config, Linear layer, INDArray x, float[] weight) {
+    INDArray heads = layer.apply(x, heads(config, x));
+    Norms.rmsNormInPlace(heads, weight, config.eps());
+    return heads;
+  }
+
+  private static long[] heads(WanConfig config, INDArray x) {
+    return new long[] {x.size(0), x.size(1), config.heads(), config.headDim()};
   }
 
   /** The linear layers of an attention, with RMS norms of query and key over all heads at once. */
@@ -172,25 +247,15 @@ final class WanBlock {
     }
 
     INDArray query(INDArray x) {
-      return normed(query, x, queryNorm);
+      return normed(config, query, x, queryNorm);
     }
 
     INDArray key(INDArray x) {
-      return normed(key, x, keyNorm);
-    }
-
-    private INDArray normed(Linear layer, INDArray x, float[] weight) {
-      INDArray heads = layer.apply(x, heads(x));
-      Norms.rmsNormInPlace(heads, weight, config.eps());
-      return heads;
+      return normed(config, key, x, keyNorm);
     }
 
     INDArray value(INDArray x) {
-      return value.apply(x, heads(x));
-    }
-
-    private long[] heads(INDArray x) {
-      return new long[] {x.size(0), x.size(1), config.heads(), config.headDim()};
+      return value.apply(x, heads(config, x));
     }
 
     INDArray out(INDArray heads) {

@@ -2,6 +2,8 @@
 package org.lvsa.toolkit.wan;
 
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TensorShapes;
 
@@ -12,8 +14,7 @@ import org.lvsa.toolkit.weights.TensorShapes;
  * @param heads attention heads of a block
  * @param headDim features of a head; a token has {@code heads · headDim} features
  * @param feedForward features inside the feed-forward part
- * @param timeFeatures sines and cosines that a time step becomes first ({@code freq_dim})
- * @param textWidth features of a text embedding
+ * @param conditions what it is given beside the latents
  * @param channels what it takes and what it gives
  * @param patch latent values that make a token
  * @param crossAttentionNorm whether a norm stands before the cross-attention
@@ -25,13 +26,35 @@ public record WanConfig(
     int heads,
     int headDim,
     int feedForward,
-    int timeFeatures,
-    int textWidth,
+    Conditions conditions,
     Channels channels,
     Patch patch,
     boolean crossAttentionNorm,
     int maxPositions,
     double eps) {
+  /**
+   * What the transformer is given beside the latents.
+   *
+   * @param timeFeatures sines and cosines that a time step becomes first ({@code freq_dim})
+   * @param textWidth features of a text embedding
+   * @param image what it is told of pictures by tokens of their own; empty where it takes none
+   */
+  public record Conditions(int timeFeatures, int textWidth, Optional<ImageTokens> image) {
+    /** Without pictures. */
+    public Conditions(int timeFeatures, int textWidth) {
+      this(timeFeatures, textWidth, Optional.empty());
+    }
+  }
+
+  /**
+   * The tokens of pictures, which an image encoder makes.
+   *
+   * @param width features of a token ({@code image_dim})
+   * @param positions tokens that have learned positions, those of the first picture and those of
+   *     the last one ({@code pos_embed_seq_len}); empty where one picture is given, without them
+   */
+  public record ImageTokens(int width, OptionalInt positions) {}
+
   /**
    * Channels of the latents.
    *
@@ -58,9 +81,6 @@ public record WanConfig(
   public static WanConfig of(ComponentConfig config) {
     config.require("_class_name", "WanTransformer3DModel");
     config.require("qk_norm", "rms_norm_across_heads");
-    config.require("added_kv_proj_dim", (Object) null);
-    config.require("image_dim", (Object) null);
-    config.require("pos_embed_seq_len", (Object) null);
     List<Integer> patch = config.sizes("patch_size");
     if (patch.size() != 3) {
       throw config.wrong("patch_size", "three whole numbers: frames, rows, columns");
@@ -74,18 +94,52 @@ public record WanConfig(
       throw config.wrong("freq_dim", "an even number");
     }
     int in = config.size("in_channels");
+    int heads = config.size("num_attention_heads");
     return new WanConfig(
         config.size("num_layers"),
-        config.size("num_attention_heads"),
+        heads,
         headDim,
         config.size("ffn_dim"),
-        timeFeatures,
-        config.size("text_dim", 4096),
+        new Conditions(timeFeatures, config.size("text_dim", 4096), image(config, heads * headDim)),
         new Channels(in, config.size("out_channels", in)),
         new Patch(patch.get(0), patch.get(1), patch.get(2)),
         config.flag("cross_attn_norm", true),
         config.size("rope_max_seq_len", 1024),
         config.number("eps", 1e-6));
+  }
+
+  private static Optional<ImageTokens> image(ComponentConfig config, int width) {
+    if (!config.has("image_dim")) {
+      config.require("added_kv_proj_dim", (Object) null);
+      config.require("pos_embed_seq_len", (Object) null);
+      return Optional.empty();
+    }
+    if (config.size("added_kv_proj_dim", 0) != width) {
+      throw config.wrong("added_kv_proj_dim", width + ", the features of a token");
+    }
+    int positions = config.size("pos_embed_seq_len", 0);
+    if (positions % 2 != 0) {
+      throw config.wrong("pos_embed_seq_len", "an even number: half of it for each picture");
+    }
+    return Optional.of(
+        new ImageTokens(
+            config.size("image_dim"),
+            positions == 0 ? OptionalInt.empty() : OptionalInt.of(positions)));
+  }
+
+  /** Sines and cosines that a time step becomes first. */
+  public int timeFeatures() {
+    return conditions.timeFeatures();
+  }
+
+  /** Features of a text embedding. */
+  public int textWidth() {
+    return conditions.textWidth();
+  }
+
+  /** What the transformer is told of pictures by tokens; empty where it takes none. */
+  public Optional<ImageTokens> image() {
+    return conditions.image();
   }
 
   /** Features of a token. */
@@ -128,11 +182,12 @@ public record WanConfig(
                 patch.rows(),
                 patch.columns())
             .add("patch_embedding.bias", width)
-            .addLinear("condition_embedder.time_embedder.linear_1", width, timeFeatures)
+            .addLinear("condition_embedder.time_embedder.linear_1", width, timeFeatures())
             .addLinear("condition_embedder.time_embedder.linear_2", width, width)
             .addLinear("condition_embedder.time_proj", 6L * width, width)
-            .addLinear("condition_embedder.text_embedder.linear_1", width, textWidth)
+            .addLinear("condition_embedder.text_embedder.linear_1", width, textWidth())
             .addLinear("condition_embedder.text_embedder.linear_2", width, width);
+    image().ifPresent(image -> ImageEmbedding.addTensors(shapes, image, width));
     for (int layer = 0; layer < layers; layer++) {
       String prefix = "blocks." + layer + ".";
       for (String attention : new String[] {"attn1.", "attn2."}) {
@@ -141,6 +196,11 @@ public record WanConfig(
         }
         shapes.add(prefix + attention + "norm_q.weight", width);
         shapes.add(prefix + attention + "norm_k.weight", width);
+      }
+      if (image().isPresent()) {
+        shapes.addLinear(prefix + "attn2.add_k_proj", width, width);
+        shapes.addLinear(prefix + "attn2.add_v_proj", width, width);
+        shapes.add(prefix + "attn2.norm_added_k.weight", width);
       }
       if (crossAttentionNorm) {
         shapes.add(prefix + "norm2.weight", width).add(prefix + "norm2.bias", width);

@@ -19,7 +19,7 @@ import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Wan's text-to-video transformer in float32: patch embedding, embeddings of time step and text,
+ * Wan's transformer in float32: patch embedding, embeddings of time step, text and pictures,
  * blocks, output head. One call at a time.
  */
 public final class WanTransformer implements AutoCloseable {
@@ -139,16 +139,45 @@ public final class WanTransformer implements AutoCloseable {
       INDArray text,
       VideoSelfAttention attention,
       Observer observer) {
-    VideoGrid grid = grid(latents);
-    checkText(latents, text);
     float[] timesteps = new float[(int) latents.size(0)];
     Arrays.fill(timesteps, (float) timestep);
-    Conditioning.Time time = conditioning.time(timesteps, observer);
+    return predict(new Input(latents, timesteps, text, Optional.empty()), attention, observer);
+  }
+
+  /**
+   * What the transformer predicts from.
+   *
+   * @param latents {@code [batch, channels, frames, rows, columns]}, float32, row-major
+   * @param timesteps the scheduler's: one per batch element, or one per latent frame of each, where
+   *     frames are at different noise levels
+   * @param text embeddings {@code [batch, textTokens, textWidth]}
+   * @param image tokens of pictures {@code [batch, imageTokens, imageWidth]}; empty exactly where
+   *     the model takes none
+   */
+  public record Input(
+      INDArray latents, float[] timesteps, INDArray text, Optional<INDArray> image) {}
+
+  /**
+   * Predicts the velocity.
+   *
+   * @param attention of the video's tokens
+   * @param observer is shown the values on the way
+   * @return a new tensor {@code [batch, outChannels, frames, rows, columns]}
+   */
+  public INDArray predict(Input input, VideoSelfAttention attention, Observer observer) {
+    INDArray latents = input.latents();
+    VideoGrid grid = grid(latents);
+    checkText(latents, input.text());
+    checkTimesteps(latents, input.timesteps());
+    Conditioning.Time time = conditioning.time(input.timesteps(), observer);
     RotaryTable table = table(grid);
     try (INDArray x = embed(latents);
-        INDArray context = conditioning.text(text)) {
+        WanBlock.Context context =
+            new WanBlock.Context(
+                conditioning.text(input.text()), conditioning.image(input.image()))) {
       observer.see("patch_embed", x);
-      observer.see("text_embed", context);
+      observer.see("text_embed", context.text());
+      context.image().ifPresent(image -> observer.see("image_embed", image));
       attention
           .blocks()
           .run(new Run(blocks, x, context, time.blocks(), table, attention, observer));
@@ -160,7 +189,7 @@ public final class WanTransformer implements AutoCloseable {
   private record Run(
       WanBlock[] blocks,
       INDArray x,
-      INDArray context,
+      WanBlock.Context context,
       float[][] time,
       RotaryTable table,
       VideoSelfAttention attention,
@@ -193,12 +222,26 @@ public final class WanTransformer implements AutoCloseable {
 
     @Override
     public Optional<INDArray> encoder() {
-      return Optional.of(context);
+      return Optional.of(context.text());
     }
 
     @Override
     public INDArray modulatedInput() {
       return blocks[0].modulated(x, time);
+    }
+  }
+
+  private void checkTimesteps(INDArray latents, float[] timesteps) {
+    long batch = latents.size(0);
+    long frames = batch * latents.size(2) / config.patch().frames();
+    if (timesteps.length != batch && timesteps.length != frames) {
+      throw new IllegalArgumentException(
+          "there must be a time step for each of "
+              + batch
+              + " batch elements or each of their "
+              + frames
+              + " latent frames, got "
+              + timesteps.length);
     }
   }
 
