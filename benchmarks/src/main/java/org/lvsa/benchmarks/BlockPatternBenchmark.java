@@ -104,7 +104,7 @@ public class BlockPatternBenchmark {
     SelectedBlocks blocks = new SelectedBlocks(choose());
     layout = blocks.layout();
     kernel = Backends.named(backend, System.err::println).open(KernelOptions.DEFAULT);
-    prepared = kernel.prepare(blocks.reorder(inputs, arena));
+    prepared = kernel.prepare(blocks.orders().apply(inputs, arena));
     output = AttentionOutput.allocate(shape, arena);
   }
 

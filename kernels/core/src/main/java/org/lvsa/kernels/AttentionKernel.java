@@ -26,9 +26,9 @@ import java.util.Optional;
  * <p>Scores are computed in float32 or better: a kernel may treat scores beyond float32's range as
  * infinite, and weights below it as 0.
  *
- * <p>{@link #prepare} may be called any number of times, and several {@link PreparedAttention}s may
- * be open at once; each holds memory of its own. A kernel and what it prepared are used by one
- * thread at a time; different kernels run side by side.
+ * <p>{@link #prepare(AttentionInputs)} may be called any number of times, and several {@link
+ * PreparedAttention}s may be open at once; each holds memory of its own. A kernel and what it
+ * prepared are used by one thread at a time; different kernels run side by side.
  */
 public interface AttentionKernel extends AutoCloseable {
 
@@ -65,6 +65,26 @@ public interface AttentionKernel extends AutoCloseable {
    * @throws KernelFailedException if the kernel fails
    */
   PreparedAttention prepare(AttentionInputs inputs);
+
+  /**
+   * As {@link #prepare(AttentionInputs)}, with the tokens brought into another order first, by head
+   * if the orders differ by head. Layouts refer to the tokens in that order; a layout of frames is
+   * refused unless it is dense. Outputs are in the usual order again. The time to move tokens is
+   * counted as preparation: that of query, key and value in {@link PreparedAttention#preparation},
+   * that of the output in {@link KernelRun#prepareMillis}.
+   *
+   * <p>Keys and values of heads that share them (GQA) are repeated if those heads want them in
+   * different orders. Orders that change nothing cost nothing.
+   *
+   * <p>Here the host moves the tokens; a kernel on a device of its own does it there.
+   *
+   * @throws IllegalArgumentException if the orders do not fit the inputs
+   * @throws KernelFailedException if the kernel fails
+   */
+  default PreparedAttention prepare(AttentionInputs inputs, TokenOrders orders) {
+    orders.check(inputs.shape());
+    return orders.areIdentity() ? prepare(inputs) : new OrderedAttention(this, inputs, orders);
+  }
 
   /**
    * Prepares the inputs, runs them once, and lets go of them.

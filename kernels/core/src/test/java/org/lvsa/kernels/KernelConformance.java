@@ -58,6 +58,7 @@ public final class KernelConformance {
       for (int headDim : new int[] {64, 128}) {
         NarrowCases.add(conformance, dtype, headDim);
         BlockCases.add(conformance, dtype, headDim);
+        OrderCases.add(conformance, dtype, headDim);
         NonFiniteCases.add(conformance, dtype, headDim);
       }
     }
@@ -99,6 +100,8 @@ public final class KernelConformance {
     test("every element is written", () -> everyElement());
     test("an output that does not fit is refused", () -> misfit());
     PreparedCases.add(this);
+    OrderCases.add(this, DType.F32, 40);
+    OrderCases.add(this, DType.BF16, 64);
     BlockCases.add(this, DType.F32, 40);
     BlockCases.add(this, DType.BF16, 64);
     NonFiniteCases.add(this, DType.F32, 40);

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.blockpattern;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.OptionalDouble;
+import org.lvsa.kernels.TokenOrder;
 
 /**
  * LongCat-Video's block sparse attention (arXiv 2510.22200), its choice of blocks: cubes of queries

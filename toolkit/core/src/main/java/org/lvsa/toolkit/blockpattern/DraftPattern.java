@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.blockpattern;
 
 import java.util.Arrays;
+import org.lvsa.kernels.TokenOrder;
 
 /**
  * DraftAttention (Shen et al., arXiv 2505.14708): attention between patches of frames, computed on

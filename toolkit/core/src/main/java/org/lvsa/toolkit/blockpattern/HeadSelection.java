@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blockpattern;
 
+import org.lvsa.kernels.TokenOrder;
+
 /**
  * What a pattern chose for one head.
  *

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.lvsa.kernels.TokenOrder;
 
 /**
  * The blocks that really hold the most softmax mass, found by computing all of it: no pattern of

@@ -5,10 +5,12 @@ import java.util.List;
 import org.lvsa.kernels.BlockRows;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.TokenBlocks;
+import org.lvsa.kernels.TokenOrder;
+import org.lvsa.kernels.TokenOrders;
 
 /**
- * A layout that a kernel can run, and the orders of tokens that its blocks refer to. {@link
- * OrderedAttention} runs it on tokens that lie in their usual order.
+ * A layout that a kernel can run, and the orders of tokens that its blocks refer to, for {@link
+ * org.lvsa.kernels.AttentionKernel#prepare(org.lvsa.kernels.AttentionInputs, TokenOrders)}.
  *
  * @param layout the blocks, of one matrix for all heads or one per query head
  * @param orders the orders of queries, and of keys and values

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.stream.IntStream;
+import org.lvsa.kernels.TokenOrder;
 
 /** Means over blocks of tokens, their scores, and choices among them, in double precision. */
 final class Pooled {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blockpattern;
 
+import org.lvsa.kernels.TokenOrder;
+
 /**
  * Sliding Tile Attention (Zhang et al., arXiv 2502.04507): the video is cut into tiles, and each
  * tile attends to a box of whole tiles around it, moved inward at the borders so that its size

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.blockpattern;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.OptionalDouble;
+import org.lvsa.kernels.TokenOrder;
 
 /**
  * SpargeAttn (Zhang et al., arXiv 2502.18137), its predicted blocks: blocks whose tokens resemble

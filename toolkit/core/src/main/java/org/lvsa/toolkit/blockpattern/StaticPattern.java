@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blockpattern;
 
+import org.lvsa.kernels.TokenOrder;
+
 /** A pattern that depends on the video's size alone, the same for all heads, steps and inputs. */
 public non-sealed interface StaticPattern extends BlockPattern {
   /** The tokens' order that the mask's blocks refer to. */

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.blockpattern;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.OptionalInt;
+import org.lvsa.kernels.TokenOrder;
 
 /**
  * Semantic-aware permutation, SVG2 (Yang et al., arXiv 2505.18875): video queries and keys are

@@ -4,11 +4,13 @@ package org.lvsa.toolkit.blockpattern;
 import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.TokenOrder;
+import org.lvsa.kernels.TokenOrders;
 
 /**
  * Sparse VideoGen (Xi et al., arXiv 2502.01776): a band along the diagonal, with text and the first
  * frame as the family has it. Spatial heads run it in raster order, temporal heads after {@link
- * TokenOrder#patchMajor}.
+ * TokenGrid#patchMajor}.
  *
  * <p>The exact mask is one of tokens. {@link #mask} is the blocks that hold any of it, {@link
  * #fullBlocks} those that hold nothing else.
@@ -60,7 +62,7 @@ public record SvgPattern(
 
   @Override
   public TokenOrder order(TokenGrid grid) {
-    return kind == Kind.TEMPORAL ? TokenOrder.patchMajor(grid) : TokenOrder.identity(grid.tokens());
+    return kind == Kind.TEMPORAL ? grid.patchMajor() : TokenOrder.identity(grid.tokens());
   }
 
   /** Half the band's width in frames, from the wanted density as the published code derives it. */

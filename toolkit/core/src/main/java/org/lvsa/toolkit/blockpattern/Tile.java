@@ -4,6 +4,7 @@ package org.lvsa.toolkit.blockpattern;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.lvsa.kernels.TokenOrder;
 import org.lvsa.toolkit.io.Messages;
 
 /**

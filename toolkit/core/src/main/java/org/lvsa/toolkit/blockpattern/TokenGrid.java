@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blockpattern;
 
+import java.util.Arrays;
+import org.lvsa.kernels.TokenOrder;
+
 /**
  * The tokens of one sequence: {@code frames · height · width} video tokens in raster order, token
  * {@code (t, y, x)} at index {@code (t · height + y) · width + x}, then {@code text} text tokens.
@@ -53,5 +56,15 @@ public record TokenGrid(int frames, int height, int width, int text) {
   /** The same video without text. */
   public TokenGrid withoutText() {
     return new TokenGrid(frames, height, width, 0);
+  }
+
+  /**
+   * Patch after patch, all frames of a patch together: token {@code (t, p)} stands at {@code p ·
+   * frames + t}. Text stays behind the video.
+   */
+  public TokenOrder patchMajor() {
+    int[] source = new int[tokens()];
+    Arrays.setAll(source, i -> i < videoTokens() ? i % frames * frameTokens() + i / frames : i);
+    return new TokenOrder(source);
   }
 }

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.blockpattern;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import org.lvsa.kernels.TokenOrder;
 
 /**
  * Video Sparse Attention (Zhang et al., arXiv 2505.13389), its choice of blocks: each cube of

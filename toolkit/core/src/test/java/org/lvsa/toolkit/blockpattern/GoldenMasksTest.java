@@ -20,6 +20,7 @@ import java.util.zip.CRC32;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.lvsa.kernels.TokenOrder;
 import org.lvsa.toolkit.tensor.Safetensors;
 
 /** Masks that the published code computed, beside the checkout. */

@@ -3,7 +3,6 @@ package org.lvsa.toolkit.blockpattern;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -30,6 +29,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.PartialAttention;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.ReferenceBackend;
+import org.lvsa.kernels.TokenOrder;
 import org.lvsa.toolkit.tensor.Safetensors;
 
 class SelectedBlocksTest {
@@ -64,9 +64,9 @@ class SelectedBlocksTest {
         SelectedBlocks blocks = new SelectedBlocks(HeadCases.selections(method, one, grids));
         AttentionInputs inputs = inputs(heads, arena);
         AttentionOutput ordered = AttentionOutput.allocate(inputs.shape(), arena);
-        attend(blocks.reorder(inputs, arena), blocks.layout(), ordered);
+        attend(blocks.orders().apply(inputs, arena), blocks.layout(), ordered);
         AttentionOutput out = AttentionOutput.allocate(inputs.shape(), arena);
-        blocks.restore(inputs.shape(), ordered, out);
+        blocks.orders().undo(inputs.shape(), ordered, out);
         MemorySegment wanted = outputs.data(id);
         int tokens = grid.tokens();
         int dim = inputs.shape().headDim();
@@ -146,14 +146,14 @@ class SelectedBlocksTest {
     try (Arena arena = Arena.ofShared()) {
       AttentionInputs inputs = inputs(heads, arena);
       SelectedBlocks blocks = new SelectedBlocks(chosen);
-      AttentionInputs ordered = blocks.reorder(inputs, arena);
+      AttentionInputs ordered = blocks.orders().apply(inputs, arena);
       AttentionOutput merged = AttentionOutput.allocateWithLogSumExp(inputs.shape(), arena);
       AttentionOutput other = AttentionOutput.allocateWithLogSumExp(inputs.shape(), arena);
       attend(ordered, blocks.layout(), merged);
       attend(ordered, new SelectedBlocks(complement).layout(), other);
       AttentionOutput whole = AttentionOutput.allocate(inputs.shape(), arena);
       PartialAttention.merge(inputs.shape(), merged, other);
-      blocks.restore(inputs.shape(), merged, whole);
+      blocks.orders().undo(inputs.shape(), merged, whole);
       AttentionOutput dense = AttentionOutput.allocate(inputs.shape(), arena);
       attend(inputs, BlockSparseLayout.dense(1), dense);
       for (long i = 0; i < inputs.shape().queryElements(); i++) {
@@ -173,38 +173,33 @@ class SelectedBlocksTest {
         new SelectedBlocks(PatternSpec.pattern("sta:tile=2x2x4", grid).selections(grid, List.of()));
     SelectedBlocks still =
         new SelectedBlocks(PatternSpec.pattern("radial:block=8", grid).selections(grid, List.of()));
-    assertTrue(moved.moves());
-    assertFalse(still.moves());
+    assertFalse(moved.orders().areIdentity());
+    assertTrue(still.orders().areIdentity());
     try (Arena arena = Arena.ofShared()) {
       AttentionInputs inputs = inputs(random(grid, 3, 1), arena);
-      AttentionInputs ordered = moved.reorder(inputs, arena);
+      AttentionInputs ordered = moved.orders().apply(inputs, arena);
       assertTrue(inputs.query().mismatch(ordered.query()) >= 0);
       AttentionOutput back = AttentionOutput.allocate(inputs.shape(), arena);
-      moved.restore(inputs.shape(), new AttentionOutput(ordered.query(), Optional.empty()), back);
+      moved
+          .orders()
+          .undo(inputs.shape(), new AttentionOutput(ordered.query(), Optional.empty()), back);
       assertEquals(-1, inputs.query().mismatch(back.out()));
     }
   }
 
   @Test
-  void headsThatShareKeysNeedOneOrder() {
+  void headsThatWantTheirKeysInDifferentOrdersShareNone() {
     TokenGrid grid = new TokenGrid(4, 4, 8, 0);
     TokenOrder raster = TokenOrder.identity(grid.tokens());
-    TokenOrder patches = TokenOrder.patchMajor(grid);
     BlockMask mask = BlockMask.uniform(grid.tokens(), 16, (row, column) -> true);
     SelectedBlocks blocks =
         new SelectedBlocks(
             List.of(
-                new HeadSelection(raster, raster, mask), new HeadSelection(raster, patches, mask)));
-    AttentionShape shape = new AttentionShape(1, 4, 32, 0, 2, 1, 8);
-    try (Arena arena = Arena.ofShared()) {
-      AttentionInputs shared =
-          new AttentionInputs(
-              shape,
-              DType.F32,
-              arena.allocate(shape.queryElements() * 4),
-              arena.allocate(shape.keyElements() * 4),
-              arena.allocate(shape.keyElements() * 4));
-      assertThrows(IllegalArgumentException.class, () -> blocks.reorder(shared, arena));
-    }
+                new HeadSelection(raster, raster, mask),
+                new HeadSelection(raster, grid.patchMajor(), mask)));
+    AttentionShape shared = new AttentionShape(1, 4, 32, 0, 2, 1, 8);
+    assertEquals(2, blocks.orders().shape(shared).kvHeads());
+    assertEquals(
+        shared, new SelectedBlocks(blocks.selections().subList(1, 2)).orders().shape(shared));
   }
 }

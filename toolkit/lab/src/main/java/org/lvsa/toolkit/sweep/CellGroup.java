@@ -20,7 +20,8 @@ import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.Preparation;
 import org.lvsa.kernels.PreparedAttention;
-import org.lvsa.toolkit.blockpattern.SelectedBlocks;
+import org.lvsa.kernels.TokenOrder;
+import org.lvsa.kernels.TokenOrders;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.sweep.Statistics.Interval;
 
@@ -46,8 +47,8 @@ final class CellGroup {
   /** What each attention runs on: the dense one first, then the sparse ones. */
   private final List<Ready> ready = new ArrayList<>();
 
-  /** An output in the sequence's own order; the other output while no pattern moves tokens. */
-  private AttentionOutput restored;
+  /** A sparse output in its layout's order of tokens; the same output if no token moves. */
+  private AttentionOutput ordered;
 
   /** Planned passes over each attention that are still to come. */
   private final int[] passes;
@@ -67,7 +68,7 @@ final class CellGroup {
     this.inputs = inputs;
     this.denseOut = outputs.dense();
     this.sparseOut = outputs.sparse();
-    this.restored = sparseOut;
+    this.ordered = sparseOut;
     this.nanos = nanos;
     this.listener = listener;
     this.cases = cases;
@@ -112,22 +113,8 @@ final class CellGroup {
   }
 
   private void measurePrepared(Rows rows) throws IOException {
-    List<Preparation> preparations = new ArrayList<>();
-    PreparedAttention prepared;
-    try {
-      for (int i = 1; i < PREPARATIONS; i++) {
-        try (PreparedAttention cold = kernel.prepare(inputs)) {
-          preparations.add(cold.preparation());
-        }
-      }
-      prepared = kernel.prepare(inputs);
-    } catch (RuntimeException | Error e) {
-      all(rows, Status.FAILED, reason(e));
-      return;
-    }
     try (Arena arena = Arena.ofShared()) {
-      preparations.add(prepared.preparation());
-      if (!reorder(prepared, arena, rows)) {
+      if (!prepare(arena, rows)) {
         return;
       }
       Rounds rounds =
@@ -137,15 +124,10 @@ final class CellGroup {
               settings.reps(),
               settings.maxSeconds(),
               nanos);
-      judge(rounds.measure(), median(preparations), rows);
+      judge(rounds.measure(), rows);
     } finally {
-      ready.stream()
-          .map(Ready::prepared)
-          .filter(other -> other != prepared)
-          .distinct()
-          .forEach(this::close);
+      ready.stream().map(Ready::prepared).distinct().toList().reversed().forEach(this::close);
       ready.clear();
-      close(prepared);
     }
   }
 
@@ -154,23 +136,16 @@ final class CellGroup {
    *
    * @return false if that failed, with a row of each cell
    */
-  private boolean reorder(PreparedAttention prepared, Arena arena, Rows rows) throws IOException {
-    Ready inOrder = new Ready(prepared, inputs, 0);
-    ready.add(inOrder);
+  private boolean prepare(Arena arena, Rows rows) throws IOException {
     try {
+      Ready usual = prepare(TokenOrders.of(TokenOrder.identity(inputs.shape().tokens())), inputs);
+      ready.add(usual);
       for (SparseCase sparse : cases) {
-        if (!sparse.blocks().moves()) {
-          ready.add(inOrder);
-          continue;
-        }
-        long start = nanos.getAsLong();
-        AttentionInputs ordered = sparse.blocks().reorder(inputs, arena);
-        if (restored == sparseOut) {
-          restored = AttentionOutput.allocate(inputs.shape(), arena);
-        }
-        sparse.blocks().restore(inputs.shape(), sparseOut, restored);
-        double millis = (nanos.getAsLong() - start) / 1e6;
-        ready.add(new Ready(kernel.prepare(ordered), ordered, millis));
+        TokenOrders orders = sparse.blocks().orders();
+        ready.add(orders.areIdentity() ? usual : prepare(orders, orders.apply(inputs, arena)));
+      }
+      if (ready.stream().anyMatch(one -> one != usual)) {
+        ordered = AttentionOutput.allocate(inputs.shape(), arena);
       }
       return true;
     } catch (RuntimeException | Error e) {
@@ -179,13 +154,30 @@ final class CellGroup {
     }
   }
 
+  private Ready prepare(TokenOrders orders, AttentionInputs moved) {
+    List<Preparation> preparations = new ArrayList<>();
+    for (int i = 1; i < PREPARATIONS; i++) {
+      try (PreparedAttention cold = kernel.prepare(inputs, orders)) {
+        preparations.add(cold.preparation());
+      }
+    }
+    PreparedAttention prepared = kernel.prepare(inputs, orders);
+    preparations.add(prepared.preparation());
+    return new Ready(prepared, median(preparations), orders, moved);
+  }
+
   /**
    * What an attention runs on.
    *
-   * @param inputs in the pattern's order of tokens
-   * @param reorderMillis time to bring the inputs into that order and the output back
+   * @param preparation what it took, the tokens' moves included
+   * @param orders the orders of tokens that its layout refers to
+   * @param inputs the inputs in these orders, which results are judged by
    */
-  private record Ready(PreparedAttention prepared, AttentionInputs inputs, double reorderMillis) {}
+  private record Ready(
+      PreparedAttention prepared,
+      Preparation preparation,
+      TokenOrders orders,
+      AttentionInputs inputs) {}
 
   private void close(PreparedAttention prepared) {
     try {
@@ -215,8 +207,7 @@ final class CellGroup {
   }
 
   /** Checks one more run of each attention, as warm as those that were timed. */
-  private void judge(List<Rounds.Result> results, Preparation preparation, Rows rows)
-      throws IOException {
+  private void judge(List<Rounds.Result> results, Rows rows) throws IOException {
     Status status = Status.OK;
     String fault = "";
     if (results.stream().anyMatch(result -> result.failure().isEmpty())) {
@@ -235,48 +226,46 @@ final class CellGroup {
       } else if (status == Status.FAILED) {
         rows.add(unmeasured(i, status, "dense: " + fault));
       } else if (status == Status.WRONG) {
-        rows.add(row(i, result, preparation, status, "dense: " + fault));
+        rows.add(row(i, result, status, "dense: " + fault));
       } else {
-        rows.add(judged(i, result, preparation));
+        rows.add(judged(i, result));
       }
     }
   }
 
   /** Runs an attention into a poisoned output; where that is wrong, in words. */
   private String fault(int attention, AttentionOutput output) {
+    Ready one = ready.get(attention);
     output.out().fill(POISON);
-    run(ready.get(attention), attention);
+    run(one, attention);
+    AttentionOutput judged = output;
+    if (!one.orders().areIdentity()) {
+      one.orders().apply(inputs.shape(), output, ordered);
+      judged = ordered;
+    }
     double allowed = Accuracy.allowed(inputs.dtype());
     Accuracy.WorstRow worst =
         Accuracy.check(
-            new AttentionProblem(ready.get(attention).inputs(), layout(attention)),
-            output.out(),
-            settings.seed());
+            new AttentionProblem(one.inputs(), layout(attention)), judged.out(), settings.seed());
     return worst.within(allowed) ? "" : worst.inWords(allowed);
   }
 
-  private ResultRow judged(int i, Rounds.Result result, Preparation preparation) {
+  private ResultRow judged(int i, Rounds.Result result) {
     try {
       String fault = fault(i + 1, sparseOut);
       if (!fault.isEmpty()) {
-        return row(i, result, preparation, Status.WRONG, fault);
-      }
-      SelectedBlocks blocks = cases.get(i).blocks();
-      AttentionOutput compared = sparseOut;
-      if (blocks.moves()) {
-        blocks.restore(inputs.shape(), sparseOut, restored);
-        compared = restored;
+        return row(i, result, Status.WRONG, fault);
       }
       Quality quality =
           Accuracy.compare(
               new AttentionProblem(ready.get(i + 1).inputs(), layout(i + 1)),
               inputs,
-              blocks,
-              compared.out(),
+              cases.get(i).blocks(),
+              sparseOut.out(),
               denseOut.out(),
               settings.seed());
       if (!Double.isFinite(quality.relL2Error())) {
-        return row(i, result, preparation, Status.WRONG, "a result holds NaN or infinity");
+        return row(i, result, Status.WRONG, "a result holds NaN or infinity");
       }
       if (!(result.speedup().low() > 0 && Double.isFinite(result.speedup().high()))) {
         return unmeasured(i, Status.FAILED, "the kernel is too fast for its clock");
@@ -289,14 +278,14 @@ final class CellGroup {
                   result.sparse().size(),
                   settings.maxSeconds())
               : "";
-      return row(i, result, preparation, Status.OK, wide).withQuality(quality);
+      return row(i, result, Status.OK, wide).withQuality(quality);
     } catch (RuntimeException | Error e) {
       return unmeasured(i, Status.FAILED, reason(e));
     }
   }
 
-  private ResultRow row(
-      int i, Rounds.Result result, Preparation preparation, Status status, String note) {
+  private ResultRow row(int i, Rounds.Result result, Status status, String note) {
+    Preparation preparation = ready.get(i + 1).preparation();
     KernelRun denseRun = Rounds.median(result.dense());
     KernelRun sparseRun = Rounds.median(result.sparse());
     Interval speedup = result.speedup();
@@ -305,9 +294,7 @@ final class CellGroup {
             settings.reps(),
             denseRun.kernelMillis(),
             sparseRun.kernelMillis(),
-            sparseRun.prepareMillis()
-                + preparation.prepareMillis()
-                + ready.get(i + 1).reorderMillis(),
+            sparseRun.prepareMillis() + preparation.prepareMillis(),
             sparseRun.transferMillis() + preparation.transferMillis(),
             speedup.median(),
             sparseRun.extraBytes() / (double) (1 << 20),

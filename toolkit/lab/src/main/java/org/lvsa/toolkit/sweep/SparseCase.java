@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.TokenOrder;
 import org.lvsa.toolkit.blockpattern.BlockMask;
 import org.lvsa.toolkit.blockpattern.BlockPattern;
 import org.lvsa.toolkit.blockpattern.DensitySolver;
@@ -16,7 +17,6 @@ import org.lvsa.toolkit.blockpattern.LvsaPattern;
 import org.lvsa.toolkit.blockpattern.PatternSpec;
 import org.lvsa.toolkit.blockpattern.SelectedBlocks;
 import org.lvsa.toolkit.blockpattern.TokenGrid;
-import org.lvsa.toolkit.blockpattern.TokenOrder;
 import org.lvsa.toolkit.pattern.Pattern;
 
 /**

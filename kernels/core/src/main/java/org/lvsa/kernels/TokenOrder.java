@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.blockpattern;
+package org.lvsa.kernels;
 
 import java.util.Arrays;
 
@@ -36,22 +36,7 @@ public record TokenOrder(int[] source) {
     return new TokenOrder(source);
   }
 
-  /**
-   * Patch after patch, all frames of a patch together: token {@code (t, p)} stands at {@code p ·
-   * frames + t}. Text stays behind the video.
-   */
-  public static TokenOrder patchMajor(TokenGrid grid) {
-    int[] source = new int[grid.tokens()];
-    Arrays.setAll(
-        source,
-        i ->
-            i < grid.videoTokens()
-                ? i % grid.frames() * grid.frameTokens() + i / grid.frames()
-                : i);
-    return new TokenOrder(source);
-  }
-
-  /** Tokens. */
+  /** Number of tokens. */
   public int tokens() {
     return source.length;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.blockpattern;
+package org.lvsa.kernels;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;

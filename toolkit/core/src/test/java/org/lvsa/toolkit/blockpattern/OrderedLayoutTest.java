@@ -3,7 +3,6 @@ package org.lvsa.toolkit.blockpattern;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -15,8 +14,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -24,152 +21,21 @@ import org.junit.jupiter.api.TestFactory;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
-import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
-import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.KernelOptions;
-import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.PreparedAttention;
-import org.lvsa.kernels.RandomProblem;
-import org.lvsa.kernels.ReferenceAttention;
 import org.lvsa.kernels.ReferenceBackend;
 import org.lvsa.kernels.TokenBlocks;
+import org.lvsa.kernels.TokenOrder;
 import org.lvsa.toolkit.tensor.Safetensors;
 
-/** Tokens brought into an order, attended, and brought back. */
-class OrderedAttentionTest {
+/** Layouts of patterns with the orders of tokens that they refer to. */
+class OrderedLayoutTest {
   private static final Path MASKS = Path.of("../../../shared/golden/masks");
   private static final AttentionKernel KERNEL = new ReferenceBackend().open(KernelOptions.DEFAULT);
-
-  private static TokenOrder shuffled(int tokens, SplittableRandom random) {
-    int[] source = TokenOrder.identity(tokens).source();
-    for (int i = tokens - 1; i > 0; i--) {
-      int other = random.nextInt(i + 1);
-      int kept = source[i];
-      source[i] = source[other];
-      source[other] = kept;
-    }
-    return new TokenOrder(source);
-  }
-
-  private static List<TokenOrder> shuffled(int heads, int tokens, SplittableRandom random) {
-    return IntStream.range(0, heads).mapToObj(head -> shuffled(tokens, random)).toList();
-  }
-
-  /** Dense attention does not depend on the order of the keys, and queries come back in place. */
-  @TestFactory
-  Stream<DynamicTest> denseAttentionIsTheSameInAnyOrder() {
-    List<DynamicTest> tests = new ArrayList<>();
-    for (DType dtype : DType.values()) {
-      for (int queryHeads : new int[] {1, 4}) {
-        for (int keyHeads : new int[] {1, 4}) {
-          String name = dtype + ", orders for " + queryHeads + " and " + keyHeads + " heads";
-          tests.add(DynamicTest.dynamicTest(name, () -> denseInOrder(dtype, queryHeads, keyHeads)));
-        }
-      }
-    }
-    return tests.stream();
-  }
-
-  private static void denseInOrder(DType dtype, int queryHeads, int keyHeads) {
-    long seed = KernelConformance.random().nextLong();
-    SplittableRandom random = new SplittableRandom(seed);
-    // More tokens than a thread takes at a time, and GQA: four heads share two keys.
-    AttentionShape shape = new AttentionShape(2, 5, 60, 7, 4, 2, 8);
-    TokenOrders orders =
-        new TokenOrders(
-            shuffled(queryHeads, shape.tokens(), random),
-            shuffled(keyHeads, shape.tokens(), random));
-    assertEquals(keyHeads == 1 ? 2 : 4, OrderedAttention.shape(shape, orders).kvHeads());
-    try (Arena arena = Arena.ofShared()) {
-      AttentionProblem problem = RandomProblem.draw(shape, dtype, 1, 1, seed, arena).dense();
-      AttentionOutput expected = AttentionOutput.allocateWithLogSumExp(shape, arena);
-      AttentionOutput actual = AttentionOutput.allocateWithLogSumExp(shape, arena);
-      ReferenceAttention.run(problem, expected);
-      try (PreparedAttention prepared =
-          OrderedAttention.prepare(KERNEL, problem.inputs(), orders)) {
-        assertTrue(prepared.preparation().prepareMillis() > 0, "moving takes time");
-        KernelRun run = prepared.run(problem.layout(), actual);
-        assertTrue(run.prepareMillis() > 0, "moving back takes time");
-        assertTrue(run.extraBytes() > problem.query().byteSize(), "copies take memory");
-      }
-      double error = KernelConformance.relativeError(actual.out(), expected.out());
-      assertTrue(error < 1e-6, "error " + error + ", seed " + seed);
-      double lse =
-          KernelConformance.relativeError(
-              actual.logSumExp().orElseThrow(), expected.logSumExp().orElseThrow());
-      assertTrue(lse < 1e-6, "log-sum-exp error " + lse + ", seed " + seed);
-    }
-  }
-
-  @Test
-  void gatherAndScatterAreInverse() {
-    long seed = KernelConformance.random().nextLong();
-    SplittableRandom random = new SplittableRandom(seed);
-    for (int heads : new int[] {1, 3}) {
-      TokenMoves moves = new TokenMoves(2, 700, 3, 3, 10);
-      byte[] bytes = new byte[2 * 700 * 3 * 10];
-      random.nextBytes(bytes);
-      MemorySegment from = MemorySegment.ofArray(bytes);
-      MemorySegment moved = MemorySegment.ofArray(new byte[bytes.length]);
-      MemorySegment back = MemorySegment.ofArray(new byte[bytes.length]);
-      List<TokenOrder> orders = shuffled(heads, 700, random);
-      moves.gather(from, moved, orders);
-      assertTrue(from.mismatch(moved) >= 0);
-      long vector = (700L + 5) * 3 + 2;
-      long source = (700L + orders.getLast().source()[5]) * 3 + 2;
-      assertEquals(
-          -1,
-          moved.asSlice(vector * 10, 10).mismatch(from.asSlice(source * 10, 10)),
-          "seed " + seed);
-      moves.scatter(moved, back, orders);
-      assertEquals(-1, from.mismatch(back), "seed " + seed);
-    }
-  }
-
-  @Test
-  void whatDoesNotFitIsRefused() {
-    AttentionShape shape = new AttentionShape(1, 2, 4, 0, 2, 1, 8);
-    try (Arena arena = Arena.ofShared()) {
-      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0, 1, 1, arena);
-      AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      TokenOrder order = shuffled(8, new SplittableRandom(1));
-      assertEquals(
-          "token orders are for 7 tokens, the shape has 8",
-          assertThrows(
-                  IllegalArgumentException.class,
-                  () ->
-                      OrderedAttention.prepare(
-                          KERNEL, problem.inputs(), TokenOrders.of(TokenOrder.identity(7))))
-              .getMessage());
-      assertEquals(
-          "token orders are for 3 heads, the shape has 2",
-          assertThrows(
-                  IllegalArgumentException.class,
-                  () ->
-                      OrderedAttention.prepare(
-                          KERNEL,
-                          problem.inputs(),
-                          new TokenOrders(List.of(order, order, order), List.of(order))))
-              .getMessage());
-      PreparedAttention closed =
-          OrderedAttention.prepare(KERNEL, problem.inputs(), TokenOrders.of(order));
-      assertThrows(IllegalArgumentException.class, () -> closed.run(problem.layout(), output));
-      closed.close();
-      closed.close();
-      assertThrows(
-          IllegalStateException.class, () -> closed.run(BlockSparseLayout.dense(2), output));
-      TokenOrders identity = TokenOrders.of(TokenOrder.identity(8));
-      try (PreparedAttention prepared =
-          OrderedAttention.prepare(KERNEL, problem.inputs(), identity)) {
-        assertEquals(0, prepared.preparation().prepareMillis());
-        prepared.run(problem.layout(), output);
-      }
-    }
-  }
 
   /** Selections in their orders give the outputs that were recorded with the published masks. */
   @TestFactory
@@ -211,7 +77,7 @@ class OrderedAttentionTest {
               joined(heads.stream().map(HeadInputs::key).toList(), shape, arena),
               joined(heads.stream().map(HeadInputs::value).toList(), shape, arena));
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      try (PreparedAttention prepared = OrderedAttention.prepare(KERNEL, inputs, layout.orders())) {
+      try (PreparedAttention prepared = KERNEL.prepare(inputs, layout.orders())) {
         prepared.run(layout.layout(), output);
       }
       MemorySegment expected = recorded.data(one.get("id").textValue());
