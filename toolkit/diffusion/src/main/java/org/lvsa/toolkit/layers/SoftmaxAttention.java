@@ -24,6 +24,11 @@ public final class SoftmaxAttention {
     /** No bias. */
     Bias NONE = (head, query, scores) -> {};
 
+    /** Hides the keys behind the query's own place. */
+    Bias CAUSAL =
+        (head, query, scores) ->
+            Arrays.fill(scores, query + 1, scores.length, Float.NEGATIVE_INFINITY);
+
     /**
      * Adds in place.
      *
@@ -53,7 +58,8 @@ public final class SoftmaxAttention {
    * Attends to the first keys of each sequence.
    *
    * @param query {@code [batch, tokens, heads, headDim]}
-   * @param key {@code [batch, keyTokens, heads, headDim]}
+   * @param key {@code [batch, keyTokens, kvHeads, headDim]}; consecutive query heads, as many for
+   *     each, share a key head
    * @param value as key
    * @param keys how many keys of each batch element count; those behind are masked
    * @param scale factor of the scores
@@ -67,8 +73,10 @@ public final class SoftmaxAttention {
     int headDim = Math.toIntExact(query.size(3));
     INDArray out = Nd4j.createUninitialized(DataType.FLOAT, query.shape());
     Matrix queries = Matrix.of(query, heads * headDim);
-    Matrix allKeys = Matrix.of(key, heads * headDim);
-    Matrix allValues = Matrix.of(value, heads * headDim);
+    int kvHeads = Math.toIntExact(key.size(2));
+    int group = heads / kvHeads;
+    Matrix allKeys = Matrix.of(key, kvHeads * headDim);
+    Matrix allValues = Matrix.of(value, kvHeads * headDim);
     Matrix outs = Matrix.of(out, heads * headDim);
     int tokens = queries.rows() / batch;
     int keyTokens = allKeys.rows() / batch;
@@ -88,8 +96,9 @@ public final class SoftmaxAttention {
           for (int head = 0; head < heads; head++) {
             int column = head * headDim;
             int at = element * tokens + first;
-            Matrix k = allKeys.rows(element * keyTokens, count).columns(column, headDim);
-            Matrix v = allValues.rows(element * keyTokens, count).columns(column, headDim);
+            int shared = head / group * headDim;
+            Matrix k = allKeys.rows(element * keyTokens, count).columns(shared, headDim);
+            Matrix v = allValues.rows(element * keyTokens, count).columns(shared, headDim);
             Matrix part = scores.rows(0, rows);
             Gemm.multiplyTransposed(
                 queries.rows(at, rows).columns(column, headDim), k, scale, 0, part);

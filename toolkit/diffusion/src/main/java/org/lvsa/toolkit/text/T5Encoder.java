@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.text;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.Embedding;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
-import org.lvsa.toolkit.weights.WeightTensor;
 import org.lvsa.toolkit.weights.Weights;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The encoder of the T5 family in its gated form, which turns tokens into embeddings: T5 v1.1
@@ -32,7 +28,7 @@ import org.nd4j.linalg.factory.Nd4j;
 public final class T5Encoder implements AutoCloseable {
   private final T5Config config;
   private final Weights weights;
-  private final WeightTensor embeddings;
+  private final Embedding embeddings;
   private final Layer[] layers;
   private final float[] finalNorm;
 
@@ -44,7 +40,7 @@ public final class T5Encoder implements AutoCloseable {
   public T5Encoder(T5Config config, Weights weights) {
     this.config = config;
     this.weights = weights;
-    embeddings = weights.get("shared.weight");
+    embeddings = new Embedding(weights.get("shared.weight"));
     layers =
         IntStream.range(0, config.layers())
             .mapToObj(layer -> new Layer(config, weights, layer))
@@ -108,7 +104,7 @@ public final class T5Encoder implements AutoCloseable {
    * @return {@code [prompts, tokens, width]}
    */
   public INDArray encode(int[][] ids, int[] lengths, Observer observer) {
-    INDArray hidden = embed(ids);
+    INDArray hidden = embeddings.of(ids);
     observer.see("embed", hidden);
     for (int layer = 0; layer < layers.length; layer++) {
       layers[layer].apply(hidden, lengths, "layer" + layer, observer);
@@ -117,31 +113,6 @@ public final class T5Encoder implements AutoCloseable {
     try (hidden) {
       return Norms.rmsNorm(hidden, finalNorm, config.eps());
     }
-  }
-
-  private INDArray embed(int[][] ids) {
-    int width = config.width();
-    INDArray out =
-        Nd4j.createUninitialized(DataType.FLOAT, new long[] {ids.length, ids[0].length, width});
-    var memory = NdMemory.view(out);
-    float[] row = new float[width];
-    long at = 0;
-    for (int[] prompt : ids) {
-      for (int id : prompt) {
-        if (id < 0 || id >= config.vocabulary()) {
-          throw new IllegalArgumentException(
-              "the tokenizer gives token "
-                  + id
-                  + ", the text encoder knows 0 to "
-                  + (config.vocabulary() - 1)
-                  + ": they are not of the same model");
-        }
-        embeddings.widen((long) id * width, row);
-        MemorySegment.copy(row, 0, memory, ValueLayout.JAVA_FLOAT, at, width);
-        at += (long) width * Float.BYTES;
-      }
-    }
-    return out;
   }
 
   /** The position bias of a layer for each distance from query to key, for tests. */

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.lvsa.toolkit.io.Json;
@@ -60,6 +61,17 @@ public final class ComponentConfig {
   public boolean has(String key) {
     asked.add(key);
     return root.hasNonNull(key);
+  }
+
+  /** An object within this one, read as strictly; empty where the key is missing or null. */
+  public Optional<ComponentConfig> child(String key) {
+    if (!has(key)) {
+      return Optional.empty();
+    }
+    if (!root.get(key).isObject()) {
+      throw wrong(key, "an object");
+    }
+    return Optional.of(new ComponentConfig(file, root.get(key)));
   }
 
   /** A text. */
