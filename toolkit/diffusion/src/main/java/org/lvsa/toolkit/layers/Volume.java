@@ -78,6 +78,11 @@ public record Volume(MemorySegment memory, int frames, int height, int width, in
     memory.copyFrom(other.memory);
   }
 
+  /** Adds another volume's elements to this one. */
+  public void add(Volume other) {
+    Rows.merge(matrix(), other.matrix(), (index, row, added) -> Floats.add(row, added));
+  }
+
   /**
    * Copies from a tensor with its channels outermost.
    *

@@ -11,8 +11,9 @@ import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
 /**
- * Wan's video autoencoder: 16 latent channels, a latent pixel for 8 by 8 pixels, a latent frame for
- * the first frame and for every 4 further ones, in the published shape.
+ * Wan's video autoencoder: in the published shape of Wan 2.1 it has 16 latent channels, a latent
+ * pixel for 8 by 8 pixels, a latent frame for the first frame and for every 4 further ones. Wan 2.2
+ * TI2V has 48 channels and 16 by 16 pixels.
  *
  * <p>It works on a stretch of video at a time and keeps of earlier stretches what its causal
  * convolutions need, so that memory does not grow with the length of the video. Weights of 16 bits
@@ -138,7 +139,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
       for (int t = 0; t < size.frames(); t++) {
         Volume latent = run.workspace.take(1, size.height(), size.width(), size.channels());
         latent.copyFromChannelsFirst(latents, size.frames(), t, size.height(), 0, size.width(), 0);
-        Volume frames = decoder().decode(run, latent);
+        Volume frames = pixels(run, decoder().decode(run, latent));
         clamp(frames);
         sink.accept(first, frames);
         first += frames.frames();
@@ -208,7 +209,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
         Volume stretch = run.workspace.take(count, height, width, WanVaeConfig.COLOURS);
         source.read(first, stretch);
         first += count;
-        Volume moments = encoder().encode(run, stretch);
+        Volume moments = encoder().encode(run, patches(run, stretch));
         float[] both = new float[2 * channels * size.height() * size.width()];
         moments.copyToChannelsFirst(both, 1, 0);
         run.workspace.give(moments);
@@ -223,6 +224,41 @@ public final class AutoencoderKlWan implements AutoCloseable {
       }
     }
     return new Moments(size, mean, logVariance);
+  }
+
+  /** Frames as the decoder gives them, as pixels; the memory is the result's or given back. */
+  private Volume pixels(Run run, Volume decoded) {
+    int patch = config.patch();
+    if (patch == 1) {
+      return decoded;
+    }
+    Volume pixels =
+        run.workspace.take(
+            decoded.frames(),
+            patch * decoded.height(),
+            patch * decoded.width(),
+            WanVaeConfig.COLOURS);
+    PixelPatches.scatter(decoded, patch, pixels);
+    run.workspace.give(decoded);
+    return pixels;
+  }
+
+  /** Frames as the encoder takes them; the memory is the result's or given back. */
+  private Volume patches(Run run, Volume frames) {
+    int patch = config.patch();
+    if (patch == 1) {
+      return frames;
+    }
+    Volume patches =
+        run.workspace.take(
+            frames.frames(),
+            frames.height() / patch,
+            frames.width() / patch,
+            config.patchChannels());
+    PixelPatches.gather(frames, patch, patches);
+    run.workspace.give(frames);
+    run.observe("patchified", patches);
+    return patches;
   }
 
   /** Cuts values off at −1 and 1. */

@@ -32,6 +32,10 @@ record Resnet(PixelNorm norm1, CausalConv conv1, PixelNorm norm2, CausalConv con
     return hidden;
   }
 
+  int outChannels() {
+    return conv2.outChannels();
+  }
+
   @Override
   public void close() {
     conv1.close();

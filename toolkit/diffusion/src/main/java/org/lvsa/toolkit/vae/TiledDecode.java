@@ -24,7 +24,10 @@ final class TiledDecode implements AutoCloseable {
   private final WanVaeConfig config;
   private final LatentSize size;
   private final Tiling tiling;
-  private final int factor;
+
+  /** Pixels that the decoder gives for a latent one along a side; each may be a patch of pixels. */
+  private final int scale;
+
   private final List<List<Tile>> rows = new ArrayList<>();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment scratch;
@@ -44,7 +47,8 @@ final class TiledDecode implements AutoCloseable {
     this.config = config;
     this.size = size;
     this.tiling = tiling;
-    this.factor = config.spatialFactor();
+    int factor = config.spatialFactor();
+    this.scale = factor / config.patch();
     for (int pixels :
         new int[] {
           tiling.tileHeight(), tiling.tileWidth(), tiling.strideHeight(), tiling.strideWidth()
@@ -75,9 +79,9 @@ final class TiledDecode implements AutoCloseable {
   private long frameBytes(Tile tile) {
     return (long) tile.height()
         * tile.width()
-        * factor
-        * factor
-        * WanVaeConfig.COLOURS
+        * scale
+        * scale
+        * config.patchChannels()
         * Float.BYTES;
   }
 
@@ -130,9 +134,14 @@ final class TiledDecode implements AutoCloseable {
   /** Blends the tiles of each frame and hands the frame over. */
   void join(FrameSink sink) {
     try (Arena ofFrame = Arena.ofShared()) {
-      Volume whole =
-          Volume.allocate(
-              ofFrame, 1, size.height() * factor, size.width() * factor, WanVaeConfig.COLOURS);
+      int height = size.height() * scale;
+      int width = size.width() * scale;
+      Volume whole = Volume.allocate(ofFrame, 1, height, width, config.patchChannels());
+      int patch = config.patch();
+      Volume pixels =
+          patch == 1
+              ? whole
+              : Volume.allocate(ofFrame, 1, patch * height, patch * width, WanVaeConfig.COLOURS);
       for (int frame = 0; frame < config.frames(size.frames()); frame++) {
         for (int r = 0; r < rows.size(); r++) {
           for (int c = 0; c < rows.get(r).size(); c++) {
@@ -147,8 +156,11 @@ final class TiledDecode implements AutoCloseable {
             place(tile, rows.get(r).get(c), whole);
           }
         }
-        AutoencoderKlWan.clamp(whole);
-        sink.accept(frame, whole);
+        if (patch > 1) {
+          PixelPatches.scatter(whole, patch, pixels);
+        }
+        AutoencoderKlWan.clamp(pixels);
+        sink.accept(frame, pixels);
       }
     }
   }
@@ -157,13 +169,14 @@ final class TiledDecode implements AutoCloseable {
     return new Volume(
         scratch.asSlice(tile.offset() + frame * frameBytes(tile), frameBytes(tile)),
         1,
-        tile.height() * factor,
-        tile.width() * factor,
-        WanVaeConfig.COLOURS);
+        tile.height() * scale,
+        tile.width() * scale,
+        config.patchChannels());
   }
 
   private void blendRows(Volume above, Volume tile) {
-    int shared = Math.min(tiling.overlapHeight(), Math.min(above.height(), tile.height()));
+    int shared =
+        Math.min(tiling.overlapHeight() / config.patch(), Math.min(above.height(), tile.height()));
     int length = tile.width() * tile.channels();
     for (int y = 0; y < shared; y++) {
       float[] theirs = read(above, above.height() - shared + y, 0, length);
@@ -178,7 +191,8 @@ final class TiledDecode implements AutoCloseable {
   }
 
   private void blendColumns(Volume before, Volume tile) {
-    int shared = Math.min(tiling.overlapWidth(), Math.min(before.width(), tile.width()));
+    int shared =
+        Math.min(tiling.overlapWidth() / config.patch(), Math.min(before.width(), tile.width()));
     int length = shared * tile.channels();
     for (int y = 0; y < tile.height(); y++) {
       float[] theirs = read(before, y, before.width() - shared, length);
@@ -193,10 +207,10 @@ final class TiledDecode implements AutoCloseable {
 
   /** Copies the part of a tile that no later tile covers. */
   private void place(Volume tile, Tile at, Volume whole) {
-    int height = Math.min(tile.height(), tiling.strideHeight());
-    int length = Math.min(tile.width(), tiling.strideWidth()) * tile.channels();
+    int height = Math.min(tile.height(), tiling.strideHeight() / config.patch());
+    int length = Math.min(tile.width(), tiling.strideWidth() / config.patch()) * tile.channels();
     for (int y = 0; y < height; y++) {
-      write(read(tile, y, 0, length), whole, at.top() * factor + y, at.left() * factor);
+      write(read(tile, y, 0, length), whole, at.top() * scale + y, at.left() * scale);
     }
   }
 

@@ -25,8 +25,28 @@ record WanDecoder(
    * The blocks of one resolution.
    *
    * @param upsample leads to the next resolution; null at the last
+   * @param shortcut leads around all of it and is added; null where there is none
    */
-  record Up(List<Resnet> resnets, Upsample upsample) {}
+  record Up(List<Resnet> resnets, Upsample upsample, Shortcut shortcut) {
+    Volume apply(Run run, String name, Volume x) {
+      Volume before = null;
+      if (shortcut != null) {
+        before = run.workspace.take(x.frames(), x.height(), x.width(), x.channels());
+        before.copyFrom(x);
+      }
+      for (Resnet resnet : resnets) {
+        x = resnet.apply(run, x);
+      }
+      if (upsample != null) {
+        x = upsample.apply(run, name, x);
+      }
+      if (shortcut != null) {
+        shortcut.addRepeated(before, x);
+        run.workspace.give(before);
+      }
+      return x;
+    }
+  }
 
   /**
    * Decodes the next latent frame.
@@ -48,12 +68,7 @@ record WanDecoder(
     run.observe("mid", x);
     for (int level = 0; level < blocks.size(); level++) {
       String name = "up" + level;
-      for (Resnet resnet : blocks.get(level).resnets()) {
-        x = resnet.apply(run, x);
-      }
-      if (blocks.get(level).upsample() != null) {
-        x = blocks.get(level).upsample().apply(run, name, x);
-      }
+      x = blocks.get(level).apply(run, name, x);
       run.observe(name, x);
     }
     Volume last = x;

@@ -23,8 +23,30 @@ record WanEncoder(
     int slots)
     implements AutoCloseable {
 
-  /** Either a resnet or a step to a lower resolution; the other is null. */
-  record Down(Resnet resnet, Downsample downsample) {}
+  /**
+   * A part of the way down.
+   *
+   * @param resnets come first
+   * @param downsample leads to the next resolution; null where there is no such step
+   * @param shortcut leads around both and is added; null where there is none
+   */
+  record Down(List<Resnet> resnets, Downsample downsample, Shortcut shortcut) {
+    Volume apply(Run run, Volume x) {
+      Volume around =
+          shortcut == null ? null : shortcut.averaged(run, x, resnets.getLast().outChannels());
+      for (Resnet resnet : resnets) {
+        x = resnet.apply(run, x);
+      }
+      if (downsample != null) {
+        x = downsample.apply(run, x);
+      }
+      if (around != null) {
+        x.add(around);
+        run.workspace.give(around);
+      }
+      return x;
+    }
+  }
 
   /**
    * Encodes the next frames.
@@ -39,8 +61,7 @@ record WanEncoder(
     run.workspace.give(frames);
     run.observe("conv_in", x);
     for (int block = 0; block < blocks.size(); block++) {
-      Down down = blocks.get(block);
-      x = down.resnet() != null ? down.resnet().apply(run, x) : down.downsample().apply(run, x);
+      x = blocks.get(block).apply(run, x);
       run.observe("down" + block, x);
     }
     x = mid.apply(run, x);
@@ -62,9 +83,8 @@ record WanEncoder(
   public void close() {
     convIn.close();
     for (Down down : blocks) {
-      if (down.resnet() != null) {
-        down.resnet().close();
-      } else {
+      down.resnets().forEach(Resnet::close);
+      if (down.downsample() != null) {
         down.downsample().close();
       }
     }

@@ -18,6 +18,10 @@ import org.lvsa.toolkit.weights.ComponentConfig;
  * @param latentChannels channels of the latents
  * @param latentsMean mean of each latent channel in training
  * @param latentsStd standard deviation of each latent channel in training
+ * @param residual whether the blocks of a resolution have a shortcut around them, as in Wan 2.2
+ *     TI2V; their steps to the next resolution keep the channels then
+ * @param patch pixels on each side of the squares that become one pixel of more channels before the
+ *     encoder, and again squares behind the decoder; 1 for none
  */
 public record WanVaeConfig(
     int baseDim,
@@ -27,12 +31,37 @@ public record WanVaeConfig(
     List<Boolean> temporalDownsample,
     int latentChannels,
     List<Double> latentsMean,
-    List<Double> latentsStd) {
+    List<Double> latentsStd,
+    boolean residual,
+    int patch) {
   /** The class that this is the configuration of, as published folders name it. */
   public static final String CLASS = "AutoencoderKLWan";
 
   /** Colours of a frame. */
   static final int COLOURS = 3;
+
+  /** The shape of Wan 2.1: no shortcuts around blocks, no patches. */
+  public WanVaeConfig(
+      int baseDim,
+      int decoderBaseDim,
+      List<Integer> dimMultiples,
+      int resnets,
+      List<Boolean> temporalDownsample,
+      int latentChannels,
+      List<Double> latentsMean,
+      List<Double> latentsStd) {
+    this(
+        baseDim,
+        decoderBaseDim,
+        dimMultiples,
+        resnets,
+        temporalDownsample,
+        latentChannels,
+        latentsMean,
+        latentsStd,
+        false,
+        1);
+  }
 
   /**
    * Reads a folder's configuration.
@@ -44,11 +73,16 @@ public record WanVaeConfig(
   public static WanVaeConfig read(Path folder) {
     ComponentConfig config = ComponentConfig.read(folder);
     config.requirePresent("_class_name", CLASS);
-    // Wan 2.2 TI2V has another kind of block and patches of 2 x 2 pixels.
-    config.require("is_residual", "false");
-    config.require("patch_size", (Object) null);
-    config.require("in_channels", "3");
-    config.require("out_channels", "3");
+    int patch = config.size("patch_size", 1);
+    String channels = Integer.toString(COLOURS * patch * patch);
+    // Absent channels are those of a picture without patches.
+    if (patch == 1) {
+      config.require("in_channels", channels);
+      config.require("out_channels", channels);
+    } else {
+      config.requirePresent("in_channels", channels);
+      config.requirePresent("out_channels", channels);
+    }
     config.require("clip_output", "true");
     config.withoutEffect("dropout");
     if (!list(config, "attn_scales", config::numbers, List.of()).isEmpty()) {
@@ -65,7 +99,7 @@ public record WanVaeConfig(
       throw config.wrong(
           "temperal_downsample", (multiples.size() - 1) + " entries, one fewer than dim_mult has");
     }
-    int channels = config.size("z_dim", 16);
+    int latents = config.size("z_dim", 16);
     WanVaeConfig read =
         new WanVaeConfig(
             base,
@@ -73,15 +107,17 @@ public record WanVaeConfig(
             multiples,
             config.size("num_res_blocks", 2),
             temporal,
-            channels,
+            latents,
             list(config, "latents_mean", config::numbers, List.of()),
-            list(config, "latents_std", config::numbers, List.of()));
+            list(config, "latents_std", config::numbers, List.of()),
+            config.flag("is_residual", false),
+            patch);
     checkFactors(config, read);
-    if (read.latentsMean.size() != channels) {
-      throw config.wrong("latents_mean", channels + " numbers, one per latent channel");
+    if (read.latentsMean.size() != latents) {
+      throw config.wrong("latents_mean", latents + " numbers, one per latent channel");
     }
-    if (read.latentsStd.size() != channels || read.latentsStd.stream().anyMatch(s -> s <= 0)) {
-      throw config.wrong("latents_std", channels + " numbers above 0, one per latent channel");
+    if (read.latentsStd.size() != latents || read.latentsStd.stream().anyMatch(s -> s <= 0)) {
+      throw config.wrong("latents_std", latents + " numbers above 0, one per latent channel");
     }
     config.finish();
     return read;
@@ -94,7 +130,8 @@ public record WanVaeConfig(
 
   private static void checkFactors(ComponentConfig config, WanVaeConfig read) {
     if (config.size("scale_factor_spatial", read.spatialFactor()) != read.spatialFactor()) {
-      throw config.wrong("scale_factor_spatial", read.spatialFactor() + ", as dim_mult gives it");
+      throw config.wrong(
+          "scale_factor_spatial", read.spatialFactor() + ", as dim_mult and patch_size give it");
     }
     if (config.size("scale_factor_temporal", read.temporalFactor()) != read.temporalFactor()) {
       throw config.wrong(
@@ -104,7 +141,12 @@ public record WanVaeConfig(
 
   /** Pixels of a frame's row for each of a latent's. */
   public int spatialFactor() {
-    return 1 << temporalDownsample.size();
+    return patch << temporalDownsample.size();
+  }
+
+  /** Channels of a pixel that the encoder takes and the decoder gives: the colours of a patch. */
+  int patchChannels() {
+    return COLOURS * patch * patch;
   }
 
   /** Frames for each latent frame but the first, which is one frame. */

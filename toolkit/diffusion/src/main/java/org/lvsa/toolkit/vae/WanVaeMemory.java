@@ -23,16 +23,21 @@ final class WanVaeMemory {
       floats += area * resnets(config.resnets() + 1, in, channels, frames);
       if (level < multiples.size() - 1) {
         long upsample = 4 * channels;
+        if (config.residual()) {
+          // What goes around the blocks.
+          upsample += frames * in;
+        }
         if (temporal.get(level)) {
           upsample += 4 * frames * channels + (2 + frames) * channels + 2 * channels;
           frames *= 2;
         }
         floats += area * upsample;
         area *= 4;
-        in = channels / 2;
+        in = config.residual() ? channels : channels / 2;
       } else {
         // The last convolution sees two earlier frames.
-        floats += area * (2 * channels + frames * WanVaeConfig.COLOURS);
+        int given = config.patch() == 1 ? 1 : 2;
+        floats += area * (2 * channels + given * frames * config.patchChannels());
       }
     }
     return floats * Float.BYTES;

@@ -50,20 +50,26 @@ final class WanVaeParts {
     int channels = config.baseDim() * config.dimMultiples().getFirst();
     String at = "encoder.";
     int in = config.baseDim();
-    CausalConv convIn = causal(at + "conv_in", in, WanVaeConfig.COLOURS, 3);
+    CausalConv convIn = causal(at + "conv_in", in, config.patchChannels(), 3);
     List<WanEncoder.Down> blocks = new ArrayList<>();
     int levels = config.dimMultiples().size();
     for (int level = 0; level < levels; level++) {
       channels = config.baseDim() * config.dimMultiples().get(level);
+      boolean last = level == levels - 1;
+      if (config.residual()) {
+        blocks.add(residualDown(at + "down_blocks." + level + ".", level, in, channels));
+        in = channels;
+        continue;
+      }
       for (int r = 0; r < config.resnets(); r++) {
         String name = at + "down_blocks." + blocks.size() + ".";
-        blocks.add(new WanEncoder.Down(resnet(name, in, channels), null));
+        blocks.add(new WanEncoder.Down(List.of(resnet(name, in, channels)), null, null));
         in = channels;
       }
-      if (level < levels - 1) {
+      if (!last) {
         String name = at + "down_blocks." + blocks.size() + ".";
         boolean time = config.temporalDownsample().get(level);
-        blocks.add(new WanEncoder.Down(null, downsample(name, channels, time)));
+        blocks.add(new WanEncoder.Down(List.of(), downsample(name, channels, time), null));
       }
     }
     MidBlock mid = mid(at + "mid_block.", channels);
@@ -72,6 +78,20 @@ final class WanVaeParts {
     CausalConv convOut = causal(at + "conv_out", moments, channels, 3);
     Conv3d quant = conv("quant_conv", ConvGeometry.same(moments, moments, 1, 1), false);
     return new WanEncoder(config, convIn, blocks, mid, norm, convOut, quant, slots);
+  }
+
+  /** A resolution of the residual variant: its shortcut leads around a step to the next one too. */
+  private WanEncoder.Down residualDown(String name, int level, int in, int channels) {
+    boolean last = level == config.dimMultiples().size() - 1;
+    boolean time = !last && config.temporalDownsample().get(level);
+    List<Resnet> resnets = new ArrayList<>();
+    for (int r = 0; r < config.resnets(); r++) {
+      resnets.add(resnet(name + "resnets." + r + ".", r == 0 ? in : channels, channels));
+    }
+    return new WanEncoder.Down(
+        resnets,
+        last ? null : downsample(name + "downsampler.", channels, time),
+        new Shortcut(time ? 2 : 1, last ? 1 : 2));
   }
 
   private WanDecoder makeDecoder() {
@@ -87,21 +107,26 @@ final class WanVaeParts {
     for (int level = 0; level < multiples.size(); level++) {
       String name = at + "up_blocks." + level + ".";
       channels = config.decoderBaseDim() * multiples.get(level);
+      boolean last = level == multiples.size() - 1;
+      boolean time = !last && config.temporalDownsample().reversed().get(level);
       List<Resnet> resnets = new ArrayList<>();
       for (int r = 0; r <= config.resnets(); r++) {
         resnets.add(resnet(name + "resnets." + r + ".", in, channels));
         in = channels;
       }
       Upsample upsample = null;
-      if (level < multiples.size() - 1) {
-        boolean time = config.temporalDownsample().reversed().get(level);
-        upsample = upsample(name + "upsamplers.0.", channels, time);
+      Shortcut shortcut = null;
+      if (!last && config.residual()) {
+        upsample = upsample(name + "upsampler.", channels, channels, time);
+        shortcut = new Shortcut(time ? 2 : 1, 2);
+      } else if (!last) {
         in = channels / 2;
+        upsample = upsample(name + "upsamplers.0.", channels, in, time);
       }
-      blocks.add(new WanDecoder.Up(resnets, upsample));
+      blocks.add(new WanDecoder.Up(resnets, upsample, shortcut));
     }
     PixelNorm norm = norm(at + "norm_out", channels, 4);
-    CausalConv convOut = causal(at + "conv_out", WanVaeConfig.COLOURS, channels, 3);
+    CausalConv convOut = causal(at + "conv_out", config.patchChannels(), channels, 3);
     return new WanDecoder(postQuant, convIn, mid, blocks, norm, convOut, slots);
   }
 
@@ -125,9 +150,9 @@ final class WanVaeParts {
     return new Resnet(norm1, conv1, norm2, conv2, shortcut);
   }
 
-  private Upsample upsample(String at, int channels, boolean time) {
+  private Upsample upsample(String at, int channels, int out, boolean time) {
     CausalConv timeConv = time ? causal(at + "time_conv", 2 * channels, channels, 1) : null;
-    ConvGeometry spatial = ConvGeometry.same(channels / 2, channels, 1, 3);
+    ConvGeometry spatial = ConvGeometry.same(out, channels, 1, 3);
     return new Upsample(timeConv, conv(at + "resample.1", spatial, true));
   }
 

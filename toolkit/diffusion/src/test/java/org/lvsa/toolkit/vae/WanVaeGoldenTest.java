@@ -25,12 +25,12 @@ class WanVaeGoldenTest {
     return AutoencoderKlWan.open(weights.getParent(), false);
   }
 
-  private static LatentSize size(int[] shape) {
+  static LatentSize size(int[] shape) {
     return new LatentSize(shape[1], shape[2], shape[3], shape[4]);
   }
 
   /** Collects frames to {@code [3, frames, height, width]}. */
-  private static final class Collected implements FrameSink {
+  static final class Collected implements FrameSink {
     final float[] tensor;
     final int frames;
     int seen;
@@ -180,7 +180,7 @@ class WanVaeGoldenTest {
     }
   }
 
-  private static void checkBytes(GoldenRun golden, String name, byte[][] frames) {
+  static void checkBytes(GoldenRun golden, String name, byte[][] frames) {
     byte[] expected = golden.unsigned(name);
     int differ = 0;
     for (int e = 0; e < expected.length; e++) {

@@ -351,8 +351,8 @@ class WanVaeTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "\"dropout\": 0.0|\"is_residual\": true|is_residual true is not supported, supported: false",
-        "\"dropout\": 0.0|\"patch_size\": 2|patch_size 2 is not supported, supported: null",
+        "\"dropout\": 0.0|\"is_residual\": 1|is_residual must be true or false, got 1",
+        "\"dropout\": 0.0|\"patch_size\": 2|in_channels must be 12",
         "\"attn_scales\": []|\"attn_scales\": [0.5]|attn_scales must be an empty list, got [0.5]",
         "\"dim_mult\": [1, 2]|\"dim_mult\": [1, 0]|dim_mult must be a whole number from 1, got [1,0]",
         "[true]|[true, false]|temperal_downsample must be 1 entries",

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.vae;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.schedulers.Noise;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.vae.WanVaeGoldenTest.Collected;
+import org.lvsa.toolkit.weights.Weights;
+
+/** The autoencoder of Wan 2.2 TI2V: shortcuts around blocks, patches of pixels. */
+class ResidualVaeTest {
+  private static final String MODEL = "wan22/ti2v5b/model/vae";
+
+  private static final WanVaeConfig SMALL =
+      new WanVaeConfig(
+          4,
+          6,
+          List.of(1, 2, 4),
+          1,
+          List.of(true, false),
+          5,
+          List.of(0.1, -0.2, 0.3, 0.0, 1.0),
+          List.of(1.0, 2.0, 0.5, 1.5, 3.0),
+          true,
+          2);
+
+  @TempDir private Path directory;
+
+  private AutoencoderKlWan open() throws IOException {
+    return AutoencoderKlWan.open(GoldenRun.component(MODEL, directory), false);
+  }
+
+  private static Set<String> recorded(GoldenRun golden, String prefix) {
+    return golden.names().stream()
+        .filter(name -> name.startsWith(prefix))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  @Test
+  void decodesWithEveryIntermediate() throws IOException {
+    GoldenRun golden = GoldenRun.open("wan22/ti2v5b/vae");
+    Set<String> compared = new TreeSet<>();
+    Collected frames = new Collected(golden.shape("dec.decoded_clamped"));
+    try (AutoencoderKlWan vae = open()) {
+      vae.decode(
+          golden.floats("dec.z"),
+          WanVaeGoldenTest.size(golden.shape("dec.z")),
+          frames,
+          (name, value) -> {
+            if (golden.holds(name)) {
+              golden.check(name, NdMemory.floats(value.get()));
+              compared.add(name);
+            }
+          });
+    }
+    golden.check("dec.decoded_clamped", frames.tensor);
+    assertEquals(recorded(golden, "dec.chunk"), compared);
+  }
+
+  @Test
+  void encodesWithEveryIntermediate() throws IOException {
+    GoldenRun golden = GoldenRun.open("wan22/ti2v5b/vae");
+    Set<String> compared = new TreeSet<>();
+    int[] shape = golden.shape("enc.video");
+    Moments moments;
+    try (AutoencoderKlWan vae = open()) {
+      moments =
+          vae.encode(
+              source(golden.floats("enc.video"), shape),
+              shape[2],
+              shape[3],
+              shape[4],
+              (name, value) -> {
+                if (golden.holds(name)) {
+                  golden.check(name, NdMemory.floats(value.get()));
+                  compared.add(name);
+                }
+              });
+    }
+    assertEquals(recorded(golden, "enc.chunk"), compared);
+    golden.check("enc.mean", moments.mean());
+    golden.check("enc.logvar", moments.logVariance());
+  }
+
+  private static FrameSource source(float[] video, int[] shape) {
+    return (first, frames) ->
+        frames.copyFromChannelsFirst(video, shape[2], first, shape[3], 0, shape[4], 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"wan22/ti2v5b/t2v", "wan22/ti2v5b/i2v"})
+  void framesOfTheRuns(String run) throws IOException {
+    GoldenRun golden = GoldenRun.open(run);
+    int[] shape = golden.shape("frames_uint8_round");
+    Collected frames = new Collected(new int[] {1, 3, shape[1], shape[2], shape[3]});
+    try (AutoencoderKlWan vae = open()) {
+      vae.decode(golden.floats("vae_in"), WanVaeGoldenTest.size(golden.shape("vae_in")), frames);
+      if (golden.holds("vae_encode.in")) {
+        int[] video = golden.shape("vae_encode.in");
+        Moments moments =
+            vae.encode(source(golden.floats("vae_encode.in"), video), video[2], video[3], video[4]);
+        golden.check("vae_encode.mean", moments.mean());
+      }
+    }
+    WanVaeGoldenTest.checkBytes(golden, "frames_uint8_round", frames.rounded);
+  }
+
+  /** Sizes of latents count the patches; a tile as large as the frame changes nothing. */
+  @Test
+  void patchesCountInSizesAndTiles() {
+    LatentSize size = new LatentSize(5, 2, 6, 5);
+    float[] latents = Noise.normal(5, size.elements());
+    try (AutoencoderKlWan vae = random()) {
+      assertEquals(8, SMALL.spatialFactor());
+      assertEquals(size, vae.latentSize(3, 48, 40));
+      Collected whole = new Collected(new int[] {1, 3, 3, 48, 40});
+      Collected one = new Collected(new int[] {1, 3, 3, 48, 40});
+      Collected several = new Collected(new int[] {1, 3, 3, 48, 40});
+      vae.decode(latents, size, whole);
+      vae.decodeTiled(latents, size, new Tiling(48, 40, 32, 32), one);
+      vae.decodeTiled(latents, size, new Tiling(32, 32, 16, 16), several);
+      assertArrayEquals(whole.tensor, one.tensor);
+      assertEquals(3, several.seen);
+      for (float value : several.tensor) {
+        assertTrue(value >= -1 && value <= 1, () -> "got " + value);
+      }
+    }
+  }
+
+  @Test
+  void decodingTakesNoMoreThanIsAnnounced() {
+    long announced = WanVaeMemory.decodeBytes(SMALL, 7, 6);
+    try (Weights weights = Weights.random(AutoencoderKlWan.shapes(SMALL), 1);
+        WanDecoder decoder = WanVaeParts.decoder(SMALL, weights);
+        Run run = new Run(decoder.slots(), Observer.NONE, "dec")) {
+      for (int t = 0; t < 5; t++) {
+        Volume latent = run.workspace.take(1, 7, 6, 5);
+        latent.memory().fill((byte) 0);
+        run.workspace.give(decoder.decode(run, latent));
+      }
+      long peak = run.workspace.peak();
+      assertTrue(
+          peak <= announced && announced < 1.5 * peak,
+          () -> peak + " bytes, announced were " + announced);
+    }
+  }
+
+  private static AutoencoderKlWan random() {
+    return new AutoencoderKlWan(SMALL, Weights.random(AutoencoderKlWan.shapes(SMALL), 3), false);
+  }
+}
