@@ -32,6 +32,11 @@ public final class Elementwise {
     Rows.merge(matrix(x), matrix(y), (index, row, other) -> Floats.add(row, other));
   }
 
+  /** {@code x = x + factor · y}. */
+  public static void addScaled(INDArray x, float factor, INDArray y) {
+    Rows.merge(matrix(x), matrix(y), (index, row, other) -> Floats.addScaled(row, factor, other));
+  }
+
   /** {@code x = x · y}. */
   public static void multiply(INDArray x, INDArray y) {
     Rows.merge(matrix(x), matrix(y), (index, row, other) -> Floats.multiply(row, other));

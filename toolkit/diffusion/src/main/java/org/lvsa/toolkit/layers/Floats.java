@@ -149,6 +149,13 @@ final class Floats {
     }
   }
 
+  /** {@code x = x + factor · terms}. */
+  static void addScaled(float[] x, float factor, float[] terms) {
+    for (int i = 0; i < x.length; i++) {
+      x[i] += factor * terms[i];
+    }
+  }
+
   /** {@code x = x + factors · terms}. */
   static void addProduct(float[] x, float[] factors, float[] terms) {
     for (int i = 0; i < x.length; i++) {

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cache;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What a step cache did in one run.
+ *
+ * @param backend the cache's name
+ * @param settings in short
+ * @param steps by list of blocks and branch, such as {@code transformer.blocks cond}: a {@code .}
+ *     per computed step and a {@code C} per cached one; empty with pyramid attention broadcast
+ * @param computed blocks' lists (or attentions) that were computed
+ * @param cached those that were taken from the cache
+ */
+public record CacheSummary(
+    String backend, String settings, Map<String, String> steps, int computed, int cached) {
+  /** The summary as lines for a log. */
+  public List<String> lines() {
+    List<String> lines = new ArrayList<>();
+    String what = steps.isEmpty() ? "attentions" : "steps";
+    lines.add(
+        String.format(
+            Locale.ROOT,
+            "cache %s %s: %d %s computed, %d cached",
+            backend,
+            settings,
+            computed,
+            what,
+            cached));
+    steps.forEach((name, text) -> lines.add(name + " " + text));
+    return lines;
+  }
+}

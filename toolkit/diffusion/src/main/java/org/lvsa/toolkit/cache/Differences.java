@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cache;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Relative differences of streams of tokens, summed in float64 in a fixed order. */
+final class Differences {
+  private Differences() {}
+
+  /**
+   * Sums of one or more streams.
+   *
+   * @param difference sum of absolute differences
+   * @param size sum of absolute values of the earlier stream
+   */
+  record Sums(double difference, double size) {
+    /** The relative difference; not a number if the earlier stream is zero and the other too. */
+    double relative() {
+      return difference / size;
+    }
+  }
+
+  /**
+   * The sums for two streams of one shape, {@code […, width]}.
+   *
+   * @param every takes each so-manieth feature
+   * @param important takes only tokens whose own relative difference is above this, if there are
+   *     any; 0 takes all
+   */
+  static Sums of(INDArray earlier, INDArray now, int every, double important) {
+    int width = Math.toIntExact(earlier.size(-1));
+    int tokens = Math.toIntExact(earlier.length() / width);
+    MemorySegment a = NdMemory.view(earlier);
+    MemorySegment b = NdMemory.view(now);
+    Sums[] each = new Sums[tokens];
+    IntStream.range(0, tokens)
+        .parallel()
+        .forEach(token -> each[token] = token(row(a, token, width), row(b, token, width), every));
+    boolean some = important > 0 && Arrays.stream(each).anyMatch(one -> one.relative() > important);
+    double difference = 0;
+    double size = 0;
+    for (Sums one : each) {
+      if (!some || one.relative() > important) {
+        difference += one.difference();
+        size += one.size();
+      }
+    }
+    return new Sums(difference, size);
+  }
+
+  private static float[] row(MemorySegment memory, int token, int width) {
+    float[] row = new float[width];
+    MemorySegment.copy(
+        memory, ValueLayout.JAVA_FLOAT, (long) token * width * Float.BYTES, row, 0, width);
+    return row;
+  }
+
+  private static Sums token(float[] earlier, float[] now, int every) {
+    double difference = 0;
+    double size = 0;
+    for (int i = 0; i < earlier.length; i += every) {
+      difference += Math.abs((double) earlier[i] - now[i]);
+      size += Math.abs(earlier[i]);
+    }
+    return new Sums(difference, size);
+  }
+
+  /**
+   * The mean over tokens of the ratio of two streams' lengths: MagCache's ratio of magnitudes.
+   *
+   * @param now {@code […, width]}
+   */
+  static double magnitudes(INDArray earlier, INDArray now) {
+    int width = Math.toIntExact(earlier.size(-1));
+    int tokens = Math.toIntExact(earlier.length() / width);
+    MemorySegment a = NdMemory.view(earlier);
+    MemorySegment b = NdMemory.view(now);
+    double sum = 0;
+    for (int token = 0; token < tokens; token++) {
+      sum += norm(row(b, token, width)) / norm(row(a, token, width));
+    }
+    return sum / tokens;
+  }
+
+  private static double norm(float[] row) {
+    double squares = 0;
+    for (float value : row) {
+      squares += (double) value * value;
+    }
+    return Math.sqrt(squares);
+  }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cache;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.lvsa.toolkit.layers.Elementwise;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * What a stream gains at a step that is not computed: the value of the last computed step and, with
+ * an order above 0, its Taylor series with divided differences as derivatives (TaylorSeer).
+ *
+ * <p>A difference of step i+1 is {@code (d_i − earlier d_i) / steps between}; at the first two
+ * steps of a run none is taken, as published. Steps are counted from the run's first; the published
+ * code begins to count late in a new context, which leaves out one more derivative.
+ */
+final class Forecast implements AutoCloseable {
+  private static final int FIRST_WITH_DERIVATIVES = 2;
+
+  private final int order;
+  private List<INDArray> derivatives = new ArrayList<>();
+  private int last;
+
+  Forecast(int order) {
+    this.order = order;
+  }
+
+  /** Whether there is a computed step. */
+  boolean known() {
+    return !derivatives.isEmpty();
+  }
+
+  /** The value of the last computed step, which stays this forecast's to free. */
+  INDArray value() {
+    return derivatives.getFirst();
+  }
+
+  /**
+   * A step was computed.
+   *
+   * @param value what the stream gained; freed by this forecast
+   */
+  void update(int step, INDArray value) {
+    if (known() && !derivatives.getFirst().equalShapes(value)) {
+      close();
+    }
+    List<INDArray> now = new ArrayList<>(List.of(value));
+    int between = step - last;
+    for (int i = 0; i < order && i < derivatives.size() && step >= FIRST_WITH_DERIVATIVES; i++) {
+      now.add(now.get(i).sub(derivatives.get(i)).divi(between));
+    }
+    close();
+    derivatives = now;
+    last = step;
+  }
+
+  /** Adds to a stream what it would gain at a step. */
+  void addTo(INDArray stream, int step) {
+    double factor = 1;
+    for (int i = 0; i < derivatives.size(); i++) {
+      Elementwise.addScaled(stream, (float) factor, derivatives.get(i));
+      factor *= (double) (step - last) / (i + 1);
+    }
+  }
+
+  @Override
+  public void close() {
+    derivatives.forEach(INDArray::close);
+    derivatives = new ArrayList<>();
+  }
+}

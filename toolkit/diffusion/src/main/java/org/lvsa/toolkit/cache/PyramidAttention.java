@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cache;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.function.Supplier;
+import org.lvsa.toolkit.blocks.BlockRunner.Attention;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Pyramid attention broadcast for one transformer and one branch: outputs of attentions by layer.
+ */
+final class PyramidAttention implements AutoCloseable {
+  private final CacheSettings.Pyramid settings;
+  private final Map<Place, Output> outputs = new HashMap<>();
+  private int computed;
+  private int cached;
+
+  private record Place(Attention kind, int layer) {}
+
+  private static final class Output {
+    private int iteration;
+    private INDArray last;
+  }
+
+  PyramidAttention(CacheSettings.Pyramid settings) {
+    this.settings = settings;
+  }
+
+  INDArray attention(Attention kind, int layer, double timestep, Supplier<INDArray> compute) {
+    OptionalInt every = kind == Attention.SELF ? settings.selfEvery() : settings.crossEvery();
+    if (every.isEmpty()) {
+      computed++;
+      return compute.get();
+    }
+    Output output = outputs.computeIfAbsent(new Place(kind, layer), place -> new Output());
+    CacheSettings.Pyramid.Range range =
+        kind == Attention.SELF ? settings.selfRange() : settings.crossRange();
+    boolean again =
+        output.last != null && output.iteration % every.getAsInt() != 0 && range.holds(timestep);
+    output.iteration++;
+    if (again) {
+      cached++;
+      return output.last.dup('c');
+    }
+    INDArray out = compute.get();
+    if (output.last != null) {
+      output.last.close();
+    }
+    output.last = out.dup('c');
+    computed++;
+    return out;
+  }
+
+  int computed() {
+    return computed;
+  }
+
+  int cached() {
+    return cached;
+  }
+
+  @Override
+  public void close() {
+    outputs.values().forEach(output -> output.last.close());
+    outputs.clear();
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cache;
+
+import java.util.Optional;
+import org.lvsa.toolkit.blocks.BlockSequence;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** What some blocks of a list add to the list's streams, remembered to be added again. */
+final class Residual implements AutoCloseable {
+  private final Forecast hidden;
+  private final Forecast encoder;
+
+  /** A residual that is forecast with that many derivatives. */
+  Residual(int order) {
+    hidden = new Forecast(order);
+    encoder = new Forecast(order);
+  }
+
+  boolean known() {
+    return hidden.known();
+  }
+
+  /** Runs blocks and remembers what they added. */
+  void compute(int step, BlockSequence blocks, int first, int end) {
+    INDArray hiddenBefore = blocks.hidden().dup('c');
+    Optional<INDArray> encoderBefore = changedEncoder(blocks).map(before -> before.dup('c'));
+    runAll(blocks, first, end);
+    hidden.update(step, hiddenBefore.rsubi(blocks.hidden()));
+    encoderBefore.ifPresent(
+        before -> encoder.update(step, before.rsubi(blocks.encoder().orElseThrow())));
+  }
+
+  /** Adds what the blocks would add. */
+  void add(int step, BlockSequence blocks) {
+    hidden.addTo(blocks.hidden(), step);
+    changedEncoder(blocks).ifPresent(stream -> encoder.addTo(stream, step));
+  }
+
+  /** The residual of the hidden stream at the last computed step. */
+  INDArray hidden() {
+    return hidden.value();
+  }
+
+  private static Optional<INDArray> changedEncoder(BlockSequence blocks) {
+    return blocks.encoder().filter(stream -> blocks.pattern().changesEncoder());
+  }
+
+  static void runAll(BlockSequence blocks, int first, int end) {
+    for (int block = first; block < end; block++) {
+      blocks.run(block);
+    }
+  }
+
+  @Override
+  public void close() {
+    hidden.close();
+    encoder.close();
+  }
+}

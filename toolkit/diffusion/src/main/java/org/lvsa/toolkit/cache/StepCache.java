@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cache;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import java.util.function.Supplier;
+import java.util.stream.StreamSupport;
+import org.lvsa.toolkit.blocks.BlockRunner;
+import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * A step cache during one run of denoising. Each transformer and branch of guidance has a context
+ * of its own, found by name. A new run makes a new step cache: nothing of an earlier request is
+ * left.
+ */
+public final class StepCache implements BlockRunner, AutoCloseable {
+  private final CacheSettings settings;
+  private final Model model;
+  private final RankMeans means;
+  private final DbCacheContext.SharedDifferences shared = new DbCacheContext.SharedDifferences();
+  private final Map<Place, CacheContext> contexts = new HashMap<>();
+  private final Map<Place, PyramidAttention> pyramids = new HashMap<>();
+  private final Map<Place, List<Double>> ratios = new LinkedHashMap<>();
+  private final Map<String, StringBuilder> history = new LinkedHashMap<>();
+  private Place place = new Place("", "");
+  private int step = -1;
+  private double timestep;
+
+  /**
+   * What the cache works for.
+   *
+   * @param pipeline its class, such as {@code WanPipeline}
+   * @param transformerClass the transformers' class, such as {@code WanTransformer3DModel}
+   * @param steps number of steps by the transformer's name: each has its own mask and warm-up
+   */
+  public record Model(String pipeline, String transformerClass, Map<String, Integer> steps) {
+    /** A pipeline with one transformer. */
+    public static Model of(String pipeline, String transformerClass, int steps) {
+      return new Model(pipeline, transformerClass, Map.of("transformer", steps));
+    }
+
+    int steps(String transformer) {
+      Integer its = steps.get(transformer);
+      if (its == null) {
+        throw new IllegalStateException(
+            pipeline + " has no transformer " + transformer + ", it has " + steps.keySet());
+      }
+      return its;
+    }
+  }
+
+  private record Place(String transformer, String branch) {}
+
+  /**
+   * A cache for a run that begins.
+   *
+   * @param means sums over ranks that each hold a part of the tokens
+   * @throws MalformedFileException if the settings do not fit the model or the number of steps
+   */
+  public StepCache(CacheSettings settings, Model model, RankMeans means) {
+    this.settings = settings;
+    this.model = model;
+    this.means = means;
+    // Errors of the settings appear before anything is computed.
+    switch (settings) {
+      case CacheSettings.TeaCache tea ->
+          TeaCacheDecision.coefficients(tea, model.transformerClass());
+      case DbCacheSettings db ->
+          model.steps().values().stream()
+              .filter(steps -> steps > 0)
+              .forEach(steps -> checkMask(db, steps));
+      default -> {}
+    }
+  }
+
+  private static void checkMask(DbCacheSettings settings, int steps) {
+    settings
+        .mask()
+        .ifPresent(
+            mask -> {
+              int its = mask.of(steps).steps();
+              if (its != steps) {
+                throw new MalformedFileException(
+                    "the step mask must have as many digits as there are steps ("
+                        + steps
+                        + "), got "
+                        + its);
+              }
+            });
+  }
+
+  /** The line that says which cache runs. */
+  public String enabledLine() {
+    String name = settings instanceof DbCacheSettings ? "Cache-dit" : settings.backend();
+    return name + " enabled successfully on " + model.pipeline();
+  }
+
+  /**
+   * A run of a transformer begins.
+   *
+   * @param nextStep number of the denoising step, from 0
+   * @param nextTimestep the scheduler's
+   * @param transformer its name
+   * @param branch which texts it sees
+   */
+  public void begin(int nextStep, double nextTimestep, String transformer, String branch) {
+    if (nextStep != step) {
+      shared.clear();
+    }
+    step = nextStep;
+    timestep = nextTimestep;
+    place = new Place(transformer, branch);
+  }
+
+  @Override
+  public void run(BlockSequence blocks) {
+    if (settings instanceof CacheSettings.Pyramid) {
+      ALL.run(blocks);
+      return;
+    }
+    boolean cached = contexts.computeIfAbsent(place, this::context).run(blocks);
+    history
+        .computeIfAbsent(
+            place.transformer() + "." + blocks.name() + " " + place.branch(),
+            name -> new StringBuilder())
+        .append(cached ? 'C' : '.');
+  }
+
+  private CacheContext context(Place its) {
+    int steps = model.steps(its.transformer());
+    return switch (settings) {
+      case DbCacheSettings db ->
+          new DbCacheContext(
+              blocks -> checked(forList(db, its.transformer(), blocks.name()), blocks),
+              adapted -> new DbCacheDecision(adapted, steps),
+              means,
+              shared);
+      case CacheSettings.FirstBlock first ->
+          new DbCacheContext(
+              blocks -> DbCacheSettings.firstBlock(first.threshold()),
+              ignored -> new FirstBlockDecision(first.threshold()),
+              means,
+              shared);
+      case CacheSettings.TeaCache tea ->
+          new WholeContext(
+              new TeaCacheGate(
+                  new TeaCacheDecision(
+                      tea.threshold(),
+                      TeaCacheDecision.coefficients(tea, model.transformerClass())),
+                  means));
+      case CacheSettings.MagCache mag when mag.ratios().isPresent() ->
+          new WholeContext(new MagCacheGate(new MagCacheDecision(mag, steps)));
+      case CacheSettings.MagCache ignored ->
+          new WholeContext(
+              new MagCalibration(ratios.computeIfAbsent(its, key -> new ArrayList<>())));
+      case CacheSettings.Pyramid ignored ->
+          throw new IllegalStateException("attention broadcast has no context of blocks");
+    };
+  }
+
+  private DbCacheSettings forList(DbCacheSettings asked, String transformer, String list) {
+    return StreamSupport.stream(ServiceLoader.load(CacheEnabler.class).spliterator(), false)
+        .filter(enabler -> enabler.pipeline().equals(model.pipeline()))
+        .findFirst()
+        .map(enabler -> enabler.settings(asked, transformer, list))
+        .orElse(asked);
+  }
+
+  private static DbCacheSettings checked(DbCacheSettings settings, BlockSequence blocks) {
+    int first = settings.firstBlocks();
+    int last = settings.lastBlocks();
+    if (first + last > blocks.size()) {
+      throw new MalformedFileException(
+          "Fn_compute_blocks + Bn_compute_blocks must be at most the transformer's "
+              + blocks.name()
+              + " ("
+              + blocks.size()
+              + "), got "
+              + first
+              + " + "
+              + last
+              + ": with "
+              + Math.min(first, blocks.size())
+              + " + "
+              + (blocks.size() - Math.min(first, blocks.size()))
+              + " every block runs");
+    }
+    return settings;
+  }
+
+  @Override
+  public INDArray attention(Attention kind, int layer, Supplier<INDArray> compute) {
+    return settings instanceof CacheSettings.Pyramid pyramid
+        ? pyramids
+            .computeIfAbsent(place, its -> new PyramidAttention(pyramid))
+            .attention(kind, layer, timestep, compute)
+        : compute.get();
+  }
+
+  /** What was computed and what was cached so far. */
+  public CacheSummary summary() {
+    Map<String, String> steps = new LinkedHashMap<>();
+    history.forEach((name, text) -> steps.put(name, text.toString()));
+    String all = String.join("", steps.values());
+    int cached = (int) all.chars().filter(c -> c == 'C').count();
+    return settings instanceof CacheSettings.Pyramid
+        ? new CacheSummary(
+            settings.backend(),
+            settings.toString(),
+            Map.of(),
+            pyramids.values().stream().mapToInt(PyramidAttention::computed).sum(),
+            pyramids.values().stream().mapToInt(PyramidAttention::cached).sum())
+        : new CacheSummary(
+            settings.backend(), settings.toString(), steps, all.length() - cached, cached);
+  }
+
+  /** Ratios of magnitudes that MagCache measured, averaged over branches; empty if it did not. */
+  public List<Double> measuredRatios() {
+    return MagCalibration.mean(List.copyOf(ratios.values()));
+  }
+
+  @Override
+  public void close() {
+    contexts.values().forEach(CacheContext::close);
+    pyramids.values().forEach(PyramidAttention::close);
+    contexts.clear();
+    pyramids.clear();
+  }
+}
