@@ -24,6 +24,7 @@ import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.RankPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -147,7 +148,9 @@ final class DemoCommand implements Callable<Integer> {
             });
     DemoRank rank = new DemoRank(plan, plan.blockWeights(), plan.noise(), config, device.options());
     if (ranks.later()) {
-      return ranks.runLater(one -> rank.denoise("LVSA", ranks.view(one), LineLog.none(), () -> {}));
+      return ranks.runLater(one -> rank.denoise("LVSA", ranks.view(one), LineLog.none(), () -> {}))
+          ? 0
+          : Lvsa.FAILED;
     }
     run(plan, rank, ranks);
     return 0;

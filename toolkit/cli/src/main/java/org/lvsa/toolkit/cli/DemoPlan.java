@@ -22,6 +22,7 @@ import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.io.Memory;
 import org.lvsa.toolkit.model.ModelGeometry;
+import org.lvsa.toolkit.pipeline.RankPlan;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -56,7 +57,7 @@ record DemoPlan(
    */
   void check(RankPlan ranks) {
     ranks.scheme().check(attentionShape(), ranks.world());
-    long processes = ranks.ranks() == RankOptions.Ranks.PROCESSES ? ranks.world() : 1;
+    long processes = ranks.ranks() == RankPlan.Ranks.PROCESSES ? ranks.world() : 1;
     Memory.require(
         "a demo of "
             + layers

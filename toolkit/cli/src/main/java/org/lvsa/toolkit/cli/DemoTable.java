@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
 import org.lvsa.toolkit.cli.DemoRank.Step;
+import org.lvsa.toolkit.pipeline.RankPlan;
 
 /**
  * What a demo prints: a row per step, with times, density and differences.

@@ -12,12 +12,16 @@ import java.util.concurrent.Callable;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.CaptureSettings;
+import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
-import org.lvsa.toolkit.pipeline.PromptEmbeddings;
-import org.lvsa.toolkit.pipeline.WanModel;
-import org.lvsa.toolkit.pipeline.WanPipeline;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
+import org.lvsa.toolkit.pipeline.PipelineDefaults;
+import org.lvsa.toolkit.pipeline.RankPlan;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.pipeline.VideoRun;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
 import picocli.CommandLine.Command;
@@ -29,7 +33,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "generate",
     description =
-        "Makes a video of a prompt with a published text-to-video model, with dense or with"
+        "Makes a video of a prompt with a published video model, with dense or with"
             + " sparse-window attention.",
     mixinStandardHelpOptions = true,
     sortOptions = false,
@@ -55,6 +59,10 @@ final class GenerateCommand implements Callable<Integer> {
     LATENT
   }
 
+  /** Stands for any model's defaults, to check options before a model is opened. */
+  private static final PipelineDefaults ANY =
+      new PipelineDefaults(new Resolution(832, 480), 81, 50, 5, 16);
+
   @Spec private CommandSpec spec;
 
   @Mixin private ModelOptions model;
@@ -75,9 +83,8 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Option(
       names = "--fps",
-      defaultValue = "16",
-      description = "frames per second of the mp4 (default: ${DEFAULT-VALUE})")
-  private double fps;
+      description = "frames per second of the mp4 (default: the model's, such as 16)")
+  private Double fps;
 
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
@@ -121,24 +128,34 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     model.check();
-    GenerationSettings settings = sampling.settings(model);
-    GenerateOutput target =
-        GenerateOutput.of(output, outputType, fps, settings.size().resolution());
-    if (compare) {
-      checkCompare(target);
-    }
+    boolean promptNeeded = model.random().isEmpty();
+    // What is wrong whatever the model is, is told before a model is opened.
+    GenerationSettings checked = sampling.settings(ANY, promptNeeded);
+    GenerateOutput.of(
+        output, outputType, fps == null ? ANY.fps() : fps, checked.size().resolution());
     if (saveEvery != null && saveEvery < 1) {
       throw new IllegalArgumentException("--save-every must be at least 1, got " + saveEvery);
     }
     Optional<CaptureSettings> captured = Optional.ofNullable(capture).map(CaptureSettings::parse);
     ModelOptions.Opened opened = model.open();
-    try (WanModel closed = opened.model()) {
-      return run(closed, opened.identity(), settings, captured, target);
+    try (VideoPipeline pipeline = opened.pipeline()) {
+      sampling.check(pipeline);
+      GenerationSettings settings = sampling.settings(pipeline.defaults(), promptNeeded);
+      GenerateOutput target =
+          GenerateOutput.of(
+              output,
+              outputType,
+              fps == null ? pipeline.defaults().fps() : fps,
+              settings.size().resolution());
+      if (compare) {
+        checkCompare(target);
+      }
+      return run(pipeline, opened.identity(), settings, captured, target);
     }
   }
 
   private int run(
-      WanModel opened,
+      VideoPipeline pipeline,
       String fingerprint,
       GenerationSettings settings,
       Optional<CaptureSettings> captured,
@@ -146,59 +163,58 @@ final class GenerateCommand implements Callable<Integer> {
       throws Exception {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    LatentSize shape = opened.latents(settings.size());
+    LatentSize shape = pipeline.latents(settings.size());
     RankPlan ranks = rankOptions.plan();
     LvsaConfig config =
         attention.config(
             Lvsa.environment(spec),
-            opened.attentionDefaults(settings),
+            pipeline.attentionDefaults(settings),
             line -> {
               if (!ranks.later()) {
                 err.println("lvsa: warning: " + line);
               }
             });
-    boolean threads = ranks.ranks() == RankOptions.Ranks.THREADS;
-    opened.requireMemory(settings, tiling(), threads ? ranks.world() : 1);
+    MemoryNeed.require(pipeline.memory(settings, tiling(), ranks.ranksPerProcess()));
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }
-    model
-        .random()
-        .filter(sizes -> !ranks.later())
-        .ifPresent(
-            sizes ->
-                out.println(
-                    sizes
-                        + ", random numbers in place of the text encoder's embeddings: the video"
-                        + " shows noise"));
+    if (model.random().isPresent() && !ranks.later()) {
+      out.println(
+          pipeline
+              + ", random numbers in place of the text encoder's embeddings: the video shows"
+              + " noise");
+    }
     GenerationAttention.Settings how =
         new GenerationAttention.Settings(config, lvsaSteps, attention.kernel(), captured);
     if (compare) {
-      new GenerateCompare(opened, settings, how, target, tiling()).run(out, err);
+      new GenerateCompare(pipeline, settings, how, target, tiling()).run(out, err);
       return 0;
     }
     boolean latentsOnly = target.type() == OutputType.LATENT;
-    GenerateRun.Saving saving =
-        new GenerateRun.Saving(
+    VideoRun.Saving saving =
+        new VideoRun.Saving(
             Optional.ofNullable(saveEvery),
             resume,
             target.resumeFile(),
             identity(fingerprint, settings, shape, config, latentsOnly));
-    GenerateRun run = new GenerateRun(opened, settings, how, err);
     if (ranks.later()) {
-      try (PromptEmbeddings embeddings = new WanPipeline(opened).encode(settings.prompts())) {
-        return ranks.runLater(one -> run.denoiseQuietly(ranks.view(one), embeddings, saving));
+      VideoRun run = new VideoRun(pipeline, settings, how, VideoRun.Listener.NONE);
+      try (Denoising denoising = pipeline.prepare(settings)) {
+        return ranks.runLater(one -> run.denoiseQuietly(ranks.view(one), denoising, saving))
+            ? 0
+            : Lvsa.FAILED;
       }
     }
     refuseToOverwrite(saving);
     try (GenerateProgress progress = new GenerateProgress(err, "")) {
+      VideoRun run = new VideoRun(pipeline, settings, how, progress);
       long begun = System.nanoTime();
       progress.phase("encoding the prompts");
-      GenerateRun.Denoised denoised;
+      VideoRun.Denoised denoised;
       double encoding;
-      try (PromptEmbeddings embeddings = new WanPipeline(opened).encode(settings.prompts())) {
+      try (Denoising denoising = pipeline.prepare(settings)) {
         encoding = (System.nanoTime() - begun) / 1e9;
-        denoised = run.denoise(ranks, embeddings, saving, latentsOnly, progress);
+        denoised = run.denoise(ranks, denoising, saving, latentsOnly);
       }
       begun = System.nanoTime();
       String written = "latents";
@@ -208,11 +224,10 @@ final class GenerateCommand implements Callable<Integer> {
         written =
             target.write(
                 settings.size().resolution(),
-                receiver ->
-                    run.decode(denoised.latents(), tiling(), target.levels(), receiver, progress));
+                receiver -> run.decode(denoised.latents(), tiling(), target.levels(), receiver));
       }
-      GenerateRun.done(saving);
-      GenerateRun.print(
+      saving.done();
+      GenerateSummary.print(
           out,
           output + " (" + written + ")",
           config.attention("self").equals("LVSA") ? "lvsa" : "dense",
@@ -247,7 +262,7 @@ final class GenerateCommand implements Callable<Integer> {
     return vaeTiling ? Optional.of(Tiling.DEFAULT) : Optional.empty();
   }
 
-  private static void refuseToOverwrite(GenerateRun.Saving saving) {
+  private static void refuseToOverwrite(VideoRun.Saving saving) {
     if (saving.every().isPresent() && !saving.resume() && Files.exists(saving.file())) {
       throw new IllegalArgumentException(
           saving.file()

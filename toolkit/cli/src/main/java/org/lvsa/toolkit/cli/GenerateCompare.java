@@ -19,11 +19,11 @@ import java.util.function.ToDoubleFunction;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
-import org.lvsa.toolkit.pipeline.PromptEmbeddings;
-import org.lvsa.toolkit.pipeline.WanModel;
-import org.lvsa.toolkit.pipeline.WanPipeline;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.pipeline.VideoRun;
 import org.lvsa.toolkit.report.Plot;
 import org.lvsa.toolkit.report.PlotPicture;
 import org.lvsa.toolkit.vae.Rgb;
@@ -35,14 +35,14 @@ import org.lvsa.toolkit.video.VideoWriter;
  * {@code lvsa generate --compare}: the same noise denoised with dense and with sparse-window
  * attention. Writes both videos, one with the two side by side, and how much each frame differs.
  *
- * @param model stays the caller's to close
+ * @param pipeline stays the caller's to close
  * @param settings what is asked for
  * @param attention of the sparse run; the dense one differs in nothing else
  * @param target the side-by-side video; the other files are named after it
  * @param tiling of the VAE
  */
 record GenerateCompare(
-    WanModel model,
+    VideoPipeline pipeline,
     GenerationSettings settings,
     GenerationAttention.Settings attention,
     GenerateOutput target,
@@ -60,91 +60,82 @@ record GenerateCompare(
   void run(PrintWriter out, PrintWriter err) throws IOException {
     Resolution size = settings.size().resolution();
     List<Difference> differences;
-    GenerateRun.Denoised dense;
-    GenerateRun.Denoised sparse;
-    try (PromptEmbeddings embeddings = new WanPipeline(model).encode(settings.prompts());
+    VideoRun.Denoised dense;
+    VideoRun.Denoised sparse;
+    try (Denoising denoising = pipeline.prepare(settings);
         DenseFrames denseFrames = DenseFrames.open(size)) {
-      GenerateRun denseRun = run("SDPA", err);
-      dense = denoise(denseRun, embeddings, "dense", err);
       try (GenerateProgress progress = new GenerateProgress(err, "dense")) {
+        VideoRun run = run("SDPA", progress);
+        dense = run.denoise(denoising, VideoRun.Saving.none(), false);
+        float[] latents = dense.latents();
         VideoWriter.mp4(
             target.beside("dense.mp4"),
             size,
             target.fps(),
             video ->
-                denseRun.decode(
-                    dense.latents(),
+                run.decode(
+                    latents,
                     tiling,
                     Rgb.TRUNCATED,
                     rgb -> {
                       video.write(rgb);
                       denseFrames.add(rgb);
-                    },
-                    progress));
+                    }));
       }
-      GenerateRun sparseRun = run("LVSA", err);
-      sparse = denoise(sparseRun, embeddings, "lvsa", err);
-      differences = writeSparse(sparseRun, sparse.latents(), denseFrames, err);
+      try (GenerateProgress progress = new GenerateProgress(err, "lvsa")) {
+        VideoRun run = run("LVSA", progress);
+        sparse = run.denoise(denoising, VideoRun.Saving.none(), false);
+        differences = writeSparse(run, sparse.latents(), denseFrames);
+      }
     }
     writeTable(differences);
     writePlot(differences);
-    GenerateRun.print(out, target.beside("dense.mp4").toString(), "dense", dense);
-    GenerateRun.print(out, target.beside("lvsa.mp4").toString(), "lvsa", sparse);
+    GenerateSummary.print(out, target.beside("dense.mp4").toString(), "dense", dense);
+    GenerateSummary.print(out, target.beside("lvsa.mp4").toString(), "lvsa", sparse);
     print(out, differences);
     out.flush();
   }
 
-  private GenerateRun run(String name, PrintWriter err) {
-    return new GenerateRun(
-        model,
+  private VideoRun run(String name, GenerateProgress progress) {
+    return new VideoRun(
+        pipeline,
         settings,
         new GenerationAttention.Settings(
             attention.config().withAttention(name),
             attention.counting(),
             attention.kernel(),
             Optional.empty()),
-        err);
+        progress);
   }
 
-  private GenerateRun.Denoised denoise(
-      GenerateRun run, PromptEmbeddings embeddings, String name, PrintWriter err) {
-    try (GenerateProgress progress = new GenerateProgress(err, name)) {
-      return run.denoise(embeddings, GenerateRun.Saving.none(target.resumeFile()), false, progress);
-    }
-  }
-
-  private List<Difference> writeSparse(
-      GenerateRun run, float[] latents, DenseFrames denseFrames, PrintWriter err)
+  private List<Difference> writeSparse(VideoRun run, float[] latents, DenseFrames denseFrames)
       throws IOException {
     Resolution size = settings.size().resolution();
     Resolution both = new Resolution(2 * size.width(), size.height());
     List<Difference> differences = new ArrayList<>();
-    try (GenerateProgress progress = new GenerateProgress(err, "lvsa")) {
-      VideoWriter.mp4(
-          target.beside("lvsa.mp4"),
-          size,
-          target.fps(),
-          video ->
-              VideoWriter.mp4(
-                  target.path(),
-                  both,
-                  target.fps(),
-                  sideBySide ->
-                      run.decode(
-                          latents,
-                          tiling,
-                          Rgb.TRUNCATED,
-                          rgb -> {
-                            byte[] exact = denseFrames.get(differences.size());
-                            video.write(rgb);
-                            sideBySide.write(joined(size, exact, rgb));
-                            differences.add(
-                                new Difference(
-                                    FrameMetrics.psnr(exact, rgb),
-                                    FrameMetrics.ssim(size, exact, rgb)));
-                          },
-                          progress)));
-    }
+    VideoWriter.mp4(
+        target.beside("lvsa.mp4"),
+        size,
+        target.fps(),
+        video ->
+            VideoWriter.mp4(
+                target.path(),
+                both,
+                target.fps(),
+                sideBySide ->
+                    run.decode(
+                        latents,
+                        tiling,
+                        Rgb.TRUNCATED,
+                        rgb -> {
+                          byte[] exact = denseFrames.get(differences.size());
+                          video.write(rgb);
+                          sideBySide.write(joined(size, exact, rgb));
+                          differences.add(
+                              new Difference(
+                                  FrameMetrics.psnr(exact, rgb),
+                                  FrameMetrics.ssim(size, exact, rgb)));
+                        })));
     return differences;
   }
 

@@ -6,12 +6,13 @@ import java.util.Locale;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import org.lvsa.toolkit.pipeline.VideoRun;
 
 /**
  * Tells the user on standard error how a video comes along: progress bars with the time left on a
  * terminal, lines elsewhere. Keeps the times of the parts for the summary.
  */
-final class GenerateProgress implements AutoCloseable {
+final class GenerateProgress implements VideoRun.Listener, AutoCloseable {
   private final PrintWriter err;
   private final String prefix;
   private final boolean terminal;
@@ -25,18 +26,9 @@ final class GenerateProgress implements AutoCloseable {
    * @param prefix what lines begin with, such as the attention that runs
    */
   GenerateProgress(PrintWriter err, String prefix) {
-    this(err, prefix, System.console() != null && System.console().isTerminal());
-  }
-
-  private GenerateProgress(PrintWriter err, String prefix, boolean terminal) {
     this.err = err;
     this.prefix = prefix;
-    this.terminal = terminal;
-  }
-
-  /** Draws no bar; lines go to a writer, for ranks after the first. */
-  static GenerateProgress silent(PrintWriter nowhere) {
-    return new GenerateProgress(nowhere, "", false);
+    terminal = System.console() != null && System.console().isTerminal();
   }
 
   /** A part of the work begins. */
@@ -45,8 +37,8 @@ final class GenerateProgress implements AutoCloseable {
     line(what);
   }
 
-  /** Denoising begins, after steps that an earlier run made. */
-  void denoising(int done, int all) {
+  @Override
+  public void denoising(int done, int all) {
     firstStep = done;
     steps = all;
     begun = System.nanoTime();
@@ -56,8 +48,8 @@ final class GenerateProgress implements AutoCloseable {
     open("denoising", done, all);
   }
 
-  /** A step is done. */
-  void stepDone(int step) {
+  @Override
+  public void stepDone(int step) {
     if (bar != null) {
       bar.stepTo(step + 1);
       return;
@@ -74,8 +66,8 @@ final class GenerateProgress implements AutoCloseable {
             duration(left)));
   }
 
-  /** Decoding begins. */
-  void decoding(int all) {
+  @Override
+  public void decoding(int all) {
     frames = all;
     begun = System.nanoTime();
     if (!terminal) {
@@ -84,8 +76,8 @@ final class GenerateProgress implements AutoCloseable {
     open("decoding", 0, all);
   }
 
-  /** A frame is decoded. */
-  void frameDone(int frame) {
+  @Override
+  public void frameDone(int frame) {
     if (bar != null) {
       bar.stepTo(frame + 1);
       if (frame + 1 == frames) {
@@ -109,7 +101,8 @@ final class GenerateProgress implements AutoCloseable {
   }
 
   /** A line of its own, above the bar where there is one. */
-  void line(String text) {
+  @Override
+  public void line(String text) {
     err.println((bar == null ? "" : "\r\033[2K") + (prefix.isEmpty() ? "" : prefix + ": ") + text);
     err.flush();
   }
@@ -123,6 +116,11 @@ final class GenerateProgress implements AutoCloseable {
     return whole < 3600
         ? String.format(Locale.ROOT, "%d min %02d s", whole / 60, whole % 60)
         : String.format(Locale.ROOT, "%d h %02d min", whole / 3600, whole / 60 % 60);
+  }
+
+  @Override
+  public void partEnded() {
+    close();
   }
 
   @Override

@@ -6,10 +6,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.pipeline.ModelFolder;
-import org.lvsa.toolkit.pipeline.RandomWan;
-import org.lvsa.toolkit.pipeline.WanModel;
+import org.lvsa.toolkit.pipeline.Pipelines;
+import org.lvsa.toolkit.pipeline.RandomSizes;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
 import picocli.CommandLine.Option;
 
 /** The options that say which model runs: a published folder, or random weights of its sizes. */
@@ -30,7 +31,7 @@ final class ModelOptions {
       description =
           "${COMPLETION-CANDIDATES}, of --random-weights: small has 2 heads and 2 blocks, medium a"
               + " third of them, full the model's own (default: small)")
-  private RandomWan.Scale dimScale;
+  private RandomSizes.Scale dimScale;
 
   @Option(names = "--layers", paramLabel = "N", description = "blocks, of --random-weights")
   private Integer layers;
@@ -43,6 +44,12 @@ final class ModelOptions {
   private Map<String, Path> components = new LinkedHashMap<>();
 
   @Option(
+      names = "--pipeline",
+      paramLabel = "CLASS",
+      description = "the pipeline that opens the folder (default: model_index.json's _class_name)")
+  private String pipeline;
+
+  @Option(
       names = "--allow-unused",
       description = "take weights that hold more tensors than the model reads")
   private boolean allowUnused;
@@ -50,49 +57,54 @@ final class ModelOptions {
   /**
    * A model that was opened.
    *
-   * @param model to close
+   * @param pipeline to close
    * @param identity what tells it from other models
    */
-  record Opened(WanModel model, String identity) {}
+  record Opened(VideoPipeline pipeline, String identity) {}
 
   /** Refuses options that do not fit together. */
   void check() {
     if ((model == null) == (randomWeights == null)) {
       throw new IllegalArgumentException("give --model DIR or --random-weights NAME, one of them");
     }
-    if (randomWeights != null && (!components.isEmpty() || allowUnused)) {
+    if (randomWeights != null && (!components.isEmpty() || allowUnused || pipeline != null)) {
       throw new IllegalArgumentException(
-          "--component and --allow-unused belong to --model, not to --random-weights");
+          "--component, --pipeline and --allow-unused belong to --model, not to --random-weights");
     }
     if (model != null && (dimScale != null || layers != null)) {
       throw new IllegalArgumentException(
           "--dim-scale and --layers belong to --random-weights, not to --model");
     }
     random();
-  }
-
-  /** The resolution where none was asked for. */
-  Resolution resolution() {
-    return random().map(RandomWan::resolution).orElse(new Resolution(832, 480));
+    if (pipeline != null) {
+      Pipelines.named(pipeline);
+    }
   }
 
   /** Opens the model. */
   Opened open() {
     if (random().isPresent()) {
-      return new Opened(WanModel.random(random().get()), random().get().toString());
+      VideoPipeline sized = Pipelines.random(random().get());
+      return new Opened(sized, sized.toString());
     }
     ModelFolder folder = ModelFolder.open(model, components);
-    return new Opened(WanModel.open(folder, allowUnused), folder.fingerprint());
+    return new Opened(
+        Pipelines.open(folder, Optional.ofNullable(pipeline), allowUnused), folder.fingerprint());
   }
 
-  /** The model whose sizes random weights have. */
-  Optional<RandomWan> random() {
-    return Optional.ofNullable(randomWeights)
-        .map(
-            name ->
-                RandomWan.named(
-                    name,
-                    dimScale == null ? RandomWan.Scale.SMALL : dimScale,
-                    layers == null ? OptionalInt.empty() : OptionalInt.of(layers)));
+  /** Sizes of the model with random weights. */
+  Optional<RandomSizes> random() {
+    if (randomWeights == null) {
+      return Optional.empty();
+    }
+    if (!Pipelines.randomModels().contains(randomWeights)) {
+      throw new IllegalArgumentException(
+          Messages.unknown("model with random weights", randomWeights, Pipelines.randomModels()));
+    }
+    return Optional.of(
+        new RandomSizes(
+            randomWeights,
+            dimScale == null ? RandomSizes.Scale.SMALL : dimScale,
+            layers == null ? OptionalInt.empty() : OptionalInt.of(layers)));
   }
 }

@@ -6,9 +6,11 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.Memory;
 import org.lvsa.toolkit.model.ModelGeometry;
@@ -18,11 +20,10 @@ import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.Pipelines;
 import org.lvsa.toolkit.pipeline.StartingLatents;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
-import org.lvsa.toolkit.pipeline.WanModel;
-import org.lvsa.toolkit.pipeline.WanPipeline;
-import org.lvsa.toolkit.wan.WanConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -79,7 +80,7 @@ final class ModelsCommand implements Runnable {
       if (format.format == Format.JSON) {
         ObjectNode root = Json.object();
         root.set("models", Json.mapper().valueToTree(Models.all()));
-        root.set("pipelines", Json.mapper().valueToTree(WanPipeline.classes()));
+        root.set("pipelines", Json.mapper().valueToTree(Pipelines.classes()));
         out.println(root.toPrettyString());
       } else {
         for (ModelGeometry model : Models.all()) {
@@ -94,7 +95,7 @@ final class ModelsCommand implements Runnable {
               model.referenceFrames(),
               String.join(" ", model.resolutions()));
         }
-        out.println("folders that generate runs: " + String.join(", ", WanPipeline.classes()));
+        out.println("folders that generate runs: " + String.join(", ", Pipelines.classes()));
       }
       out.flush();
       return 0;
@@ -115,15 +116,13 @@ final class ModelsCommand implements Runnable {
     @Option(
         names = "--resolution",
         paramLabel = "WIDTHxHEIGHT",
-        defaultValue = "832x480",
-        description = "of the video whose memory is told (default: ${DEFAULT-VALUE})")
+        description = "of the video whose memory is told (default: the model's)")
     private String resolution;
 
     @Option(
         names = "--frames",
-        defaultValue = "81",
-        description = "of the video whose memory is told (default: ${DEFAULT-VALUE})")
-    private int frames;
+        description = "of the video whose memory is told (default: the model's)")
+    private Integer frames;
 
     @Option(names = "--allow-unused", description = "take weights that nothing reads")
     private boolean allowUnused;
@@ -132,20 +131,24 @@ final class ModelsCommand implements Runnable {
     public Integer call() throws Exception {
       ModelFolder opened = ModelFolder.open(folder);
       PrintWriter out = spec.commandLine().getOut();
-      try (WanModel model = WanModel.open(opened, allowUnused)) {
+      try (VideoPipeline pipeline = Pipelines.open(opened, Optional.empty(), allowUnused)) {
         GenerationSettings settings =
             new GenerationSettings(
                 new GenerationSettings.Prompts("any", ""),
-                new VideoSize(Resolution.parse(resolution), frames),
+                new VideoSize(
+                    resolution == null
+                        ? pipeline.defaults().resolution()
+                        : Resolution.parse(resolution),
+                    frames == null ? pipeline.defaults().frames() : frames),
                 1,
                 new GuidanceSettings(5, false),
                 OptionalDouble.empty(),
                 new StartingLatents.Seed(0));
-        List<MemoryNeed> memory = model.memory(settings, Optional.empty(), 1);
+        List<MemoryNeed> memory = pipeline.memory(settings, Optional.empty(), 1);
         if (format.format == Format.JSON) {
-          out.println(json(opened, model.config(), memory).toPrettyString());
+          out.println(json(opened, pipeline.geometry(), memory).toPrettyString());
         } else {
-          print(out, opened, model.config(), memory);
+          print(out, opened, pipeline.geometry(), memory);
         }
       }
       out.flush();
@@ -153,7 +156,10 @@ final class ModelsCommand implements Runnable {
     }
 
     private void print(
-        PrintWriter out, ModelFolder opened, WanConfig config, List<MemoryNeed> memory) {
+        PrintWriter out,
+        ModelFolder opened,
+        Map<String, Integer> geometry,
+        List<MemoryNeed> memory) {
       out.println("class       " + opened.pipelineClass());
       for (ModelFolder.Component component : opened.components()) {
         out.printf(
@@ -163,14 +169,11 @@ final class ModelsCommand implements Runnable {
             component.className(),
             component.bytes() / (double) (1 << 20));
       }
-      out.printf(
-          Locale.ROOT,
-          "geometry    %d layers, %d heads of %d, feed-forward %d, text %d%n",
-          config.layers(),
-          config.heads(),
-          config.headDim(),
-          config.feedForward(),
-          config.textWidth());
+      out.println(
+          "geometry    "
+              + geometry.entrySet().stream()
+                  .map(size -> size.getKey().replace('_', ' ') + " " + size.getValue())
+                  .collect(Collectors.joining(", ")));
       out.printf(Locale.ROOT, "memory      of %d frames of %s:%n", frames, resolution);
       for (MemoryNeed need : memory) {
         out.printf(Locale.ROOT, "            %-21s %8d MiB%n", need.part(), need.bytes() >> 20);
@@ -178,7 +181,8 @@ final class ModelsCommand implements Runnable {
       out.printf(Locale.ROOT, "            %-21s %8d MiB%n", "free here", Memory.available() >> 20);
     }
 
-    private static ObjectNode json(ModelFolder opened, WanConfig config, List<MemoryNeed> memory) {
+    private static ObjectNode json(
+        ModelFolder opened, Map<String, Integer> geometry, List<MemoryNeed> memory) {
       ObjectNode root = Json.object();
       root.put("class", opened.pipelineClass());
       ObjectNode components = root.putObject("components");
@@ -188,12 +192,8 @@ final class ModelsCommand implements Runnable {
             .put("class", component.className())
             .put("bytes", component.bytes());
       }
-      root.putObject("geometry")
-          .put("layers", config.layers())
-          .put("heads", config.heads())
-          .put("head_dim", config.headDim())
-          .put("feed_forward", config.feedForward())
-          .put("text_width", config.textWidth());
+      ObjectNode sizes = root.putObject("geometry");
+      geometry.forEach(sizes::put);
       ObjectNode bytes = root.putObject("memory_bytes");
       memory.forEach(need -> bytes.put(need.part().replace(' ', '_'), need.bytes()));
       bytes.put("free_here", Memory.available());

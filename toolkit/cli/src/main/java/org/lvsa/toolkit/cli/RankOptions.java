@@ -7,18 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
+import org.lvsa.toolkit.pipeline.RankPlan;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** The options of a command that several ranks may run together. */
 final class RankOptions {
-  /** How the ranks run. */
-  enum Ranks {
-    THREADS,
-    PROCESSES
-  }
-
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -41,7 +36,7 @@ final class RankOptions {
       description =
           "${COMPLETION-CANDIDATES}: of this JVM, or JVMs over TCP on this machine (default:"
               + " ${DEFAULT-VALUE})")
-  private Ranks ranks;
+  private RankPlan.Ranks ranks;
 
   @Option(
       names = "--joins",

@@ -2,12 +2,17 @@
 package org.lvsa.toolkit.cli;
 
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
+import org.lvsa.toolkit.pipeline.InputImage;
+import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.StartingLatents;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import picocli.CommandLine.Option;
 
@@ -26,27 +31,41 @@ final class SamplingOptions {
   @Option(
       names = "--resolution",
       paramLabel = "WIDTHxHEIGHT",
-      description = "pixels (default: 832x480, less for random weights that are scaled down)")
+      description = "pixels (default: the model's, such as 832x480)")
   private String resolution;
 
-  @Option(
-      names = "--frames",
-      defaultValue = "81",
-      description = "video frames (default: ${DEFAULT-VALUE})")
-  private int frames;
+  @Option(names = "--frames", description = "video frames (default: the model's, such as 81)")
+  private Integer frames;
 
-  @Option(
-      names = "--steps",
-      defaultValue = "50",
-      description = "denoising steps (default: ${DEFAULT-VALUE})")
-  private int steps;
+  @Option(names = "--steps", description = "denoising steps (default: the model's, mostly 50)")
+  private Integer steps;
 
   @Option(
       names = "--guidance-scale",
       paramLabel = "SCALE",
-      defaultValue = "5",
-      description = "guidance is on above 1 (default: ${DEFAULT-VALUE})")
-  private double guidanceScale;
+      description = "guidance is on above 1 (default: the model's, such as 5)")
+  private Double guidanceScale;
+
+  @Option(
+      names = "--guidance-scale-2",
+      paramLabel = "SCALE",
+      description =
+          "of the second of two transformers, which makes the steps of low noise (default: as"
+              + " --guidance-scale)")
+  private Double guidanceScale2;
+
+  @Option(
+      names = "--boundary-ratio",
+      paramLabel = "SHARE",
+      description =
+          "noise level, as a share of the largest, below which the second of two transformers"
+              + " runs (default: the model's)")
+  private Double boundaryRatio;
+
+  @Option(
+      names = "--dynamic-guidance",
+      description = "guidance that changes from step to step, of CogVideoX")
+  private boolean dynamicGuidance;
 
   @Option(
       names = "--batched-guidance",
@@ -71,23 +90,86 @@ final class SamplingOptions {
       description = "start from tensor latents, else latents_init, in place of the seed's noise")
   private Path latents;
 
+  @Option(
+      names = "--noise",
+      paramLabel = "FILE",
+      description =
+          "noise that the scheduler draws on the way: tensors noise00, noise01 and so on, in place"
+              + " of the seed's")
+  private Path noise;
+
+  @Option(
+      names = "--image",
+      paramLabel = "FILE",
+      description = "a picture that the video begins with, for models that take one")
+  private Path image;
+
+  @Option(
+      names = "--last-image",
+      paramLabel = "FILE",
+      description = "a picture that the video ends with, for models that take one")
+  private Path lastImage;
+
+  @Option(
+      names = "--text-mask",
+      defaultValue = "masked",
+      description =
+          "${COMPLETION-CANDIDATES}: whether sparse attention leaves out the padding behind a text,"
+              + " or lets it attend as the published code does (default: ${DEFAULT-VALUE})")
+  private GenerationSettings.TextMask textMask;
+
   /**
    * What is asked for.
    *
-   * @param model gives the resolution where none is said, and whether a prompt is needed
+   * @param defaults what is taken where nothing is said
+   * @param promptNeeded whether a prompt has to be there
    * @throws IllegalArgumentException naming the option that is wrong
    */
-  GenerationSettings settings(ModelOptions model) {
-    if (prompt == null && model.random().isEmpty()) {
+  GenerationSettings settings(PipelineDefaults defaults, boolean promptNeeded) {
+    if (prompt == null && promptNeeded) {
       throw new IllegalArgumentException("give --prompt TEXT: what the video shows");
     }
     return new GenerationSettings(
         new Prompts(prompt == null ? "random numbers" : prompt, negativePrompt),
         new VideoSize(
-            resolution == null ? model.resolution() : Resolution.parse(resolution), frames),
-        steps,
-        new GuidanceSettings(guidanceScale, batchedGuidance),
-        flowShift == null ? OptionalDouble.empty() : OptionalDouble.of(flowShift),
-        latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents));
+            resolution == null ? defaults.resolution() : Resolution.parse(resolution),
+            frames == null ? defaults.frames() : frames),
+        steps == null ? defaults.steps() : steps,
+        new GuidanceSettings(
+            guidanceScale == null ? defaults.guidanceScale() : guidanceScale,
+            batchedGuidance,
+            optional(guidanceScale2),
+            optional(boundaryRatio),
+            dynamicGuidance),
+        optional(flowShift),
+        latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents),
+        new GenerationSettings.Inputs(
+            Optional.ofNullable(image).map(InputImage::read),
+            Optional.ofNullable(lastImage).map(InputImage::read),
+            Optional.ofNullable(noise),
+            textMask));
+  }
+
+  /**
+   * Refuses what a pipeline cannot do.
+   *
+   * @throws IllegalArgumentException naming what is not supported
+   */
+  void check(VideoPipeline pipeline) {
+    require(image != null, Capability.IMAGE_INPUT, pipeline);
+    require(lastImage != null, Capability.LAST_IMAGE_INPUT, pipeline);
+    require(guidanceScale2 != null || boundaryRatio != null, Capability.SECOND_GUIDANCE, pipeline);
+    require(dynamicGuidance, Capability.DYNAMIC_GUIDANCE, pipeline);
+    require(flowShift != null, Capability.FLOW_SHIFT, pipeline);
+  }
+
+  private static void require(boolean asked, Capability capability, VideoPipeline pipeline) {
+    if (asked) {
+      capability.require(pipeline);
+    }
+  }
+
+  private static OptionalDouble optional(Double value) {
+    return value == null ? OptionalDouble.empty() : OptionalDouble.of(value);
   }
 }

@@ -563,7 +563,7 @@ class GenerateCommandTest {
     Run inspect = Run.lvsa("models", "inspect", model, "--frames", 17, "--resolution", "80x48");
     assertEquals(0, inspect.code(), inspect.err());
     assertTrue(inspect.out().startsWith("class       WanPipeline"), inspect.out());
-    assertTrue(inspect.out().contains("2 layers, 3 heads of 20, feed-forward 112"));
+    assertTrue(inspect.out().contains("layers 2, heads 3, head dim 20, feed forward 112"));
     Run json = Run.lvsa("models", "inspect", model, "--format", "json");
     assertTrue(json.out().contains("\"class\" : \"WanPipeline\""), json.out());
     assertEquals(2, Run.lvsa("models", "inspect", model.resolve("vae")).code());

@@ -27,10 +27,12 @@ final class CaptureFile {
   /**
    * Writes a batch element.
    *
+   * @param qkv video tokens and the text tokens behind them
    * @param element which
+   * @param textTokens how many are text
    * @param pattern the settings in force; {@code step} is the one that counts for rotation
    */
-  static void write(Path file, Qkv qkv, int element, PatternSettings pattern) {
+  static void write(Path file, Qkv qkv, int element, int textTokens, PatternSettings pattern) {
     Map<String, FloatTensor> tensors = new LinkedHashMap<>();
     tensors.put("q", tensor(qkv.query(), element));
     tensors.put("k", tensor(qkv.key(), element));
@@ -42,7 +44,7 @@ final class CaptureFile {
     metadata.put("headDim", Long.toString(qkv.query().size(3)));
     metadata.put("latentFrames", Integer.toString(pattern.latentFrames()));
     metadata.put("patchesPerFrame", Integer.toString(pattern.patchesPerFrame()));
-    metadata.put("textTokens", "0");
+    metadata.put("textTokens", Integer.toString(textTokens));
     metadata.put("window", Integer.toString(pattern.window()));
     metadata.put("firstFrames", Integer.toString(pattern.firstFrames()));
     metadata.put("referenceFrames", Integer.toString(pattern.referenceFrames()));

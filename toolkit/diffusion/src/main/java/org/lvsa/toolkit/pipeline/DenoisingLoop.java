@@ -6,7 +6,6 @@ import java.util.List;
 import org.lvsa.toolkit.schedulers.Scheduler;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.vae.LatentSize;
-import org.lvsa.toolkit.wan.Guidance;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**

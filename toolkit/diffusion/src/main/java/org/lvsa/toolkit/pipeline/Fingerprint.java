@@ -28,6 +28,11 @@ final class Fingerprint {
     return HexFormat.of().formatHex(sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
   }
 
+  /** Of bytes. */
+  static String of(byte[] bytes) {
+    return HexFormat.of().formatHex(sha256().digest(bytes));
+  }
+
   /** Of numbers. */
   static String of(float[] numbers) {
     MessageDigest digest = sha256();

@@ -5,18 +5,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.AttentionProcessor;
 import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.GenerationOptions;
 import org.lvsa.toolkit.attention.LineLog;
+import org.lvsa.toolkit.attention.ProcessorAttention;
 import org.lvsa.toolkit.attention.Qkv;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.attention.StepCounting;
+import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.config.LvsaConfig;
-import org.lvsa.toolkit.wan.ProcessorAttention;
-import org.lvsa.toolkit.wan.VideoGrid;
-import org.lvsa.toolkit.wan.VideoSelfAttention;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
 
 /**
  * The self-attention of one denoising run, dense or sparse as the settings say, on the backend that
@@ -49,25 +50,25 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
       KernelOptions kernel,
       Optional<CaptureSettings> capture) {}
 
-  /** As {@link #GenerationAttention(Settings, int, LineLog, RankView)}, on one rank. */
-  public GenerationAttention(Settings settings, int latentFrames, LineLog log) {
-    this(settings, latentFrames, log, RankView.alone());
+  /** As {@link #GenerationAttention(Settings, AttendedVideo, LineLog, RankView)}, on one rank. */
+  public GenerationAttention(Settings settings, AttendedVideo video, LineLog log) {
+    this(settings, video, log, RankView.alone());
   }
 
   /**
    * Opens a kernel.
    *
-   * @param latentFrames of the video
+   * @param video that attends
    * @param log takes the published lines
    * @param view this rank's place among those that make the video together
    * @throws org.lvsa.toolkit.backend.UnavailableException if the backend cannot run here
    */
-  public GenerationAttention(Settings settings, int latentFrames, LineLog log, RankView view) {
+  public GenerationAttention(Settings settings, AttendedVideo video, LineLog log, RankView view) {
     capture = settings.capture();
     generation =
         new Generation(
             GenerationOptions.of(settings.config())
-                .withLatentFrames(latentFrames)
+                .withLatentFrames(video.frames())
                 .withCounting(settings.counting())
                 .withView(view)
                 .withKernel(settings.kernel()),
@@ -79,7 +80,8 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
             });
     attention =
         new SharedAttention(
-            new ProcessorAttention(generation, AttentionProcessor.of(settings.config(), "wan")),
+            new ProcessorAttention(
+                generation, AttentionProcessor.of(settings.config(), video.model())),
             view.ranks());
   }
 
@@ -89,7 +91,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    * @param nextStep number of the step, from 0
    * @param nextBranches texts of its batch elements
    */
-  void begin(int nextStep, List<DenoisingLoop.Branch> nextBranches) {
+  public void begin(int nextStep, List<DenoisingLoop.Branch> nextBranches) {
     step = nextStep;
     branches = nextBranches;
     generation.steps().begin(nextStep);
@@ -101,21 +103,23 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    * @param layers blocks of the model
    * @param passes runs of the model that it made
    */
-  void goOn(int layers, long passes) {
+  public void goOn(int layers, long passes) {
     generation.steps().goOn(layers, passes);
   }
 
   @Override
-  public INDArray attend(int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid) {
-    INDArray out = attention.attend(layer, query, key, value, grid);
+  public Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
+    Attended out = attention.attend(layer, grid, video, text);
     calls++;
     densities += generation.density();
     if (capture.isPresent() && capture.get().selects(layer, step)) {
+      Qkv joint = video.then(text);
       for (int element = 0; element < branches.size(); element++) {
         CaptureFile.write(
             capture.get().file(layer, step, branches.get(element)),
-            new Qkv(query, key, value),
+            joint,
             element,
+            text.map(Qkv::tokens).orElse(0),
             generation
                 .patternSettings(grid.frames(), grid.patches().patches())
                 .withStep(generation.steps().step()));

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import org.lvsa.toolkit.vae.LatentSize;
 
 /**
- * What is asked of a text-to-video pipeline.
+ * What is asked of a pipeline.
  *
  * @param prompts what the video shows, and what it should not
  * @param size of the video
@@ -15,6 +17,7 @@ import org.lvsa.toolkit.vae.LatentSize;
  * @param guidance how strongly the prompt is followed
  * @param flowShift shift of the noise levels in place of the scheduler's own; empty for its own
  * @param start the noise to begin with
+ * @param inputs what the model is told beside the prompts
  */
 public record GenerationSettings(
     Prompts prompts,
@@ -22,7 +25,19 @@ public record GenerationSettings(
     int steps,
     GuidanceSettings guidance,
     OptionalDouble flowShift,
-    StartingLatents start) {
+    StartingLatents start,
+    Inputs inputs) {
+  /** Nothing beside the prompts. */
+  public GenerationSettings(
+      Prompts prompts,
+      VideoSize size,
+      int steps,
+      GuidanceSettings guidance,
+      OptionalDouble flowShift,
+      StartingLatents start) {
+    this(prompts, size, steps, guidance, flowShift, start, Inputs.NONE);
+  }
+
   /** At least one step. */
   public GenerationSettings {
     if (steps < 1) {
@@ -45,6 +60,33 @@ public record GenerationSettings(
     }
   }
 
+  /** How the tokens behind the end of a text take part, where a model's text attends together. */
+  public enum TextMask {
+    /** They are left out. */
+    MASKED,
+    /** As the published code has it with sparse attention: they attend as if they were text. */
+    PUBLISHED
+  }
+
+  /**
+   * What a model is told beside the prompts.
+   *
+   * @param image the video begins with it
+   * @param lastImage the video ends with it
+   * @param noise a safetensors file with the noise that a scheduler draws on the way, {@code
+   *     noise00}, {@code noise01} and so on in the order of drawing; empty to draw it by the seed
+   * @param textMask how padding of texts takes part
+   */
+  public record Inputs(
+      Optional<InputImage> image,
+      Optional<InputImage> lastImage,
+      Optional<Path> noise,
+      TextMask textMask) {
+    /** Nothing beside the prompts. */
+    public static final Inputs NONE =
+        new Inputs(Optional.empty(), Optional.empty(), Optional.empty(), TextMask.MASKED);
+  }
+
   /**
    * All of it by name, to tell these settings from others.
    *
@@ -62,6 +104,15 @@ public record GenerationSettings(
     identity.put(
         "flowShift", flowShift.isPresent() ? Double.toString(flowShift.getAsDouble()) : "own");
     identity.put("start", start.identity(size));
+    guidance.second().ifPresent(scale -> identity.put("guidanceScale2", Double.toString(scale)));
+    guidance
+        .boundaryRatio()
+        .ifPresent(ratio -> identity.put("boundaryRatio", Double.toString(ratio)));
+    identity.put("dynamicGuidance", Boolean.toString(guidance.dynamic()));
+    identity.put("image", inputs.image().map(InputImage::identity).orElse("none"));
+    identity.put("lastImage", inputs.lastImage().map(InputImage::identity).orElse("none"));
+    identity.put("noise", inputs.noise().map(Path::toString).orElse("drawn"));
+    identity.put("textMask", inputs.textMask().name());
     return identity;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
-import org.lvsa.toolkit.wan.Guidance;
+import java.util.OptionalDouble;
 
 /**
  * How strongly a video follows its prompt.
@@ -10,18 +10,44 @@ import org.lvsa.toolkit.wan.Guidance;
  *     negative prompt; guidance is on above 1
  * @param batched whether one run of the model predicts both as a batch, which takes twice the
  *     memory, or two runs do
+ * @param second the scale of the second of two transformers, which makes the steps of low noise;
+ *     empty for the same scale
+ * @param boundaryRatio noise level, as a share of the largest, at which the second of two
+ *     transformers takes over; empty for the model's own
+ * @param dynamic whether the scale changes with the noise level
  */
-public record GuidanceSettings(double scale, boolean batched) {
-  /** The scale is a number. */
+public record GuidanceSettings(
+    double scale,
+    boolean batched,
+    OptionalDouble second,
+    OptionalDouble boundaryRatio,
+    boolean dynamic) {
+  /** The scales are numbers, the ratio is from 0 to 1. */
   public GuidanceSettings {
-    if (!Double.isFinite(scale)) {
-      throw new IllegalArgumentException("guidance scale must be a finite number, got " + scale);
+    requireFinite("guidance scale", scale);
+    second.ifPresent(value -> requireFinite("guidance scale 2", value));
+    boundaryRatio.ifPresent(
+        ratio -> {
+          if (!(ratio >= 0 && ratio <= 1)) {
+            throw new IllegalArgumentException("boundary ratio must be from 0 to 1, got " + ratio);
+          }
+        });
+  }
+
+  /** One scale for all steps. */
+  public GuidanceSettings(double scale, boolean batched) {
+    this(scale, batched, OptionalDouble.empty(), OptionalDouble.empty(), false);
+  }
+
+  private static void requireFinite(String what, double value) {
+    if (!Double.isFinite(value)) {
+      throw new IllegalArgumentException(what + " must be a finite number, got " + value);
     }
   }
 
   /** Whether a step needs the negative prompt. */
   public boolean on() {
-    return Guidance.isOn(scale);
+    return Guidance.isOn(scale) || second.isPresent() && Guidance.isOn(second.getAsDouble());
   }
 
   /** Runs of the model per step. */

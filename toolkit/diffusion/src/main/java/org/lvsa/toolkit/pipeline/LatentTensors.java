@@ -17,7 +17,7 @@ public final class LatentTensors {
   private LatentTensors() {}
 
   /** The tensor's sizes, outermost first. */
-  static List<Long> shape(LatentSize size) {
+  public static List<Long> shape(LatentSize size) {
     return List.of(
         1L,
         (long) size.channels(),
@@ -43,7 +43,7 @@ public final class LatentTensors {
    * @throws MalformedFileException if there is no such tensor, it has another shape, or an element
    *     is no finite number
    */
-  static float[] read(Safetensors file, String name, LatentSize size) {
+  public static float[] read(Safetensors file, String name, LatentSize size) {
     TensorInfo info = file.info(name);
     String where = file.path() + ": tensor " + name;
     if (!info.shape().equals(shape(size))) {

@@ -21,7 +21,7 @@ public record MemoryNeed(String part, long bytes) {
    * @param parts of one generation
    * @throws UnavailableException saying what is needed and what is free
    */
-  static void require(List<MemoryNeed> parts) {
+  public static void require(List<MemoryNeed> parts) {
     MemoryNeed largest = largest(parts);
     long free = Memory.available();
     if (largest.bytes() > free) {

@@ -3,18 +3,22 @@ package org.lvsa.toolkit.pipeline;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+import org.lvsa.toolkit.attention.Attended;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.tensor.NdMemory;
-import org.lvsa.toolkit.wan.VideoGrid;
-import org.lvsa.toolkit.wan.VideoSelfAttention;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Self-attention that several ranks compute together. Every rank runs the whole model, so each has
- * all query, key and value; it attends with its part of the tokens and gets the others' results.
- * Layers other than self-attention are computed by every rank.
+ * all query, key and value; it attends with its part of the video's tokens and gets the others'
+ * results. Text tokens are whole on every rank. Layers other than self-attention are computed by
+ * every rank.
  *
  * @param attention attends with one rank's tokens, together with the other ranks
  * @param ranks this rank and the others
@@ -23,12 +27,12 @@ record SharedAttention(VideoSelfAttention attention, Communicator ranks)
     implements VideoSelfAttention {
 
   @Override
-  public INDArray attend(int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid) {
+  public Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
     int world = ranks.world();
     if (world == 1) {
-      return attention.attend(layer, query, key, value, grid);
+      return attention.attend(layer, grid, video, text);
     }
-    long tokens = query.size(1);
+    int tokens = video.tokens();
     if (tokens % world != 0) {
       throw new IllegalArgumentException(
           "the video's tokens must be a multiple of the ranks ("
@@ -40,14 +44,16 @@ record SharedAttention(VideoSelfAttention attention, Communicator ranks)
     }
     long part = tokens / world;
     long first = ranks.rank() * part;
-    float[][] parts;
-    try (INDArray q = NdMemory.tokens(query, first, first + part);
-        INDArray k = NdMemory.tokens(key, first, first + part);
-        INDArray v = NdMemory.tokens(value, first, first + part);
-        INDArray mine = attention.attend(layer, q, k, v, grid)) {
-      parts = ranks.allGather(NdMemory.floats(mine));
+    Attended mine;
+    try (INDArray q = NdMemory.tokens(video.query(), first, first + part);
+        INDArray k = NdMemory.tokens(video.key(), first, first + part);
+        INDArray v = NdMemory.tokens(video.value(), first, first + part)) {
+      mine = attention.attend(layer, grid, new Qkv(q, k, v), text);
     }
-    return joined(parts, query.shape());
+    try (INDArray own = mine.video()) {
+      float[][] parts = ranks.allGather(NdMemory.floats(own));
+      return new Attended(joined(parts, video.query().shape()), mine.text());
+    }
   }
 
   /** The ranks' parts {@code [batch, tokens / ranks, heads, headDim]} as one tensor. */

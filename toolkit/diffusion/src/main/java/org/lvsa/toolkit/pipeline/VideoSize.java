@@ -3,7 +3,6 @@ package org.lvsa.toolkit.pipeline;
 
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.vae.LatentSize;
-import org.lvsa.toolkit.vae.WanVaeConfig;
 
 /**
  * How large a video is.
@@ -22,15 +21,24 @@ public record VideoSize(Resolution resolution, int frames) {
   }
 
   /**
+   * How latents stand for a video.
+   *
+   * @param channels numbers per latent pixel
+   * @param temporal video frames per latent frame, after the first
+   * @param spatial pixels per latent pixel, along each side
+   */
+  public record VaeFactors(int channels, int temporal, int spatial) {}
+
+  /**
    * The size of the latents that stand for a video of this size.
    *
-   * @param vae gives the latents' channels and how they divide the video
+   * @param vae the latents' channels and how they divide the video
    * @param patch latent pixels per patch of the transformer, along each side
    * @throws IllegalArgumentException if frames or sides do not divide, with the nearest that do
    */
-  public LatentSize latents(WanVaeConfig vae, int patch) {
-    int temporalFactor = vae.temporalFactor();
-    int spatialFactor = vae.spatialFactor();
+  public LatentSize latents(VaeFactors vae, int patch) {
+    int temporalFactor = vae.temporal();
+    int spatialFactor = vae.spatial();
     if ((frames - 1) % temporalFactor != 0) {
       int below = (frames - 1) / temporalFactor * temporalFactor + 1;
       throw new IllegalArgumentException(
@@ -57,10 +65,10 @@ public record VideoSize(Resolution resolution, int frames) {
               + new Resolution(
                   above(resolution.width(), pixels), above(resolution.height(), pixels)));
     }
-    int latentFrames = vae.latentFrames(frames);
+    int latentFrames = (frames - 1) / temporalFactor + 1;
     int height = resolution.height() / spatialFactor;
     int width = resolution.width() / spatialFactor;
-    long elements = (long) vae.latentChannels() * latentFrames * height * width;
+    long elements = (long) vae.channels() * latentFrames * height * width;
     if (elements > LARGEST_ARRAY) {
       throw new IllegalArgumentException(
           "a video of "
@@ -73,7 +81,7 @@ public record VideoSize(Resolution resolution, int frames) {
               + LARGEST_ARRAY
               + " are possible");
     }
-    return new LatentSize(vae.latentChannels(), latentFrames, height, width);
+    return new LatentSize(vae.channels(), latentFrames, height, width);
   }
 
   private static int below(int side, int pixels) {

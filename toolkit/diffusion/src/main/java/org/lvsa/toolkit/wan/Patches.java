@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;

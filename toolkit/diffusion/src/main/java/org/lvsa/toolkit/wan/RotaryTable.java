@@ -5,6 +5,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
+import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.model.RotaryEmbedding;

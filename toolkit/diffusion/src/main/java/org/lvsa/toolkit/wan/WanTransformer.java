@@ -7,6 +7,8 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockSequence;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.layers.Linear;

@@ -4,7 +4,9 @@ package org.lvsa.toolkit.layers;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.wan.WanConfig;
 import org.lvsa.toolkit.wan.WanTransformer;
 import org.lvsa.toolkit.weights.TestWeights;
@@ -114,7 +116,12 @@ final class LayerSpeed {
           flops,
           () ->
               transformer
-                  .predict(latents, 500, text, (layer, q, k, v, grid) -> v.dup('c'))
+                  .predict(
+                      latents,
+                      500,
+                      text,
+                      (layer, grid, video, t) ->
+                          new Attended(video.value().dup('c'), Optional.empty()))
                   .close());
     }
   }

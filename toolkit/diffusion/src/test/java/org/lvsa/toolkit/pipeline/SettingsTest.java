@@ -7,8 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
@@ -17,19 +15,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.vae.LatentSize;
-import org.lvsa.toolkit.vae.WanVaeConfig;
 
 class SettingsTest {
-  private static final WanVaeConfig VAE =
-      new WanVaeConfig(
-          4,
-          4,
-          List.of(1, 2, 4, 4),
-          2,
-          List.of(false, true, true),
-          16,
-          Collections.nCopies(16, 0.0),
-          Collections.nCopies(16, 1.0));
+  private static final VideoSize.VaeFactors FACTORS = new VideoSize.VaeFactors(16, 4, 8);
 
   private static VideoSize size(String resolution, int frames) {
     return new VideoSize(Resolution.parse(resolution), frames);
@@ -37,8 +25,8 @@ class SettingsTest {
 
   @Test
   void aVideosSizeGivesItsLatents() {
-    assertEquals(new LatentSize(16, 21, 60, 104), size("832x480", 81).latents(VAE, 2));
-    assertEquals(new LatentSize(16, 1, 2, 2), size("16x16", 1).latents(VAE, 2));
+    assertEquals(new LatentSize(16, 21, 60, 104), size("832x480", 81).latents(FACTORS, 2));
+    assertEquals(new LatentSize(16, 1, 2, 2), size("16x16", 1).latents(FACTORS, 2));
   }
 
   @ParameterizedTest
@@ -52,7 +40,8 @@ class SettingsTest {
       })
   void whatDoesNotDivideIsRefusedWithTheNearest(String resolution, int frames, String message) {
     String said =
-        assertThrows(IllegalArgumentException.class, () -> size(resolution, frames).latents(VAE, 2))
+        assertThrows(
+                IllegalArgumentException.class, () -> size(resolution, frames).latents(FACTORS, 2))
             .getMessage();
     assertTrue(said.contains(message), said);
   }

@@ -2,12 +2,17 @@
 package org.lvsa.toolkit.wan;
 
 import java.util.Map;
+import java.util.Optional;
+import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.BackendProcessor;
 import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.GenerationOptions;
 import org.lvsa.toolkit.attention.LineLog;
+import org.lvsa.toolkit.attention.ProcessorAttention;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.config.TestConfig;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Dense attention by the toolkit's fastest backend here. */
 final class DenseAttention implements VideoSelfAttention, AutoCloseable {
@@ -22,8 +27,8 @@ final class DenseAttention implements VideoSelfAttention, AutoCloseable {
   }
 
   @Override
-  public INDArray attend(int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid) {
-    return attention.attend(layer, query, key, value, grid);
+  public Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
+    return attention.attend(layer, grid, video, text);
   }
 
   @Override

@@ -6,8 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
+import org.lvsa.toolkit.attention.Attended;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.blocks.BlockSequence;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
@@ -43,9 +48,9 @@ class WanBlocksTest {
 
   private record Attention(BlockRunner blocks) implements VideoSelfAttention {
     @Override
-    public INDArray attend(
-        int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid) {
-      return SoftmaxAttention.attend(query, key, value);
+    public Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
+      return new Attended(
+          SoftmaxAttention.attend(video.query(), video.key(), video.value()), Optional.empty());
     }
   }
 

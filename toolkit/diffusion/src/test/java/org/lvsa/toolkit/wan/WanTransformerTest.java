@@ -2,7 +2,6 @@
 package org.lvsa.toolkit.wan;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,13 +9,12 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -27,8 +25,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.attention.Attended;
+import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.pipeline.Guidance;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TestWeights;
@@ -39,7 +41,9 @@ import org.nd4j.linalg.factory.Nd4j;
 /** What holds for every size, with random weights. */
 class WanTransformerTest {
   private static final VideoSelfAttention DENSE =
-      (layer, query, key, value, grid) -> SoftmaxAttention.attend(query, key, value);
+      (layer, grid, video, text) ->
+          new Attended(
+              SoftmaxAttention.attend(video.query(), video.key(), video.value()), Optional.empty());
 
   private final long seed = new Random().nextLong();
   private final Random random = new Random(seed);
@@ -207,37 +211,6 @@ class WanTransformerTest {
   }
 
   @Test
-  void activationsAreCapturedWithTheirPlace() {
-    WanConfig config = config();
-    List<CapturingAttention.Call> calls = new ArrayList<>();
-    INDArray latents = latents(config, 1, 2);
-    try (WanTransformer transformer = WanTransformer.randomWeights(config, seed)) {
-      VideoGrid grid = transformer.grid(latents);
-      INDArray text = random(1, 3, config.textWidth());
-      CapturingAttention capturing =
-          new CapturingAttention(
-              DENSE,
-              7,
-              "uncond",
-              (call, query, key, value) -> {
-                calls.add(call);
-                for (INDArray x : List.of(query, key, value)) {
-                  assertArrayEquals(
-                      new long[] {1, grid.tokens(), config.heads(), config.headDim()}, x.shape());
-                }
-              });
-      near(
-          transformer.predict(latents, 10, text, DENSE),
-          transformer.predict(latents, 10, text, capturing),
-          "a captured pass");
-      assertEquals(config.layers(), calls.size());
-      for (int layer = 0; layer < config.layers(); layer++) {
-        assertEquals(new CapturingAttention.Call(layer, 7, "uncond", grid), calls.get(layer));
-      }
-    }
-  }
-
-  @Test
   void guidancePushesAwayFromTheNegativePrompt() {
     INDArray cond = random(1, 2, 3);
     INDArray uncond = random(1, 2, 3);
@@ -330,10 +303,10 @@ class WanTransformerTest {
               latents,
               1,
               text,
-              (layer, q, k, v, g) -> {
-                INDArray result = v.dup('c');
+              (layer, g, video, t) -> {
+                INDArray result = video.value().dup('c');
                 seen.put("result of layer " + layer, result);
-                return result;
+                return new Attended(result, Optional.empty());
               },
               (name, value) -> {
                 if (!name.contains("norm1") && !name.equals("norm_out")) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.pipeline;
+package org.lvsa.toolkit.wan;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.schedulers.Noise;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.PromptEncoder;

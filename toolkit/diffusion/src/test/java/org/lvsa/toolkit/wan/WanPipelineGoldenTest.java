@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.pipeline;
+package org.lvsa.toolkit.wan;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -27,6 +27,16 @@ import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.GenerationAttention;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.GuidanceSettings;
+import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.Pipelines;
+import org.lvsa.toolkit.pipeline.ResumeFile;
+import org.lvsa.toolkit.pipeline.StartingLatents;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.Rgb;
 
 /** Whole runs of the tiny Wan model against the runs that the published programs recorded. */
@@ -42,8 +52,8 @@ class WanPipelineGoldenTest {
     folder = GoldenRun.wanModel(directory);
   }
 
-  private static WanModel model(Map<String, Path> replaced) {
-    return WanModel.open(ModelFolder.open(folder, replaced), false);
+  private static VideoPipeline pipeline(Map<String, Path> replaced) {
+    return Pipelines.open(ModelFolder.open(folder, replaced), Optional.empty(), false);
   }
 
   private static GenerationSettings settings(
@@ -59,13 +69,13 @@ class WanPipelineGoldenTest {
   }
 
   private static GenerationAttention attention(
-      Map<String, String> variables, WanModel model, GenerationSettings settings) {
+      Map<String, String> variables, VideoPipeline pipeline, GenerationSettings settings) {
     Map<String, String> all = new HashMap<>(variables);
     all.put("LVSA_BACKEND", "vector");
     return new GenerationAttention(
         new GenerationAttention.Settings(
             TestConfig.of(all), StepCounting.EXAMPLES, KernelOptions.DEFAULT, Optional.empty()),
-        model.latents(settings.size()).frames(),
+        pipeline.attended(settings.size()),
         LineLog.none());
   }
 
@@ -81,14 +91,11 @@ class WanPipelineGoldenTest {
       Map<String, String> variables)
       throws IOException {
     Map<String, Double> differences = new TreeMap<>();
-    try (WanModel model = model(replaced);
-        PromptEmbeddings embeddings = new WanPipeline(model).encode(settings.prompts());
-        GenerationAttention attention = attention(variables, model, settings)) {
-      WanPipeline pipeline = new WanPipeline(model);
+    try (VideoPipeline pipeline = pipeline(replaced);
+        Denoising denoising = pipeline.prepare(settings);
+        GenerationAttention attention = attention(variables, pipeline, settings)) {
       float[] latents =
-          pipeline.denoise(
-              settings,
-              embeddings,
+          denoising.run(
               attention,
               Optional.empty(),
               (step, sample, history) -> {
@@ -182,7 +189,7 @@ class WanPipelineGoldenTest {
 
   /** Denoises with dense or sparse attention; a seed's noise. */
   private static float[] denoise(
-      WanModel model,
+      VideoPipeline pipeline,
       GenerationSettings settings,
       Map<String, String> variables,
       StepCounting counting,
@@ -193,13 +200,10 @@ class WanPipelineGoldenTest {
     GenerationAttention.Settings how =
         new GenerationAttention.Settings(
             TestConfig.of(all), counting, KernelOptions.DEFAULT, Optional.empty());
-    WanPipeline pipeline = new WanPipeline(model);
-    try (PromptEmbeddings embeddings = pipeline.encode(settings.prompts());
+    try (Denoising denoising = pipeline.prepare(settings);
         GenerationAttention attention =
-            new GenerationAttention(how, model.latents(settings.size()).frames(), LineLog.none())) {
-      return pipeline.denoise(
-          settings,
-          embeddings,
+            new GenerationAttention(how, pipeline.attended(settings.size()), LineLog.none())) {
+      return denoising.run(
           attention,
           from,
           (step, sample, history) ->
@@ -220,17 +224,22 @@ class WanPipelineGoldenTest {
   @Test
   void upToTheHorizonSparseIsDenseBitForBit() {
     long seed = System.nanoTime();
-    try (WanModel model = model(Map.of())) {
+    try (VideoPipeline pipeline = pipeline(Map.of())) {
       // 21 latent frames, Wan's training horizon.
       GenerationSettings settings = seeded(seed, 81, false);
       float[] dense =
           denoise(
-              model, settings, Map.of(), StepCounting.EXAMPLES, Optional.empty(), new HashMap<>());
+              pipeline,
+              settings,
+              Map.of(),
+              StepCounting.EXAMPLES,
+              Optional.empty(),
+              new HashMap<>());
       Map<String, String> sparse =
           Map.of("DIFFUSION_ATTENTION_BACKEND", "LVSA", "LVSA_ROTATE_KEYFRAMES", "1");
       float[] lvsa =
           denoise(
-              model, settings, sparse, StepCounting.EXAMPLES, Optional.empty(), new HashMap<>());
+              pipeline, settings, sparse, StepCounting.EXAMPLES, Optional.empty(), new HashMap<>());
       assertArrayEquals(dense, lvsa, "seed " + seed);
     }
   }
@@ -245,13 +254,13 @@ class WanPipelineGoldenTest {
             "LVSA_ROTATE_KEYFRAMES", "1",
             "LVSA_WINDOW_SIZE", "8",
             "LVSA_REFERENCE_LATENT_FRAMES", "9");
-    try (WanModel model = model(Map.of())) {
+    try (VideoPipeline pipeline = pipeline(Map.of())) {
       GenerationSettings settings = seeded(seed, 69, false);
       Map<Integer, ResumeFile.State> states = new HashMap<>();
-      float[] whole = denoise(model, settings, sparse, counting, Optional.empty(), states);
+      float[] whole = denoise(pipeline, settings, sparse, counting, Optional.empty(), states);
       for (int step = 0; step < 2; step++) {
         Optional<ResumeFile.State> from = Optional.of(states.get(step));
-        float[] resumed = denoise(model, settings, sparse, counting, from, new HashMap<>());
+        float[] resumed = denoise(pipeline, settings, sparse, counting, from, new HashMap<>());
         assertArrayEquals(whole, resumed, "after step " + step + ", seed " + seed);
       }
     }
@@ -260,10 +269,10 @@ class WanPipelineGoldenTest {
   @Test
   void guidanceInOneBatchEqualsTwoPasses() {
     long seed = System.nanoTime();
-    try (WanModel model = model(Map.of())) {
+    try (VideoPipeline pipeline = pipeline(Map.of())) {
       float[] two =
           denoise(
-              model,
+              pipeline,
               seeded(seed, 17, false),
               Map.of(),
               StepCounting.EXAMPLES,
@@ -271,7 +280,7 @@ class WanPipelineGoldenTest {
               new HashMap<>());
       float[] one =
           denoise(
-              model,
+              pipeline,
               seeded(seed, 17, true),
               Map.of(),
               StepCounting.EXAMPLES,

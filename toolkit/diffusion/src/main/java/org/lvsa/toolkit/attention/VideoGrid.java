@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.wan;
+package org.lvsa.toolkit.attention;
 
 import org.lvsa.toolkit.model.PatchGrid;
 

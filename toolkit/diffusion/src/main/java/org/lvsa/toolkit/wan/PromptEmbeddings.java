@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.pipeline;
+package org.lvsa.toolkit.wan;
 
 import java.util.List;
-import org.lvsa.toolkit.wan.Guidance;
+import org.lvsa.toolkit.pipeline.DenoisingLoop;
+import org.lvsa.toolkit.pipeline.Guidance;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -10,7 +11,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * @param both {@code [2, tokens, width]}: the prompt, then the negative prompt
  */
-public record PromptEmbeddings(INDArray both) implements AutoCloseable {
+record PromptEmbeddings(INDArray both) implements AutoCloseable {
   /** The embeddings of some branches as a batch: a copy, which the caller frees. */
   INDArray of(List<DenoisingLoop.Branch> branches) {
     if (branches.size() == 2) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.cli;
+package org.lvsa.toolkit.pipeline;
 
 import java.util.Optional;
 import org.lvsa.toolkit.attention.RankView;
@@ -21,12 +21,33 @@ import org.lvsa.toolkit.parallel.RunSecret;
  * @param place where a process that is a later rank joins; empty in the process that a user started
  * @param laterRank the command of a process that is a later rank
  */
-record RankPlan(
-    int world,
-    Scheme scheme,
-    RankOptions.Ranks ranks,
-    Optional<Place> place,
-    RankProcesses.Command laterRank) {
+public record RankPlan(
+    int world, Scheme scheme, Ranks ranks, Optional<Place> place, RankProcesses.Command laterRank) {
+
+  /** How the ranks run. */
+  public enum Ranks {
+    /** Threads of this JVM. */
+    THREADS,
+    /** JVMs of this machine, over TCP. */
+    PROCESSES
+  }
+
+  /** One rank, which runs in this process. */
+  public static RankPlan one() {
+    return new RankPlan(
+        1,
+        Scheme.ULYSSES,
+        Ranks.THREADS,
+        Optional.empty(),
+        (rank, port) -> {
+          throw new IllegalStateException("there is one rank only");
+        });
+  }
+
+  /** Ranks of one process, each of which holds what it computes with. */
+  public int ranksPerProcess() {
+    return ranks == Ranks.THREADS ? world : 1;
+  }
 
   /**
    * Where a later rank joins.
@@ -34,8 +55,13 @@ record RankPlan(
    * @param rank this one, from 1
    * @param port that rank 0 listens on
    */
-  record Place(int rank, int port) {
-    static Place parse(String text) {
+  public record Place(int rank, int port) {
+    /**
+     * Reads {@code RANK:PORT}.
+     *
+     * @throws IllegalArgumentException if the text has another form
+     */
+    public static Place parse(String text) {
       if (!text.matches("\\d{1,6}:\\d{1,5}")) {
         throw new IllegalArgumentException("--joins must be RANK:PORT, got " + text);
       }
@@ -45,22 +71,22 @@ record RankPlan(
   }
 
   /** Whether this process was started by another one, as a later rank of it. */
-  boolean later() {
+  public boolean later() {
     return place.isPresent();
   }
 
   /** One rank that runs the pattern that all ranks together run. */
-  RankView alone() {
+  public RankView alone() {
     return new RankView(Communicator.alone(), scheme, scheme.guardsBoundaries() ? world : 1);
   }
 
   /** One of the ranks. */
-  RankView view(Communicator rank) {
+  public RankView view(Communicator rank) {
     return RankView.of(rank, scheme);
   }
 
   /** Runs the work on every rank, and returns what rank 0 gives. */
-  <T> T run(RankWork<T> work) throws Exception {
+  public <T> T run(RankWork<T> work) throws Exception {
     return switch (ranks) {
       case THREADS -> InProcess.run(world, work).getFirst();
       case PROCESSES -> RankProcesses.run(world, Patience.DEFAULT, laterRank, work);
@@ -70,18 +96,18 @@ record RankPlan(
   /**
    * Does this process's part as a later rank.
    *
-   * @return the exit code; a failure of the work is told to rank 0, which reports it
+   * @return whether the work went well; a failure is told to rank 0, which reports it
    */
-  int runLater(RankWork<?> work) throws Exception {
+  public boolean runLater(RankWork<?> work) throws Exception {
     Place here = place.orElseThrow();
     try (Communicator rank =
         Loopback.join(
             here.rank(), world, here.port(), RunSecret.of(System.getenv()), Patience.DEFAULT)) {
       try {
         rank.work(work);
-        return 0;
+        return true;
       } catch (Exception | Error e) {
-        return Lvsa.FAILED;
+        return false;
       }
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.pipeline;
+package org.lvsa.toolkit.wan;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -7,13 +7,16 @@ import java.util.Map;
 import java.util.Optional;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
+import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.schedulers.SchedulerConfig;
 import org.lvsa.toolkit.text.PromptEncoder;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
-import org.lvsa.toolkit.wan.WanConfig;
-import org.lvsa.toolkit.wan.WanTransformer;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
@@ -21,7 +24,7 @@ import org.lvsa.toolkit.weights.Weights;
  * A Wan text-to-video model: a published folder, opened and checked, or random weights of a model's
  * sizes. Weights are mapped, so that opening is quick and needs little memory.
  */
-public final class WanModel implements AutoCloseable {
+final class WanModel implements AutoCloseable {
   /** Training horizon of Wan 2.1 in latent frames: 81 video frames. */
   private static final int REFERENCE_FRAMES = 21;
 
@@ -40,11 +43,15 @@ public final class WanModel implements AutoCloseable {
   private final SchedulerConfig scheduler;
   private final PromptSource prompts;
 
+  private final Optional<RandomWan> sizes;
+
   private WanModel(
       WanTransformer transformer,
       AutoencoderKlWan vae,
       SchedulerConfig scheduler,
-      PromptSource prompts) {
+      PromptSource prompts,
+      Optional<RandomWan> sizes) {
+    this.sizes = sizes;
     this.transformer = transformer;
     this.vae = vae;
     vaeBytes = bytes(AutoencoderKlWan.shapes(vae.config()));
@@ -62,7 +69,7 @@ public final class WanModel implements AutoCloseable {
   /** Component → classes that are supported, of a text-to-video pipeline of Wan. */
   private static Map<String, List<String>> components() {
     Map<String, List<String>> known = new LinkedHashMap<>();
-    known.put(SCHEDULER, WanPipeline.schedulerClasses());
+    known.put(SCHEDULER, SchedulerConfig.KNOWN.keySet().stream().sorted().toList());
     known.put(TEXT_ENCODER, List.of("UMT5EncoderModel"));
     known.put(TOKENIZER, List.of("T5TokenizerFast", "T5Tokenizer"));
     known.put(TRANSFORMER, List.of("WanTransformer3DModel"));
@@ -78,7 +85,6 @@ public final class WanModel implements AutoCloseable {
    *     model
    */
   public static WanModel open(ModelFolder folder, boolean allowUnused) {
-    folder.requirePipeline(WanPipeline.classes());
     folder.requireComponents(components());
     folder.requireOff(
         Map.of(
@@ -94,7 +100,7 @@ public final class WanModel implements AutoCloseable {
     AutoencoderKlWan vae = null;
     try {
       vae = AutoencoderKlWan.open(folder.component(VAE).folder(), allowUnused);
-      WanModel model = new WanModel(transformer, vae, scheduler, prompts);
+      WanModel model = new WanModel(transformer, vae, scheduler, prompts, Optional.empty());
       model.requireOneModel(folder, prompts);
       return model;
     } catch (RuntimeException e) {
@@ -121,7 +127,8 @@ public final class WanModel implements AutoCloseable {
         WanTransformer.randomWeights(config, 1),
         new AutoencoderKlWan(sizes.vae(), Weights.random(vaeShapes, 2), false),
         sizes.scheduler(),
-        new PromptSource.RandomNumbers(config.textWidth()));
+        new PromptSource.RandomNumbers(config.textWidth()),
+        Optional.of(sizes));
   }
 
   /** The components' sizes fit together. */
@@ -161,7 +168,11 @@ public final class WanModel implements AutoCloseable {
    */
   public WanModel forAnotherRank() {
     return new WanModel(
-        new WanTransformer(transformer.config(), transformer.weights()), vae, scheduler, prompts);
+        new WanTransformer(transformer.config(), transformer.weights()),
+        vae,
+        scheduler,
+        prompts,
+        sizes);
   }
 
   /** Sizes of the transformer. */
@@ -171,7 +182,12 @@ public final class WanModel implements AutoCloseable {
 
   /** The latents of a video of that size. */
   public LatentSize latents(VideoSize size) {
-    return size.latents(vae.config(), config().patch().rows());
+    return size.latents(
+        new VideoSize.VaeFactors(
+            vae.config().latentChannels(),
+            vae.config().temporalFactor(),
+            vae.config().spatialFactor()),
+        config().patch().rows());
   }
 
   /**
@@ -220,13 +236,14 @@ public final class WanModel implements AutoCloseable {
         new MemoryNeed("decoding", 2 * vaeBytes + decoding + samples));
   }
 
-  /**
-   * Refuses a generation that does not fit into the memory that is free, before anything is loaded.
-   *
-   * @throws org.lvsa.toolkit.backend.UnavailableException saying what is needed and what is free
-   */
-  public void requireMemory(GenerationSettings settings, Optional<Tiling> tiling, int ranks) {
-    MemoryNeed.require(memory(settings, tiling, ranks));
+  /** The resolution where none is asked for. */
+  Resolution defaultResolution() {
+    return sizes.map(RandomWan::resolution).orElse(new Resolution(832, 480));
+  }
+
+  @Override
+  public String toString() {
+    return sizes.map(RandomWan::toString).orElse("Wan");
   }
 
   WanTransformer transformer() {

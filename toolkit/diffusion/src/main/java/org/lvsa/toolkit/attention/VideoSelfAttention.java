@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.attention;
+
+import java.util.Optional;
+import org.lvsa.toolkit.blocks.BlockRunner;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The self-attention that each block of a transformer calls: among a video's tokens, or among the
+ * video's and the text's tokens together.
+ */
+@FunctionalInterface
+public interface VideoSelfAttention {
+  /**
+   * Attends. The inputs belong to the caller, which frees them after the call; an implementation
+   * that wants to keep them copies them.
+   *
+   * @param layer which block calls, from 0
+   * @param grid how the video's tokens lie
+   * @param video {@code [batch, tokens, heads, headDim]}, float32, row-major, after norm and rotary
+   *     embedding
+   * @param text tokens that attend together with the video; empty for models that see their text by
+   *     cross-attention
+   * @return new row-major tensors like the queries, which the caller frees
+   */
+  Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text);
+
+  /** As {@link #attend(int, VideoGrid, Qkv, Optional)}, for a video without text. */
+  default INDArray attend(int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid) {
+    return attend(layer, grid, new Qkv(query, key, value), Optional.empty()).video();
+  }
+
+  /** What runs the transformer's blocks around this attention: all of them, or a step cache. */
+  default BlockRunner blocks() {
+    return BlockRunner.ALL;
+  }
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import org.lvsa.toolkit.model.Resolution;
+
+/**
+ * What a pipeline takes where a user does not say.
+ *
+ * @param resolution pixels
+ * @param frames video frames
+ * @param steps denoising steps
+ * @param guidanceScale how strongly the prompt is followed
+ * @param fps frames per second that the model was trained for
+ */
+public record PipelineDefaults(
+    Resolution resolution, int frames, int steps, double guidanceScale, double fps) {}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.util.OptionalInt;
+
+/**
+ * How large a model with random weights is.
+ *
+ * @param name of a published model, such as {@code wan2.1-1.3b}
+ * @param scale how much of its width is there
+ * @param layers blocks; empty for as many as the scale has
+ */
+public record RandomSizes(String name, Scale scale, OptionalInt layers) {
+  /** How much of a model's width is there. */
+  public enum Scale {
+    /** Two heads, two blocks. */
+    SMALL,
+    /** A third of the heads and of the blocks. */
+    MEDIUM,
+    /** The model's own sizes. */
+    FULL;
+
+    /** How many of a published model's heads or blocks are there. */
+    public int of(int published) {
+      return switch (this) {
+        case SMALL -> 2;
+        case MEDIUM -> Math.ceilDiv(published, 3);
+        case FULL -> published;
+      };
+    }
+  }
+
+  /** At least one block. */
+  public RandomSizes {
+    layers.ifPresent(
+        count -> {
+          if (count < 1) {
+            throw new IllegalArgumentException("layers must be at least 1, got " + count);
+          }
+        });
+  }
+
+  /** Blocks of a model that has that many as published. */
+  public int layersOf(int published) {
+    return layers.orElse(scale.of(published));
+  }
+}

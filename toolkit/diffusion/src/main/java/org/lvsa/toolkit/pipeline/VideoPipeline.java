@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.vae.FrameSink;
+import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vae.Tiling;
+
+/**
+ * A model that is opened and makes videos in three parts: what it is told is encoded ({@link
+ * #prepare}), noise becomes clean latents ({@link Denoising#run}), and the latents become frames
+ * ({@link #decode}). {@link VideoRun} drives the parts. One call at a time, except for {@link
+ * Denoising#forAnotherRank}.
+ */
+public interface VideoPipeline extends AutoCloseable {
+  /** The pipeline's class name, as {@link PipelineType#className} gives it. */
+  String className();
+
+  /** What the pipeline takes and makes, beyond a prompt and a video. */
+  Set<Capability> capabilities();
+
+  /** What is taken where a user does not say. */
+  PipelineDefaults defaults();
+
+  /** Sizes of the transformer by name, such as {@code layers} → 30, for people to read. */
+  Map<String, Integer> geometry();
+
+  /**
+   * The latents of a video.
+   *
+   * @throws IllegalArgumentException if the size does not fit the model, with the nearest that does
+   */
+  LatentSize latents(VideoSize size);
+
+  /** The video as the transformer's self-attention sees it. */
+  AttendedVideo attended(VideoSize size);
+
+  /**
+   * Settings of LVSA that the model itself gives, where nobody else does: its training horizon, how
+   * latents lie, and runs per step.
+   */
+  Map<Setting<?>, String> attentionDefaults(GenerationSettings settings);
+
+  /**
+   * What a generation takes of the machine's memory, part by part.
+   *
+   * @param tiling how large frames are cut into tiles; empty to decode them whole
+   * @param ranks of this process, each of which denoises
+   */
+  List<MemoryNeed> memory(GenerationSettings settings, Optional<Tiling> tiling, int ranks);
+
+  /**
+   * Encodes what the settings tell the model: the prompts, and pictures where there are some. The
+   * encoders are read here and freed again.
+   *
+   * @throws IllegalArgumentException if the settings ask for what this model cannot do
+   */
+  Denoising prepare(GenerationSettings settings);
+
+  /**
+   * Decodes latents to frames, some at a time.
+   *
+   * @param latents clean ones, as {@link Denoising#run} gives them
+   * @param tiling how large frames are cut into tiles; empty to decode them whole
+   * @param sink takes the frames in order
+   */
+  void decode(VideoSize size, float[] latents, Optional<Tiling> tiling, FrameSink sink);
+
+  /** Frees the weights. */
+  @Override
+  void close();
+
+  /**
+   * A video as self-attention sees it.
+   *
+   * @param model short name of the model's family, which lines of the log begin with: {@code wan}
+   * @param frames latent frames after the transformer's patches
+   */
+  record AttendedVideo(String model, int frames) {}
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.lvsa.toolkit.attention.RankView;
+import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.tensor.Safetensors;
+import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
+import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vae.Rgb;
+import org.lvsa.toolkit.vae.Tiling;
+import org.lvsa.toolkit.video.VideoWriter;
+
+/**
+ * One video from noise to frames: denoised on one rank or several, saved on the way, decoded. Tells
+ * a listener how it comes along.
+ */
+public final class VideoRun {
+  private final VideoPipeline pipeline;
+  private final GenerationSettings settings;
+  private final GenerationAttention.Settings attention;
+  private final Listener listener;
+
+  /**
+   * What is kept of a run that may be interrupted.
+   *
+   * @param every steps between two saved states; empty to save none
+   * @param resume whether to go on from the saved state
+   * @param file where the state is
+   * @param identity all that decides the result, by name
+   */
+  public record Saving(
+      Optional<Integer> every, boolean resume, Path file, Map<String, String> identity) {
+    /** Nothing is saved. */
+    public static Saving none() {
+      return new Saving(Optional.empty(), false, Path.of(""), Map.of());
+    }
+
+    /** Removes the saved state of a run that is done. */
+    public void done() throws IOException {
+      if (every.isPresent() || resume) {
+        Files.deleteIfExists(file);
+      }
+    }
+
+    /** The same state for a rank that reads it and does not write it. */
+    Saving readOnly() {
+      return new Saving(Optional.empty(), resume, file, identity);
+    }
+  }
+
+  /**
+   * What denoising gave.
+   *
+   * @param latents the clean latents
+   * @param kept {@code stepN.latents} → latents of steps that the output holds
+   * @param report what self-attention ran with
+   * @param seconds that denoising took
+   */
+  public record Denoised(
+      float[] latents, Map<String, float[]> kept, AttentionReport report, double seconds) {}
+
+  /**
+   * Is told how a run comes along, in the thread that runs. What a method throws ends the run, so a
+   * listener can cancel it between two steps or frames.
+   */
+  public interface Listener {
+    /** Takes nothing. */
+    Listener NONE = new Listener() {};
+
+    /** A line of the log. */
+    default void line(String text) {}
+
+    /**
+     * Denoising begins.
+     *
+     * @param done steps that an earlier run made
+     * @param all steps
+     */
+    default void denoising(int done, int all) {}
+
+    /** A step is done, numbered from 0. */
+    default void stepDone(int step) {}
+
+    /** Decoding of that many frames begins. */
+    default void decoding(int frames) {}
+
+    /** A frame is decoded, numbered from 0. */
+    default void frameDone(int frame) {}
+
+    /** Denoising or decoding ended, well or not. */
+    default void partEnded() {}
+  }
+
+  /**
+   * A run.
+   *
+   * @param pipeline stays the caller's to close
+   * @param settings what is asked for
+   * @param attention how the video's tokens attend
+   * @param listener is told how the run comes along
+   */
+  public VideoRun(
+      VideoPipeline pipeline,
+      GenerationSettings settings,
+      GenerationAttention.Settings attention,
+      Listener listener) {
+    this.pipeline = pipeline;
+    this.settings = settings;
+    this.attention = attention;
+    this.listener = listener;
+  }
+
+  /**
+   * Denoises on one rank, from noise or from a saved state.
+   *
+   * @param keepSteps whether the result holds the latents of the steps that are saved
+   */
+  public Denoised denoise(Denoising denoising, Saving saving, boolean keepSteps) {
+    return denoise(denoising, RankView.alone(), saving, keepSteps);
+  }
+
+  /** Denoises on all ranks together, of which the first one tells and saves. */
+  public Denoised denoise(RankPlan ranks, Denoising denoising, Saving saving, boolean keepSteps)
+      throws Exception {
+    if (ranks.world() == 1) {
+      return denoise(denoising, saving, keepSteps);
+    }
+    return ranks.run(
+        one ->
+            one.rank() == 0
+                ? denoise(denoising, ranks.view(one), saving, keepSteps)
+                : denoiseQuietly(ranks.view(one), denoising, saving));
+  }
+
+  /** Denoises as a rank after the first. */
+  public Denoised denoiseQuietly(RankView view, Denoising denoising, Saving saving) {
+    return new VideoRun(pipeline, settings, attention, Listener.NONE)
+        .denoise(denoising.forAnotherRank(), view, saving.readOnly(), false);
+  }
+
+  private Denoised denoise(Denoising denoising, RankView view, Saving saving, boolean keepSteps) {
+    LatentSize shape = pipeline.latents(settings.size());
+    Optional<ResumeFile.State> from =
+        saving.resume()
+            ? Optional.of(ResumeFile.read(saving.file(), saving.identity(), shape))
+            : Optional.empty();
+    Map<String, float[]> kept = new LinkedHashMap<>();
+    from.ifPresent(state -> kept.putAll(state.kept()));
+    long begun = System.nanoTime();
+    try (GenerationAttention running =
+        new GenerationAttention(
+            attention, pipeline.attended(settings.size()), (level, line) -> log(line), view)) {
+      listener.denoising(from.map(s -> s.history().done()).orElse(0), settings.steps());
+      float[] latents =
+          denoising.run(
+              running,
+              from,
+              (step, sample, history) -> {
+                if (saving.every().isPresent() && (step + 1) % saving.every().get() == 0) {
+                  if (keepSteps) {
+                    kept.put("step" + step + ".latents", sample);
+                  }
+                  save(saving, shape, new ResumeFile.State(sample, history.get(), kept));
+                }
+                listener.stepDone(step);
+              });
+      double seconds = (System.nanoTime() - begun) / 1e9;
+      return new Denoised(latents, kept, running.report(), seconds);
+    } finally {
+      listener.partEnded();
+    }
+  }
+
+  /** Decodes latents and hands frame after frame on. */
+  public void decode(
+      float[] latents, Optional<Tiling> tiling, Rgb levels, VideoWriter.Frames receiver)
+      throws IOException {
+    listener.decoding(settings.size().frames());
+    try {
+      pipeline.decode(
+          settings.size(),
+          latents,
+          tiling,
+          (first, frames) -> {
+            for (int i = 0; i < frames.frames(); i++) {
+              receive(receiver, levels.bytes(frames, i));
+              listener.frameDone(first + i);
+            }
+          });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    } finally {
+      listener.partEnded();
+    }
+  }
+
+  private static void receive(VideoWriter.Frames receiver, byte[] rgb) {
+    try {
+      receiver.write(rgb);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void log(String line) {
+    if (line.startsWith("auto passes over") && attention.config().on(Setting.LVSA_STRICT)) {
+      throw new UnavailableException("--strict: " + line);
+    }
+    listener.line(line);
+  }
+
+  private static void save(Saving saving, LatentSize shape, ResumeFile.State state) {
+    try {
+      ResumeFile.write(saving.file(), saving.identity(), shape, state);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Writes latents, and those of the steps that were kept. */
+  public void writeLatents(Path file, Denoised denoised) throws IOException {
+    LatentSize shape = pipeline.latents(settings.size());
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, FloatTensor> tensors = new LinkedHashMap<>();
+      tensors.put("latents", LatentTensors.of(shape, denoised.latents(), arena));
+      denoised
+          .kept()
+          .forEach((name, data) -> tensors.put(name, LatentTensors.of(shape, data, arena)));
+      Safetensors.write(file, tensors, Map.of());
+    }
+  }
+}
