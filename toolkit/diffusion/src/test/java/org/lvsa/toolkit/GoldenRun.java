@@ -228,6 +228,25 @@ public final class GoldenRun {
     return check(tensor, actual, Math.max(10 * recorded, least));
   }
 
+  /**
+   * Compares frames with recorded bytes: at most one level off, in less than one of a hundred
+   * values.
+   *
+   * @param frames {@code [height, width, 3]} each
+   */
+  public void checkBytes(String tensor, byte[][] frames) {
+    byte[] expected = unsigned(tensor);
+    int differ = 0;
+    for (int e = 0; e < expected.length; e++) {
+      int frame = e / frames[0].length;
+      int actual = Byte.toUnsignedInt(frames[frame][e % frames[0].length]);
+      int difference = Math.abs(actual - Byte.toUnsignedInt(expected[e]));
+      assertTrue(difference <= 1, tensor + " element " + e + " differs by " + difference);
+      differ += difference;
+    }
+    assertTrue(differ * 100 < expected.length, tensor + ": " + differ + " of " + expected.length);
+  }
+
   private double check(String tensor, float[] actual, double tolerance) {
     float[] expected = floats(tensor);
     String where = name + " " + tensor;

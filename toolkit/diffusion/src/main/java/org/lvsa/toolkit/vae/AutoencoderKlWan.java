@@ -3,10 +3,13 @@ package org.lvsa.toolkit.vae;
 
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.vae.TiledDecode.Decoded;
+import org.lvsa.toolkit.vae.TiledDecode.Window;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
@@ -133,19 +136,25 @@ public final class AutoencoderKlWan implements AutoCloseable {
   }
 
   void decode(float[] latents, LatentSize size, FrameSink sink, Observer observer) {
-    checkLatents(latents, size);
+    size.check(latents, config.latentChannels());
     try (Run run = new Run(decoder().slots(), observer, "dec")) {
       int first = 0;
       for (int t = 0; t < size.frames(); t++) {
-        Volume latent = run.workspace.take(1, size.height(), size.width(), size.channels());
-        latent.copyFromChannelsFirst(latents, size.frames(), t, size.height(), 0, size.width(), 0);
-        Volume frames = pixels(run, decoder().decode(run, latent));
+        Volume frames = pixels(run, decode(run, latents, size, Window.whole(size), t));
         clamp(frames);
         sink.accept(first, frames);
         first += frames.frames();
         run.workspace.give(frames);
       }
     }
+  }
+
+  /** The frames of one latent frame, or of a part of it, as the decoder gives them. */
+  private Volume decode(Run run, float[] latents, LatentSize size, Window window, int t) {
+    Volume latent = run.workspace.take(1, window.height(), window.width(), size.channels());
+    latent.copyFromChannelsFirst(
+        latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
+    return decoder().decode(run, latent);
   }
 
   /**
@@ -156,30 +165,37 @@ public final class AutoencoderKlWan implements AutoCloseable {
    * @param sink takes the frames, one at a time, after the last tile
    */
   public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
-    checkLatents(latents, size);
+    size.check(latents, config.latentChannels());
     int factor = config.spatialFactor();
-    if (size.height() <= tiling.tileHeight() / factor
-        && size.width() <= tiling.tileWidth() / factor) {
+    if (tiling.holds(size.height() * factor, size.width() * factor)) {
       decode(latents, size, sink);
       return;
     }
-    try (TiledDecode tiles = new TiledDecode(config, size, tiling)) {
-      tiles.decode(decoder(), latents, sink);
-      tiles.join(sink);
+    int patch = config.patch();
+    Decoded decoded =
+        new Decoded(config.frames(size.frames()), factor / patch, config.patchChannels());
+    try (Run pixels = new Run(0, Observer.NONE, "join");
+        TiledDecode tiles = new TiledDecode(size, decoded, tiling.inPatches(patch))) {
+      tiles.decode((window, frames) -> decode(latents, size, window, frames), sink);
+      tiles.join(
+          (whole, frame) -> {
+            Volume copy = pixels.workspace.take(1, whole.height(), whole.width(), whole.channels());
+            copy.copyFrom(whole);
+            Volume joined = pixels(pixels, copy);
+            clamp(joined);
+            sink.accept(frame, joined);
+            pixels.workspace.give(joined);
+          });
     }
   }
 
-  private void checkLatents(float[] latents, LatentSize size) {
-    if (size.channels() != config.latentChannels() || latents.length != size.elements()) {
-      throw new IllegalArgumentException(
-          "latents must have "
-              + config.latentChannels()
-              + " channels and "
-              + size.elements()
-              + " elements, got "
-              + size.channels()
-              + " and "
-              + latents.length);
+  private void decode(float[] latents, LatentSize size, Window window, Consumer<Volume> frames) {
+    try (Run run = new Run(decoder().slots(), Observer.NONE, "dec")) {
+      for (int t = 0; t < size.frames(); t++) {
+        Volume decoded = decode(run, latents, size, window, t);
+        frames.accept(decoded);
+        run.workspace.give(decoded);
+      }
     }
   }
 

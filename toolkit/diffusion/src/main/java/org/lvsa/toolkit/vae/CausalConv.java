@@ -7,30 +7,40 @@ import org.lvsa.toolkit.layers.Volume;
 
 /**
  * A convolution that sees earlier frames and no later ones. It keeps the last frames of what it saw
- * for the next stretch of video; frames before the first are zeros.
+ * for the next stretch of video.
  */
 final class CausalConv implements AutoCloseable {
   private final ConvGeometry geometry;
   private final Conv3d conv;
   private final int slot;
+  private final Before before;
 
   /** Earlier frames that a result sees. */
   private final int earlier;
 
-  CausalConv(ConvGeometry geometry, Conv3d conv, int slot) {
+  /** What stands for frames before a video's first one. */
+  enum Before {
+    /** Frames of zeros. */
+    ZEROS,
+    /** Copies of the first frame. */
+    FIRST_FRAME
+  }
+
+  CausalConv(ConvGeometry geometry, Conv3d conv, int slot, Before before) {
     this.geometry = geometry;
     this.conv = conv;
     this.slot = slot;
+    this.before = before;
     this.earlier = geometry.kernelFrames() - 1;
   }
 
   /** Memory for the kept frames and that many new ones, which belong behind: {@link #fresh}. */
   Volume input(Run run, int frames, int height, int width) {
     Volume kept = run.kept[slot];
-    int before = kept == null ? 0 : kept.frames();
-    Volume input = run.workspace.take(before + frames, height, width, geometry.in());
-    if (before > 0) {
-      input.frames(0, before).copyFrom(kept);
+    int count = kept != null ? kept.frames() : before == Before.FIRST_FRAME ? earlier : 0;
+    Volume input = run.workspace.take(count + frames, height, width, geometry.in());
+    if (kept != null) {
+      input.frames(0, count).copyFrom(kept);
     }
     return input;
   }
@@ -42,6 +52,11 @@ final class CausalConv implements AutoCloseable {
 
   /** Computes the convolution, keeps the last frames of the input and gives its memory back. */
   void apply(Run run, Volume input, Volume out, boolean add) {
+    if (run.kept[slot] == null && before == Before.FIRST_FRAME) {
+      for (int frame = 0; frame < earlier; frame++) {
+        input.frames(frame, 1).copyFrom(input.frames(earlier, 1));
+      }
+    }
     conv.apply(input, earlier - (input.frames() - out.frames()), out, add);
     run.workspace.give(run.kept[slot]);
     int count = Math.min(earlier, input.frames());

@@ -25,6 +25,21 @@ public record LatentSize(int channels, int frames, int height, int width) {
     }
   }
 
+  /** Refuses latents of another number of elements or channels than this size has. */
+  void check(float[] latents, int expectedChannels) {
+    if (channels != expectedChannels || latents.length != elements()) {
+      throw new IllegalArgumentException(
+          "latents must have "
+              + expectedChannels
+              + " channels and "
+              + elements()
+              + " elements, got "
+              + channels
+              + " and "
+              + latents.length);
+    }
+  }
+
   /** Number of elements of a tensor {@code [channels, frames, height, width]}. */
   public int elements() {
     return Math.multiplyExact(

@@ -14,6 +14,9 @@ import org.lvsa.toolkit.tensor.NdMemory;
  * convolution the last frames that it saw, which the next stretch of video needs.
  */
 final class Run implements AutoCloseable {
+  /** Frames of no more bytes are normed and convolved together. */
+  static final long PIECE_BYTES = 64L << 20;
+
   final Workspace workspace = new Workspace();
 
   /** By the convolutions' slots; null before the first stretch. */
@@ -21,6 +24,7 @@ final class Run implements AutoCloseable {
 
   private final Observer observer;
   private final String name;
+  private final long pieceBytes;
   private int stretch;
 
   /**
@@ -31,6 +35,11 @@ final class Run implements AutoCloseable {
    * @param name how the values shown are called, {@code dec} or {@code enc}
    */
   Run(int slots, Observer observer, String name) {
+    this(slots, observer, name, PIECE_BYTES);
+  }
+
+  Run(int slots, Observer observer, String name, long pieceBytes) {
+    this.pieceBytes = pieceBytes;
     this.kept = new Volume[slots];
     this.observer = observer;
     this.name = name;
@@ -39,6 +48,11 @@ final class Run implements AutoCloseable {
   /** Whether this is the first stretch, which is one frame. */
   boolean isFirst() {
     return stretch == 0;
+  }
+
+  /** How many frames of a volume are worked on together where its length allows to choose. */
+  int framesAtATime(Volume volume) {
+    return Math.clamp(pieceBytes / volume.frameBytes(), 1, volume.frames());
   }
 
   /** Goes on to the next stretch. */

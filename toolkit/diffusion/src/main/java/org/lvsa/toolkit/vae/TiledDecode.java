@@ -13,7 +13,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import org.lvsa.toolkit.layers.Observer;
+import java.util.function.Consumer;
+import java.util.function.ObjIntConsumer;
 import org.lvsa.toolkit.layers.Volume;
 
 /**
@@ -21,55 +22,90 @@ import org.lvsa.toolkit.layers.Volume;
  * is used and so cannot stay behind.
  */
 final class TiledDecode implements AutoCloseable {
-  private final WanVaeConfig config;
   private final LatentSize size;
-  private final Tiling tiling;
+  private final Decoded decoded;
 
-  /** Pixels that the decoder gives for a latent one along a side; each may be a patch of pixels. */
-  private final int scale;
+  /** In pixels that the decoder gives. */
+  private final Tiling tiling;
 
   private final List<List<Tile>> rows = new ArrayList<>();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment scratch;
 
   /**
-   * A part of the frame.
+   * What a decoder makes of latents.
+   *
+   * @param frames of the whole video
+   * @param scale pixels for a latent one along a side
+   * @param channels of a pixel
+   */
+  record Decoded(int frames, int scale, int channels) {}
+
+  /**
+   * A part of the latent frames.
    *
    * @param top first latent row
    * @param left first latent pixel of a row
    * @param height latent rows
    * @param width latent pixels of a row
-   * @param offset where the tile's frames begin in the temporary file
    */
-  private record Tile(int top, int left, int height, int width, long offset) {}
+  record Window(int top, int left, int height, int width) {
+    /** All of them. */
+    static Window whole(LatentSize size) {
+      return new Window(0, 0, size.height(), size.width());
+    }
+  }
 
-  TiledDecode(WanVaeConfig config, LatentSize size, Tiling tiling) {
-    this.config = config;
+  /** Decodes a part of each latent frame. */
+  @FunctionalInterface
+  interface Decoder {
+    /**
+     * Decodes all frames of a window, from the first on.
+     *
+     * @param frames takes them, some at a time; they are valid during the call only
+     */
+    void decode(Window window, Consumer<Volume> frames);
+  }
+
+  /**
+   * A window and where its frames wait.
+   *
+   * @param offset where they begin in the temporary file
+   */
+  private record Tile(Window window, long offset) {}
+
+  /**
+   * Cuts latent frames into tiles.
+   *
+   * @param tiling in pixels that the decoder gives
+   * @throws IllegalArgumentException if its sizes do not divide into latent pixels
+   */
+  TiledDecode(LatentSize size, Decoded decoded, Tiling tiling) {
     this.size = size;
+    this.decoded = decoded;
     this.tiling = tiling;
-    int factor = config.spatialFactor();
-    this.scale = factor / config.patch();
+    int scale = decoded.scale();
     for (int pixels :
         new int[] {
           tiling.tileHeight(), tiling.tileWidth(), tiling.strideHeight(), tiling.strideWidth()
         }) {
-      if (pixels % factor != 0) {
+      if (pixels % scale != 0) {
         throw new IllegalArgumentException(
             "sizes of tiles and the ways between them must be multiples of "
-                + factor
+                + scale
                 + " pixels, got "
                 + pixels);
       }
     }
     long offset = 0;
-    for (int top = 0; top < size.height(); top += tiling.strideHeight() / factor) {
+    for (int top = 0; top < size.height(); top += tiling.strideHeight() / scale) {
       List<Tile> row = new ArrayList<>();
-      for (int left = 0; left < size.width(); left += tiling.strideWidth() / factor) {
-        int height = Math.min(tiling.tileHeight() / factor, size.height() - top);
-        int width = Math.min(tiling.tileWidth() / factor, size.width() - left);
-        Tile tile = new Tile(top, left, height, width, offset);
+      for (int left = 0; left < size.width(); left += tiling.strideWidth() / scale) {
+        int height = Math.min(tiling.tileHeight() / scale, size.height() - top);
+        int width = Math.min(tiling.tileWidth() / scale, size.width() - left);
+        Tile tile = new Tile(new Window(top, left, height, width), offset);
         row.add(tile);
-        offset += config.frames(size.frames()) * frameBytes(tile);
+        offset += decoded.frames() * frameBytes(tile);
       }
       rows.add(row);
     }
@@ -77,11 +113,11 @@ final class TiledDecode implements AutoCloseable {
   }
 
   private long frameBytes(Tile tile) {
-    return (long) tile.height()
-        * tile.width()
-        * scale
-        * scale
-        * config.patchChannels()
+    return (long) tile.window().height()
+        * tile.window().width()
+        * decoded.scale()
+        * decoded.scale()
+        * decoded.channels()
         * Float.BYTES;
   }
 
@@ -104,45 +140,36 @@ final class TiledDecode implements AutoCloseable {
   }
 
   /** Decodes every tile over all frames. */
-  void decode(WanDecoder decoder, float[] latents, FrameSink progress) {
+  void decode(Decoder decoder, FrameSink progress) {
     int tiles = rows.size() * rows.getFirst().size();
     int done = 0;
     for (List<Tile> row : rows) {
       for (Tile tile : row) {
-        decode(decoder, latents, tile);
+        long[] to = {tile.offset()};
+        decoder.decode(
+            tile.window(),
+            frames -> {
+              MemorySegment.copy(frames.memory(), 0, scratch, to[0], frames.memory().byteSize());
+              to[0] += frames.memory().byteSize();
+            });
         done++;
         progress.tileDecoded(done, tiles);
       }
     }
   }
 
-  private void decode(WanDecoder decoder, float[] latents, Tile tile) {
-    try (Run run = new Run(decoder.slots(), Observer.NONE, "dec")) {
-      long to = tile.offset();
-      for (int t = 0; t < size.frames(); t++) {
-        Volume latent = run.workspace.take(1, tile.height(), tile.width(), size.channels());
-        latent.copyFromChannelsFirst(
-            latents, size.frames(), t, size.height(), tile.top(), size.width(), tile.left());
-        Volume frames = decoder.decode(run, latent);
-        MemorySegment.copy(frames.memory(), 0, scratch, to, frames.memory().byteSize());
-        to += frames.memory().byteSize();
-        run.workspace.give(frames);
-      }
-    }
-  }
-
-  /** Blends the tiles of each frame and hands the frame over. */
-  void join(FrameSink sink) {
+  /**
+   * Blends the tiles of each frame and hands the frame over.
+   *
+   * @param frames takes each whole frame with its number; it is valid during the call only
+   */
+  void join(ObjIntConsumer<Volume> frames) {
+    int scale = decoded.scale();
     try (Arena ofFrame = Arena.ofShared()) {
-      int height = size.height() * scale;
-      int width = size.width() * scale;
-      Volume whole = Volume.allocate(ofFrame, 1, height, width, config.patchChannels());
-      int patch = config.patch();
-      Volume pixels =
-          patch == 1
-              ? whole
-              : Volume.allocate(ofFrame, 1, patch * height, patch * width, WanVaeConfig.COLOURS);
-      for (int frame = 0; frame < config.frames(size.frames()); frame++) {
+      Volume whole =
+          Volume.allocate(
+              ofFrame, 1, size.height() * scale, size.width() * scale, decoded.channels());
+      for (int frame = 0; frame < decoded.frames(); frame++) {
         for (int r = 0; r < rows.size(); r++) {
           for (int c = 0; c < rows.get(r).size(); c++) {
             Volume tile = volume(rows.get(r).get(c), frame);
@@ -153,14 +180,10 @@ final class TiledDecode implements AutoCloseable {
             if (c > 0) {
               blendColumns(volume(rows.get(r).get(c - 1), frame), tile);
             }
-            place(tile, rows.get(r).get(c), whole);
+            place(tile, rows.get(r).get(c).window(), whole);
           }
         }
-        if (patch > 1) {
-          PixelPatches.scatter(whole, patch, pixels);
-        }
-        AutoencoderKlWan.clamp(pixels);
-        sink.accept(frame, pixels);
+        frames.accept(whole, frame);
       }
     }
   }
@@ -169,14 +192,13 @@ final class TiledDecode implements AutoCloseable {
     return new Volume(
         scratch.asSlice(tile.offset() + frame * frameBytes(tile), frameBytes(tile)),
         1,
-        tile.height() * scale,
-        tile.width() * scale,
-        config.patchChannels());
+        tile.window().height() * decoded.scale(),
+        tile.window().width() * decoded.scale(),
+        decoded.channels());
   }
 
   private void blendRows(Volume above, Volume tile) {
-    int shared =
-        Math.min(tiling.overlapHeight() / config.patch(), Math.min(above.height(), tile.height()));
+    int shared = Math.min(tiling.overlapHeight(), Math.min(above.height(), tile.height()));
     int length = tile.width() * tile.channels();
     for (int y = 0; y < shared; y++) {
       float[] theirs = read(above, above.height() - shared + y, 0, length);
@@ -191,8 +213,7 @@ final class TiledDecode implements AutoCloseable {
   }
 
   private void blendColumns(Volume before, Volume tile) {
-    int shared =
-        Math.min(tiling.overlapWidth() / config.patch(), Math.min(before.width(), tile.width()));
+    int shared = Math.min(tiling.overlapWidth(), Math.min(before.width(), tile.width()));
     int length = shared * tile.channels();
     for (int y = 0; y < tile.height(); y++) {
       float[] theirs = read(before, y, before.width() - shared, length);
@@ -206,11 +227,15 @@ final class TiledDecode implements AutoCloseable {
   }
 
   /** Copies the part of a tile that no later tile covers. */
-  private void place(Volume tile, Tile at, Volume whole) {
-    int height = Math.min(tile.height(), tiling.strideHeight() / config.patch());
-    int length = Math.min(tile.width(), tiling.strideWidth() / config.patch()) * tile.channels();
+  private void place(Volume tile, Window at, Volume whole) {
+    int height = Math.min(tile.height(), tiling.strideHeight());
+    int length = Math.min(tile.width(), tiling.strideWidth()) * tile.channels();
     for (int y = 0; y < height; y++) {
-      write(read(tile, y, 0, length), whole, at.top() * scale + y, at.left() * scale);
+      write(
+          read(tile, y, 0, length),
+          whole,
+          at.top() * decoded.scale() + y,
+          at.left() * decoded.scale());
     }
   }
 

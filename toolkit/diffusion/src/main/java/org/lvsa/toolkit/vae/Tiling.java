@@ -34,6 +34,31 @@ public record Tiling(int tileHeight, int tileWidth, int strideHeight, int stride
     }
   }
 
+  /** Whether frames are no larger than one tile. */
+  boolean holds(int height, int width) {
+    return height <= tileHeight && width <= tileWidth;
+  }
+
+  /**
+   * The same tiles in squares of pixels.
+   *
+   * @param patch pixels along a square's side, which divides all sizes
+   * @throws IllegalArgumentException if it does not
+   */
+  Tiling inPatches(int patch) {
+    for (int pixels : new int[] {tileHeight, tileWidth, strideHeight, strideWidth}) {
+      if (pixels % patch != 0) {
+        throw new IllegalArgumentException(
+            "sizes of tiles and the ways between them must be multiples of "
+                + patch
+                + " pixels, got "
+                + pixels);
+      }
+    }
+    return new Tiling(
+        tileHeight / patch, tileWidth / patch, strideHeight / patch, strideWidth / patch);
+  }
+
   /** Rows that a tile and the one below it share. */
   int overlapHeight() {
     return tileHeight - strideHeight;

@@ -167,7 +167,7 @@ final class WanVaeParts {
   /** A convolution of three frames. */
   private CausalConv causal(String name, int out, int in, int kernel) {
     ConvGeometry geometry = ConvGeometry.same(out, in, 3, kernel);
-    return new CausalConv(geometry, conv(name, geometry, false), slots++);
+    return new CausalConv(geometry, conv(name, geometry, false), slots++, CausalConv.Before.ZEROS);
   }
 
   /**

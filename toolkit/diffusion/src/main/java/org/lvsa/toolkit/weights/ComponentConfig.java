@@ -139,6 +139,17 @@ public final class ComponentConfig {
     return numbers;
   }
 
+  /** Texts. */
+  public List<String> texts(String key) {
+    JsonNode node = present(key);
+    List<String> texts = new ArrayList<>();
+    node.forEach(text -> texts.add(text.textValue()));
+    if (!node.isArray() || texts.contains(null)) {
+      throw wrong(key, "a list of texts");
+    }
+    return texts;
+  }
+
   /** Truth values. */
   public List<Boolean> flags(String key) {
     JsonNode node = present(key);

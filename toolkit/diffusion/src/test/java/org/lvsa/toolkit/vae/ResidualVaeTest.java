@@ -118,7 +118,7 @@ class ResidualVaeTest {
         golden.check("vae_encode.mean", moments.mean());
       }
     }
-    WanVaeGoldenTest.checkBytes(golden, "frames_uint8_round", frames.rounded);
+    golden.checkBytes("frames_uint8_round", frames.rounded);
   }
 
   /** Sizes of latents count the patches; a tile as large as the frame changes nothing. */

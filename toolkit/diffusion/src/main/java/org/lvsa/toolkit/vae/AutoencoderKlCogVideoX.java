@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.vae;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.weights.TensorShapes;
+import org.lvsa.toolkit.weights.Weights;
+
+/**
+ * CogVideoX's video autoencoder (Yang et al., "CogVideoX: Text-to-Video Diffusion Models with An
+ * Expert Transformer", 2024): causal in time, with norms over each stretch of frames that is worked
+ * on at a time, and a decoder whose norms see the latents.
+ *
+ * <p>Stretches are part of the model, since the norms are taken over them: two latent frames, and
+ * three in the first stretch where their number is odd. Memory does not grow with the length of the
+ * video. Weights of 16 bits are widened; all arithmetic is float32. For one thread at a time.
+ */
+public final class AutoencoderKlCogVideoX implements AutoCloseable {
+  private final CogVideoXVaeConfig config;
+  private final Weights weights;
+  private final long pieceBytes;
+  private CogVideoXDecoder decoder;
+  private CogVideoXEncoder encoder;
+
+  /**
+   * Takes checked weights over; they are closed with the autoencoder.
+   *
+   * @param allowUnused whether the weights may hold tensors that the autoencoder does not have
+   * @throws org.lvsa.toolkit.io.MalformedFileException if tensors are missing, have another shape
+   *     or are unexpected
+   */
+  public AutoencoderKlCogVideoX(CogVideoXVaeConfig config, Weights weights, boolean allowUnused) {
+    this(config, weights, allowUnused, Run.PIECE_BYTES);
+  }
+
+  AutoencoderKlCogVideoX(
+      CogVideoXVaeConfig config, Weights weights, boolean allowUnused, long pieceBytes) {
+    weights.check(shapes(config), Set.of(), allowUnused);
+    this.config = config;
+    this.weights = weights;
+    this.pieceBytes = pieceBytes;
+  }
+
+  /**
+   * Opens the autoencoder of a published folder.
+   *
+   * @param folder the component's own folder, as a rule {@code vae}
+   * @param allowUnused as for the constructor
+   */
+  public static AutoencoderKlCogVideoX open(Path folder, boolean allowUnused) {
+    CogVideoXVaeConfig config = CogVideoXVaeConfig.read(folder);
+    Weights weights = Weights.open(folder);
+    try {
+      return new AutoencoderKlCogVideoX(config, weights, allowUnused);
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** The tensors that the autoencoder has. */
+  public static TensorShapes shapes(CogVideoXVaeConfig config) {
+    return CogVideoXVaeParts.shapes(config);
+  }
+
+  /** The shape of the autoencoder. */
+  public CogVideoXVaeConfig config() {
+    return config;
+  }
+
+  /**
+   * Bytes that {@link #decode} takes beside the weights, rounded up.
+   *
+   * @param latentFrames of the video: the first stretch has at most three of them
+   * @param height rows of the decoded frames
+   * @param width pixels of a row
+   */
+  public static long decodeBytes(
+      CogVideoXVaeConfig config, int latentFrames, int height, int width) {
+    return CogVideoXVaeMemory.decodeBytes(config, latentFrames, height, width);
+  }
+
+  /**
+   * From the latents of a diffusion model to those of the decoder: over the scaling factor, as the
+   * published pipeline computes it.
+   */
+  public float[] denormalise(float[] latents) {
+    float factor = (float) (1 / config.scalingFactor());
+    float[] scaled = latents.clone();
+    for (int e = 0; e < scaled.length; e++) {
+      scaled[e] *= factor;
+    }
+    return scaled;
+  }
+
+  /**
+   * Decodes latents to frames, about from −1 to 1: the decoder does not cut them off.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}
+   * @param sink takes the frames as soon as they are there
+   */
+  public void decode(float[] latents, LatentSize size, FrameSink sink) {
+    decode(latents, size, sink, Observer.NONE);
+  }
+
+  void decode(float[] latents, LatentSize size, FrameSink sink, Observer observer) {
+    size.check(latents, config.latentChannels());
+    int[] first = {0};
+    decode(
+        latents,
+        size,
+        TiledDecode.Window.whole(size),
+        observer,
+        frames -> {
+          sink.accept(first[0], frames);
+          first[0] += frames.frames();
+        });
+  }
+
+  private void decode(
+      float[] latents,
+      LatentSize size,
+      TiledDecode.Window window,
+      Observer observer,
+      Consumer<Volume> sink) {
+    try (Run run = new Run(decoder().slots(), observer, "dec", pieceBytes)) {
+      int t = 0;
+      for (int count : CogVideoXVaeConfig.stretches(size.frames())) {
+        Volume stretch =
+            run.workspace.take(count, window.height(), window.width(), size.channels());
+        stretch.copyFromChannelsFirst(
+            latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
+        t += count;
+        Volume frames = decoder().decode(run, stretch);
+        sink.accept(frames);
+        run.workspace.give(frames);
+      }
+    }
+  }
+
+  /**
+   * Decodes large frames in tiles: one after another, each over all frames, into a temporary file;
+   * then the frames are put together. Frames no larger than a tile are decoded whole.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}
+   * @param sink takes the frames, one at a time, after the last tile
+   */
+  public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
+    size.check(latents, config.latentChannels());
+    int factor = config.spatialFactor();
+    if (tiling.holds(size.height() * factor, size.width() * factor)) {
+      decode(latents, size, sink);
+      return;
+    }
+    TiledDecode.Decoded decoded =
+        new TiledDecode.Decoded(config.frames(size.frames()), factor, CogVideoXVaeConfig.COLOURS);
+    try (TiledDecode tiles = new TiledDecode(size, decoded, tiling)) {
+      tiles.decode((window, frames) -> decode(latents, size, window, Observer.NONE, frames), sink);
+      tiles.join((frame, number) -> sink.accept(number, frame));
+    }
+  }
+
+  /**
+   * Encodes a video. Frames that fill no latent frame are left out at the end.
+   *
+   * @param frames number of frames
+   * @param height rows of a frame, a multiple of the spatial factor
+   * @param width pixels of a row, likewise
+   */
+  public Moments encode(FrameSource source, int frames, int height, int width) {
+    return encode(source, frames, height, width, Observer.NONE);
+  }
+
+  Moments encode(FrameSource source, int frames, int height, int width, Observer observer) {
+    LatentSize size = latentSize(frames, height, width);
+    int used = (size.frames() - 1) * config.temporalFactor() + 1;
+    float[] both = new float[Math.multiplyExact(2, size.elements())];
+    try (Run run = new Run(encoder().slots(), observer, "enc", pieceBytes)) {
+      int first = 0;
+      int t = 0;
+      for (int count : config.stretchesToEncode(used)) {
+        Volume stretch = run.workspace.take(count, height, width, CogVideoXVaeConfig.COLOURS);
+        source.read(first, stretch);
+        first += count;
+        Volume moments = encoder().encode(run, stretch);
+        moments.copyToChannelsFirst(both, size.frames(), t);
+        t += moments.frames();
+        run.workspace.give(moments);
+      }
+    }
+    float[] logVariance = Arrays.copyOfRange(both, size.elements(), both.length);
+    for (int e = 0; e < logVariance.length; e++) {
+      logVariance[e] = Math.clamp(logVariance[e], -30f, 20f);
+    }
+    return new Moments(size, Arrays.copyOf(both, size.elements()), logVariance);
+  }
+
+  private LatentSize latentSize(int frames, int height, int width) {
+    int factor = config.spatialFactor();
+    if (frames < 1) {
+      throw new IllegalArgumentException("a video needs at least one frame, got " + frames);
+    }
+    if (height % factor != 0 || width % factor != 0) {
+      throw new IllegalArgumentException(
+          "width and height must be multiples of " + factor + ", got " + width + "x" + height);
+    }
+    return new LatentSize(
+        config.latentChannels(), config.latentFrames(frames), height / factor, width / factor);
+  }
+
+  /** Made when it is first needed: a text-to-video run needs no encoder. */
+  private CogVideoXDecoder decoder() {
+    if (decoder == null) {
+      decoder = CogVideoXVaeParts.decoder(config, weights);
+    }
+    return decoder;
+  }
+
+  private CogVideoXEncoder encoder() {
+    if (encoder == null) {
+      encoder = CogVideoXVaeParts.encoder(config, weights);
+    }
+    return encoder;
+  }
+
+  @Override
+  public void close() {
+    if (decoder != null) {
+      decoder.close();
+    }
+    if (encoder != null) {
+      encoder.close();
+    }
+    weights.close();
+  }
+}
