@@ -23,9 +23,14 @@ public final class PixelNorm {
 
   /** As {@link #apply}, followed by {@code x / (1 + exp(−x))}. */
   public void applyWithSilu(Volume in, Volume out) {
+    applyWithSilu(in.matrix(), out.matrix());
+  }
+
+  /** As {@link #applyWithSilu(Volume, Volume)}, of pixels that are the rows of matrices. */
+  public void applyWithSilu(Matrix in, Matrix out) {
     Rows.map(
-        in.matrix(),
-        out.matrix(),
+        in,
+        out,
         (index, pixel) -> {
           normalise(pixel);
           Floats.silu(pixel);

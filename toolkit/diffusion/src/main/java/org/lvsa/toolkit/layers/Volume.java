@@ -61,6 +61,16 @@ public record Volume(MemorySegment memory, int frames, int height, int width, in
     return new Matrix(memory, Math.toIntExact(pixels()), channels, channels);
   }
 
+  /** Pixels of a row that follow one another, one row of the matrix each, without a copy. */
+  public Matrix pixels(int frame, int y, int x, int count) {
+    long first = ((long) frame * height + y) * width + x;
+    return new Matrix(
+        memory.asSlice(bytes(1, 1, first, channels), bytes(1, 1, count, channels)),
+        count,
+        channels,
+        channels);
+  }
+
   /** Frames that follow one another, as a view. */
   public Volume frames(int first, int count) {
     return new Volume(

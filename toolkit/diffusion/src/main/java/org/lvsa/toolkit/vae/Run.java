@@ -2,7 +2,9 @@
 package org.lvsa.toolkit.vae;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Supplier;
 import org.lvsa.toolkit.layers.Observer;
@@ -21,6 +23,12 @@ final class Run implements AutoCloseable {
 
   /** By the convolutions' slots; null before the first stretch. */
   final Volume[] kept;
+
+  /** Keys of all frames so far, where an attention sees them. */
+  final List<Volume> keys = new ArrayList<>();
+
+  /** Values that belong to {@link #keys}. */
+  final List<Volume> values = new ArrayList<>();
 
   private final Observer observer;
   private final String name;
@@ -99,6 +107,8 @@ final class Run implements AutoCloseable {
   @Override
   public void close() {
     Arrays.fill(kept, null);
+    keys.clear();
+    values.clear();
     workspace.close();
   }
 }

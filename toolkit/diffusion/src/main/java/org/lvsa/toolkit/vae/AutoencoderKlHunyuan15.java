@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.vae;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.vae.TiledDecode.Decoded;
+import org.lvsa.toolkit.vae.TiledDecode.Window;
+import org.lvsa.toolkit.weights.TensorShapes;
+import org.lvsa.toolkit.weights.Weights;
+
+/**
+ * HunyuanVideo 1.5's video autoencoder: in the published shape it has 32 latent channels, a latent
+ * pixel for 16 by 16 pixels, a latent frame for the first frame and for every 4 further ones.
+ *
+ * <p>The published one takes a whole video at once. All of its layers see earlier frames alone, so
+ * this one works on one latent frame at a time and keeps of earlier ones what the layers need: two
+ * frames for each convolution, and at the lowest resolution the keys and values of all frames.
+ * Weights of 16 bits are widened; all arithmetic is float32. For one thread at a time.
+ */
+public final class AutoencoderKlHunyuan15 implements AutoCloseable {
+  private final HunyuanVaeConfig config;
+  private final Weights weights;
+  private HunyuanDecoder decoder;
+  private HunyuanEncoder encoder;
+
+  /**
+   * Takes weights over; they are closed with the autoencoder.
+   *
+   * @param allowUnused whether the weights may hold tensors that the autoencoder does not have
+   * @throws org.lvsa.toolkit.io.MalformedFileException if tensors are missing, have another shape
+   *     or are unexpected
+   */
+  public AutoencoderKlHunyuan15(HunyuanVaeConfig config, Weights weights, boolean allowUnused) {
+    weights.check(shapes(config), Set.of(), allowUnused);
+    this.config = config;
+    this.weights = weights;
+  }
+
+  /**
+   * Opens the autoencoder of a published folder.
+   *
+   * @param folder the component's own folder, as a rule {@code vae}
+   * @param allowUnused as for the constructor
+   */
+  public static AutoencoderKlHunyuan15 open(Path folder, boolean allowUnused) {
+    HunyuanVaeConfig config = HunyuanVaeConfig.read(folder);
+    Weights weights = Weights.open(folder);
+    try {
+      return new AutoencoderKlHunyuan15(config, weights, allowUnused);
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** The tensors that the autoencoder has. */
+  public static TensorShapes shapes(HunyuanVaeConfig config) {
+    return HunyuanVaeParts.shapes(config);
+  }
+
+  /** The shape of the autoencoder. */
+  public HunyuanVaeConfig config() {
+    return config;
+  }
+
+  /**
+   * Bytes that {@link #decode} takes beside the weights, rounded up. With tiles it is those of one
+   * tile, and a temporary file.
+   *
+   * @param latentFrames of the video: attention sees all of them
+   * @param height rows of the decoded frames
+   * @param width pixels of a row
+   */
+  public static long decodeBytes(HunyuanVaeConfig config, int latentFrames, int height, int width) {
+    int factor = config.spatialFactor();
+    return HunyuanVaeMemory.decodeBytes(
+        config, latentFrames, Math.ceilDiv(height, factor), Math.ceilDiv(width, factor));
+  }
+
+  /** From the latents of a diffusion model to those of the decoder: {@code latents / scale}. */
+  public float[] denormalise(float[] latents) {
+    float[] scaled = latents.clone();
+    for (int e = 0; e < scaled.length; e++) {
+      scaled[e] /= (float) config.scale();
+    }
+    return scaled;
+  }
+
+  /**
+   * Decodes latents to frames, about from −1 to 1: the decoder does not cut them off.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}
+   * @param sink takes the frames as soon as they are there
+   */
+  public void decode(float[] latents, LatentSize size, FrameSink sink) {
+    decode(latents, size, sink, Observer.NONE);
+  }
+
+  void decode(float[] latents, LatentSize size, FrameSink sink, Observer observer) {
+    size.check(latents, config.latentChannels());
+    int[] first = {0};
+    decode(
+        latents,
+        size,
+        Window.whole(size),
+        observer,
+        frames -> {
+          sink.accept(first[0], frames);
+          first[0] += frames.frames();
+        });
+  }
+
+  private void decode(
+      float[] latents, LatentSize size, Window window, Observer observer, Consumer<Volume> sink) {
+    try (Run run = new Run(decoder().slots(), observer, "dec")) {
+      for (int t = 0; t < size.frames(); t++) {
+        Volume latent = run.workspace.take(1, window.height(), window.width(), size.channels());
+        latent.copyFromChannelsFirst(
+            latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
+        Volume frames = decoder().decode(run, latent);
+        sink.accept(frames);
+        run.workspace.give(frames);
+      }
+    }
+  }
+
+  /**
+   * Decodes large frames in tiles: one after another, each over all frames, into a temporary file;
+   * then the frames are put together. Frames no larger than a tile are decoded whole.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}
+   * @param sink takes the frames, one at a time, after the last tile
+   */
+  public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
+    size.check(latents, config.latentChannels());
+    int factor = config.spatialFactor();
+    if (tiling.holds(size.height() * factor, size.width() * factor)) {
+      decode(latents, size, sink);
+      return;
+    }
+    Decoded decoded = new Decoded(config.frames(size.frames()), factor, HunyuanVaeConfig.COLOURS);
+    try (TiledDecode tiles = new TiledDecode(size, decoded, tiling)) {
+      tiles.decode((window, frames) -> decode(latents, size, window, Observer.NONE, frames), sink);
+      tiles.join((frame, number) -> sink.accept(number, frame));
+    }
+  }
+
+  /**
+   * Encodes a video. Frames that fill no latent frame are left out at the end.
+   *
+   * @param frames number of frames
+   * @param height rows of a frame, a multiple of the spatial factor
+   * @param width pixels of a row, likewise
+   */
+  public Moments encode(FrameSource source, int frames, int height, int width) {
+    return encode(source, frames, height, width, Observer.NONE);
+  }
+
+  Moments encode(FrameSource source, int frames, int height, int width, Observer observer) {
+    LatentSize size = latentSize(frames, height, width);
+    float[] both = new float[Math.multiplyExact(2, size.elements())];
+    try (Run run = new Run(encoder().slots(), observer, "enc")) {
+      int first = 0;
+      for (int t = 0; t < size.frames(); t++) {
+        int count = t == 0 ? 1 : config.temporalFactor();
+        Volume stretch = run.workspace.take(count, height, width, HunyuanVaeConfig.COLOURS);
+        source.read(first, stretch);
+        first += count;
+        Volume moments = encoder().encode(run, stretch);
+        moments.copyToChannelsFirst(both, size.frames(), t);
+        run.workspace.give(moments);
+      }
+    }
+    float[] logVariance = Arrays.copyOfRange(both, size.elements(), both.length);
+    for (int e = 0; e < logVariance.length; e++) {
+      logVariance[e] = Math.clamp(logVariance[e], -30f, 20f);
+    }
+    return new Moments(size, Arrays.copyOf(both, size.elements()), logVariance);
+  }
+
+  private LatentSize latentSize(int frames, int height, int width) {
+    int factor = config.spatialFactor();
+    if (frames < 1) {
+      throw new IllegalArgumentException("a video needs at least one frame, got " + frames);
+    }
+    if (height % factor != 0 || width % factor != 0) {
+      throw new IllegalArgumentException(
+          "width and height must be multiples of " + factor + ", got " + width + "x" + height);
+    }
+    return new LatentSize(
+        config.latentChannels(), config.latentFrames(frames), height / factor, width / factor);
+  }
+
+  /** Made when it is first needed: a text-to-video run needs no encoder. */
+  private HunyuanDecoder decoder() {
+    if (decoder == null) {
+      decoder = HunyuanVaeParts.decoder(config, weights);
+    }
+    return decoder;
+  }
+
+  private HunyuanEncoder encoder() {
+    if (encoder == null) {
+      encoder = HunyuanVaeParts.encoder(config, weights);
+    }
+    return encoder;
+  }
+
+  @Override
+  public void close() {
+    if (decoder != null) {
+      decoder.close();
+    }
+    if (encoder != null) {
+      encoder.close();
+    }
+    weights.close();
+  }
+}
