@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.profile;
+
+import jdk.jfr.Category;
+import jdk.jfr.Event;
+import jdk.jfr.Label;
+import jdk.jfr.Name;
+import jdk.jfr.StackTrace;
+
+/** A part of a run, such as encoding the prompts. */
+@Name("org.lvsa.Phase")
+@Label("Phase")
+@Category("LVSA")
+@StackTrace(false)
+public final class PhaseEvent extends Event implements AutoCloseable {
+  private String name = "";
+
+  /** A phase begins. */
+  public static PhaseEvent begin(String name) {
+    PhaseEvent event = new PhaseEvent();
+    event.name = name;
+    event.begin();
+    return event;
+  }
+
+  @Override
+  public void close() {
+    commit();
+  }
+}
