@@ -88,6 +88,8 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
+  @Mixin private CacheOptions cacheOptions;
+  @Mixin private ProfileOption profile;
 
   @Option(
       names = "--lvsa-steps",
@@ -137,6 +139,13 @@ final class GenerateCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--save-every must be at least 1, got " + saveEvery);
     }
     Optional<CaptureSettings> captured = Optional.ofNullable(capture).map(CaptureSettings::parse);
+    cacheOptions.settings();
+    int rank = rankOptions.plan().place().map(RankPlan.Place::rank).orElse(0);
+    return profile.around(
+        rank, spec.commandLine().getOut(), () -> generate(captured, promptNeeded));
+  }
+
+  private int generate(Optional<CaptureSettings> captured, boolean promptNeeded) throws Exception {
     ModelOptions.Opened opened = model.open();
     try (VideoPipeline pipeline = opened.pipeline()) {
       sampling.check(pipeline);
@@ -185,7 +194,8 @@ final class GenerateCommand implements Callable<Integer> {
               + " noise");
     }
     GenerationAttention.Settings how =
-        new GenerationAttention.Settings(config, lvsaSteps, attention.kernel(), captured);
+        new GenerationAttention.Settings(
+            config, lvsaSteps, attention.kernel(), captured, cacheOptions.settings());
     if (compare) {
       new GenerateCompare(pipeline, settings, how, target, tiling()).run(out, err);
       return 0;
@@ -286,6 +296,9 @@ final class GenerateCommand implements Callable<Integer> {
       }
     }
     identity.put("ranks", rankOptions.plan().toString());
+    identity.put(
+        "cache",
+        cacheOptions.settings().map(cache -> cache.backend() + " " + cache).orElse("none"));
     identity.put("model", fingerprint);
     return identity;
   }

@@ -97,15 +97,7 @@ record GenerateCompare(
   }
 
   private VideoRun run(String name, GenerateProgress progress) {
-    return new VideoRun(
-        pipeline,
-        settings,
-        new GenerationAttention.Settings(
-            attention.config().withAttention(name),
-            attention.counting(),
-            attention.kernel(),
-            Optional.empty()),
-        progress);
+    return new VideoRun(pipeline, settings, attention.withAttention(name), progress);
   }
 
   private List<Difference> writeSparse(VideoRun run, float[] latents, DenseFrames denseFrames)

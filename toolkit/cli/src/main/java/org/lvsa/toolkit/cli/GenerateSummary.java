@@ -36,5 +36,8 @@ final class GenerateSummary {
       out.println("  fallbacks: none");
     }
     report.fallbacks().forEach(line -> out.println("  fallback: " + line));
+    denoised
+        .cache()
+        .ifPresent(summary -> summary.lines().forEach(line -> out.println("  " + line)));
   }
 }

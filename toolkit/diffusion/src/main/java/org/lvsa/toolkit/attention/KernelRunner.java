@@ -16,6 +16,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.profile.KernelEvent;
 
 /**
  * The kernel of one generation: opened once, given float32 numbers, which it narrows to the dtype
@@ -67,9 +68,11 @@ final class KernelRunner implements AutoCloseable {
               throw new UnavailableException(
                   "backend " + backend + " cannot run this attention here: " + reason);
             });
-    try (Arena arena = Arena.ofShared()) {
+    try (Arena arena = Arena.ofShared();
+        KernelEvent event = KernelEvent.begin(kernel.device())) {
       AttentionProblem given = dtype == DType.F32 ? problem : narrowed(problem, arena);
       KernelRun run = kernel.run(given, output);
+      event.ran(run);
       millis += run.kernelMillis();
       lastKernel = run.kernel();
     }

@@ -150,7 +150,11 @@ public final class CacheConfigReader {
     if (threshold <= 0) {
       throw wrong("rel_l1_thresh", threshold, "above 0; a tiny value computes every step");
     }
-    Optional<List<Double>> coefficients = numbers("coefficients");
+    Optional<JsonNode> given = node("coefficients");
+    Optional<List<Double>> coefficients =
+        given.isPresent() && given.get().isTextual()
+            ? text("coefficients").map(TeaCacheDecision::published)
+            : numbers("coefficients");
     coefficients
         .filter(list -> list.size() != COEFFICIENTS)
         .ifPresent(

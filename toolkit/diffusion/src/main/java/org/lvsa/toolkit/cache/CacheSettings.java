@@ -39,7 +39,7 @@ public sealed interface CacheSettings
    *
    * @param threshold of the summed differences, above 0 ({@code rel_l1_thresh})
    * @param coefficients c0 to c4 of the polynomial of degree 4 that turns a difference of inputs
-   *     into one of outputs; empty to take those of the transformer's class
+   *     into one of outputs; empty where none are given
    */
   record TeaCache(double threshold, Optional<List<Double>> coefficients) implements CacheSettings {
     @Override

@@ -21,7 +21,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 public final class StepCache implements BlockRunner, AutoCloseable {
   private final CacheSettings settings;
-  private final Model model;
+  private Model model;
   private final RankMeans means;
   private final DbCacheContext.SharedDifferences shared = new DbCacheContext.SharedDifferences();
   private final Map<Place, CacheContext> contexts = new HashMap<>();
@@ -36,13 +36,12 @@ public final class StepCache implements BlockRunner, AutoCloseable {
    * What the cache works for.
    *
    * @param pipeline its class, such as {@code WanPipeline}
-   * @param transformerClass the transformers' class, such as {@code WanTransformer3DModel}
    * @param steps number of steps by the transformer's name: each has its own mask and warm-up
    */
-  public record Model(String pipeline, String transformerClass, Map<String, Integer> steps) {
+  public record Model(String pipeline, Map<String, Integer> steps) {
     /** A pipeline with one transformer. */
-    public static Model of(String pipeline, String transformerClass, int steps) {
-      return new Model(pipeline, transformerClass, Map.of("transformer", steps));
+    public static Model of(String pipeline, int steps) {
+      return new Model(pipeline, Map.of("transformer", steps));
     }
 
     int steps(String transformer) {
@@ -67,10 +66,13 @@ public final class StepCache implements BlockRunner, AutoCloseable {
     this.settings = settings;
     this.model = model;
     this.means = means;
-    // Errors of the settings appear before anything is computed.
+    check();
+  }
+
+  /** Errors of the settings appear before anything is computed. */
+  private void check() {
     switch (settings) {
-      case CacheSettings.TeaCache tea ->
-          TeaCacheDecision.coefficients(tea, model.transformerClass());
+      case CacheSettings.TeaCache tea -> TeaCacheDecision.coefficients(tea, model.pipeline());
       case DbCacheSettings db ->
           model.steps().values().stream()
               .filter(steps -> steps > 0)
@@ -93,6 +95,17 @@ public final class StepCache implements BlockRunner, AutoCloseable {
                         + its);
               }
             });
+  }
+
+  /**
+   * Several transformers share the steps.
+   *
+   * @param steps by the transformer's name
+   * @throws MalformedFileException if the settings do not fit these numbers of steps
+   */
+  public void transformers(Map<String, Integer> steps) {
+    model = new Model(model.pipeline(), steps);
+    check();
   }
 
   /** The line that says which cache runs. */
@@ -151,8 +164,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
           new WholeContext(
               new TeaCacheGate(
                   new TeaCacheDecision(
-                      tea.threshold(),
-                      TeaCacheDecision.coefficients(tea, model.transformerClass())),
+                      tea.threshold(), TeaCacheDecision.coefficients(tea, model.pipeline())),
                   means));
       case CacheSettings.MagCache mag when mag.ratios().isPresent() ->
           new WholeContext(new MagCacheGate(new MagCacheDecision(mag, steps)));

@@ -3,7 +3,9 @@ package org.lvsa.toolkit.cache;
 
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
 
 /** TeaCache's decisions for one branch. The first step is computed; the last one need not be. */
 final class TeaCacheDecision {
@@ -40,21 +42,36 @@ final class TeaCacheDecision {
   }
 
   /**
-   * The coefficients for a transformer.
+   * The coefficients that the settings give.
    *
-   * @throws MalformedFileException if none are published and none are given
+   * @param pipeline the class of the pipeline, which the message names
+   * @throws MalformedFileException if none are given: none are published for video models
    */
-  static List<Double> coefficients(CacheSettings.TeaCache settings, String transformerClass) {
+  static List<Double> coefficients(CacheSettings.TeaCache settings, String pipeline) {
     return settings
         .coefficients()
-        .or(() -> java.util.Optional.ofNullable(PUBLISHED.get(transformerClass)))
         .orElseThrow(
             () ->
                 new MalformedFileException(
                     "tea_cache has no published coefficients for "
-                        + transformerClass
+                        + pipeline
                         + ": measure them with lvsa calibrate teacache, and give them as"
-                        + " \"coefficients\": [c0, c1, c2, c3, c4]"));
+                        + " \"coefficients\": [c0, c1, c2, c3, c4], or name those of "
+                        + String.join(", ", new TreeSet<>(PUBLISHED.keySet()))));
+  }
+
+  /**
+   * The published coefficients of a transformer's class.
+   *
+   * @throws MalformedFileException if there are none
+   */
+  static List<Double> published(String transformerClass) {
+    List<Double> its = PUBLISHED.get(transformerClass);
+    if (its == null) {
+      throw new MalformedFileException(
+          Messages.unknown("class with coefficients", transformerClass, PUBLISHED.keySet()));
+    }
+    return its;
   }
 
   /**

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.pipeline;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.lvsa.toolkit.profile.StepEvent;
 import org.lvsa.toolkit.schedulers.Scheduler;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.vae.LatentSize;
@@ -67,9 +68,11 @@ public record DenoisingLoop(
     float[] sample = latents;
     for (int step = scheduler.done(); step < scheduler.schedule().steps(); step++) {
       float timestep = scheduler.schedule().timesteps()[step];
-      float[] velocity = velocity(step, sample, timestep);
-      requireFinite(velocity, step);
-      sample = scheduler.step(velocity, sample);
+      try (StepEvent _ = StepEvent.begin(step, timestep)) {
+        float[] velocity = velocity(step, sample, timestep);
+        requireFinite(velocity, step);
+        sample = scheduler.step(velocity, sample);
+      }
       after.accept(step, sample);
     }
     return sample;

@@ -3,7 +3,10 @@ package org.lvsa.toolkit.pipeline;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.AttentionProcessor;
@@ -16,8 +19,12 @@ import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
+import org.lvsa.toolkit.blocks.BlockRunner;
+import org.lvsa.toolkit.cache.CacheSettings;
+import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
+import org.lvsa.toolkit.profile.ProfiledBlocks;
 
 /**
  * The self-attention of one denoising run, dense or sparse as the settings say, on the backend that
@@ -25,16 +32,22 @@ import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
  * asked for.
  */
 public final class GenerationAttention implements VideoSelfAttention, AutoCloseable {
+  /** The name of a pipeline's transformer where there is one. */
+  static final String TRANSFORMER = "transformer";
+
   private static final String PASSED_OVER = "auto passes over";
 
   private final Generation generation;
   private final VideoSelfAttention attention;
   private final Optional<CaptureSettings> capture;
+  private final StepCounting counting;
   private final List<String> passedOver = new ArrayList<>();
   private int step;
   private List<DenoisingLoop.Branch> branches = List.of();
   private int calls;
   private double densities;
+  private BlockRunner blocks = BlockRunner.ALL;
+  private Optional<StepCache> cache = Optional.empty();
 
   /**
    * How a run attends.
@@ -43,12 +56,33 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    * @param counting how steps are counted for rotation
    * @param kernel device and kernel
    * @param capture what is written to files
+   * @param cache takes steps' blocks from earlier steps; empty to compute all
    */
   public record Settings(
       LvsaConfig config,
       StepCounting counting,
       KernelOptions kernel,
-      Optional<CaptureSettings> capture) {}
+      Optional<CaptureSettings> capture,
+      Optional<CacheSettings> cache) {
+    /** Every step is computed. */
+    public Settings(
+        LvsaConfig config,
+        StepCounting counting,
+        KernelOptions kernel,
+        Optional<CaptureSettings> capture) {
+      this(config, counting, kernel, capture, Optional.empty());
+    }
+
+    /** These settings with another attention than the configured one, and no files. */
+    public Settings withAttention(String name) {
+      return new Settings(config.withAttention(name), counting, kernel, Optional.empty(), cache);
+    }
+
+    /** These settings with that step cache. */
+    public Settings withCache(Optional<CacheSettings> other) {
+      return new Settings(config, counting, kernel, capture, other);
+    }
+  }
 
   /** As {@link #GenerationAttention(Settings, AttendedVideo, LineLog, RankView)}, on one rank. */
   public GenerationAttention(Settings settings, AttendedVideo video, LineLog log) {
@@ -65,6 +99,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    */
   public GenerationAttention(Settings settings, AttendedVideo video, LineLog log, RankView view) {
     capture = settings.capture();
+    counting = settings.counting();
     generation =
         new Generation(
             GenerationOptions.of(settings.config())
@@ -83,18 +118,76 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
             new ProcessorAttention(
                 generation, AttentionProcessor.of(settings.config(), video.model())),
             view.ranks());
+    runBlocksWith(BlockRunner.ALL);
   }
 
   /**
-   * A run of the model begins.
+   * Runs the transformer's blocks through a step cache from now on.
+   *
+   * @param its stays the caller's to close
+   */
+  void cacheSteps(StepCache its) {
+    cache = Optional.of(its);
+    runBlocksWith(its);
+  }
+
+  /** Runs the transformer's blocks with another runner from now on. */
+  public void runBlocksWith(BlockRunner runner) {
+    blocks = ProfiledBlocks.of(runner);
+  }
+
+  /**
+   * A run of the only transformer begins.
    *
    * @param nextStep number of the step, from 0
+   * @param timestep the scheduler's
    * @param nextBranches texts of its batch elements
    */
-  public void begin(int nextStep, List<DenoisingLoop.Branch> nextBranches) {
+  public void begin(int nextStep, double timestep, List<DenoisingLoop.Branch> nextBranches) {
+    begin(nextStep, timestep, TRANSFORMER, nextBranches);
+  }
+
+  /**
+   * A run of one of several transformers begins.
+   *
+   * @param nextStep number of the step, from 0
+   * @param timestep the scheduler's
+   * @param transformer its name, as its folder is called
+   * @param nextBranches texts of its batch elements
+   */
+  public void begin(
+      int nextStep, double timestep, String transformer, List<DenoisingLoop.Branch> nextBranches) {
     step = nextStep;
     branches = nextBranches;
     generation.steps().begin(nextStep);
+    cache.ifPresent(
+        one -> {
+          // Blocks that are skipped do not call, so calls cannot be counted.
+          if (counting == StepCounting.PLUGIN) {
+            generation.steps().setStep(nextStep);
+          }
+          one.begin(nextStep, timestep, transformer, name(nextBranches));
+        });
+  }
+
+  private static String name(List<DenoisingLoop.Branch> branches) {
+    return branches.stream()
+        .map(branch -> branch.name().toLowerCase(Locale.ROOT))
+        .collect(Collectors.joining("+"));
+  }
+
+  /**
+   * A run of several transformers begins: how many steps each makes.
+   *
+   * @param steps by the transformer's name
+   */
+  public void transformers(Map<String, Integer> steps) {
+    cache.ifPresent(one -> one.transformers(steps));
+  }
+
+  @Override
+  public BlockRunner blocks() {
+    return blocks;
   }
 
   /**

@@ -11,7 +11,11 @@ import java.util.Map;
 import java.util.Optional;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.cache.CacheSummary;
+import org.lvsa.toolkit.cache.RankMeans;
+import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.profile.PhaseEvent;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
 import org.lvsa.toolkit.vae.LatentSize;
@@ -64,9 +68,14 @@ public final class VideoRun {
    * @param kept {@code stepN.latents} → latents of steps that the output holds
    * @param report what self-attention ran with
    * @param seconds that denoising took
+   * @param cache what the step cache did, where there was one
    */
   public record Denoised(
-      float[] latents, Map<String, float[]> kept, AttentionReport report, double seconds) {}
+      float[] latents,
+      Map<String, float[]> kept,
+      AttentionReport report,
+      double seconds,
+      Optional<CacheSummary> cache) {}
 
   /**
    * Is told how a run comes along, in the thread that runs. What a method throws ends the run, so a
@@ -157,8 +166,12 @@ public final class VideoRun {
     from.ifPresent(state -> kept.putAll(state.kept()));
     long begun = System.nanoTime();
     try (GenerationAttention running =
-        new GenerationAttention(
-            attention, pipeline.attended(settings.size()), (level, line) -> log(line), view)) {
+            new GenerationAttention(
+                attention, pipeline.attended(settings.size()), (level, line) -> log(line), view);
+        StepCaching caching = StepCaching.of(cache(saving));
+        PhaseEvent _ = PhaseEvent.begin("denoise")) {
+      caching.cache().ifPresent(running::cacheSteps);
+      caching.cache().ifPresent(cache -> listener.line(cache.enabledLine()));
       listener.denoising(from.map(s -> s.history().done()).orElse(0), settings.steps());
       float[] latents =
           denoising.run(
@@ -174,10 +187,40 @@ public final class VideoRun {
                 listener.stepDone(step);
               });
       double seconds = (System.nanoTime() - begun) / 1e9;
-      return new Denoised(latents, kept, running.report(), seconds);
+      Optional<CacheSummary> cached = caching.cache().map(StepCache::summary);
+      return new Denoised(latents, kept, running.report(), seconds, cached);
     } finally {
       listener.partEnded();
     }
+  }
+
+  /** The run's step cache, closed at its end. */
+  private record StepCaching(Optional<StepCache> cache) implements AutoCloseable {
+    static StepCaching of(Optional<StepCache> cache) {
+      return new StepCaching(cache);
+    }
+
+    @Override
+    public void close() {
+      cache.ifPresent(StepCache::close);
+    }
+  }
+
+  /** A new step cache: nothing of an earlier run is in it. */
+  private Optional<StepCache> cache(Saving saving) {
+    if (attention.cache().isPresent() && saving.resume()) {
+      throw new IllegalArgumentException(
+          "a run with a step cache cannot be resumed, since the saved state does not hold the cache:"
+              + " begin again, or leave the cache out");
+    }
+    return attention
+        .cache()
+        .map(
+            how ->
+                new StepCache(
+                    how,
+                    StepCache.Model.of(pipeline.className(), settings.steps()),
+                    RankMeans.ALONE));
   }
 
   /** Decodes latents and hands frame after frame on. */
@@ -185,7 +228,7 @@ public final class VideoRun {
       float[] latents, Optional<Tiling> tiling, Rgb levels, VideoWriter.Frames receiver)
       throws IOException {
     listener.decoding(settings.size().frames());
-    try {
+    try (PhaseEvent _ = PhaseEvent.begin("decode")) {
       pipeline.decode(
           settings.size(),
           latents,

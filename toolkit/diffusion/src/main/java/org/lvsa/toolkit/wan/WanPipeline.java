@@ -114,7 +114,7 @@ public final class WanPipeline implements VideoPipeline {
       DenoisingLoop loop =
           new DenoisingLoop(
               (step, branches, latents, timestep) -> {
-                attention.begin(step, branches);
+                attention.begin(step, timestep, branches);
                 return velocity(latents, timestep, branches, attention);
               },
               scheduler,

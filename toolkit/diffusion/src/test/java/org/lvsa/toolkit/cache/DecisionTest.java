@@ -133,17 +133,14 @@ class DecisionTest {
     }
     assertEquals(".CCC.C.C.", text.toString());
     TeaCacheDecision flux =
-        new TeaCacheDecision(
-            0.2,
-            TeaCacheDecision.coefficients(
-                new CacheSettings.TeaCache(0.2, Optional.empty()), "FluxTransformer2DModel"));
+        new TeaCacheDecision(0.2, TeaCacheDecision.published("FluxTransformer2DModel"));
     flux.cached(0);
     assertEquals(false, flux.cached(0), "the polynomial is 0.264 for inputs that are equal");
     assertThrows(
         MalformedFileException.class,
         () ->
             TeaCacheDecision.coefficients(
-                new CacheSettings.TeaCache(0.2, Optional.empty()), "WanTransformer3DModel"));
+                new CacheSettings.TeaCache(0.2, Optional.empty()), "WanPipeline"));
   }
 
   @Test

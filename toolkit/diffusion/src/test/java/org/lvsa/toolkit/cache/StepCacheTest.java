@@ -33,7 +33,7 @@ class StepCacheTest {
   private static StepCache cache(String backend, String json, int steps) {
     return new StepCache(
         CacheConfigReader.read(backend, json).orElseThrow(),
-        StepCache.Model.of("WanPipeline", "WanTransformer3DModel", steps),
+        StepCache.Model.of("WanPipeline", steps),
         RankMeans.ALONE);
   }
 
@@ -217,10 +217,7 @@ class StepCacheTest {
     try (StepCache cache =
         new StepCache(
             CacheConfigReader.read("cache_dit", json).orElseThrow(),
-            new StepCache.Model(
-                "WanPipeline",
-                "WanTransformer3DModel",
-                Map.of("transformer", 4, "transformer_2", 6)),
+            new StepCache.Model("WanPipeline", Map.of("transformer", 4, "transformer_2", 6)),
             RankMeans.ALONE)) {
       for (int step = 0; step < 10; step++) {
         cache.begin(step, 1, step < 4 ? "transformer" : "transformer_2", "cond");

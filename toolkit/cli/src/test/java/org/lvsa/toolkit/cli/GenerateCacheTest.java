@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.io.Json;
+
+/** {@code lvsa generate} with step caches and with a profile, on random weights. */
+class GenerateCacheTest {
+  @TempDir private Path directory;
+
+  private Run generate(String out, Object... more) {
+    List<Object> words =
+        new ArrayList<>(
+            List.of(
+                "generate",
+                "--random-weights",
+                "wan2.1-1.3b",
+                "--layers",
+                "4",
+                "--frames",
+                "9",
+                "--resolution",
+                "64x32",
+                "--steps",
+                "8",
+                "--guidance-scale",
+                "3",
+                "--output-type",
+                "latent",
+                "-o",
+                directory.resolve(out)));
+    words.addAll(List.of(more));
+    return Run.lvsa(words.toArray());
+  }
+
+  private byte[] latents(String out, Object... more) throws IOException {
+    Run run = generate(out, more);
+    assertEquals(0, run.code(), run.err());
+    return Files.readAllBytes(directory.resolve(out));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"residual_diff_threshold\": 0}",
+        "{\"Fn_compute_blocks\": 4, \"residual_diff_threshold\": 1}",
+        "{\"steps_computation_mask\": \"11111111\", \"residual_diff_threshold\": 1}"
+      })
+  void aCacheThatComputesEverythingChangesNothing(String config) throws IOException {
+    byte[] plain = latents("plain.safetensors");
+    Run run = generate("out.safetensors", "--cache-backend", "cache_dit", "--cache-config", config);
+    assertEquals(0, run.code(), run.err());
+    assertArrayEquals(plain, Files.readAllBytes(directory.resolve("out.safetensors")));
+    assertTrue(run.err().contains("Cache-dit enabled successfully on WanPipeline"), run.err());
+    assertTrue(run.out().contains("16 steps computed, 0 cached"), run.out());
+  }
+
+  @Test
+  void cachedStepsAreCountedAndTwoRequestsAreEqual() throws IOException {
+    String config = "{\"residual_diff_threshold\": 1, \"max_warmup_steps\": 3}";
+    Object[] cached = {"--cache-backend", "cache_dit", "--cache-config", config};
+    Run run = generate("a.safetensors", cached);
+    assertEquals(0, run.code(), run.err());
+    assertTrue(
+        run.out().contains("cache cache_dit F1B0_W3I1M0MC3_R1.0: 8 steps computed, 8 cached"),
+        run.out());
+    assertTrue(run.out().contains("transformer.blocks cond ...CCC.C"), run.out());
+    assertTrue(run.out().contains("transformer.blocks uncond ...CCC.C"), run.out());
+    byte[] first = Files.readAllBytes(directory.resolve("a.safetensors"));
+    byte[] between = latents("b.safetensors");
+    assertFalse(Arrays.equals(first, between), "cached steps leave a trace");
+    assertArrayEquals(first, latents("c.safetensors", cached));
+    // Every rank decides alike.
+    Object[] ranks = Arrays.copyOf(cached, 6);
+    ranks[4] = "--ulysses-degree";
+    ranks[5] = "2";
+    Run two = generate("d.safetensors", ranks);
+    assertEquals(0, two.code(), two.err());
+    assertTrue(two.out().contains("8 steps computed, 8 cached"), two.out());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "none|{}|--cache-config belongs to a --cache-backend",
+        "cachedit||Unsupported cache backend: cachedit. Supported: cache_dit,",
+        "tea_cache||tea_cache has no published coefficients for WanPipeline: measure them with",
+        "cache_dit|{\"Fn_compute_blocks\": 9}|must be at most the transformer's blocks (4), got 9",
+        "cache_dit|{\"scm_steps_mask_policy\": \"slw\"}|unknown mask policy slw, the nearest is slow"
+      })
+  void whatDoesNotFitIsBadInput(String backend, String config, String message) {
+    Run run =
+        generate(
+            "x.safetensors",
+            "--cache-backend",
+            backend,
+            "--cache-config",
+            config == null ? "" : config);
+    assertEquals(2, run.code(), run.err());
+    assertTrue(run.err().contains(message), run.err());
+    assertFalse(Files.exists(directory.resolve("x.safetensors")));
+  }
+
+  @Test
+  void aProfileIsAChromeTraceWhoseSpansNest() throws IOException {
+    Path folder = directory.resolve("profile");
+    byte[] profiled = latents("p.safetensors", "--profile", folder);
+    assertArrayEquals(latents("plain.safetensors"), profiled);
+    assertTrue(Files.size(folder.resolve("profile_rank0.jfr")) > 0);
+    JsonNode trace = Json.read(folder.resolve("trace_rank0.json"));
+    Map<String, Integer> spans = new HashMap<>();
+    Map<Long, Deque<JsonNode>> open = new HashMap<>();
+    Set<Long> named = new HashSet<>();
+    for (JsonNode event : trace.get("traceEvents")) {
+      for (String field : List.of("ph", "ts", "pid", "tid", "name")) {
+        assertTrue(event.has(field), event.toString());
+      }
+      long thread = event.get("tid").longValue();
+      if (event.get("ph").textValue().equals("M")) {
+        named.add(thread);
+        continue;
+      }
+      assertEquals("X", event.get("ph").textValue());
+      assertTrue(event.get("dur").doubleValue() >= 0 && event.get("ts").doubleValue() >= 0);
+      assertTrue(named.contains(thread), "threads are named first");
+      spans.merge(event.get("cat").textValue(), 1, Integer::sum);
+      Deque<JsonNode> around = open.computeIfAbsent(thread, key -> new ArrayDeque<>());
+      while (!around.isEmpty() && end(around.peek()) <= event.get("ts").doubleValue()) {
+        around.pop();
+      }
+      if (!around.isEmpty()) {
+        assertTrue(end(event) <= end(around.peek()) + 1e-6, event + " in " + around.peek());
+      }
+      around.push(event);
+    }
+    assertEquals(8, spans.get("step"));
+    assertEquals(8 * 2 * 4, spans.get("block"));
+    assertEquals(8 * 2 * 4, spans.get("kernel"));
+    assertTrue(spans.get("phase") >= 1, spans.toString());
+  }
+
+  private static double end(JsonNode span) {
+    return span.get("ts").doubleValue() + span.get("dur").doubleValue();
+  }
+}
