@@ -9,11 +9,11 @@ import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
-import org.lvsa.toolkit.pipeline.InputImage;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.vision.Picture;
 import picocli.CommandLine.Option;
 
 /** The options that say which video is asked for: prompts, size, steps, guidance, noise. */
@@ -144,8 +144,8 @@ final class SamplingOptions {
         optional(flowShift),
         latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents),
         new GenerationSettings.Inputs(
-            Optional.ofNullable(image).map(InputImage::read),
-            Optional.ofNullable(lastImage).map(InputImage::read),
+            Optional.ofNullable(image).map(Picture::read),
+            Optional.ofNullable(lastImage).map(Picture::read),
             Optional.ofNullable(noise),
             textMask));
   }

@@ -27,6 +27,11 @@ public final class Elementwise {
     }
   }
 
+  /** {@code x / (1 + exp(−1.702 x))}, a rough Gaussian error linear unit. */
+  public static void quickGelu(INDArray x) {
+    map(x, (index, row) -> Floats.quickGelu(row));
+  }
+
   /** {@code x = x + y}. */
   public static void add(INDArray x, INDArray y) {
     Rows.merge(matrix(x), matrix(y), (index, row, other) -> Floats.add(row, other));

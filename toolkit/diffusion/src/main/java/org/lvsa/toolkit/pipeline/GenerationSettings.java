@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vision.Picture;
 
 /**
  * What is asked of a pipeline.
@@ -78,13 +79,17 @@ public record GenerationSettings(
    * @param textMask how padding of texts takes part
    */
   public record Inputs(
-      Optional<InputImage> image,
-      Optional<InputImage> lastImage,
+      Optional<Picture> image,
+      Optional<Picture> lastImage,
       Optional<Path> noise,
       TextMask textMask) {
     /** Nothing beside the prompts. */
     public static final Inputs NONE =
         new Inputs(Optional.empty(), Optional.empty(), Optional.empty(), TextMask.MASKED);
+  }
+
+  private static String identity(Picture picture) {
+    return picture.size() + " " + Fingerprint.of(picture.rgb());
   }
 
   /**
@@ -109,8 +114,8 @@ public record GenerationSettings(
         .boundaryRatio()
         .ifPresent(ratio -> identity.put("boundaryRatio", Double.toString(ratio)));
     identity.put("dynamicGuidance", Boolean.toString(guidance.dynamic()));
-    identity.put("image", inputs.image().map(InputImage::identity).orElse("none"));
-    identity.put("lastImage", inputs.lastImage().map(InputImage::identity).orElse("none"));
+    identity.put("image", inputs.image().map(GenerationSettings::identity).orElse("none"));
+    identity.put("lastImage", inputs.lastImage().map(GenerationSettings::identity).orElse("none"));
     identity.put("noise", inputs.noise().map(Path::toString).orElse("drawn"));
     identity.put("textMask", inputs.textMask().name());
     return identity;

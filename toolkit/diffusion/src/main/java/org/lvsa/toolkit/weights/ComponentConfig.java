@@ -52,6 +52,19 @@ public final class ComponentConfig {
     return new ComponentConfig(file, root);
   }
 
+  /**
+   * An object inside, whose values are read as strictly.
+   *
+   * @throws MalformedFileException if it is missing or no object
+   */
+  public ComponentConfig object(String key) {
+    JsonNode node = present(key);
+    if (!node.isObject()) {
+      throw wrong(key, "an object");
+    }
+    return new ComponentConfig(file, node);
+  }
+
   /** Where the values were read. */
   public Path file() {
     return file;

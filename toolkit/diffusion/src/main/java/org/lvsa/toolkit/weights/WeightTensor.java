@@ -3,6 +3,7 @@ package org.lvsa.toolkit.weights;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.lvsa.kernels.DType;
@@ -21,6 +22,24 @@ public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySeg
   /** The shape is copied. */
   public WeightTensor {
     shape = List.copyOf(shape);
+  }
+
+  /** The same tensor under another name. */
+  WeightTensor named(String other) {
+    return other.equals(name) ? this : new WeightTensor(other, dtype, shape, data);
+  }
+
+  /**
+   * A part of the rows, as a view.
+   *
+   * @param part which of the parts
+   * @param parts as many as divide the rows evenly
+   */
+  WeightTensor rows(String partName, int part, int parts) {
+    long bytes = data.byteSize() / parts;
+    List<Long> sizes = new ArrayList<>(shape);
+    sizes.set(0, shape.getFirst() / parts);
+    return new WeightTensor(partName, dtype, sizes, data.asSlice(part * bytes, bytes));
   }
 
   /** Number of elements. */

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.io.MalformedFileException;
@@ -38,9 +39,31 @@ public final class Weights implements AutoCloseable {
    * @throws MalformedFileException if there are none, or a file is missing, truncated or broken
    */
   public static Weights open(Path folder) {
+    return open(folder, Renaming.NONE);
+  }
+
+  /**
+   * As {@link #open(Path)}, under the names that a model asks for.
+   *
+   * @param renaming from the names that are stored
+   * @throws MalformedFileException also if two tensors get the same name
+   */
+  public static Weights open(Path folder, Renaming renaming) {
     Arena arena = Arena.ofShared();
     try {
-      return new Weights(folder.toString(), WeightFolder.read(folder, arena), arena);
+      Map<String, WeightTensor> tensors = new TreeMap<>();
+      for (WeightTensor stored : WeightFolder.read(folder, arena).values()) {
+        renaming
+            .apply(stored)
+            .forEach(
+                (name, tensor) -> {
+                  if (tensors.putIfAbsent(name, tensor) != null) {
+                    throw new MalformedFileException(
+                        folder + ": holds the tensor " + name + " twice, once as " + stored.name());
+                  }
+                });
+      }
+      return new Weights(folder.toString(), tensors, arena);
     } catch (RuntimeException e) {
       arena.close();
       throw e;

@@ -5,18 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.toolkit.io.MalformedFileException;
-import org.lvsa.toolkit.model.Resolution;
 
 class PipelinesTest {
   @TempDir private Path directory;
@@ -64,24 +61,5 @@ class PipelinesTest {
         () ->
             Pipelines.random(
                 new RandomSizes("wan2.1-1.3", RandomSizes.Scale.SMALL, OptionalInt.empty())));
-  }
-
-  @Test
-  void aPictureIsReadAsItsColours() throws IOException {
-    BufferedImage image = new BufferedImage(3, 2, BufferedImage.TYPE_INT_RGB);
-    image.setRGB(2, 1, 0x0A80FF);
-    Path file = directory.resolve("picture.png");
-    ImageIO.write(image, "png", file.toFile());
-    InputImage read = InputImage.read(file);
-    assertEquals(new Resolution(3, 2), read.size());
-    assertEquals(0x0A, read.rgb()[15]);
-    assertEquals((byte) 0x80, read.rgb()[16]);
-    assertEquals((byte) 0xFF, read.rgb()[17]);
-    Path text = Files.writeString(directory.resolve("text.png"), "no picture");
-    refused(MalformedFileException.class, "not a picture", () -> InputImage.read(text));
-    refused(
-        MalformedFileException.class,
-        "no such picture",
-        () -> InputImage.read(directory.resolve("none.png")));
   }
 }
