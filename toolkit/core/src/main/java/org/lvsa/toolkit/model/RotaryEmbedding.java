@@ -72,9 +72,10 @@ public final class RotaryEmbedding {
   }
 
   /**
-   * Cosine and sine of the pairs of one axis (0 time, 1 height, 2 width) at a position along it.
+   * Cosine and sine of the pairs of one axis (0 time, 1 height, 2 width) at a position along it,
+   * flat.
    */
-  private float[] along(int axis, int position) {
+  public float[] along(int axis, int position) {
     float[] turns = new float[2 * frequencies[axis].length];
     for (int i = 0; i < frequencies[axis].length; i++) {
       double angle = position * frequencies[axis][i];

@@ -38,7 +38,8 @@ public record DenoisingLoop(
      *
      * @param step number of the step, from 0
      * @param branches which texts: one batch element for each
-     * @param latents {@code [branches, channels, frames, height, width]}, not to be changed
+     * @param latents {@code [branches, channels, frames, height, width]}, or frames before channels
+     *     as the sample has them; not to be changed
      * @param timestep the scheduler's, from about 1000 down
      * @return a new tensor of the shape of {@code latents}
      */
@@ -79,10 +80,7 @@ public record DenoisingLoop(
   }
 
   private float[] velocity(int step, float[] sample, float timestep) {
-    try (INDArray latents =
-        NdMemory.copy(
-            MemorySegment.ofArray(sample),
-            LatentTensors.shape(shape).stream().mapToLong(Long::longValue).toArray())) {
+    try (INDArray latents = NdMemory.copy(MemorySegment.ofArray(sample), shape.shape())) {
       if (!guidance.on()) {
         try (INDArray cond = model.velocity(step, List.of(Branch.COND), latents, timestep)) {
           return NdMemory.floats(cond);
@@ -94,18 +92,19 @@ public record DenoisingLoop(
                 model.velocity(step, List.of(Branch.COND, Branch.UNCOND), twice, timestep);
             INDArray cond = Guidance.elements(both, 0, 1);
             INDArray uncond = Guidance.elements(both, 1, 1)) {
-          return guided(cond, uncond);
+          return guided(cond, uncond, timestep);
         }
       }
       try (INDArray cond = model.velocity(step, List.of(Branch.COND), latents, timestep);
           INDArray uncond = model.velocity(step, List.of(Branch.UNCOND), latents, timestep)) {
-        return guided(cond, uncond);
+        return guided(cond, uncond, timestep);
       }
     }
   }
 
-  private float[] guided(INDArray cond, INDArray uncond) {
-    try (INDArray guided = Guidance.combine(cond, uncond, guidance.scale())) {
+  private float[] guided(INDArray cond, INDArray uncond, float timestep) {
+    double scale = guidance.at(timestep, scheduler.schedule().steps());
+    try (INDArray guided = Guidance.combine(cond, uncond, scale)) {
       return NdMemory.floats(guided);
     }
   }

@@ -50,6 +50,27 @@ public record GuidanceSettings(
     return Guidance.isOn(scale) || second.isPresent() && Guidance.isOn(second.getAsDouble());
   }
 
+  /**
+   * The scale of a step. Dynamic guidance is as CogVideoX's published pipeline computes it: {@code
+   * 1 + scale · (1 − cos(π · ((steps − timestep) / steps)^5)) / 2}. Timesteps go to 1000 whatever
+   * the number of steps, so that the scale goes up and down more than once.
+   *
+   * @param timestep the scheduler's
+   * @param steps of the generation
+   */
+  public double at(float timestep, int steps) {
+    if (!dynamic) {
+      return scale;
+    }
+    double way = (steps - (double) timestep) / steps;
+    return 1 + scale * (1 - Math.cos(Math.PI * Math.pow(way, 5))) / 2;
+  }
+
+  /** The same with both predictions of a step as one batch. */
+  public GuidanceSettings inOneRun() {
+    return new GuidanceSettings(scale, true, second, boundaryRatio, dynamic);
+  }
+
   /** Runs of the model per step. */
   public int passes() {
     return on() && !batched ? 2 : 1;

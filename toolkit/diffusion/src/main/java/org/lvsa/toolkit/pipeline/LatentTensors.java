@@ -4,6 +4,7 @@ package org.lvsa.toolkit.pipeline;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.io.MalformedFileException;
@@ -12,18 +13,16 @@ import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
 import org.lvsa.toolkit.tensor.TensorInfo;
 import org.lvsa.toolkit.vae.LatentSize;
 
-/** Latents of one video as tensors {@code [1, channels, frames, height, width]} of files. */
+/**
+ * Latents of one video as tensors of files: {@code [1, channels, frames, height, width]}, or with
+ * frames before channels for models that have them so.
+ */
 public final class LatentTensors {
   private LatentTensors() {}
 
   /** The tensor's sizes, outermost first. */
   public static List<Long> shape(LatentSize size) {
-    return List.of(
-        1L,
-        (long) size.channels(),
-        (long) size.frames(),
-        (long) size.height(),
-        (long) size.width());
+    return Arrays.stream(size.shape()).boxed().toList();
   }
 
   /**

@@ -8,8 +8,15 @@ package org.lvsa.toolkit.vae;
  * @param frames latent frames
  * @param height rows of a latent frame
  * @param width latent pixels of a row
+ * @param framesFirst whether a model's latents have their frames outside of their channels, as
+ *     CogVideoX has them; autoencoders take channels first
  */
-public record LatentSize(int channels, int frames, int height, int width) {
+public record LatentSize(int channels, int frames, int height, int width, boolean framesFirst) {
+  /** With channels outside of frames. */
+  public LatentSize(int channels, int frames, int height, int width) {
+    this(channels, frames, height, width, false);
+  }
+
   /** Checks that there is something. */
   public LatentSize {
     if (channels < 1 || frames < 1 || height < 1 || width < 1) {
@@ -38,6 +45,13 @@ public record LatentSize(int channels, int frames, int height, int width) {
               + " and "
               + latents.length);
     }
+  }
+
+  /** The sizes of the tensor of one video, outermost first: a batch of 1 and four axes. */
+  public long[] shape() {
+    return framesFirst
+        ? new long[] {1, frames, channels, height, width}
+        : new long[] {1, channels, frames, height, width};
   }
 
   /** Number of elements of a tensor {@code [channels, frames, height, width]}. */

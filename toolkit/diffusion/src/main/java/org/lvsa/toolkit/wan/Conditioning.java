@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Optional;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.TimeSinusoid;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -46,12 +46,7 @@ final class Conditioning {
    * @param timesteps one per batch element, or one per latent frame of each
    */
   Time time(float[] timesteps, Observer observer) {
-    float[] angles = new float[timesteps.length * timeFeatures];
-    for (int i = 0; i < timesteps.length; i++) {
-      sinusoid(timesteps[i], timeFeatures, angles, i * timeFeatures);
-    }
-    try (INDArray sinusoid =
-            NdMemory.copy(MemorySegment.ofArray(angles), timesteps.length, timeFeatures);
+    try (INDArray sinusoid = TimeSinusoid.of(timesteps, timeFeatures);
         INDArray inner = time1.apply(sinusoid)) {
       observer.see("time_sinusoid", sinusoid);
       Elementwise.silu(inner);
@@ -64,20 +59,6 @@ final class Conditioning {
           return new Time(head, rows(projected));
         }
       }
-    }
-  }
-
-  /**
-   * Cosines, then sines, of the time step times falling frequencies. In float32, as the published
-   * model: with a time step near 1000 another precision gives other last digits.
-   */
-  static void sinusoid(float timestep, int features, float[] to, int at) {
-    int half = features / 2;
-    for (int i = 0; i < half; i++) {
-      float exponent = (float) -Math.log(10000) * i / half;
-      float angle = timestep * (float) Math.exp(exponent);
-      to[at + i] = (float) Math.cos(angle);
-      to[at + half + i] = (float) Math.sin(angle);
     }
   }
 

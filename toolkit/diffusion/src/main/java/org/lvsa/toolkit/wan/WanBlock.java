@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.wan;
 
 import java.util.Optional;
+import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockSequence;
@@ -279,7 +280,7 @@ public final class WanTransformer implements AutoCloseable {
 
   private RotaryTable table(VideoGrid grid) {
     if (lastTable == null || !lastTable.grid().equals(grid)) {
-      lastTable = new RotaryTable(rotary, config.rotaryAxes(), grid);
+      lastTable = new RotaryTable(rotary, grid);
     }
     return lastTable;
   }

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.layers.Observer;
@@ -108,7 +109,7 @@ class WanGoldenTest {
     float[] sines = run.floats("rope.sin");
     VideoGrid grid = new VideoGrid(5, new PatchGrid(3, 5));
     List<Integer> axes = List.of(8, 6, 6);
-    RotaryTable table = new RotaryTable(new RotaryEmbedding(axes, 10_000), axes, grid);
+    RotaryTable table = new RotaryTable(new RotaryEmbedding(axes, 10_000), grid);
     // Ones in the first elements of the pairs come out as cosines and sines.
     float[] ones = new float[cosines.length];
     for (int i = 0; i < ones.length; i += 2) {

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.wan;
+package org.lvsa.toolkit.attention;
 
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
-import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The turns of a rotary embedding along each axis of a grid, ready to be applied to tokens. */
-final class RotaryTable {
+public final class RotaryTable {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
 
   /** Swaps the two elements of each pair. */
@@ -27,38 +29,56 @@ final class RotaryTable {
   /** The sines, negative for the first element of each pair. */
   private final float[][][] sines;
 
-  RotaryTable(RotaryEmbedding rotary, Iterable<Integer> axes, VideoGrid grid) {
+  /** Whole numbers from 0 as positions along each axis. */
+  public RotaryTable(RotaryEmbedding rotary, VideoGrid grid) {
+    this(
+        grid,
+        List.of(
+            alongAxis(grid.frames(), position -> rotary.along(0, position)),
+            alongAxis(grid.patches().rows(), position -> rotary.along(1, position)),
+            alongAxis(grid.patches().columns(), position -> rotary.along(2, position))));
+  }
+
+  /**
+   * Turns of any kind.
+   *
+   * @param grid how the tokens lie
+   * @param turns for frames, rows and columns, for each place along the axis: cosine and sine of
+   *     each pair of the head's elements that the axis turns
+   */
+  public RotaryTable(VideoGrid grid, List<float[][]> turns) {
     this.grid = grid;
-    headDim = rotary.headDim();
-    int[] sizes = {grid.frames(), grid.patches().rows(), grid.patches().columns()};
-    cosines = new float[sizes.length][][];
-    sines = new float[sizes.length][][];
-    int axis = 0;
+    headDim = turns.stream().mapToInt(axis -> axis[0].length).sum();
+    cosines = new float[turns.size()][][];
+    sines = new float[turns.size()][][];
     int first = 0;
-    for (int dim : axes) {
-      cosines[axis] = new float[sizes[axis]][headDim];
-      sines[axis] = new float[sizes[axis]][headDim];
-      for (int position = 0; position < sizes[axis]; position++) {
-        float[] turns =
-            rotary.at(axis == 0 ? position : 0, axis == 1 ? position : 0, axis == 2 ? position : 0);
-        for (int i = first; i < first + dim; i += 2) {
-          cosines[axis][position][i] = turns[i];
-          cosines[axis][position][i + 1] = turns[i];
-          sines[axis][position][i] = -turns[i + 1];
-          sines[axis][position][i + 1] = turns[i + 1];
+    for (int axis = 0; axis < turns.size(); axis++) {
+      float[][] places = turns.get(axis);
+      cosines[axis] = new float[places.length][headDim];
+      sines[axis] = new float[places.length][headDim];
+      for (int place = 0; place < places.length; place++) {
+        for (int i = 0; i < places[place].length; i += 2) {
+          cosines[axis][place][first + i] = places[place][i];
+          cosines[axis][place][first + i + 1] = places[place][i];
+          sines[axis][place][first + i] = -places[place][i + 1];
+          sines[axis][place][first + i + 1] = places[place][i + 1];
         }
       }
-      first += dim;
-      axis++;
+      first += places[0].length;
     }
   }
 
-  VideoGrid grid() {
+  private static float[][] alongAxis(int places, IntFunction<float[]> turns) {
+    return IntStream.range(0, places).mapToObj(turns).toArray(float[][]::new);
+  }
+
+  /** How the tokens lie. */
+  public VideoGrid grid() {
     return grid;
   }
 
   /** Turns every head of {@code [batch, tokens, heads, headDim]}, in place. */
-  void rotate(INDArray x) {
+  public void rotate(INDArray x) {
     Matrix tokens = Matrix.of(x, Math.toIntExact(x.size(2) * x.size(3)));
     Rows.map(
         tokens,
