@@ -17,7 +17,8 @@ import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 /**
  * Task graphs on one device. The first graph copies query, key and value to the device and changes
  * their memory layout. Each other graph computes attention from what the first one left there, by a
- * kernel of its own, and copies only the block-sparse layout. Every graph is compiled when it first
+ * kernel of its own, and copies only the block-sparse layout; where tokens were brought into
+ * another order, graphs behind those bring the output back. Every graph is compiled when it first
  * runs.
  */
 final class DevicePlan implements AutoCloseable {
@@ -113,6 +114,11 @@ final class DevicePlan implements AutoCloseable {
           "the device reports no kernel time: TornadoVM ran the kernel as sequential Java");
     }
     return times;
+  }
+
+  /** Runs the graph that brings an output back into the usual order. */
+  Times restore(int graph) {
+    return execute(graph);
   }
 
   /** Number of executions so far that compiled something. */

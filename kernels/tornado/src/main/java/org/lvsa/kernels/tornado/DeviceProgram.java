@@ -2,11 +2,9 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.List;
-import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** One of the kernels with its buffers and compiled code for one shape and type. */
 sealed interface DeviceProgram extends AutoCloseable
@@ -18,8 +16,8 @@ sealed interface DeviceProgram extends AutoCloseable
   /** The type of query, key and value that the buffers are for. */
   DType dtype();
 
-  /** Copies the inputs to the host buffers that the device reads from. */
-  void load(AttentionInputs inputs);
+  /** How inputs get in and the output gets out. */
+  Passage passage();
 
   /** Called when the inputs are on the device, before any run. */
   void inputsReady();
@@ -46,12 +44,6 @@ sealed interface DeviceProgram extends AutoCloseable
   default void fill(List<List<KeyRanges>> groups) {
     tiles().fill(shape(), groups);
   }
-
-  /** Receives the output. */
-  FloatArray out();
-
-  /** Receives the log-sum-exps. */
-  FloatArray logSumExp();
 
   /** Bytes of all buffers together. */
   long bytes();

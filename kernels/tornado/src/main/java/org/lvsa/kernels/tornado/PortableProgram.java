@@ -3,7 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.lvsa.kernels.AttentionInputs;
+import java.util.Optional;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.GridScheduler;
@@ -14,29 +14,29 @@ import uk.ac.manchester.tornado.api.WorkerGrid2D;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
-import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** {@link PortableKernel} with its buffers. The device widens 16-bit inputs to float32. */
 final class PortableProgram implements DeviceProgram {
   private final AttentionShape shape;
   private final DType dtype;
-  private final TornadoNativeArray query;
-  private final TornadoNativeArray key;
-  private final TornadoNativeArray value;
-  private final FloatArray out;
-  private final FloatArray logSumExp;
+  private final Passage passage;
   private final QueryTiles tiles;
   private final DevicePlan plan;
   private final long bytes;
 
-  PortableProgram(AttentionShape shape, DType dtype, TornadoTarget device, TileRoom room) {
+  PortableProgram(
+      AttentionShape shape,
+      DType dtype,
+      TornadoTarget device,
+      TileRoom room,
+      Optional<Passage.Orders> orders) {
     this.shape = shape;
     this.dtype = dtype;
-    bytes = bytes(shape, dtype, room);
+    bytes = bytes(shape, dtype, room) + Passage.bytes(shape, dtype, orders);
     int queryElements = Math.toIntExact(shape.queryElements());
     int keyElements = Math.toIntExact(shape.keyElements());
-    out = new FloatArray(queryElements);
-    logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
+    FloatArray out = new FloatArray(queryElements);
+    FloatArray logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
     tiles = QueryTiles.allocate(shape, PortableKernel.QUERIES, room);
     TaskGraph inputs = DevicePlan.graph("inputs", device);
     GridScheduler grids = new GridScheduler();
@@ -44,39 +44,43 @@ final class PortableProgram implements DeviceProgram {
     FloatArray wideKey = new FloatArray(keyElements);
     FloatArray wideValue = new FloatArray(keyElements);
     if (dtype == DType.F32) {
-      query = wideQuery;
-      key = wideKey;
-      value = wideValue;
-      inputs
-          .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value)
-          .task(
-              "keep",
-              Layouts::keep,
-              new KernelContext(),
-              wideQuery,
-              wideKey,
-              wideValue,
-              new FloatArray(1));
+      passage =
+          new Passage(
+              shape,
+              dtype,
+              orders,
+              new Passage.Arrays(wideQuery, wideKey, wideValue, out, logSumExp));
+      passage.in(inputs, grids);
+      inputs.task(
+          "keep",
+          Layouts::keep,
+          new KernelContext(),
+          wideQuery,
+          wideKey,
+          wideValue,
+          new FloatArray(1));
       grids.addWorkerGrid("inputs.keep", grid(1));
     } else {
       ShortArray narrowQuery = new ShortArray(queryElements);
       ShortArray narrowKey = new ShortArray(keyElements);
       ShortArray narrowValue = new ShortArray(keyElements);
-      query = narrowQuery;
-      key = narrowKey;
-      value = narrowValue;
+      passage =
+          new Passage(
+              shape,
+              dtype,
+              orders,
+              new Passage.Arrays(narrowQuery, narrowKey, narrowValue, out, logSumExp));
+      passage.in(inputs, grids);
       FloatArray table = table(dtype);
-      inputs
-          .transferToDevice(DataTransferMode.FIRST_EXECUTION, table)
-          .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value);
+      inputs.transferToDevice(DataTransferMode.FIRST_EXECUTION, table);
       widen(inputs, grids, "query", narrowQuery, table, wideQuery);
       widen(inputs, grids, "key", narrowKey, table, wideKey);
       widen(inputs, grids, "value", narrowValue, table, wideValue);
     }
     inputs.persistOnDevice(wideQuery, wideKey, wideValue);
     TaskGraph attention =
-        DevicePlan.graph("attention", device)
-            .consumeFromDevice("inputs", wideQuery, wideKey, wideValue)
+        passage
+            .attention("attention", device, wideQuery, wideKey, wideValue)
             .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
             .task(
                 "portable",
@@ -93,15 +97,15 @@ final class PortableProgram implements DeviceProgram {
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim(),
-                (float) shape.scale())
-            .transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
+                (float) shape.scale());
+    passage.out(attention, device, grids, wideQuery, wideKey, wideValue);
     WorkerGrid2D grid =
         new WorkerGrid2D(
             Math.toIntExact(room.tiles() * PortableKernel.THREADS),
             Math.multiplyExact(shape.heads(), shape.batch()));
     grid.setLocalWork(PortableKernel.THREADS, 1, 1);
     grids.addWorkerGrid("attention.portable", grid);
-    plan = new DevicePlan(device, grids, bytes, inputs, attention);
+    plan = new DevicePlan(device, grids, bytes, passage.graphs(inputs, attention));
   }
 
   /** Room for any layout of frames. */
@@ -157,17 +161,6 @@ final class PortableProgram implements DeviceProgram {
   }
 
   @Override
-  public void load(AttentionInputs inputs) {
-    copy(inputs.query(), query);
-    copy(inputs.key(), key);
-    copy(inputs.value(), value);
-  }
-
-  private static void copy(MemorySegment from, TornadoNativeArray to) {
-    MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
-  }
-
-  @Override
   public void inputsReady() {}
 
   @Override
@@ -191,13 +184,8 @@ final class PortableProgram implements DeviceProgram {
   }
 
   @Override
-  public FloatArray out() {
-    return out;
-  }
-
-  @Override
-  public FloatArray logSumExp() {
-    return logSumExp;
+  public Passage passage() {
+    return passage;
   }
 
   @Override

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import java.lang.foreign.MemorySegment;
 import java.util.List;
-import org.lvsa.kernels.AttentionInputs;
+import java.util.Optional;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
@@ -45,6 +44,7 @@ final class RegisterProgram implements DeviceProgram {
   private final FloatArray largestValues;
   private final FloatArray out;
   private final FloatArray logSumExp;
+  private final Passage passage;
   private final IntArray flags;
   private final IntArray again = new IntArray(1);
   private final RegisterTiles registerTiles;
@@ -53,10 +53,11 @@ final class RegisterProgram implements DeviceProgram {
   private final long bytes;
   private boolean fp16Holds;
 
-  RegisterProgram(AttentionShape shape, DType dtype, TornadoTarget device) {
+  RegisterProgram(
+      AttentionShape shape, DType dtype, TornadoTarget device, Optional<Passage.Orders> orders) {
     this.shape = shape;
     this.dtype = dtype;
-    bytes = bytes(shape);
+    bytes = bytes(shape) + Passage.bytes(shape, dtype, orders);
     int columns = RegisterTiles.paddedTokens(shape);
     int kvVectors = shape.batch() * shape.kvHeads();
     query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
@@ -90,18 +91,23 @@ final class RegisterProgram implements DeviceProgram {
     WorkerGrid2D online = TensorCoreProgram.attentionGrid(shape, TensorCoreProgram.room(shape));
     grids.addWorkerGrid("registers.again", online);
     grids.addWorkerGrid("online.tensorcore", online);
-    plan =
-        new DevicePlan(
-            device, grids, bytes, inputsGraph(device), registersGraph(device), onlineGraph(device));
+    passage =
+        new Passage(shape, dtype, orders, new Passage.Arrays(query, key, value, out, logSumExp));
+    TaskGraph inputs = inputsGraph(device, grids);
+    TaskGraph fast = registersGraph(device);
+    fast.transferToHost(DataTransferMode.EVERY_EXECUTION, again);
+    passage.out(fast, device, grids, query, transposed, value, keyBlocks, valueBlocks);
+    TaskGraph slow = onlineGraph(device);
+    passage.out(slow, device, grids, query, transposed, value);
+    plan = new DevicePlan(device, grids, bytes, passage.graphs(inputs, fast, slow));
   }
 
-  private TaskGraph inputsGraph(TornadoTarget device) {
+  private TaskGraph inputsGraph(TornadoTarget device, GridScheduler grids) {
     int columns = RegisterTiles.paddedTokens(shape);
     int paddedPatches = RegisterTiles.paddedPatches(shape);
     int paddedVideo = RegisterTiles.paddedVideo(shape);
-    TaskGraph graph =
-        DevicePlan.graph("inputs", device)
-            .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value);
+    TaskGraph graph = DevicePlan.graph("inputs", device);
+    passage.in(graph, grids);
     TensorCoreProgram.addTransposition(
         graph, shape, key, transposed, QueryTiles.paddedTokens(shape));
     return graph
@@ -174,8 +180,8 @@ final class RegisterProgram implements DeviceProgram {
             dtype == DType.BF16
                 ? TensorCoreKernels::bf16x128flagged
                 : TensorCoreKernels::fp16x128flagged;
-    return DevicePlan.graph("registers", device)
-        .consumeFromDevice("inputs", query, transposed, value, keyBlocks, valueBlocks)
+    return passage
+        .attention("registers", device, query, transposed, value, keyBlocks, valueBlocks)
         .transferToDevice(
             DataTransferMode.EVERY_EXECUTION,
             registerTiles.tiles(),
@@ -217,8 +223,7 @@ final class RegisterProgram implements DeviceProgram {
             QueryTiles.paddedTokens(shape),
             shape.heads(),
             shape.kvHeads(),
-            (float) shape.scale())
-        .transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp, again);
+            (float) shape.scale());
   }
 
   private TaskGraph onlineGraph(TornadoTarget device) {
@@ -240,8 +245,8 @@ final class RegisterProgram implements DeviceProgram {
             dtype == DType.BF16
                 ? TensorCoreKernels::bf16x128online
                 : TensorCoreKernels::fp16x128online;
-    return DevicePlan.graph("online", device)
-        .consumeFromDevice("inputs", query, transposed, value)
+    return passage
+        .attention("online", device, query, transposed, value)
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
         .task(
             "tensorcore",
@@ -258,8 +263,7 @@ final class RegisterProgram implements DeviceProgram {
             QueryTiles.paddedTokens(shape),
             shape.heads(),
             shape.kvHeads(),
-            (float) shape.scale())
-        .transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
+            (float) shape.scale());
   }
 
   /** Whether this program takes such problems; {@link TensorCoreProgram} takes the others. */
@@ -293,13 +297,6 @@ final class RegisterProgram implements DeviceProgram {
   @Override
   public DType dtype() {
     return dtype;
-  }
-
-  @Override
-  public void load(AttentionInputs inputs) {
-    MemorySegment.copy(inputs.query(), 0, query.getSegment(), 0, inputs.query().byteSize());
-    MemorySegment.copy(inputs.key(), 0, key.getSegment(), 0, inputs.key().byteSize());
-    MemorySegment.copy(inputs.value(), 0, value.getSegment(), 0, inputs.value().byteSize());
   }
 
   @Override
@@ -363,13 +360,8 @@ final class RegisterProgram implements DeviceProgram {
   }
 
   @Override
-  public FloatArray out() {
-    return out;
-  }
-
-  @Override
-  public FloatArray logSumExp() {
-    return logSumExp;
+  public Passage passage() {
+    return passage;
   }
 
   @Override

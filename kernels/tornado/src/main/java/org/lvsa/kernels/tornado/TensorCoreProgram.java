@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Optional;
-import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.GridScheduler;
@@ -24,6 +22,7 @@ final class TensorCoreProgram implements DeviceProgram {
   private final HalfFloatArray value;
   private final FloatArray out;
   private final FloatArray logSumExp;
+  private final Passage passage;
   private final QueryTiles tiles;
   private final DevicePlan plan;
   private final long bytes;
@@ -38,10 +37,15 @@ final class TensorCoreProgram implements DeviceProgram {
   private final FloatArray bounds;
   private boolean bounded;
 
-  TensorCoreProgram(AttentionShape shape, DType dtype, TornadoTarget device, TileRoom room) {
+  TensorCoreProgram(
+      AttentionShape shape,
+      DType dtype,
+      TornadoTarget device,
+      TileRoom room,
+      Optional<Passage.Orders> orders) {
     this.shape = shape;
     this.dtype = dtype;
-    bytes = bytes(shape, room);
+    bytes = bytes(shape, room) + Passage.bytes(shape, dtype, orders);
     paddedTokens = paddedTokens(shape, room);
     int stretches = ScoreBound.stretches(shape);
     queryNorms = new FloatArray(shape.batch() * shape.heads() * stretches);
@@ -56,9 +60,11 @@ final class TensorCoreProgram implements DeviceProgram {
     out = new FloatArray(Math.toIntExact(shape.queryElements()));
     logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
     tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room);
-    TaskGraph inputs =
-        DevicePlan.graph("inputs", device)
-            .transferToDevice(DataTransferMode.EVERY_EXECUTION, query, key, value);
+    passage =
+        new Passage(shape, dtype, orders, new Passage.Arrays(query, key, value, out, logSumExp));
+    GridScheduler grids = new GridScheduler();
+    TaskGraph inputs = DevicePlan.graph("inputs", device);
+    passage.in(inputs, grids);
     addTransposition(inputs, shape, key, transposed, paddedTokens);
     inputs
         .task(
@@ -84,26 +90,25 @@ final class TensorCoreProgram implements DeviceProgram {
         .transferToHost(DataTransferMode.EVERY_EXECUTION, queryNorms, keyNorms)
         .persistOnDevice(query, transposed, value);
     TaskGraph bounded =
-        DevicePlan.graph("bounded", device)
-            .consumeFromDevice("inputs", query, transposed, value)
+        passage
+            .attention("bounded", device, query, transposed, value)
             .transferToDevice(
                 DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs(), bounds);
     addBounded(bounded, transposed);
-    bounded.transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
+    passage.out(bounded, device, grids, query, transposed, value);
     TaskGraph online =
-        DevicePlan.graph("online", device)
-            .consumeFromDevice("inputs", query, transposed, value)
+        passage
+            .attention("online", device, query, transposed, value)
             .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
     addOnline(online, transposed);
-    online.transferToHost(DataTransferMode.EVERY_EXECUTION, out, logSumExp);
-    GridScheduler grids = new GridScheduler();
+    passage.out(online, device, grids, query, transposed, value);
     grids.addWorkerGrid("inputs.keys", transposeGrid(shape, paddedTokens));
     WorkerGrid2D grid = attentionGrid(shape, room);
     grids.addWorkerGrid("inputs.queryNorms", norms(shape.batch() * shape.heads()));
     grids.addWorkerGrid("inputs.keyNorms", norms(shape.batch() * shape.kvHeads()));
     grids.addWorkerGrid("bounded.tensorcore", grid);
     grids.addWorkerGrid("online.tensorcore", grid);
-    plan = new DevicePlan(device, grids, bytes, inputs, bounded, online);
+    plan = new DevicePlan(device, grids, bytes, passage.graphs(inputs, bounded, online));
   }
 
   /**
@@ -315,17 +320,6 @@ final class TensorCoreProgram implements DeviceProgram {
   }
 
   @Override
-  public void load(AttentionInputs inputs) {
-    copy(inputs.query(), query);
-    copy(inputs.key(), key);
-    copy(inputs.value(), value);
-  }
-
-  private static void copy(MemorySegment from, HalfFloatArray to) {
-    MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
-  }
-
-  @Override
   public void inputsReady() {
     bounded = ScoreBound.fill(shape, dtype, queryNorms, keyNorms, bounds);
   }
@@ -351,13 +345,8 @@ final class TensorCoreProgram implements DeviceProgram {
   }
 
   @Override
-  public FloatArray out() {
-    return out;
-  }
-
-  @Override
-  public FloatArray logSumExp() {
-    return logSumExp;
+  public Passage passage() {
+    return passage;
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -11,19 +12,30 @@ import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.Preparation;
 import org.lvsa.kernels.PreparedAttention;
+import org.lvsa.kernels.TokenOrders;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** Inputs that lie on the device, in the buffers of a program that is theirs until they close. */
 final class TornadoAttention implements PreparedAttention {
   private final AttentionInputs inputs;
+  private final Optional<TokenOrders> orders;
   private final TornadoKernel kernel;
   private final Preparation preparation;
   private DeviceProgram program;
   private boolean closed;
 
-  /** Copies the inputs to the device and changes their layout there. */
-  TornadoAttention(AttentionInputs inputs, DeviceProgram program, TornadoKernel kernel) {
+  /**
+   * Copies the inputs to the device and changes their layout there.
+   *
+   * @param orders the orders that tokens are to be brought into; empty if they stay
+   */
+  TornadoAttention(
+      AttentionInputs inputs,
+      Optional<TokenOrders> orders,
+      DeviceProgram program,
+      TornadoKernel kernel) {
     this.inputs = inputs;
+    this.orders = orders;
     this.program = program;
     this.kernel = kernel;
     preparation = load();
@@ -31,7 +43,7 @@ final class TornadoAttention implements PreparedAttention {
 
   private Preparation load() {
     long start = System.nanoTime();
-    program.load(inputs);
+    program.passage().load(inputs, orders);
     long loaded = System.nanoTime();
     DevicePlan.Times times = program.plan().inputs();
     program.inputsReady();
@@ -50,23 +62,31 @@ final class TornadoAttention implements PreparedAttention {
     }
     AttentionProblem problem = new AttentionProblem(inputs, layout);
     output.check(problem.shape());
+    if (orders.isPresent()) {
+      TokenOrders.check(layout);
+    }
     long start = System.nanoTime();
-    List<List<KeyRanges>> groups = QueryTiles.groups(problem.shape(), layout);
+    List<List<KeyRanges>> groups = QueryTiles.groups(program.shape(), layout);
     long grouped = System.nanoTime();
     Preparation again = makeRoom(groups);
     long roomy = System.nanoTime();
     program.fill(groups);
     long ready = System.nanoTime();
-    DevicePlan.Times attention = program.plan().attention(program.attentionGraph());
+    int graph = program.attentionGraph();
+    DevicePlan.Times attention = program.plan().attention(graph);
+    Passage passage = program.passage();
+    int restore = passage.restoreGraph(graph);
+    DevicePlan.Times back =
+        restore == 0 ? new DevicePlan.Times(0, 0) : program.plan().restore(restore);
     long finished = System.nanoTime();
-    copy(program.out(), output.out());
-    output.logSumExp().ifPresent(lse -> copy(program.logSumExp(), lse));
+    copy(passage.out(), output.out());
+    output.logSumExp().ifPresent(lse -> copy(passage.logSumExp(), lse));
     long hostCopies = grouped - start + ready - roomy + System.nanoTime() - finished;
     return new KernelRun(
         program.rowName(),
         attention.kernel() / 1e6,
-        again.prepareMillis(),
-        (attention.copies() + hostCopies) / 1e6 + again.transferMillis(),
+        again.prepareMillis() + back.kernel() / 1e6,
+        (attention.copies() + back.copies() + hostCopies) / 1e6 + again.transferMillis(),
         program.bytes());
   }
 
@@ -79,13 +99,13 @@ final class TornadoAttention implements PreparedAttention {
       return Preparation.NONE;
     }
     QueryTiles tiles = program.tiles();
-    TileRoom needed = TileRoom.forGroups(inputs.shape(), tiles.queriesPerTile(), groups);
+    TileRoom needed = TileRoom.forGroups(program.shape(), tiles.queriesPerTile(), groups);
     TileRoom room = tiles.room().with(needed);
     kernel.check(program, room);
     // Until there is another program, there is none to give back.
     closed = true;
     program.close();
-    program = kernel.make(inputs.shape(), inputs.dtype(), room);
+    program = kernel.make(program.shape(), inputs.dtype(), room, program.passage().orders());
     closed = false;
     return load();
   }

@@ -10,6 +10,7 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.PreparedAttention;
+import org.lvsa.kernels.TokenOrders;
 
 /**
  * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
@@ -76,7 +77,7 @@ final class TornadoKernel implements AttentionKernel {
           "headDim must be at most " + PortableKernel.MAX_HEAD_DIM + ", got " + shape.headDim());
     }
     return tooLarge(shape)
-        .or(() -> tooMuchMemory(shape, dtype, tensorCore, frameRoom(shape, tensorCore)));
+        .or(() -> tooMuchMemory(shape, dtype, tensorCore, frameRoom(shape, tensorCore), 0));
   }
 
   /** TornadoVM counts the elements of an array, and the threads of a grid, as int. */
@@ -107,8 +108,8 @@ final class TornadoKernel implements AttentionKernel {
   }
 
   /** Why the buffers of a layout of token blocks cannot be made. */
-  private Optional<String> tooLarge(
-      AttentionShape shape, DType dtype, boolean tensorCore, TileRoom room) {
+  private Optional<String> tooLarge(DeviceProgram program, boolean tensorCore, TileRoom room) {
+    AttentionShape shape = program.shape();
     long numbers = shape.heads() + 4 * room.tiles() * room.lists();
     if (3 * room.runs() > Integer.MAX_VALUE
         || numbers > Integer.MAX_VALUE
@@ -125,15 +126,19 @@ final class TornadoKernel implements AttentionKernel {
               + room.runs()
               + " runs of keys, more than TornadoVM's arrays hold");
     }
-    return tooMuchMemory(shape, dtype, tensorCore, room);
+    return tooMuchMemory(shape, program.dtype(), tensorCore, room, program.passage().bytes());
   }
 
+  /**
+   * @param more bytes that token orders need
+   */
   private Optional<String> tooMuchMemory(
-      AttentionShape shape, DType dtype, boolean tensorCore, TileRoom room) {
+      AttentionShape shape, DType dtype, boolean tensorCore, TileRoom room, long more) {
     long needed =
-        tensorCore
-            ? TensorCoreProgram.bytes(shape, room)
-            : PortableProgram.bytes(shape, dtype, room);
+        more
+            + (tensorCore
+                ? TensorCoreProgram.bytes(shape, room)
+                : PortableProgram.bytes(shape, dtype, room));
     if (needed <= device.memory()) {
       return Optional.empty();
     }
@@ -148,12 +153,28 @@ final class TornadoKernel implements AttentionKernel {
 
   @Override
   public PreparedAttention prepare(AttentionInputs inputs) {
+    return prepare(inputs, inputs.shape(), Optional.empty());
+  }
+
+  @Override
+  public PreparedAttention prepare(AttentionInputs inputs, TokenOrders orders) {
+    orders.check(inputs.shape());
+    if (orders.areIdentity()) {
+      return prepare(inputs);
+    }
+    return prepare(inputs, orders.shape(inputs.shape()), Optional.of(orders));
+  }
+
+  private PreparedAttention prepare(
+      AttentionInputs inputs, AttentionShape shape, Optional<TokenOrders> orders) {
     if (closed) {
       throw new IllegalStateException("the kernel is closed");
     }
-    DeviceProgram program = program(inputs.shape(), inputs.dtype());
+    DeviceProgram program =
+        program(
+            shape, inputs.dtype(), orders.map(given -> Passage.Orders.of(given, inputs.shape())));
     try {
-      return new TornadoAttention(inputs, program, this);
+      return new TornadoAttention(inputs, orders, program, this);
     } catch (RuntimeException | Error e) {
       // Whatever state it is in: the next inputs get another one.
       closeQuietly(program, e);
@@ -161,7 +182,8 @@ final class TornadoKernel implements AttentionKernel {
     }
   }
 
-  private DeviceProgram program(AttentionShape shape, DType dtype) {
+  private DeviceProgram program(
+      AttentionShape shape, DType dtype, Optional<Passage.Orders> orders) {
     DeviceProgram kept = spare.orElse(null);
     spare = Optional.empty();
     boolean registers =
@@ -169,16 +191,20 @@ final class TornadoKernel implements AttentionKernel {
     if (kept != null
         && kept.shape().equals(shape)
         && kept.dtype() == dtype
+        && kept.passage().orders().equals(orders)
         && kept instanceof RegisterProgram == registers) {
       return kept;
     }
     if (kept != null) {
       kept.close();
     }
+    boolean tensorCore = takesTensorCores(shape, dtype);
+    TileRoom room = frameRoom(shape, tensorCore);
+    check(tooMuchMemory(shape, dtype, tensorCore, room, Passage.bytes(shape, dtype, orders)));
     if (registers) {
-      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device));
+      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device, orders));
     }
-    return make(shape, dtype, frameRoom(shape, takesTensorCores(shape, dtype)));
+    return make(shape, dtype, room, orders);
   }
 
   /**
@@ -187,21 +213,24 @@ final class TornadoKernel implements AttentionKernel {
    * @throws KernelFailedException with the reason
    */
   void check(DeviceProgram program, TileRoom room) {
-    AttentionShape shape = program.shape();
-    tooLarge(shape, program.dtype(), takesTensorCores(shape, program.dtype()), room)
-        .ifPresent(
-            reason -> {
-              throw new KernelFailedException(reason);
-            });
+    check(tooLarge(program, takesTensorCores(program.shape(), program.dtype()), room));
+  }
+
+  private static void check(Optional<String> unsupported) {
+    unsupported.ifPresent(
+        reason -> {
+          throw new KernelFailedException(reason);
+        });
   }
 
   /** A new program for any layout, whose plan is compiled when it first runs. */
-  DeviceProgram make(AttentionShape shape, DType dtype, TileRoom room) {
+  DeviceProgram make(
+      AttentionShape shape, DType dtype, TileRoom room, Optional<Passage.Orders> orders) {
     return TornadoErrors.guarded(
         () ->
             takesTensorCores(shape, dtype)
-                ? new TensorCoreProgram(shape, dtype, device, room)
-                : new PortableProgram(shape, dtype, device, room));
+                ? new TensorCoreProgram(shape, dtype, device, room, orders)
+                : new PortableProgram(shape, dtype, device, room, orders));
   }
 
   /** Keeps a program that nobody uses any more for the next inputs, in place of an older one. */

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -34,6 +35,8 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.ReferenceAttention;
 import org.lvsa.kernels.TokenBlocks;
+import org.lvsa.kernels.TokenOrder;
+import org.lvsa.kernels.TokenOrders;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
 
@@ -132,6 +135,48 @@ class TornadoKernelTest {
         try (TornadoAttention prepared = (TornadoAttention) kernel.prepare(problem.inputs())) {
           assertSame(plan, prepared.plan());
         }
+      }
+    }
+  }
+
+  /** The device moves tokens: another order is an upload of numbers, and compiles nothing. */
+  @Test
+  void anotherOrderOfTokensCompilesNothing() {
+    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
+    AttentionShape shape = new AttentionShape(1, 4, 10, 0, 2, 1, 64);
+    int[] reversed = new int[shape.tokens()];
+    Arrays.setAll(reversed, i -> reversed.length - 1 - i);
+    TokenOrder back = new TokenOrder(reversed);
+    TokenOrder usual = TokenOrder.identity(shape.tokens());
+    try (Arena arena = Arena.ofShared();
+        TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open(KernelOptions.DEFAULT)) {
+      AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena).dense();
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      AttentionOutput expected = AttentionOutput.allocate(shape, arena);
+      ReferenceAttention.run(problem, expected);
+      DevicePlan plan = null;
+      long compiled = 0;
+      for (TokenOrders orders :
+          List.of(
+              new TokenOrders(List.of(back), List.of(usual)),
+              new TokenOrders(List.of(usual), List.of(back)),
+              TokenOrders.of(back))) {
+        try (TornadoAttention prepared =
+            (TornadoAttention) kernel.prepare(problem.inputs(), orders)) {
+          prepared.run(problem.layout(), output);
+          prepared.run(problem.layout(), output);
+          if (plan != null) {
+            assertSame(plan, prepared.plan());
+            assertEquals(compiled, plan.compilations());
+          }
+          plan = prepared.plan();
+          compiled = plan.compilations();
+        }
+        assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 5e-3);
+      }
+      // Without orders the buffers are others.
+      try (TornadoAttention prepared = (TornadoAttention) kernel.prepare(problem.inputs())) {
+        assertNotSame(plan, prepared.plan());
       }
     }
   }
