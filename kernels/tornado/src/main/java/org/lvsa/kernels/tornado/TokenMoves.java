@@ -20,8 +20,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * @param toHeads heads of the tensor that is written, a multiple
  * @param vector elements of one head's vector
  */
-record TokenMoves(
-    AttentionShape shape, IntArray order, int fromHeads, int toHeads, int vector) {
+record TokenMoves(AttentionShape shape, IntArray order, int fromHeads, int toHeads, int vector) {
 
   /** Adds a task that brings tokens into the order. */
   void gather(
@@ -81,8 +80,7 @@ record TokenMoves(
   }
 
   /** Adds a task that brings tokens back from the order; reads as many heads as it writes. */
-  void scatter(
-      TaskGraph graph, GridScheduler grids, String name, FloatArray from, FloatArray to) {
+  void scatter(TaskGraph graph, GridScheduler grids, String name, FloatArray from, FloatArray to) {
     graph.task(
         name,
         TokenMoveKernels::scatterFloats,
