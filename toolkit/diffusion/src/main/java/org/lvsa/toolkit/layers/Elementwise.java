@@ -54,12 +54,14 @@ public final class Elementwise {
    * @param gates one array per part; the rows divide evenly among the parts
    */
   public static void addGated(INDArray x, float[][] gates, INDArray y) {
-    Matrix rows = matrix(x);
-    int rowsPerPart = Norms.rowsPerPart(rows, gates.length);
+    addGated(matrix(x), gates, matrix(y));
+  }
+
+  /** As {@link #addGated(INDArray, float[][], INDArray)}, on the rows of matrices. */
+  public static void addGated(Matrix x, float[][] gates, Matrix y) {
+    int rowsPerPart = Norms.rowsPerPart(x, gates.length);
     Rows.merge(
-        rows,
-        matrix(y),
-        (index, row, other) -> Floats.addProduct(row, gates[index / rowsPerPart], other));
+        x, y, (index, row, other) -> Floats.addProduct(row, gates[index / rowsPerPart], other));
   }
 
   private static void map(INDArray x, Rows.Change change) {

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.hunyuan;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.IntConsumer;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import org.lvsa.toolkit.attention.RotaryTable;
+import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.attention.VideoSelfAttention;
+import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.blocks.ForwardPattern;
+import org.lvsa.toolkit.hunyuan.Condition.Embedder;
+import org.lvsa.toolkit.hunyuan.HunyuanBlock.Streams;
+import org.lvsa.toolkit.layers.Linear;
+import org.lvsa.toolkit.layers.Norms;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.PatchLayout;
+import org.lvsa.toolkit.model.PatchGrid;
+import org.lvsa.toolkit.model.RotaryEmbedding;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.Weights;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * HunyuanVideo 1.5's transformer for text to video in float32: patch embedding, text tokens, blocks
+ * in which video and text attend together, output head. One video at a time, one call at a time.
+ */
+final class HunyuanTransformer implements AutoCloseable {
+  private final HunyuanConfig config;
+  private final Weights weights;
+  private final PatchLayout patches;
+  private final Linear patchEmbedding;
+  private final Embedder time;
+  private final TextTokens textTokens;
+  private final HunyuanBlock[] blocks;
+  private final Linear headModulation;
+  private final Linear head;
+  private final RotaryEmbedding rotary;
+  private RotaryTable lastTable;
+
+  /**
+   * A transformer with weights that are already checked against {@link HunyuanConfig#tensors()}.
+   *
+   * @param weights closed together with the transformer
+   */
+  HunyuanTransformer(HunyuanConfig config, Weights weights) {
+    this.config = config;
+    this.weights = weights;
+    HunyuanConfig.Patch patch = config.patch();
+    patches =
+        new PatchLayout(
+            PatchLayout.Axes.CHANNELS_FIRST, patch.frames(), patch.side(), patch.side());
+    patchEmbedding = Linear.of(weights, "x_embedder.proj");
+    time = Embedder.of(weights, "time_embed.timestep_embedder");
+    textTokens = new TextTokens(config, weights);
+    blocks =
+        IntStream.range(0, config.layers())
+            .mapToObj(layer -> new HunyuanBlock(config, weights, layer))
+            .toArray(HunyuanBlock[]::new);
+    headModulation = Linear.of(weights, "norm_out.linear");
+    head = Linear.of(weights, "proj_out");
+    rotary = new RotaryEmbedding(config.rotary().axes(), config.rotary().theta());
+  }
+
+  /**
+   * Reads a published {@code transformer} folder.
+   *
+   * @param allowUnused whether the folder may hold tensors that the transformer does not need
+   * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
+   */
+  static HunyuanTransformer open(Path folder, boolean allowUnused) {
+    ComponentConfig file = ComponentConfig.read(folder);
+    Weights weights = Weights.open(folder);
+    try {
+      int glyphHidden = weights.get("context_embedder_2.linear_1.weight").size(0);
+      HunyuanConfig config = HunyuanConfig.of(file, glyphHidden);
+      weights.check(config.tensors(), Set.of(), allowUnused);
+      return new HunyuanTransformer(config, weights);
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** The sizes of the transformer. */
+  HunyuanConfig config() {
+    return config;
+  }
+
+  /** The weights, as they are stored. */
+  Weights weights() {
+    return weights;
+  }
+
+  /**
+   * Predicts the velocity.
+   *
+   * @param latents the sample, {@code [1, channels, frames, rows, columns]}, float32, row-major
+   * @param timestep the scheduler's; 1000 is pure noise
+   * @param text what the video shows
+   * @param padding whether the text's padding attends too, as in the published code with sparse
+   *     attention; else it is left out, which is what the published mask comes to
+   * @param attention of the video's tokens and the text's
+   * @return a new tensor of the shape of {@code latents}
+   */
+  INDArray predict(
+      INDArray latents,
+      float timestep,
+      TextEmbeddings text,
+      boolean padding,
+      VideoSelfAttention attention) {
+    return predict(latents, timestep, text, padding, attention, Observer.NONE);
+  }
+
+  /**
+   * As {@link #predict(INDArray, float, TextEmbeddings, boolean, VideoSelfAttention)}.
+   *
+   * @param observer is shown the values on the way, under the names {@code x_embed}, {@code
+   *     b0.norm1} and so on
+   */
+  INDArray predict(
+      INDArray latents,
+      float timestep,
+      TextEmbeddings text,
+      boolean padding,
+      VideoSelfAttention attention,
+      Observer observer) {
+    VideoGrid grid = grid(latents);
+    RotaryTable table = table(grid);
+    try (INDArray embedding = time.time(timestep);
+        Streams x = new Streams(embed(latents), textTokens.of(text, timestep, padding, observer))) {
+      observer.see("temb", embedding);
+      observer.see("x_embed", x.video());
+      observer.see("tokens.encoder_in", x.text());
+      attention
+          .blocks()
+          .run(
+              new Blocks(
+                  x,
+                  block -> blocks[block].apply(x, embedding, table, attention, observer),
+                  () -> blocks[0].modulated(x.video(), embedding)));
+      return head(x.video(), embedding, grid, observer);
+    }
+  }
+
+  private VideoGrid grid(INDArray latents) {
+    PatchLayout.Patches count = patches.patches(latents);
+    if (count == null
+        || latents.size(0) != 1
+        || patches.channels(latents) != config.channels().out()) {
+      HunyuanConfig.Patch patch = config.patch();
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "latents must be [1, %d, frames, rows, columns], the last three multiples of %d, %d and %d, got %s",
+              config.channels().out(),
+              patch.frames(),
+              patch.side(),
+              patch.side(),
+              Arrays.toString(latents.shape())));
+    }
+    return new VideoGrid(count.frames(), new PatchGrid(count.rows(), count.columns()));
+  }
+
+  /** The sample, and zeros for the condition and its mask, which a text-to-video run lacks. */
+  private INDArray embed(INDArray latents) {
+    long[] shape = latents.shape().clone();
+    shape[1] = config.channels().in();
+    try (INDArray all = Nd4j.zeros(DataType.FLOAT, shape)) {
+      NdMemory.view(all)
+          .asSlice(0, latents.length() * Float.BYTES)
+          .copyFrom(NdMemory.view(latents));
+      try (INDArray values = patches.gather(all, PatchLayout.Order.CHANNEL_FIRST)) {
+        return patchEmbedding.apply(values);
+      }
+    }
+  }
+
+  private INDArray head(INDArray x, INDArray embedding, VideoGrid grid, Observer observer) {
+    float[][][] parts = Condition.parts(headModulation, embedding);
+    float[][] scale = Condition.onePlus(parts[0]);
+    try (INDArray in = Norms.layerNorm(x, scale, parts[1], HunyuanConfig.EPS);
+        INDArray out = head.apply(in)) {
+      observer.see("norm_out", in);
+      observer.see("proj_out", out);
+      return patches.scatter(
+          out,
+          new PatchLayout.Patches(grid.frames(), grid.patches().rows(), grid.patches().columns()),
+          PatchLayout.Order.CHANNEL_FIRST);
+    }
+  }
+
+  private RotaryTable table(VideoGrid grid) {
+    if (lastTable == null || !lastTable.grid().equals(grid)) {
+      lastTable = new RotaryTable(rotary, grid);
+    }
+    return lastTable;
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+  }
+
+  /** The blocks of one prediction. */
+  private final class Blocks implements BlockSequence {
+    private final Streams x;
+    private final IntConsumer run;
+    private final Supplier<INDArray> modulated;
+
+    Blocks(Streams x, IntConsumer run, Supplier<INDArray> modulated) {
+      this.x = x;
+      this.run = run;
+      this.modulated = modulated;
+    }
+
+    @Override
+    public String name() {
+      return "transformer_blocks";
+    }
+
+    @Override
+    public int size() {
+      return blocks.length;
+    }
+
+    @Override
+    public ForwardPattern pattern() {
+      return ForwardPattern.PATTERN_0;
+    }
+
+    @Override
+    public void run(int block) {
+      run.accept(block);
+    }
+
+    @Override
+    public INDArray hidden() {
+      return x.video();
+    }
+
+    @Override
+    public Optional<INDArray> encoder() {
+      return Optional.of(x.text());
+    }
+
+    @Override
+    public INDArray modulatedInput() {
+      return modulated.get();
+    }
+  }
+}

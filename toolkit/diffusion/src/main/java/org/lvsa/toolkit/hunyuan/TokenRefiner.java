@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.hunyuan;
+
+import java.util.stream.IntStream;
+import org.lvsa.toolkit.hunyuan.Condition.Embedder;
+import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.Linear;
+import org.lvsa.toolkit.layers.Norms;
+import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.weights.Weights;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Brings the language model's states to the transformer's width: blocks of self-attention among
+ * them, gated by the time step and by the mean of the states.
+ */
+final class TokenRefiner {
+  private final HunyuanConfig config;
+  private final Embedder time;
+  private final Embedder text;
+  private final Linear projection;
+  private final Block[] blocks;
+
+  TokenRefiner(HunyuanConfig config, Weights weights) {
+    this.config = config;
+    time = Embedder.of(weights, "context_embedder.time_text_embed.timestep_embedder");
+    text = Embedder.of(weights, "context_embedder.time_text_embed.text_embedder");
+    projection = Linear.of(weights, "context_embedder.proj_in");
+    blocks =
+        IntStream.range(0, config.refinerLayers())
+            .mapToObj(layer -> new Block(weights, HunyuanConfig.refinerPrefix(layer)))
+            .toArray(Block[]::new);
+  }
+
+  /**
+   * Refines the states of one text.
+   *
+   * @param states {@code [1, tokens, textWidth]}, real tokens alone
+   * @return {@code [1, tokens, width]}, a new tensor
+   */
+  INDArray apply(INDArray states, float timestep, Observer observer) {
+    INDArray x = projection.apply(states);
+    observer.see("refiner.proj_in", x);
+    try (INDArray condition = condition(states, timestep)) {
+      observer.see("refiner.temb", condition);
+      for (int layer = 0; layer < blocks.length; layer++) {
+        blocks[layer].apply(x, condition, "refiner.block" + layer, observer);
+        observer.see("refiner.block" + layer, x);
+      }
+    }
+    observer.see("refiner.out", x);
+    return x;
+  }
+
+  private INDArray condition(INDArray states, float timestep) {
+    INDArray condition = time.time(timestep);
+    try (INDArray mean = states.mean(1).dup('c');
+        INDArray embedded = text.apply(mean)) {
+      Elementwise.add(condition, embedded);
+    }
+    return condition;
+  }
+
+  private final class Block {
+    private final Norm norm1;
+    private final Linear query;
+    private final Linear key;
+    private final Linear value;
+    private final Linear out;
+    private final Norm norm2;
+    private final FeedForward feedForward;
+    private final Linear gates;
+
+    Block(Weights weights, String prefix) {
+      norm1 = Norm.of(weights, prefix + "norm1", HunyuanConfig.EPS);
+      query = Linear.of(weights, prefix + "attn.to_q");
+      key = Linear.of(weights, prefix + "attn.to_k");
+      value = Linear.of(weights, prefix + "attn.to_v");
+      out = Linear.of(weights, prefix + "attn.to_out.0");
+      norm2 = Norm.of(weights, prefix + "norm2", HunyuanConfig.EPS);
+      feedForward = FeedForward.of(weights, prefix + "ff.", Elementwise::silu);
+      gates = Linear.of(weights, prefix + "norm_out.linear");
+    }
+
+    /** Changes {@code x} in place. */
+    void apply(INDArray x, INDArray condition, String name, Observer observer) {
+      float[][][] gate = Condition.parts(gates, condition);
+      try (INDArray normed = norm1.apply(x);
+          INDArray attended = attend(normed)) {
+        observer.see(name + ".attn", attended);
+        Elementwise.addGated(x, gate[0], attended);
+      }
+      try (INDArray normed = norm2.apply(x);
+          INDArray dense = feedForward.apply(normed)) {
+        Elementwise.addGated(x, gate[1], dense);
+      }
+    }
+
+    private INDArray attend(INDArray x) {
+      long[] heads = {1, x.size(1), config.heads(), config.headDim()};
+      try (INDArray q = query.apply(x, heads);
+          INDArray k = key.apply(x, heads);
+          INDArray v = value.apply(x, heads);
+          INDArray attended = SoftmaxAttention.attend(q, k, v)) {
+        return out.apply(attended, x.shape());
+      }
+    }
+  }
+
+  /**
+   * A layer norm with weight and bias.
+   *
+   * @param eps added to the variance
+   */
+  record Norm(float[] weight, float[] bias, double eps) {
+    static Norm of(Weights weights, String name, double eps) {
+      return new Norm(weights.floats(name + ".weight"), weights.floats(name + ".bias"), eps);
+    }
+
+    INDArray apply(INDArray x) {
+      return Norms.layerNorm(x, weight, bias, eps);
+    }
+  }
+}
