@@ -13,13 +13,18 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 public record Attended(INDArray video, Optional<INDArray> text) {
 
-  /** Splits a joint result: the first tokens are video, the rest is text. */
+  /**
+   * Splits a joint result: the first tokens are video, the rest is text. The joint tensor is the
+   * video's, or is freed.
+   */
   static Attended split(INDArray joint, long videoTokens) {
     if (joint.size(1) == videoTokens) {
       return new Attended(joint, Optional.empty());
     }
-    return new Attended(
-        NdMemory.tokens(joint, 0, videoTokens),
-        Optional.of(NdMemory.tokens(joint, videoTokens, joint.size(1))));
+    try (joint) {
+      return new Attended(
+          NdMemory.tokens(joint, 0, videoTokens),
+          Optional.of(NdMemory.tokens(joint, videoTokens, joint.size(1))));
+    }
   }
 }

@@ -2,7 +2,6 @@
 package org.lvsa.toolkit.attention;
 
 import java.util.Optional;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Calls the attention that the settings give to self-attention, on one sequence with the video
@@ -19,9 +18,10 @@ public record BackendProcessor(String hook) implements AttentionProcessor {
     DiffusionAttention attention = DiffusionAttention.ofRole(generation, "self");
     int world = generation.ranks().world();
     if (world == 1) {
-      Qkv joint = video.then(text);
-      INDArray out = attention.attend(generation, layer, joint.query(), joint.key(), joint.value());
-      return Attended.split(out, video.tokens());
+      return SelfAttention.joined(
+          video,
+          text,
+          joint -> attention.attend(generation, layer, joint.query(), joint.key(), joint.value()));
     }
     if (attention instanceof LvsaAttention) {
       generation.fallback(

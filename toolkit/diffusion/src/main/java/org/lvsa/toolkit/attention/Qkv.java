@@ -12,13 +12,16 @@ import org.nd4j.linalg.factory.Nd4j;
  * @param key {@code [batch, tokens, kvHeads, headDim]}
  * @param value as key
  */
-public record Qkv(INDArray query, INDArray key, INDArray value) {
+public record Qkv(INDArray query, INDArray key, INDArray value) implements AutoCloseable {
   /** Tokens per sequence. */
   public int tokens() {
     return Math.toIntExact(query.size(1));
   }
 
-  /** One sequence of these tokens and then the others; these alone if there are no others. */
+  /**
+   * One sequence of these tokens and then the others, in new tensors; these themselves if there are
+   * no others.
+   */
   public Qkv then(Optional<Qkv> others) {
     return others
         .map(
@@ -28,5 +31,13 @@ public record Qkv(INDArray query, INDArray key, INDArray value) {
                     Nd4j.concat(1, key, next.key),
                     Nd4j.concat(1, value, next.value)))
         .orElse(this);
+  }
+
+  /** Frees the three tensors, where nobody else holds them. */
+  @Override
+  public void close() {
+    query.close();
+    key.close();
+    value.close();
   }
 }

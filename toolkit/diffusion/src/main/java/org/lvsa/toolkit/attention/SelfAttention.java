@@ -3,6 +3,7 @@ package org.lvsa.toolkit.attention;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.function.Function;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.toolkit.parallel.ContextParallel;
@@ -18,10 +19,10 @@ final class SelfAttention {
   static Attended dense(Generation generation, Qkv video, Optional<Qkv> text) {
     generation.runsDense();
     if (generation.ranks().world() == 1) {
-      Qkv joint = video.then(text);
-      return Attended.split(
-          SdpaAttention.dense(generation, joint.query(), joint.key(), joint.value()),
-          video.tokens());
+      return joined(
+          video,
+          text,
+          joint -> SdpaAttention.dense(generation, joint.query(), joint.key(), joint.value()));
     }
     int tokens = Math.multiplyExact(video.tokens(), generation.ranks().world());
     SequenceGeometry whole = new SequenceGeometry(1, tokens, text.map(Qkv::tokens).orElse(0));
@@ -43,11 +44,12 @@ final class SelfAttention {
       Qkv video,
       Optional<Qkv> text) {
     if (generation.ranks().world() == 1) {
-      Qkv joint = video.then(text);
-      INDArray out =
-          SdpaAttention.run(
-              generation, geometry, layout, joint.query(), joint.key(), joint.value());
-      return Attended.split(out, video.tokens());
+      return joined(
+          video,
+          text,
+          joint ->
+              SdpaAttention.run(
+                  generation, geometry, layout, joint.query(), joint.key(), joint.value()));
     }
     AttentionShape shape = shape(geometry, video);
     ContextParallel ranks = generation.view().scheme().of(shape, generation.ranks());
@@ -60,6 +62,22 @@ final class SelfAttention {
             shard(video.value(), text.map(Qkv::value)));
     return new Attended(
         tensor(out.video(), video.query()), text.map(t -> tensor(out.text(), t.query())));
+  }
+
+  /**
+   * Attends in one sequence, the video first.
+   *
+   * @param attention gives a new tensor like the query of that sequence
+   */
+  static Attended joined(Qkv video, Optional<Qkv> text, Function<Qkv, INDArray> attention) {
+    Qkv joint = video.then(text);
+    try {
+      return Attended.split(attention.apply(joint), video.tokens());
+    } finally {
+      if (text.isPresent()) {
+        joint.close();
+      }
+    }
   }
 
   static AttentionShape shape(SequenceGeometry geometry, Qkv tokens) {
