@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.serving;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.javalin.http.Context;
+import io.javalin.http.UploadedFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
+
+/**
+ * Reads requests' bodies: a form, with or without files, or JSON. Only so many large ones are in
+ * memory at a time.
+ */
+final class Incoming {
+  /** Bodies of at most so many bytes wait for nobody. */
+  private static final int SMALL = 1 << 16;
+
+  private static final int LARGE_AT_ONCE = 16;
+
+  private final Bounds bounds;
+  private final Semaphore large = new Semaphore(LARGE_AT_ONCE);
+
+  Incoming(Bounds bounds) {
+    this.bounds = bounds;
+  }
+
+  /**
+   * A request.
+   *
+   * @param fields that it has
+   * @param image a PNG
+   */
+  record Body(RequestFields fields, Optional<byte[]> image) {}
+
+  /**
+   * Reads a request.
+   *
+   * @throws ApiException if it is not what it says, or has what it may not have
+   */
+  Body read(Context context, Field.Use use) {
+    long length = context.req().getContentLengthLong();
+    if (length > bounds.bodyBytes()) {
+      throw tooLarge();
+    }
+    boolean isSmall = length >= 0 && length <= SMALL;
+    if (!isSmall && !large.tryAcquire()) {
+      throw new ApiException(
+          Fault.BUSY, "too many large requests at a time: try again in a second");
+    }
+    try {
+      return parsed(context, use);
+    } finally {
+      if (!isSmall) {
+        large.release();
+      }
+    }
+  }
+
+  private ApiException tooLarge() {
+    return new ApiException(
+        Fault.BODY_TOO_LARGE, "the body may have at most " + bounds.bodyBytes() + " bytes");
+  }
+
+  private Body parsed(Context context, Field.Use use) {
+    String type = Optional.ofNullable(context.contentType()).orElse("").toLowerCase(Locale.ROOT);
+    if (type.startsWith("application/json")) {
+      RequestFields fields = RequestFields.of(json(context), use);
+      return new Body(fields, ReferenceImage.of(fields, Optional.empty(), bounds));
+    }
+    if (use == Field.Use.VIDEO
+        && (type.startsWith("multipart/form-data")
+            || type.startsWith("application/x-www-form-urlencoded"))) {
+      RequestFields fields = new RequestFields(form(context));
+      return new Body(fields, ReferenceImage.of(fields, file(context), bounds));
+    }
+    throw new ApiException(
+        Fault.UNSUPPORTED_BODY,
+        "the body must be "
+            + (use == Field.Use.VIDEO ? "multipart/form-data or " : "")
+            + "application/json, got "
+            + Messages.cut(type.isEmpty() ? "no type" : type));
+  }
+
+  private JsonNode json(Context context) {
+    byte[] bytes;
+    try (InputStream in = context.req().getInputStream()) {
+      bytes = in.readNBytes(bounds.bodyBytes() + 1);
+    } catch (IOException e) {
+      throw new ApiException(
+          Fault.MALFORMED_BODY, "the body did not arrive: " + Messages.reason(e));
+    }
+    if (bytes.length > bounds.bodyBytes()) {
+      throw tooLarge();
+    }
+    try {
+      return Json.parse(Json.text(bytes, "body"), "body");
+    } catch (MalformedFileException e) {
+      throw new ApiException(Fault.MALFORMED_BODY, e.getMessage());
+    }
+  }
+
+  private static Map<Field, String> form(Context context) {
+    Map<Field, String> values = new EnumMap<>(Field.class);
+    context
+        .formParamMap()
+        .forEach(
+            (name, texts) -> {
+              Field field = RequestFields.named(name, Field.Use.VIDEO);
+              if (texts.size() > 1) {
+                throw twice(field);
+              }
+              values.put(field, texts.getFirst());
+            });
+    return values;
+  }
+
+  private static ApiException twice(Field field) {
+    return new ApiException(
+        Fault.INVALID_VALUE, field + " is given more than once", field.toString());
+  }
+
+  private Optional<byte[]> file(Context context) {
+    if (!context.isMultipartFormData()) {
+      return Optional.empty();
+    }
+    Optional<byte[]> image = Optional.empty();
+    for (Map.Entry<String, List<UploadedFile>> entry : context.uploadedFileMap().entrySet()) {
+      Field field = RequestFields.named(entry.getKey(), Field.Use.VIDEO);
+      if (field != Field.INPUT_REFERENCE) {
+        throw new ApiException(
+            Fault.INVALID_VALUE, field + " must be a text, not a file", field.toString());
+      }
+      if (entry.getValue().size() > 1) {
+        throw twice(field);
+      }
+      image = content(entry.getValue().getFirst());
+    }
+    return image;
+  }
+
+  /** A browser sends an empty file where none was chosen. */
+  private Optional<byte[]> content(UploadedFile file) {
+    try (InputStream in = file.content()) {
+      byte[] bytes = in.readNBytes(bounds.imageBytes() + 1);
+      return bytes.length == 0 ? Optional.empty() : Optional.of(bytes);
+    } catch (IOException e) {
+      throw new ApiException(
+          Fault.MALFORMED_BODY, "the body did not arrive: " + Messages.reason(e));
+    }
+  }
+}

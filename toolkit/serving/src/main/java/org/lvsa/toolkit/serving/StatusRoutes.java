@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.serving;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Objects;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.jobs.Jobs;
+
+/** What is told of the server itself, the page for people, and the profiler. */
+final class StatusRoutes {
+  private static final String POLICY =
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+          + " media-src 'self' blob:; img-src 'self' blob: data:; form-action 'none';"
+          + " base-uri 'none'; frame-ancestors 'none'";
+
+  private final Jobs jobs;
+  private final ServerMetrics metrics;
+  private final Profiler profiler;
+  private final String model;
+  private final String version;
+  private final long begun = System.currentTimeMillis() / 1000;
+
+  StatusRoutes(
+      Jobs jobs, ServerMetrics metrics, Profiler profiler, String model, String version) {
+    this.jobs = jobs;
+    this.metrics = metrics;
+    this.profiler = profiler;
+    this.model = model;
+    this.version = version;
+  }
+
+  /** Whether work can be sent. */
+  void health(Context context) {
+    boolean stops = jobs.runner().isStopped();
+    ObjectNode body = Json.object().put("status", stops ? "unhealthy" : "healthy");
+    if (stops) {
+      body.put("reason", "the server stops");
+      context.status(503);
+    }
+    Answers.json(context, body);
+  }
+
+  /** The toolkit's version. */
+  void version(Context context) {
+    Answers.json(context, Json.object().put("version", version));
+  }
+
+  /** The model that is served. */
+  void models(Context context) {
+    ObjectNode body = Json.object().put("object", "list");
+    body.putArray("data")
+        .addObject()
+        .put("id", model)
+        .put("object", "model")
+        .put("created", begun)
+        .put("owned_by", "lvsa");
+    Answers.json(context, body);
+  }
+
+  /** Figures. */
+  void metrics(Context context) {
+    context.contentType("text/plain; version=0.0.4; charset=utf-8");
+    context.result(metrics.text());
+  }
+
+  /** Begins a profile. */
+  void startProfile(Context context) {
+    Answers.json(context, Json.object().put("file", profiler.start().getFileName().toString()));
+  }
+
+  /** Ends a profile. */
+  void stopProfile(Context context) {
+    Answers.json(context, Json.object().put("file", profiler.stop().getFileName().toString()));
+  }
+
+  /** The page. */
+  void page(Context context) {
+    resource(context, "page.html", "text/html; charset=utf-8");
+  }
+
+  /** The page's program. */
+  void script(Context context) {
+    resource(context, "page.js", "text/javascript; charset=utf-8");
+  }
+
+  /** The page's looks. */
+  void style(Context context) {
+    resource(context, "page.css", "text/css; charset=utf-8");
+  }
+
+  private static void resource(Context context, String name, String type) {
+    try (InputStream in =
+        Objects.requireNonNull(StatusRoutes.class.getResourceAsStream(name), name)) {
+      context.header("Content-Security-Policy", POLICY);
+      context.header("Cache-Control", "no-cache");
+      context.contentType(type);
+      context.result(in.readAllBytes());
+    } catch (IOException e) {
+      throw new IllegalStateException("the page is not in the jar", e);
+    }
+  }
+}
