@@ -24,9 +24,6 @@ final class Listening {
   /** Parts of a form, and of its fields. */
   private static final int PARTS = 64;
 
-  /** Bytes per second of a body, over all of it. */
-  private static final int BODY_RATE = 1024;
-
   /** What a body holds in memory; the rest of a larger one lies in a file while it is read. */
   private static final int IN_MEMORY = 1 << 18;
 
@@ -49,7 +46,6 @@ final class Listening {
         http -> {
           http.setSendServerVersion(false);
           http.setRequestHeaderSize(HEADER_BYTES);
-          http.setMinRequestDataRate(BODY_RATE);
           http.setIdleTimeout(settings.times().idle().toMillis());
         });
     config.jetty.modifyServletContextHandler(

@@ -11,24 +11,59 @@ import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.util.component.AbstractLifeCycle;
 
 /**
- * Closes connections whose request does not arrive: a client that sends its headers byte by byte
- * never is idle, and would hold its connection for ever.
+ * Closes connections whose request does not arrive. A client that sends it byte by byte never is
+ * idle, and would hold its connection for ever: headers must be whole within a time, and a body
+ * that still arrives after it must have come at a rate.
  */
 final class SlowConnections extends AbstractLifeCycle implements Connection.Listener {
+  /** Bytes per second of a body, over all of it. */
+  private static final long BODY_RATE = 1024;
+
   private final Duration patience;
   private final Map<Connection, Arrival> open = new ConcurrentHashMap<>();
   private final ScheduledExecutorService watch =
       Executors.newSingleThreadScheduledExecutor(
           Thread.ofPlatform().daemon().name("slow connections").factory());
 
+  /** What of a request arrives. */
+  private enum Part {
+    NOTHING,
+    HEADERS,
+    BODY
+  }
+
   /**
-   * What of a request has arrived.
+   * A connection when it was looked at.
    *
+   * @param part that arrives
    * @param messages requests whose headers were whole
    * @param bytes of all of them
-   * @param begun when the headers of the next one began to arrive, in nanoseconds; 0 for not yet
+   * @param begun when the part began, in nanoseconds
+   * @param bytesBefore bytes that had arrived before the part
    */
-  private record Arrival(long messages, long bytes, long begun) {}
+  private record Arrival(Part part, long messages, long bytes, long begun, long bytesBefore) {
+    Arrival next(long nowMessages, long nowBytes, boolean answering, long now) {
+      Part nowPart = answering ? Part.BODY : nowBytes > bytes ? Part.HEADERS : Part.NOTHING;
+      boolean sameHeaders = part == Part.HEADERS && !answering && nowMessages == messages;
+      boolean sameBody = part == Part.BODY && answering && nowMessages == messages;
+      return sameHeaders || sameBody
+          ? new Arrival(part, nowMessages, nowBytes, begun, bytesBefore)
+          : new Arrival(nowPart, nowMessages, nowBytes, now, bytes);
+    }
+
+    boolean isTooSlow(Arrival before, long now, Duration patience) {
+      double seconds = (now - begun) / 1e9;
+      if (seconds * 1e9 <= patience.toNanos()) {
+        return false;
+      }
+      return switch (part) {
+        case NOTHING -> false;
+        case HEADERS -> true;
+        case BODY ->
+            bytes > before.bytes && (bytes - bytesBefore) / seconds < BODY_RATE;
+      };
+    }
+  }
 
   /**
    * @param patience how long the headers of a request may take
@@ -41,7 +76,7 @@ final class SlowConnections extends AbstractLifeCycle implements Connection.List
 
   @Override
   public void onOpened(Connection connection) {
-    open.put(connection, new Arrival(0, 0, System.nanoTime()));
+    open.put(connection, new Arrival(Part.NOTHING, 0, 0, System.nanoTime(), 0));
   }
 
   @Override
@@ -53,25 +88,20 @@ final class SlowConnections extends AbstractLifeCycle implements Connection.List
     long now = System.nanoTime();
     open.forEach(
         (connection, before) -> {
-          Arrival after = next(connection, before, now);
-          if (after.begun() != 0 && now - after.begun() > patience.toNanos()) {
+          long messages = connection.getMessagesIn();
+          Arrival after =
+              before.next(
+                  messages,
+                  connection.getBytesIn(),
+                  messages > connection.getMessagesOut(),
+                  now);
+          if (after.isTooSlow(before, now, patience)) {
             open.remove(connection);
             connection.getEndPoint().close();
           } else {
             open.replace(connection, after);
           }
         });
-  }
-
-  private static Arrival next(Connection connection, Arrival before, long now) {
-    long messages = connection.getMessagesIn();
-    long bytes = connection.getBytesIn();
-    if (messages > before.messages() || messages > connection.getMessagesOut()) {
-      // A request is whole, or is being answered: what arrives now is its body.
-      return new Arrival(messages, bytes, 0);
-    }
-    boolean arrives = before.begun() != 0 || bytes > before.bytes();
-    return new Arrival(messages, bytes, arrives ? before.begun() == 0 ? now : before.begun() : 0);
   }
 
   @Override

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.maker;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
+import org.lvsa.toolkit.attention.LineLog;
+import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.io.Png;
+import org.lvsa.toolkit.jobs.VideoMaker;
+import org.lvsa.toolkit.jobs.VideoRequest;
+import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.AttentionReport;
+import org.lvsa.toolkit.pipeline.Capability;
+import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.GenerationAttention;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.GuidanceSettings;
+import org.lvsa.toolkit.pipeline.InputImage;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
+import org.lvsa.toolkit.pipeline.PipelineDefaults;
+import org.lvsa.toolkit.pipeline.StartingLatents;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.pipeline.VideoRun;
+import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.vae.Rgb;
+import org.lvsa.toolkit.video.VideoWriter;
+import org.slf4j.event.Level;
+
+/**
+ * Makes videos with a pipeline, in the same way as {@code lvsa generate} does: the same request
+ * with the same seed gives the same frames.
+ */
+public final class PipelineMaker implements VideoMaker {
+  private static final String LVSA = "LVSA";
+
+  /** Lengths below a wanted one that are tried, one after the other. */
+  private static final int LENGTHS_TRIED = 64;
+
+  /** Sides are tried as multiples of these. */
+  private static final List<Integer> FACTORS = List.of(1, 2, 4, 8, 16, 32, 64, 128);
+
+  private final VideoPipeline pipeline;
+  private final String model;
+  private final MakerSettings settings;
+  private final LineLog log = LineLog.logger();
+
+  /**
+   * A maker.
+   *
+   * @param pipeline which this one closes
+   * @param model its name, as clients see it
+   * @param settings that are the same for all videos
+   */
+  public PipelineMaker(VideoPipeline pipeline, String model, MakerSettings settings) {
+    this.pipeline = pipeline;
+    this.model = model;
+    this.settings = settings;
+  }
+
+  @Override
+  public String model() {
+    return model;
+  }
+
+  @Override
+  public Defaults defaults() {
+    PipelineDefaults its = pipeline.defaults();
+    return new Defaults(
+        its.resolution(), its.frames(), its.fps(), its.steps(), its.guidanceScale());
+  }
+
+  @Override
+  public boolean takesImage() {
+    return pipeline.capabilities().contains(Capability.IMAGE_INPUT);
+  }
+
+  private boolean fits(Resolution size, int frames) {
+    try {
+      pipeline.latents(new VideoSize(size, frames));
+      return true;
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
+  }
+
+  @Override
+  public int nearestFrames(int frames) {
+    Resolution size = pipeline.defaults().resolution();
+    for (int tried = frames; tried > Math.max(0, frames - LENGTHS_TRIED); tried--) {
+      if (fits(size, tried)) {
+        return tried;
+      }
+    }
+    for (int tried = frames + 1; tried < frames + LENGTHS_TRIED; tried++) {
+      if (fits(size, tried)) {
+        return tried;
+      }
+    }
+    return frames;
+  }
+
+  @Override
+  public Resolution nearestSize(Resolution size) {
+    int frames = pipeline.defaults().frames();
+    for (int factor : FACTORS) {
+      Resolution tried =
+          new Resolution(multiple(size.width(), factor), multiple(size.height(), factor));
+      if (fits(tried, frames)) {
+        return tried;
+      }
+    }
+    return size;
+  }
+
+  private static int multiple(int side, int factor) {
+    return Math.max(side / factor, 1) * factor;
+  }
+
+  @Override
+  public void check(VideoRequest request) {
+    VideoRequest.Sampling sampling = request.sampling();
+    require(sampling.guidanceScale2() != null, Capability.SECOND_GUIDANCE);
+    require(sampling.boundaryRatio() != null, Capability.SECOND_GUIDANCE);
+    require(sampling.flowShift() != null, Capability.FLOW_SHIFT);
+    require(request.picture(), Capability.IMAGE_OUTPUT);
+    pipeline.latents(new VideoSize(request.size(), request.frames()));
+    if (!request.picture()) {
+      VideoWriter.checkMp4(request.size(), request.fps());
+    }
+    GenerationSettings generation = generation(request, Optional.empty());
+    config(request, generation);
+  }
+
+  private void require(boolean asked, Capability capability) {
+    if (asked) {
+      capability.require(pipeline);
+    }
+  }
+
+  private GenerationSettings generation(VideoRequest request, Optional<Path> image) {
+    VideoRequest.Sampling sampling = request.sampling();
+    GenerationSettings.Inputs none = GenerationSettings.Inputs.NONE;
+    return new GenerationSettings(
+        new GenerationSettings.Prompts(request.prompt(), request.negativePrompt()),
+        new VideoSize(request.size(), request.frames()),
+        sampling.steps(),
+        new GuidanceSettings(
+            sampling.guidanceScale(),
+            settings.batchedGuidance(),
+            optional(sampling.guidanceScale2()),
+            optional(sampling.boundaryRatio()),
+            settings.dynamicGuidance()),
+        optional(sampling.flowShift()),
+        new StartingLatents.Seed(sampling.seed()),
+        new GenerationSettings.Inputs(
+            image.map(InputImage::read), none.lastImage(), none.noise(), settings.textMask()));
+  }
+
+  private static OptionalDouble optional(@Nullable Double value) {
+    return value == null ? OptionalDouble.empty() : OptionalDouble.of(value);
+  }
+
+  /** What a request says goes before the server's options, these before the environment. */
+  private LvsaConfig config(VideoRequest request, GenerationSettings generation) {
+    Map<String, String> options = new HashMap<>(settings.options());
+    options.putAll(request.lvsa());
+    boolean givesInterval = request.lvsa().containsKey(Setting.LVSA_KEY_FRAME_INTERVAL.name());
+    if (givesInterval) {
+      options.putIfAbsent(Setting.LVSA_AUTO_KEYFRAMES.name(), "0");
+    }
+    LvsaConfig config = LvsaConfig.of(settings.environment(), options, ignored -> {});
+    config = config.withDefault(Setting.LVSA_BACKEND, "auto");
+    for (Map.Entry<Setting<?>, String> entry :
+        pipeline.attentionDefaults(generation).entrySet()) {
+      config = config.withDefault(entry.getKey(), entry.getValue());
+    }
+    return config;
+  }
+
+  @Override
+  public Made make(VideoRequest request, Optional<Path> image, Path file, Progress progress)
+      throws Exception {
+    progress.report(Stage.ENCODING, 0, 1);
+    GenerationSettings generation = generation(request, image);
+    LvsaConfig config = config(request, generation);
+    MemoryNeed.require(
+        pipeline.memory(generation, settings.tiling(), settings.ranks().ranksPerProcess()));
+    VideoRun run =
+        new VideoRun(
+            pipeline,
+            generation,
+            new GenerationAttention.Settings(
+                config, settings.counting(), settings.kernel(), Optional.empty()),
+            new Told(progress, generation.steps()));
+    Map<String, Double> seconds = new LinkedHashMap<>();
+    long begun = System.nanoTime();
+    VideoRun.Denoised denoised;
+    try (Denoising denoising = pipeline.prepare(generation)) {
+      progress.report(Stage.ENCODING, 1, 1);
+      seconds.put("encode", (System.nanoTime() - begun) / 1e9);
+      denoised = run.denoise(settings.ranks(), denoising, VideoRun.Saving.none(), false);
+    }
+    seconds.put("denoise", denoised.seconds());
+    begun = System.nanoTime();
+    write(request, run, denoised, file);
+    seconds.put("decode", (System.nanoTime() - begun) / 1e9);
+    AttentionReport report = denoised.report();
+    return new Made(
+        config.attention("self").equals(LVSA) ? "lvsa" : "dense",
+        report.density(),
+        report.kernel(),
+        report.device(),
+        report.fallbacks(),
+        seconds);
+  }
+
+  private void write(
+      VideoRequest request, VideoRun run, VideoRun.Denoised denoised, Path file)
+      throws IOException {
+    if (request.picture()) {
+      run.decode(
+          denoised.latents(),
+          settings.tiling(),
+          Rgb.ROUNDED,
+          rgb -> Png.write(VideoWriter.image(request.size(), rgb), file));
+    } else {
+      VideoWriter.mp4(
+          file,
+          request.size(),
+          request.fps(),
+          frames -> run.decode(denoised.latents(), settings.tiling(), Rgb.TRUNCATED, frames));
+    }
+  }
+
+  @Override
+  public void close() {
+    pipeline.close();
+  }
+
+  /** Passes a run's progress on, and its lines to the log. */
+  private final class Told implements VideoRun.Listener {
+    private final Progress progress;
+    private final int steps;
+    private int frames = 1;
+
+    Told(Progress progress, int steps) {
+      this.progress = progress;
+      this.steps = steps;
+    }
+
+    @Override
+    public void line(String text) {
+      log.line(Level.INFO, text);
+    }
+
+    @Override
+    public void denoising(int done, int all) {
+      progress.report(Stage.DENOISING, done, all);
+    }
+
+    @Override
+    public void stepDone(int step) {
+      progress.report(Stage.DENOISING, step + 1, steps);
+    }
+
+    @Override
+    public void decoding(int all) {
+      frames = all;
+      progress.report(Stage.DECODING, 0, all);
+    }
+
+    @Override
+    public void frameDone(int frame) {
+      progress.report(Stage.DECODING, frame + 1, frames);
+    }
+  }
+}
