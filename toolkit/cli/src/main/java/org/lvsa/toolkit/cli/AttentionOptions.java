@@ -125,7 +125,8 @@ final class AttentionOptions {
     return config;
   }
 
-  private Map<String, String> typed() {
+  /** The settings that were typed, by the name of their variable. */
+  Map<String, String> typed() {
     Map<String, String> typed = new HashMap<>();
     put(typed, Setting.DIFFUSION_ATTENTION_BACKEND, attention == null ? null : attention.setting);
     put(typed, Setting.LVSA_BACKEND, backend);

@@ -9,7 +9,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
@@ -23,7 +22,6 @@ import org.lvsa.toolkit.pipeline.RankPlan;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
 import org.lvsa.toolkit.vae.LatentSize;
-import org.lvsa.toolkit.vae.Tiling;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -86,29 +84,17 @@ final class GenerateCommand implements Callable<Integer> {
       description = "frames per second of the mp4 (default: the model's, such as 16)")
   private Double fps;
 
+  @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
   @Mixin private CacheOptions cacheOptions;
   @Mixin private ProfileOption profile;
 
   @Option(
-      names = "--lvsa-steps",
-      defaultValue = "examples",
-      description =
-          "${COMPLETION-CANDIDATES}: how steps are counted for rotation, as the published example"
-              + " programs, one step late, or as the plugin (default: ${DEFAULT-VALUE})")
-  private StepCounting lvsaSteps;
-
-  @Option(
       names = "--save-every",
       paramLabel = "N",
       description = "keep OUT.resume.safetensors, replaced every N steps; latent keeps these steps")
   private Integer saveEvery;
-
-  @Option(
-      names = "--vae-tiling",
-      description = "decode large frames in tiles, which takes less memory")
-  private boolean vaeTiling;
 
   @Option(names = "--resume", description = "go on from OUT.resume.safetensors")
   private boolean resume;
@@ -132,7 +118,7 @@ final class GenerateCommand implements Callable<Integer> {
     model.check();
     boolean promptNeeded = model.random().isEmpty();
     // What is wrong whatever the model is, is told before a model is opened.
-    GenerationSettings checked = sampling.settings(ANY, promptNeeded);
+    GenerationSettings checked = sampling.settings(ANY, how, promptNeeded);
     GenerateOutput.of(
         output, outputType, fps == null ? ANY.fps() : fps, checked.size().resolution());
     if (saveEvery != null && saveEvery < 1) {
@@ -148,8 +134,8 @@ final class GenerateCommand implements Callable<Integer> {
   private int generate(Optional<CaptureSettings> captured, boolean promptNeeded) throws Exception {
     ModelOptions.Opened opened = model.open();
     try (VideoPipeline pipeline = opened.pipeline()) {
-      sampling.check(pipeline);
-      GenerationSettings settings = sampling.settings(pipeline.defaults(), promptNeeded);
+      sampling.check(pipeline, how);
+      GenerationSettings settings = sampling.settings(pipeline.defaults(), how, promptNeeded);
       GenerateOutput target =
           GenerateOutput.of(
               output,
@@ -183,7 +169,7 @@ final class GenerateCommand implements Callable<Integer> {
                 err.println("lvsa: warning: " + line);
               }
             });
-    MemoryNeed.require(pipeline.memory(settings, tiling(), ranks.ranksPerProcess()));
+    MemoryNeed.require(pipeline.memory(settings, how.tiling(), ranks.ranksPerProcess()));
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }
@@ -193,11 +179,11 @@ final class GenerateCommand implements Callable<Integer> {
               + ", random numbers in place of the text encoder's embeddings: the video shows"
               + " noise");
     }
-    GenerationAttention.Settings how =
+    GenerationAttention.Settings attended =
         new GenerationAttention.Settings(
-            config, lvsaSteps, attention.kernel(), captured, cacheOptions.settings());
+            config, how.lvsaSteps(), attention.kernel(), captured, cacheOptions.settings());
     if (compare) {
-      new GenerateCompare(pipeline, settings, how, target, tiling()).run(out, err);
+      new GenerateCompare(pipeline, settings, attended, target, how.tiling()).run(out, err);
       return 0;
     }
     boolean latentsOnly = target.type() == OutputType.LATENT;
@@ -208,7 +194,7 @@ final class GenerateCommand implements Callable<Integer> {
             target.resumeFile(),
             identity(fingerprint, settings, shape, config, latentsOnly));
     if (ranks.later()) {
-      VideoRun run = new VideoRun(pipeline, settings, how, VideoRun.Listener.NONE);
+      VideoRun run = new VideoRun(pipeline, settings, attended, VideoRun.Listener.NONE);
       try (Denoising denoising = pipeline.prepare(settings)) {
         return ranks.runLater(one -> run.denoiseQuietly(ranks.view(one), denoising, saving))
             ? 0
@@ -217,7 +203,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
     refuseToOverwrite(saving);
     try (GenerateProgress progress = new GenerateProgress(err, "")) {
-      VideoRun run = new VideoRun(pipeline, settings, how, progress);
+      VideoRun run = new VideoRun(pipeline, settings, attended, progress);
       long begun = System.nanoTime();
       progress.phase("encoding the prompts");
       VideoRun.Denoised denoised;
@@ -234,7 +220,8 @@ final class GenerateCommand implements Callable<Integer> {
         written =
             target.write(
                 settings.size().resolution(),
-                receiver -> run.decode(denoised.latents(), tiling(), target.levels(), receiver));
+                receiver ->
+                    run.decode(denoised.latents(), how.tiling(), target.levels(), receiver));
       }
       saving.done();
       GenerateSummary.print(
@@ -268,10 +255,6 @@ final class GenerateCommand implements Callable<Integer> {
     }
   }
 
-  private Optional<Tiling> tiling() {
-    return vaeTiling ? Optional.of(Tiling.DEFAULT) : Optional.empty();
-  }
-
   private static void refuseToOverwrite(VideoRun.Saving saving) {
     if (saving.every().isPresent() && !saving.resume() && Files.exists(saving.file())) {
       throw new IllegalArgumentException(
@@ -288,7 +271,7 @@ final class GenerateCommand implements Callable<Integer> {
       LvsaConfig config,
       boolean keepsSteps) {
     Map<String, String> identity = new LinkedHashMap<>(settings.identity(shape));
-    identity.put("lvsaSteps", lower(lvsaSteps));
+    identity.put("lvsaSteps", lower(how.lvsaSteps()));
     identity.put("keptSteps", keepsSteps ? String.valueOf(saveEvery) : "none");
     for (Setting<?> setting : Setting.all()) {
       if (setting.decidesResult()) {

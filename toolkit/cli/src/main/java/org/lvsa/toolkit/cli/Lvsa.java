@@ -26,7 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Sparse-window attention for long-video diffusion: patterns, kernels, sweeps.",
     synopsisSubcommandLabel = "COMMAND",
     mixinStandardHelpOptions = true,
-    version = "lvsa 0.1.0",
+    version = "lvsa " + Lvsa.VERSION,
     subcommands = {
       DevicesCommand.class,
       PatternCommand.class,
@@ -35,6 +35,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ReportCommand.class,
       ConfigCommand.class,
       GenerateCommand.class,
+      ServeCommand.class,
       ModelsCommand.class,
       DemoCommand.class
     },
@@ -49,6 +50,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "Exit codes: 0 done, 1 failed, 2 bad input, 3 not available here."
     })
 public final class Lvsa implements Runnable {
+  static final String VERSION = "0.1.0";
   static final int FAILED = 1;
   static final int BAD_INPUT = 2;
   static final int UNAVAILABLE = 3;

@@ -81,6 +81,15 @@ final class ModelOptions {
     }
   }
 
+  /** The name of the model's folder, or of the model whose sizes random weights have. */
+  String name() {
+    if (model == null) {
+      return randomWeights;
+    }
+    Path last = model.toAbsolutePath().normalize().getFileName();
+    return last == null ? "model" : last.toString();
+  }
+
   /** Opens the model. */
   Opened open() {
     if (random().isPresent()) {

@@ -63,16 +63,6 @@ final class SamplingOptions {
   private Double boundaryRatio;
 
   @Option(
-      names = "--dynamic-guidance",
-      description = "guidance that changes from step to step, of CogVideoX")
-  private boolean dynamicGuidance;
-
-  @Option(
-      names = "--batched-guidance",
-      description = "both runs of a guided step as one batch, which takes more memory")
-  private boolean batchedGuidance;
-
-  @Option(
       names = "--flow-shift",
       paramLabel = "SHIFT",
       description = "shift of the noise levels (default: the scheduler's own)")
@@ -110,22 +100,15 @@ final class SamplingOptions {
       description = "a picture that the video ends with, for models that take one")
   private Path lastImage;
 
-  @Option(
-      names = "--text-mask",
-      defaultValue = "masked",
-      description =
-          "${COMPLETION-CANDIDATES}: whether sparse attention leaves out the padding behind a text,"
-              + " or lets it attend as the published code does (default: ${DEFAULT-VALUE})")
-  private GenerationSettings.TextMask textMask;
-
   /**
    * What is asked for.
    *
    * @param defaults what is taken where nothing is said
+   * @param how the video is made
    * @param promptNeeded whether a prompt has to be there
    * @throws IllegalArgumentException naming the option that is wrong
    */
-  GenerationSettings settings(PipelineDefaults defaults, boolean promptNeeded) {
+  GenerationSettings settings(PipelineDefaults defaults, HowOptions how, boolean promptNeeded) {
     if (prompt == null && promptNeeded) {
       throw new IllegalArgumentException("give --prompt TEXT: what the video shows");
     }
@@ -137,17 +120,17 @@ final class SamplingOptions {
         steps == null ? defaults.steps() : steps,
         new GuidanceSettings(
             guidanceScale == null ? defaults.guidanceScale() : guidanceScale,
-            batchedGuidance,
+            how.batchedGuidance(),
             optional(guidanceScale2),
             optional(boundaryRatio),
-            dynamicGuidance),
+            how.dynamicGuidance()),
         optional(flowShift),
         latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents),
         new GenerationSettings.Inputs(
             Optional.ofNullable(image).map(Picture::read),
             Optional.ofNullable(lastImage).map(Picture::read),
             Optional.ofNullable(noise),
-            textMask));
+            how.textMask()));
   }
 
   /**
@@ -155,11 +138,11 @@ final class SamplingOptions {
    *
    * @throws IllegalArgumentException naming what is not supported
    */
-  void check(VideoPipeline pipeline) {
+  void check(VideoPipeline pipeline, HowOptions how) {
     require(image != null, Capability.IMAGE_INPUT, pipeline);
     require(lastImage != null, Capability.LAST_IMAGE_INPUT, pipeline);
     require(guidanceScale2 != null || boundaryRatio != null, Capability.SECOND_GUIDANCE, pipeline);
-    require(dynamicGuidance, Capability.DYNAMIC_GUIDANCE, pipeline);
+    require(how.dynamicGuidance(), Capability.DYNAMIC_GUIDANCE, pipeline);
     require(flowShift != null, Capability.FLOW_SHIFT, pipeline);
   }
 

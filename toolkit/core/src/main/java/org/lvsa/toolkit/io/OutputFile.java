@@ -16,6 +16,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 
@@ -36,11 +37,30 @@ public final class OutputFile {
 
   private static final Set<Path> UNFINISHED = ConcurrentHashMap.newKeySet();
 
+  /** What still writes while the process ends. */
+  private static final List<Runnable> BEFORE_EXIT = new CopyOnWriteArrayList<>();
+
   static {
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> UNFINISHED.forEach(OutputFile::remove)));
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  BEFORE_EXIT.forEach(Runnable::run);
+                  UNFINISHED.forEach(OutputFile::remove);
+                }));
   }
 
   private OutputFile() {}
+
+  /**
+   * Has something done when the process is told to end, before unfinished outputs are removed: a
+   * server lets its running job end, which may be writing one. Hooks of the JVM have no order.
+   *
+   * @param work to be done once; it may take its time
+   */
+  public static void beforeExit(Runnable work) {
+    BEFORE_EXIT.add(work);
+  }
 
   /** Writes a stream. */
   @FunctionalInterface

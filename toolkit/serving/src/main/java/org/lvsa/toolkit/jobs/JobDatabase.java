@@ -78,8 +78,7 @@ final class JobDatabase implements AutoCloseable {
   List<Job> all() throws SQLException {
     List<Job> jobs = new ArrayList<>();
     try (Statement statement = connection.createStatement();
-        ResultSet rows =
-            statement.executeQuery("SELECT id, document FROM jobs ORDER BY number")) {
+        ResultSet rows = statement.executeQuery("SELECT id, document FROM jobs ORDER BY number")) {
       while (rows.next()) {
         String place = "job " + rows.getString(1);
         jobs.add(Json.convert(Json.parse(rows.getString(2), place), Job.class, place));

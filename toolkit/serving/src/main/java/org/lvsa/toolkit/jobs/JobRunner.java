@@ -225,7 +225,10 @@ public final class JobRunner {
       work.started();
       VideoMaker.Made made =
           maker.make(
-              work.request(), work.image(), work.file(), new Steps(ticket, begun, System.nanoTime()));
+              work.request(),
+              work.image(),
+              work.file(),
+              new Steps(ticket, begun, System.nanoTime()));
       double seconds = (System.nanoTime() - begun) / 1e9;
       work.made(made, seconds);
       listener.made(made, seconds);

@@ -85,8 +85,7 @@ public final class Jobs implements AutoCloseable {
             folder,
             store,
             new JobRunner(maker, limits, listener),
-            new StoredVideo.Keeping(
-                settings.expiry(), settings.quota(), settings.restartRunning()),
+            new StoredVideo.Keeping(settings.expiry(), settings.quota(), settings.restartRunning()),
             clock);
     for (Job job : store.unfinished()) {
       jobs.tickets.put(job.id(), jobs.runner.resubmit(jobs.work(job)));
@@ -216,7 +215,12 @@ public final class Jobs implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    janitor.shutdown();
+    try {
+      runner.stop(Duration.ZERO);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    janitor.shutdownNow();
     store.close();
     folder.close();
   }

@@ -53,8 +53,7 @@ public final class StorageFolder implements AutoCloseable {
       removeUnfinished(folder.videos());
       return folder;
     } catch (IOException e) {
-      throw new IllegalArgumentException(
-          "cannot write " + root + ": " + Messages.reason(e), e);
+      throw new IllegalArgumentException("cannot write " + root + ": " + Messages.reason(e), e);
     }
   }
 
@@ -100,11 +99,6 @@ public final class StorageFolder implements AutoCloseable {
   /** Where parts of a request lie while it arrives, and pictures until they are sent. */
   public Path uploads() {
     return root.resolve("uploads");
-  }
-
-  /** Where profiles go. */
-  public Path profiles() {
-    return root.resolve("profiles");
   }
 
   /** The file of a job. */

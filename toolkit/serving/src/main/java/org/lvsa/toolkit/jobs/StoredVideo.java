@@ -31,8 +31,7 @@ final class StoredVideo implements Work {
    */
   record Keeping(Duration expiry, long quota, boolean restartRunning) {}
 
-  StoredVideo(
-      Job job, JobStore store, StorageFolder folder, Keeping keeping, LongSupplier clock) {
+  StoredVideo(Job job, JobStore store, StorageFolder folder, Keeping keeping, LongSupplier clock) {
     this.job = job;
     this.store = store;
     this.folder = folder;

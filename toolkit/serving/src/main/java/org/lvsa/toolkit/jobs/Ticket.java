@@ -51,8 +51,7 @@ public final class Ticket {
    * @return the error with which it ended; empty if it was made
    * @throws TimeoutException if it has not ended by then
    */
-  public Optional<JobError> await(Duration patience)
-      throws InterruptedException, TimeoutException {
+  public Optional<JobError> await(Duration patience) throws InterruptedException, TimeoutException {
     try {
       return end.get(patience.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {

@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.attention.StepCounting;
+import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.TextMask;
 import org.lvsa.toolkit.pipeline.RankPlan;
 import org.lvsa.toolkit.vae.Tiling;
@@ -17,6 +18,7 @@ import org.lvsa.toolkit.vae.Tiling;
  * @param counting how steps are counted for rotation
  * @param kernel device and kernel
  * @param ranks that make a video together
+ * @param cache takes steps' blocks from earlier steps; empty to compute all
  * @param tiling how large frames are cut into tiles; empty to decode them whole
  * @param batchedGuidance whether both runs of a guided step are one batch
  * @param dynamicGuidance whether guidance changes from step to step
@@ -28,6 +30,7 @@ public record MakerSettings(
     StepCounting counting,
     KernelOptions kernel,
     RankPlan ranks,
+    Optional<CacheSettings> cache,
     Optional<Tiling> tiling,
     boolean batchedGuidance,
     boolean dynamicGuidance,

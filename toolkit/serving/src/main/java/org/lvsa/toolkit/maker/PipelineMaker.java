@@ -23,7 +23,6 @@ import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
-import org.lvsa.toolkit.pipeline.InputImage;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.StartingLatents;
@@ -32,6 +31,7 @@ import org.lvsa.toolkit.pipeline.VideoRun;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.Rgb;
 import org.lvsa.toolkit.video.VideoWriter;
+import org.lvsa.toolkit.vision.Picture;
 import org.slf4j.event.Level;
 
 /**
@@ -161,7 +161,7 @@ public final class PipelineMaker implements VideoMaker {
         optional(sampling.flowShift()),
         new StartingLatents.Seed(sampling.seed()),
         new GenerationSettings.Inputs(
-            image.map(InputImage::read), none.lastImage(), none.noise(), settings.textMask()));
+            image.map(Picture::read), none.lastImage(), none.noise(), settings.textMask()));
   }
 
   private static OptionalDouble optional(@Nullable Double value) {
@@ -178,8 +178,7 @@ public final class PipelineMaker implements VideoMaker {
     }
     LvsaConfig config = LvsaConfig.of(settings.environment(), options, ignored -> {});
     config = config.withDefault(Setting.LVSA_BACKEND, "auto");
-    for (Map.Entry<Setting<?>, String> entry :
-        pipeline.attentionDefaults(generation).entrySet()) {
+    for (Map.Entry<Setting<?>, String> entry : pipeline.attentionDefaults(generation).entrySet()) {
       config = config.withDefault(entry.getKey(), entry.getValue());
     }
     return config;
@@ -198,7 +197,7 @@ public final class PipelineMaker implements VideoMaker {
             pipeline,
             generation,
             new GenerationAttention.Settings(
-                config, settings.counting(), settings.kernel(), Optional.empty()),
+                config, settings.counting(), settings.kernel(), Optional.empty(), settings.cache()),
             new Told(progress, generation.steps()));
     Map<String, Double> seconds = new LinkedHashMap<>();
     long begun = System.nanoTime();
@@ -222,8 +221,7 @@ public final class PipelineMaker implements VideoMaker {
         seconds);
   }
 
-  private void write(
-      VideoRequest request, VideoRun run, VideoRun.Denoised denoised, Path file)
+  private void write(VideoRequest request, VideoRun run, VideoRun.Denoised denoised, Path file)
       throws IOException {
     if (request.picture()) {
       run.decode(

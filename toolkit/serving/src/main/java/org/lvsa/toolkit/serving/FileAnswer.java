@@ -113,12 +113,7 @@ final class FileAnswer {
             response.setStatus(206);
             response.setHeader(
                 "Content-Range",
-                "bytes "
-                    + bytes.first()
-                    + "-"
-                    + (bytes.first() + bytes.length() - 1)
-                    + "/"
-                    + size);
+                "bytes " + bytes.first() + "-" + (bytes.first() + bytes.length() - 1) + "/" + size);
           });
       if (withContent) {
         copy(channel, part.orElse(new Part(0, size)), response.getOutputStream());

@@ -59,7 +59,7 @@ final class Guard {
       throw new IllegalArgumentException(
           "others can reach "
               + access.host()
-              + ": an API key is required there (--api-key-file FILE, or LVSA_API_KEY)");
+              + ": an API key is required there (--api-key-file FILE)");
     }
     key = access.apiKey().map(Guard::digest);
   }

@@ -64,8 +64,7 @@ final class ImageRoutes {
           .putNull("url")
           .putNull("revised_prompt");
     }
-    ObjectNode body =
-        Json.object().put("created", System.currentTimeMillis() / 1000);
+    ObjectNode body = Json.object().put("created", System.currentTimeMillis() / 1000);
     body.set("data", data);
     body.put("output_format", "png")
         .put("size", wish.request().size().toString())
@@ -80,8 +79,7 @@ final class ImageRoutes {
   private byte[] made(Context context, Picture picture, boolean first, long end)
       throws IOException, InterruptedException {
     try {
-      Ticket ticket =
-          first ? jobs.runner().submit(picture) : jobs.runner().resubmit(picture);
+      Ticket ticket = first ? jobs.runner().submit(picture) : jobs.runner().resubmit(picture);
       Optional<JobError> error;
       try {
         error = ticket.await(Duration.ofNanos(Math.max(0, end - System.nanoTime())));

@@ -61,15 +61,16 @@ final class Listening {
         });
   }
 
-  /** What Jetty itself refuses, before it is a request for anything: a broken line, long headers. */
+  /**
+   * What Jetty itself refuses, before it is a request for anything: a broken line, long headers.
+   */
   private static boolean failed(Request request, Response response, Callback callback) {
     int status = response.getStatus();
     Fault fault = status < 500 ? Fault.MALFORMED_BODY : Fault.INTERNAL;
     JsonNode body =
         new ApiException(fault, "the request cannot be read (HTTP status " + status + ")").body();
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
-    Content.Sink.write(
-        response, true, body.toString(), callback);
+    Content.Sink.write(response, true, body.toString(), callback);
     return true;
   }
 }

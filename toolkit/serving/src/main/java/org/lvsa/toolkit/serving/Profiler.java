@@ -2,21 +2,19 @@
 package org.lvsa.toolkit.serving;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.text.ParseException;
 import java.util.Optional;
-import jdk.jfr.Configuration;
-import jdk.jfr.Recording;
 import org.jspecify.annotations.Nullable;
+import org.lvsa.toolkit.io.Messages;
+import org.lvsa.toolkit.profile.Profile;
 
-/** Records what the process does, with the JDK's Flight Recorder, while an operator asks for it. */
+/** Records what generations spend their time on, while an operator asks for it. */
 final class Profiler {
   private final Optional<Path> directory;
-  private @Nullable Recording recording;
+  private @Nullable Profile profile;
 
   /**
-   * @param directory where profiles go; empty where the operator asked for none
+   * @param directory in which each profile has a folder of its own; empty for no profiler
    */
   Profiler(Optional<Path> directory) {
     this.directory = directory;
@@ -33,48 +31,45 @@ final class Profiler {
   /**
    * Begins.
    *
-   * @return where the profile will be
+   * @return name of the profile's folder
    */
-  synchronized Path start() {
-    Path target = directory();
-    if (recording != null) {
+  synchronized String start() {
+    Path parent = directory();
+    if (profile != null) {
       throw new ApiException(Fault.PROFILER_STATE, "the profiler runs already");
     }
+    String name = "profile-" + System.currentTimeMillis();
     try {
-      Files.createDirectories(target);
-      Recording begun = new Recording(Configuration.getConfiguration("profile"));
-      Path file = target.resolve("profile-" + System.currentTimeMillis() + ".jfr");
-      begun.setToDisk(true);
-      begun.setDestination(file);
-      begun.start();
-      recording = begun;
-      return file;
-    } catch (IOException | ParseException | RuntimeException e) {
-      throw new ApiException(Fault.INTERNAL, "Failed to start profiler: " + e.getMessage());
+      profile = Profile.start(parent.resolve(name), 0);
+      return name;
+    } catch (RuntimeException e) {
+      throw new ApiException(
+          Fault.INTERNAL, "Failed to start profiler: " + Messages.cut(e.getMessage()));
     }
   }
 
   /**
-   * Ends.
+   * Ends, and writes the files.
    *
-   * @return where the profile is
+   * @return name of the Chrome trace in the profile's folder
    */
-  synchronized Path stop() {
+  synchronized String stop() {
     directory();
-    if (recording == null) {
+    if (profile == null) {
       throw new ApiException(Fault.PROFILER_STATE, "the profiler does not run");
     }
-    try (Recording ended = recording) {
-      recording = null;
-      ended.stop();
-      return ended.getDestination();
+    try (Profile ended = profile) {
+      profile = null;
+      return ended.stop().getFileName().toString();
+    } catch (IOException e) {
+      throw new ApiException(Fault.INTERNAL, "Failed to stop profiler: " + Messages.reason(e));
     }
   }
 
-  /** Keeps what a running recording has. */
+  /** Ends a profile that still runs. */
   synchronized void close() {
-    if (recording != null) {
-      recording.close();
+    if (profile != null) {
+      profile.close();
     }
   }
 }

@@ -37,9 +37,7 @@ final class ReferenceImage {
     Optional<String> inline = fields.text(Field.INPUT_REFERENCE);
     Optional<JsonNode> reference = fields.object(Field.IMAGE_REFERENCE);
     int given =
-        (file.isPresent() ? 1 : 0)
-            + (inline.isPresent() ? 1 : 0)
-            + (reference.isPresent() ? 1 : 0);
+        (file.isPresent() ? 1 : 0) + (inline.isPresent() ? 1 : 0) + (reference.isPresent() ? 1 : 0);
     if (given > 1) {
       throw wrong("Provide either input_reference or image_reference, not both.");
     }
@@ -104,8 +102,7 @@ final class ReferenceImage {
     try (ImageInputStream in = ImageIO.createImageInputStream(new ByteArrayInputStream(bytes))) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
       ImageReader reader = readers.hasNext() ? readers.next() : null;
-      if (reader == null
-          || !FORMATS.contains(reader.getFormatName().toLowerCase(Locale.ROOT))) {
+      if (reader == null || !FORMATS.contains(reader.getFormatName().toLowerCase(Locale.ROOT))) {
         throw wrong("input_reference is not a PNG or JPEG picture");
       }
       try {

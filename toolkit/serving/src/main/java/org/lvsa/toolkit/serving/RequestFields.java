@@ -115,9 +115,7 @@ final class RequestFields {
 
   /** A field's whole number. */
   OptionalLong integer(Field field) {
-    return has(field)
-        ? OptionalLong.of(number(field).longValueExact())
-        : OptionalLong.empty();
+    return has(field) ? OptionalLong.of(number(field).longValueExact()) : OptionalLong.empty();
   }
 
   /** A field's number. */

@@ -59,8 +59,7 @@ final class SlowConnections extends AbstractLifeCycle implements Connection.List
       return switch (part) {
         case NOTHING -> false;
         case HEADERS -> true;
-        case BODY ->
-            bytes > before.bytes && (bytes - bytesBefore) / seconds < BODY_RATE;
+        case BODY -> bytes > before.bytes && (bytes - bytesBefore) / seconds < BODY_RATE;
       };
     }
   }
@@ -91,10 +90,7 @@ final class SlowConnections extends AbstractLifeCycle implements Connection.List
           long messages = connection.getMessagesIn();
           Arrival after =
               before.next(
-                  messages,
-                  connection.getBytesIn(),
-                  messages > connection.getMessagesOut(),
-                  now);
+                  messages, connection.getBytesIn(), messages > connection.getMessagesOut(), now);
           if (after.isTooSlow(before, now, patience)) {
             open.remove(connection);
             connection.getEndPoint().close();

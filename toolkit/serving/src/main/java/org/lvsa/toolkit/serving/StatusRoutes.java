@@ -23,8 +23,7 @@ final class StatusRoutes {
   private final String version;
   private final long begun = System.currentTimeMillis() / 1000;
 
-  StatusRoutes(
-      Jobs jobs, ServerMetrics metrics, Profiler profiler, String model, String version) {
+  StatusRoutes(Jobs jobs, ServerMetrics metrics, Profiler profiler, String model, String version) {
     this.jobs = jobs;
     this.metrics = metrics;
     this.profiler = profiler;
@@ -68,12 +67,12 @@ final class StatusRoutes {
 
   /** Begins a profile. */
   void startProfile(Context context) {
-    Answers.json(context, Json.object().put("file", profiler.start().getFileName().toString()));
+    Answers.json(context, Json.object().put("folder", profiler.start()));
   }
 
   /** Ends a profile. */
   void stopProfile(Context context) {
-    Answers.json(context, Json.object().put("file", profiler.stop().getFileName().toString()));
+    Answers.json(context, Json.object().put("file", profiler.stop()));
   }
 
   /** The page. */

@@ -33,8 +33,7 @@ final class VideoRoutes {
   /**
    * @param syncTimeout how long a synchronous request waits for its video
    */
-  VideoRoutes(
-      Jobs jobs, VideoMaker maker, Incoming incoming, Wishes wishes, Duration syncTimeout) {
+  VideoRoutes(Jobs jobs, VideoMaker maker, Incoming incoming, Wishes wishes, Duration syncTimeout) {
     this.jobs = jobs;
     this.maker = maker;
     this.incoming = incoming;
@@ -169,7 +168,9 @@ final class VideoRoutes {
       case "desc" -> false;
       default ->
           throw new ApiException(
-              Fault.INVALID_VALUE, "order must be asc or desc, got " + Messages.cut(order), "order");
+              Fault.INVALID_VALUE,
+              "order must be asc or desc, got " + Messages.cut(order),
+              "order");
     };
   }
 
@@ -231,8 +232,7 @@ final class VideoRoutes {
       case UNKNOWN -> throw new ApiException(Fault.NOT_FOUND, "Video not found");
       case PENDING ->
           throw new ApiException(
-              Fault.CANCELLATION_PENDING,
-              "Cancellation in progress. Please try again later.");
+              Fault.CANCELLATION_PENDING, "Cancellation in progress. Please try again later.");
     }
   }
 }

@@ -34,8 +34,7 @@ public final class VideoServer implements AutoCloseable {
   private final Profiler profiler;
   private final Javalin javalin;
 
-  private VideoServer(
-      ServerSettings settings, Jobs jobs, Profiler profiler, Javalin javalin) {
+  private VideoServer(ServerSettings settings, Jobs jobs, Profiler profiler, Javalin javalin) {
     this.settings = settings;
     this.jobs = jobs;
     this.profiler = profiler;
@@ -51,13 +50,10 @@ public final class VideoServer implements AutoCloseable {
    */
   public static VideoServer start(ServerSettings settings, VideoMaker maker) throws IOException {
     ServerSettings.Address address = settings.address();
-    Guard guard =
-        new Guard(new Guard.Access(address.host(), address.apiKey(), address.origins()));
+    Guard guard = new Guard(new Guard.Access(address.host(), address.apiKey(), address.origins()));
     Wishes wishes =
         new Wishes(
-            maker,
-            settings.bounds(),
-            RequestFields.of(settings.defaults(), Field.Use.VIDEO));
+            maker, settings.bounds(), RequestFields.of(settings.defaults(), Field.Use.VIDEO));
     ServerMetrics metrics = new ServerMetrics();
     Jobs jobs =
         Jobs.open(
@@ -128,8 +124,7 @@ public final class VideoServer implements AutoCloseable {
     return handlers;
   }
 
-  private static void route(
-      JavalinConfig config, Guard guard, Map<Route, Handler> handlers) {
+  private static void route(JavalinConfig config, Guard guard, Map<Route, Handler> handlers) {
     config.routes.before(context -> before(context, guard));
     for (Route route : Route.values()) {
       Handler handler = handlers.get(route);
@@ -144,8 +139,7 @@ public final class VideoServer implements AutoCloseable {
     config.routes.exception(ApiException.class, (e, context) -> Answers.error(context, e));
     config.routes.exception(
         JobStopped.class,
-        (e, context) ->
-            Answers.error(context, new ApiException(Fault.STOPPING, e.getMessage())));
+        (e, context) -> Answers.error(context, new ApiException(Fault.STOPPING, e.getMessage())));
     config.routes.exception(
         HttpResponseException.class,
         (e, context) -> Answers.error(context, of(e.getStatus(), String.valueOf(e.getMessage()))));

@@ -170,7 +170,7 @@ final class Wishes {
     }
 
     private void requirePixels(Resolution size, long frames) {
-      long most = picture ? bounds.imagePixels() : bounds.videoPixels();
+      long most = picture ? bounds.generatedImagePixels() : bounds.videoPixels();
       long pixels = size.width() * (long) size.height() * frames;
       if (pixels > most) {
         throw new ApiException(

@@ -41,8 +41,7 @@ final class TestServer implements AutoCloseable {
 
   static TestServer start(Path folder, VideoMaker maker, UnaryOperator<ServerSettings> change)
       throws IOException {
-    return new TestServer(
-        VideoServer.start(change.apply(ServerSettings.local(folder, 0)), maker));
+    return new TestServer(VideoServer.start(change.apply(ServerSettings.local(folder, 0)), maker));
   }
 
   static ServerSettings withAddress(ServerSettings s, ServerSettings.Address address) {

@@ -122,7 +122,8 @@ class VideoRoutesTest {
           server.send(server.request(path).method("HEAD", BodyPublishers.noBody()));
       assertEquals(200, head.statusCode());
       assertEquals(
-          Integer.toString(all.length()), head.headers().firstValue("Content-Length").orElseThrow());
+          Integer.toString(all.length()),
+          head.headers().firstValue("Content-Length").orElseThrow());
       String tag = head.headers().firstValue("ETag").orElseThrow();
       assertEquals(
           304, server.send(server.request(path).header("If-None-Match", tag)).statusCode());
@@ -170,8 +171,7 @@ class VideoRoutesTest {
   void aFullQueueSaysWhenToComeAgain() throws Exception {
     FakeMaker maker = FakeMaker.held();
     try (TestServer server =
-        TestServer.start(
-            folder, maker, s -> TestServer.withQueue(s, 2, Duration.ZERO))) {
+        TestServer.start(folder, maker, s -> TestServer.withQueue(s, 2, Duration.ZERO))) {
       String running = server.submit("first");
       server.await(running, "in_progress");
       server.submit("second");
@@ -179,8 +179,7 @@ class VideoRoutesTest {
       HttpResponse<String> full = server.post("/v1/videos", "{\"prompt\": \"fourth\"}");
       assertEquals("queue_full", error(429, full).get("code").textValue());
       assertEquals("rate_limit_error", error(429, full).get("type").textValue());
-      assertTrue(
-          Integer.parseInt(full.headers().firstValue("Retry-After").orElseThrow()) > 0);
+      assertTrue(Integer.parseInt(full.headers().firstValue("Retry-After").orElseThrow()) > 0);
       assertEquals(3, json(server.get("/v1/videos")).get("data").size());
       // A waiting job ends at once and makes a place.
       assertEquals(200, server.delete("/v1/videos/" + third).statusCode());
@@ -226,8 +225,7 @@ class VideoRoutesTest {
           content
               .get("message")
               .textValue()
-              .startsWith(
-                  "Video generation failed. Check job status for error details."));
+              .startsWith("Video generation failed. Check job status for error details."));
       maker.failure = null;
       server.await(server.submit("another"), "completed");
       assertTrue(
@@ -284,8 +282,7 @@ class VideoRoutesTest {
       assertEquals("sync_timeout", error(504, late).get("code").textValue());
       maker.release();
       String id = late.headers().firstValue("X-Request-Id").orElseThrow();
-      assertEquals(
-          "timed_out", server.await(id, "failed").get("error").get("code").textValue());
+      assertEquals("timed_out", server.await(id, "failed").get("error").get("code").textValue());
       maker.failure = new IllegalStateException("broken");
       assertEquals(
           "Video generation failed: broken",
@@ -302,8 +299,7 @@ class VideoRoutesTest {
       Map<String, Object> form = new LinkedHashMap<>();
       form.put("prompt", "a cat");
       form.put(
-          "lvsa",
-          "{\"attention\": \"lvsa\", \"sparsity_scale\": 0.5, \"rotate_keyframes\": true}");
+          "lvsa", "{\"attention\": \"lvsa\", \"sparsity_scale\": 0.5, \"rotate_keyframes\": true}");
       String id = json(server.form("/v1/videos", form)).get("id").textValue();
       JsonNode lvsa = server.await(id, "completed").get("lvsa");
       assertEquals(
