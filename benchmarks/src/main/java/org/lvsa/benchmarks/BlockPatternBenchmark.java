@@ -9,18 +9,17 @@ import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionShape;
-import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
-import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.toolkit.backend.Backends;
+import org.lvsa.toolkit.blockpattern.BatchAttention;
+import org.lvsa.toolkit.blockpattern.BatchLayout;
 import org.lvsa.toolkit.blockpattern.BlockPattern;
 import org.lvsa.toolkit.blockpattern.DensitySolver;
 import org.lvsa.toolkit.blockpattern.HeadInputs;
 import org.lvsa.toolkit.blockpattern.HeadSelection;
 import org.lvsa.toolkit.blockpattern.PatternSpec;
-import org.lvsa.toolkit.blockpattern.SelectedBlocks;
 import org.lvsa.toolkit.blockpattern.TokenGrid;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
@@ -42,7 +41,7 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * Patterns at one density of tokens: the time to choose their blocks, and the time of attention on
- * them, with the tokens in the pattern's order already.
+ * them, with query, key and value in the pattern's order already; the output is put back.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -73,8 +72,8 @@ public class BlockPatternBenchmark {
   private List<HeadInputs> heads;
   private BlockPattern solved;
   private AttentionKernel kernel;
-  private PreparedAttention prepared;
-  private BlockSparseLayout layout;
+  private BatchAttention prepared;
+  private BatchLayout layout;
   private AttentionOutput output;
 
   /** Solves the pattern and brings the inputs into its order. */
@@ -101,10 +100,9 @@ public class BlockPatternBenchmark {
         DensitySolver.solve(PatternSpec.parse(pattern), tokens, heads, density)
             .spec()
             .build(tokens);
-    SelectedBlocks blocks = new SelectedBlocks(choose());
-    layout = blocks.layout();
+    layout = BatchLayout.of(choose(), shape.heads());
     kernel = Backends.named(backend, System.err::println).open(KernelOptions.DEFAULT);
-    prepared = kernel.prepare(blocks.orders().apply(inputs, arena));
+    prepared = BatchAttention.prepare(kernel, inputs, layout.orders());
     output = AttentionOutput.allocate(shape, arena);
   }
 

@@ -142,6 +142,41 @@ class SweepPatternsTest {
     assertEquals(sta.density(), file.density(), 1e-12);
   }
 
+  /** A kernel that masks within blocks runs SVG's bands as they are, another one whole blocks. */
+  @Test
+  void bandsRunExactlyWhereTheKernelMasks() throws IOException {
+    Run run =
+        Run.lvsa(
+            "sweep",
+            "--latent-frames",
+            12,
+            "--grid",
+            "8x8",
+            "--heads",
+            1,
+            "--backends",
+            "reference,nd4j",
+            "--reps",
+            1,
+            "--max-seconds",
+            0,
+            "--patterns",
+            "svg:density=0.3",
+            "-o",
+            directory.resolve("out"));
+    assertEquals(0, run.code(), run.err());
+    List<ResultRow> rows = ResultsFile.read(directory.resolve("out/results.csv"));
+    ResultRow exact = rows.get(0);
+    ResultRow blocks = rows.get(1);
+    assertEquals(Status.OK, exact.status(), exact.note());
+    assertEquals(Status.OK, blocks.status(), blocks.note());
+    assertTrue(exact.density() < 0.9 * blocks.density(), exact.density() + " " + blocks.density());
+    assertTrue(
+        exact.quality().orElseThrow().massRecall() < blocks.quality().orElseThrow().massRecall());
+    assertTrue(
+        exact.quality().orElseThrow().relL2Error() > blocks.quality().orElseThrow().relL2Error());
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -29,7 +29,7 @@ public sealed interface BlockPattern permits StaticPattern, HeadPattern {
   /** The density of tokens of some selections: their mean. */
   static double density(List<HeadSelection> selections) {
     return selections.stream()
-        .mapToDouble(selection -> selection.mask().densityOfTokens())
+        .mapToDouble(HeadSelection::density)
         .average()
         .orElseThrow(() -> new IllegalArgumentException("a pattern that looks at heads got none"));
   }

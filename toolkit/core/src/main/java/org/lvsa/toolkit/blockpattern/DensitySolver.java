@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.LongFunction;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Finds the parameters with which a pattern comes nearest to an asked density of tokens. Patterns
@@ -23,9 +24,16 @@ public final class DensitySolver {
   private final TokenGrid grid;
   private final List<HeadInputs> heads;
   private final double wanted;
+  private final ToDoubleFunction<List<HeadSelection>> measure;
   private Solved nearest;
 
-  private DensitySolver(PatternSpec spec, TokenGrid grid, List<HeadInputs> heads, double wanted) {
+  private DensitySolver(
+      PatternSpec spec,
+      TokenGrid grid,
+      List<HeadInputs> heads,
+      double wanted,
+      ToDoubleFunction<List<HeadSelection>> measure) {
+    this.measure = measure;
     this.spec = spec;
     this.grid = grid;
     this.heads = heads;
@@ -56,6 +64,21 @@ public final class DensitySolver {
    */
   public static Solved solve(
       PatternSpec spec, TokenGrid grid, List<HeadInputs> heads, double density) {
+    return solve(spec, grid, heads, density, BlockPattern::density);
+  }
+
+  /**
+   * As {@link #solve(PatternSpec, TokenGrid, List, double)}, for a kernel that computes more than
+   * it is asked for.
+   *
+   * @param measure the density that what was chosen really has
+   */
+  public static Solved solve(
+      PatternSpec spec,
+      TokenGrid grid,
+      List<HeadInputs> heads,
+      double density,
+      ToDoubleFunction<List<HeadSelection>> measure) {
     checkDensity(density);
     for (String name : spec.kind().knob().names()) {
       // A given window of LVSA is kept, and the interval alone is solved.
@@ -65,7 +88,7 @@ public final class DensitySolver {
             spec.kind().word() + ": " + name + " is solved for the density, leave it out");
       }
     }
-    DensitySolver solver = new DensitySolver(spec, grid, heads, density);
+    DensitySolver solver = new DensitySolver(spec, grid, heads, density, measure);
     solver.search();
     Solved nearest = solver.nearest;
     if (!nearest.reaches(density)) {
@@ -178,6 +201,6 @@ public final class DensitySolver {
   private double density(BlockPattern pattern) {
     return pattern instanceof OraclePattern oracle
         ? oracle.share(grid)
-        : BlockPattern.density(pattern.selections(grid, heads));
+        : measure.applyAsDouble(pattern.selections(grid, heads));
   }
 }

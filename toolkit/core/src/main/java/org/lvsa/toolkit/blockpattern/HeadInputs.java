@@ -77,6 +77,19 @@ public record HeadInputs(int headDim, float[] query, float[] key, float[] value)
     return 1 / Math.sqrt(headDim);
   }
 
+  /**
+   * The softmax weights of queries over all keys.
+   *
+   * @param keys the keys' tokens in the order in which their weights are wanted
+   */
+  SoftmaxRows softmax(int[] keys) {
+    return new SoftmaxRows(
+        headDim,
+        (token, d) -> query[token * headDim + d],
+        (token, d) -> key[token * headDim + d],
+        keys);
+  }
+
   void check(TokenGrid grid) {
     if (tokens() != grid.tokens()) {
       throw new IllegalArgumentException(

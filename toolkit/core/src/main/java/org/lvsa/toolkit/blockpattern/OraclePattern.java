@@ -59,57 +59,33 @@ public record OraclePattern(int queryBlock, int keyBlock, int count, Optional<Ti
     return tile.map(t -> t.order(grid)).orElseGet(() -> TokenOrder.identity(grid.tokens()));
   }
 
-  /** Four sums at a time: one alone would wait for each addition. */
-  private static double dot(float[] a, int fromA, float[] b, int fromB, int dim) {
-    double sum0 = 0;
-    double sum1 = 0;
-    double sum2 = 0;
-    double sum3 = 0;
-    int d = 0;
-    for (; d + 3 < dim; d += 4) {
-      sum0 += (double) a[fromA + d] * b[fromB + d];
-      sum1 += (double) a[fromA + d + 1] * b[fromB + d + 1];
-      sum2 += (double) a[fromA + d + 2] * b[fromB + d + 2];
-      sum3 += (double) a[fromA + d + 3] * b[fromB + d + 3];
-    }
-    for (; d < dim; d++) {
-      sum0 += (double) a[fromA + d] * b[fromB + d];
-    }
-    return sum0 + sum1 + (sum2 + sum3);
-  }
-
   /** Softmax mass of each pair of blocks: all of it sums to the number of tokens. */
   public double[][] mass(TokenGrid grid, HeadInputs inputs) {
     inputs.check(grid);
     int tokens = grid.tokens();
-    int dim = inputs.headDim();
     int[] source = order(grid).source();
     int columns = Math.ceilDiv(tokens, keyBlock);
+    SoftmaxRows softmax = inputs.softmax(source);
     return IntStream.range(0, Math.ceilDiv(tokens, queryBlock))
         .parallel()
         .mapToObj(
             row -> {
               double[] mass = new double[columns];
-              double[] scores = new double[tokens];
               int end = Math.min(tokens, (row + 1) * queryBlock);
-              for (int query = row * queryBlock; query < end; query++) {
-                for (int key = 0; key < tokens; key++) {
-                  double product =
-                      dot(
-                          inputs.query(),
-                          source[query] * dim,
-                          inputs.key(),
-                          source[key] * dim,
-                          dim);
-                  scores[key] = product * inputs.scale();
-                }
-                double[] weights = Pooled.softmax(scores);
-                for (int key = 0; key < tokens; key++) {
-                  mass[key / keyBlock] += weights[key];
-                }
-              }
+              softmax.forEach(
+                  Arrays.copyOfRange(source, row * queryBlock, end),
+                  (query, weights) -> add(weights, mass));
               return mass;
             })
         .toArray(double[][]::new);
+  }
+
+  private void add(double[] weights, double[] mass) {
+    for (int column = 0; column < mass.length; column++) {
+      int end = Math.min(weights.length, (column + 1) * keyBlock);
+      for (int key = column * keyBlock; key < end; key++) {
+        mass[column] += weights[key];
+      }
+    }
   }
 }

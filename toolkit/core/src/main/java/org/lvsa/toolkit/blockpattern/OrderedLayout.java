@@ -33,7 +33,7 @@ public record OrderedLayout(BlockSparseLayout layout, TokenOrders orders) {
    */
   public static OrderedLayout of(List<HeadSelection> heads) {
     return new OrderedLayout(
-        BlockSparseLayout.ofBlocks(heads.stream().map(head -> blocks(head.mask())).toList()),
+        BlockSparseLayout.ofBlocks(heads.stream().map(HeadSelection::blocks).toList()),
         new TokenOrders(
             distinct(heads.stream().map(HeadSelection::queryOrder).toList()),
             distinct(heads.stream().map(HeadSelection::keyOrder).toList())));

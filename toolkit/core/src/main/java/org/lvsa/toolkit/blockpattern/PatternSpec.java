@@ -129,6 +129,15 @@ public record PatternSpec(PatternKind kind, Map<String, String> given) {
         parsed("dense_layers", DenseSchedule.Amount::parse));
   }
 
+  /** Whether the blocks refer to the tokens in another order than the sequence's own. */
+  public boolean movesTokens() {
+    return switch (kind) {
+      case STA, SVG, SVG2, VSA, DRAFT, BSA -> true;
+      case TOPK -> !value("tile").equals("none");
+      case LVSA, WINDOW, DILATED, STRIDED, RADIAL, SPARGE, RANDOM -> false;
+    };
+  }
+
   /**
    * The pattern.
    *

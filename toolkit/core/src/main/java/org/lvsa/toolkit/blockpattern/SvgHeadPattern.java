@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blockpattern;
 
+import java.util.Optional;
 import java.util.SplittableRandom;
+import org.lvsa.kernels.TokenOrder;
 
 /**
  * Sparse VideoGen as it runs (arXiv 2502.01776): some sampled queries decide whether a head is
  * spatial or temporal ({@link SvgHeadKinds}), and the head runs the band of its kind ({@link
- * SvgPattern}) in whole blocks.
+ * SvgPattern}), exactly where a kernel masks within blocks and in whole blocks where it does not.
  *
  * @param family which published variant
- * @param density share of work that is asked for; whole blocks make it more
+ * @param density share of work that is asked for
  * @param block tokens per block
  * @param samples queries that decide; 64 as published
  * @param seed which queries they are
@@ -38,6 +40,8 @@ public record SvgHeadPattern(
         new SplittableRandom(seed).ints(samples, 0, Math.min(grid.tokens(), 10_000)).toArray();
     SvgPattern.Kind kind = SvgHeadKinds.kind(SvgHeadKinds.errors(family, grid, inputs, sampled));
     SvgPattern pattern = new SvgPattern(family, kind, density, grid.text(), block, false);
-    return HeadSelection.of(pattern.order(grid), pattern.mask(grid));
+    TokenOrder order = pattern.order(grid);
+    return new HeadSelection(
+        order, order, pattern.mask(grid), Optional.of(SvgBands.blocks(pattern, grid)));
   }
 }

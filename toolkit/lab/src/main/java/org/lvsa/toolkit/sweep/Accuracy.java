@@ -12,10 +12,11 @@ import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.ReferenceAttention;
-import org.lvsa.toolkit.blockpattern.SelectedBlocks;
+import org.lvsa.toolkit.blockpattern.BatchLayout;
 
 /** Compares results with each other and with the float64 reference. */
 final class Accuracy {
@@ -67,16 +68,22 @@ final class Accuracy {
   /**
    * Compares sampled rows of a result with the float64 reference. Every head is looked at (64 of
    * them if there are more), each at the first and the last token and at others that take turns:
-   * chunk edges, the last token of sampled frames, and random ones.
+   * chunk edges, the last token of sampled frames, and random ones, where they stand in the order
+   * in which the kernel sees them.
+   *
+   * @param inputs in the sequence's own order of tokens, as the result
+   * @param computed what the kernel really computes
    */
-  static WorstRow check(AttentionProblem problem, MemorySegment out, long seed) {
-    AttentionShape shape = problem.shape();
-    List<List<KeyRanges>> groups = groups(problem);
+  static WorstRow check(
+      AttentionInputs inputs, BatchLayout computed, MemorySegment out, long seed) {
+    AttentionShape shape = inputs.shape();
+    AttentionProblem problem = unmasked(inputs);
+    VisibleKeys visible = new VisibleKeys(shape, computed);
     List<int[]> rows = sampledRows(shape, new SplittableRandom(seed * 37));
     double[][] norms =
         rows.stream()
             .parallel()
-            .map(row -> norms(problem, groups, out, row))
+            .map(row -> norms(problem, visible, out, row))
             .toArray(double[][]::new);
     double typical = Math.sqrt(Arrays.stream(norms).mapToDouble(n -> n[1]).average().orElseThrow());
     WorstRow worst = null;
@@ -86,7 +93,8 @@ final class Accuracy {
       // Not a number is worse than any number.
       if (worst == null || !(error <= worst.error())) {
         int[] row = rows.get(i);
-        worst = new WorstRow(row[0], row[1], row[2], error);
+        int token = visible.token(row[0], row[2], row[1]);
+        worst = new WorstRow(row[0], token, row[2], error);
         if (Double.isNaN(error)) {
           return worst;
         }
@@ -97,12 +105,13 @@ final class Accuracy {
 
   /** Squared norms of a row's error and of the reference's row. */
   private static double[] norms(
-      AttentionProblem problem, List<List<KeyRanges>> groups, MemorySegment out, int[] row) {
+      AttentionProblem problem, VisibleKeys visible, MemorySegment out, int[] row) {
     AttentionShape shape = problem.shape();
     double[] expected = new double[shape.headDim()];
-    KeyRanges group = groupOf(groups, row[2], row[1]);
-    ReferenceAttention.query(problem, group, row[0], row[1], row[2], expected);
-    long offset = shape.queryOffset(row[0], row[1], row[2]);
+    KeyRanges keys = visible.of(row[0], row[2], row[1]);
+    int token = keys.firstQuery();
+    ReferenceAttention.query(problem, keys, row[0], token, row[2], expected);
+    long offset = shape.queryOffset(row[0], token, row[2]);
     double[] norms = new double[2];
     for (int d = 0; d < expected.length; d++) {
       double difference = DType.F32.get(out, offset + d) - expected[d];
@@ -112,7 +121,7 @@ final class Accuracy {
     return norms;
   }
 
-  /** Rows as {sequence, token, head}. */
+  /** Rows as {sequence, position, head}. */
   private static List<int[]> sampledRows(AttentionShape shape, SplittableRandom random) {
     int last = shape.tokens() - 1;
     List<Integer> edges = List.copyOf(edges(shape, random));
@@ -164,15 +173,15 @@ final class Accuracy {
   /**
    * Compares the sparse result with the dense one.
    *
-   * @param problem the sparse problem in the pattern's order of tokens, for the mass recall
    * @param inputs in the sequence's own order
+   * @param computed what the kernel really computes
    * @param sparse float32, in the sequence's own order
    * @param dense as {@code sparse}
    */
   static Quality compare(
-      AttentionProblem problem,
       AttentionInputs inputs,
-      SelectedBlocks blocks,
+      SparseCase blocks,
+      BatchLayout computed,
       MemorySegment sparse,
       MemorySegment dense,
       long seed) {
@@ -192,8 +201,8 @@ final class Accuracy {
         Math.sqrt(sums[0] / sums[1]),
         sums[4],
         sums[2] / Math.sqrt(sums[1] * sums[3]),
-        massRecall(problem, seed),
-        OracleRecall.of(inputs, blocks, seed),
+        massRecall(inputs, computed, seed),
+        OracleRecall.of(inputs, blocks, computed, seed),
         worstHead(inputs.shape(), sparse, dense));
   }
 
@@ -244,9 +253,10 @@ final class Accuracy {
    * The share of the dense softmax probability that lies on the keys a query attends to, over
    * sampled queries.
    */
-  static double massRecall(AttentionProblem problem, long seed) {
-    AttentionShape shape = problem.shape();
-    List<List<KeyRanges>> groups = groups(problem);
+  static double massRecall(AttentionInputs inputs, BatchLayout computed, long seed) {
+    AttentionShape shape = inputs.shape();
+    AttentionProblem problem = unmasked(inputs);
+    VisibleKeys visible = new VisibleKeys(shape, computed);
     KeyRanges all = new KeyRanges(0, shape.tokens(), new int[] {0}, new int[] {shape.tokens()});
     return IntStream.range(0, RECALL_SAMPLES)
         .parallel()
@@ -255,19 +265,19 @@ final class Accuracy {
               SplittableRandom random = new SplittableRandom(seed * 31 + sample);
               int sequence = random.nextInt(shape.batch());
               int head = random.nextInt(shape.heads());
-              int token = random.nextInt(shape.tokens());
-              double[] scores = ReferenceAttention.scores(problem, all, sequence, token, head);
+              KeyRanges keys = visible.of(sequence, head, random.nextInt(shape.tokens()));
+              double[] scores =
+                  ReferenceAttention.scores(problem, all, sequence, keys.firstQuery(), head);
               double max = Arrays.stream(scores).max().orElseThrow();
               double total = 0;
               for (int j = 0; j < scores.length; j++) {
                 scores[j] = Math.exp(scores[j] - max);
                 total += scores[j];
               }
-              KeyRanges group = groupOf(groups, head, token).forQuery(token);
               double attended = 0;
-              for (int run = 0; run < group.keyStarts().length; run++) {
-                for (int j = 0; j < group.keyCounts()[run]; j++) {
-                  attended += scores[group.keyStarts()[run] + j];
+              for (int run = 0; run < keys.keyStarts().length; run++) {
+                for (int j = 0; j < keys.keyCounts()[run]; j++) {
+                  attended += scores[keys.keyStarts()[run] + j];
                 }
               }
               return attended / total;
@@ -276,17 +286,8 @@ final class Accuracy {
         .orElseThrow();
   }
 
-  /** The groups of each matrix of the problem's layout: of one for all heads, or one per head. */
-  private static List<List<KeyRanges>> groups(AttentionProblem problem) {
-    return IntStream.range(0, problem.layout().heads())
-        .mapToObj(head -> KeyRanges.of(problem.shape(), problem.layout(), head))
-        .toList();
-  }
-
-  private static KeyRanges groupOf(List<List<KeyRanges>> groups, int head, int token) {
-    return groups.get(groups.size() == 1 ? 0 : head).stream()
-        .filter(g -> g.firstQuery() <= token && token < g.firstQuery() + g.queryCount())
-        .findFirst()
-        .orElseThrow();
+  /** The inputs as a problem for the reference, which is given the keys of each query. */
+  private static AttentionProblem unmasked(AttentionInputs inputs) {
+    return new AttentionProblem(inputs, BlockSparseLayout.dense(inputs.shape().latentFrames()));
   }
 }

@@ -2,34 +2,32 @@
 package org.lvsa.toolkit.sweep;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
-import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.Preparation;
-import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.TokenOrder;
 import org.lvsa.kernels.TokenOrders;
+import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.blockpattern.BatchAttention;
+import org.lvsa.toolkit.blockpattern.BatchLayout;
+import org.lvsa.toolkit.blockpattern.OrderedLayout;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.sweep.Statistics.Interval;
 
 /** Measures the cells of one geometry on one backend, which share the dense attention. */
 final class CellGroup {
-  /** Preparing is cold the first time; the median of this many counts. */
-  private static final int PREPARATIONS = 3;
-
   /** What every bit of an output is set to before a backend gets it: as float32, not a number. */
   private static final byte POISON = (byte) 0xFF;
 
@@ -40,15 +38,11 @@ final class CellGroup {
   private final AttentionOutput denseOut;
   private final AttentionOutput sparseOut;
   private final List<SparseCase> cases;
-  private final BlockSparseLayout dense;
+  private final BatchLayout dense;
   private final LongSupplier nanos;
   private final SweepListener listener;
 
-  /** What each attention runs on: the dense one first, then the sparse ones. */
-  private final List<Ready> ready = new ArrayList<>();
-
-  /** A sparse output in its layout's order of tokens; the same output if no token moves. */
-  private AttentionOutput ordered;
+  private final ReadyAttentions ready;
 
   /** Planned passes over each attention that are still to come. */
   private final int[] passes;
@@ -68,11 +62,17 @@ final class CellGroup {
     this.inputs = inputs;
     this.denseOut = outputs.dense();
     this.sparseOut = outputs.sparse();
-    this.ordered = sparseOut;
     this.nanos = nanos;
     this.listener = listener;
     this.cases = cases;
-    dense = BlockSparseLayout.dense(group.geometry().latentFrames());
+    dense =
+        BatchLayout.of(
+            new OrderedLayout(
+                BlockSparseLayout.dense(group.geometry().latentFrames()),
+                TokenOrders.of(TokenOrder.identity(inputs.shape().tokens()))));
+    ready =
+        new ReadyAttentions(
+            kernel, inputs, IntStream.rangeClosed(0, cases.size()).mapToObj(this::layout).toList());
     passes = new int[cases.size() + 1];
     Arrays.fill(passes, SweepPlan.PASSES);
   }
@@ -105,7 +105,7 @@ final class CellGroup {
     }
     double left = 0;
     for (int attention = 0; attention < passes.length; attention++) {
-      left += Math.max(passes[attention], 0) * inputs.shape().flops(layout(attention)) / 1e9;
+      left += Math.max(passes[attention], 0) * layout(attention).flops(inputs.shape()) / 1e9;
     }
     if (left > 0) {
       listener.worked(group.backend(), left, 0);
@@ -113,95 +113,38 @@ final class CellGroup {
   }
 
   private void measurePrepared(Rows rows) throws IOException {
-    try (Arena arena = Arena.ofShared()) {
-      if (!prepare(arena, rows)) {
-        return;
-      }
-      Rounds rounds =
-          new Rounds(
-              attention -> run(ready.get(attention), attention),
-              cases.size(),
-              settings.reps(),
-              settings.maxSeconds(),
-              nanos);
-      judge(rounds.measure(), rows);
-    } finally {
-      ready.stream().map(Ready::prepared).distinct().toList().reversed().forEach(this::close);
-      ready.clear();
-    }
-  }
-
-  /**
-   * Prepares what each attention runs on: patterns that move tokens have inputs of their own.
-   *
-   * @return false if that failed, with a row of each cell
-   */
-  private boolean prepare(Arena arena, Rows rows) throws IOException {
     try {
-      Ready usual = prepare(TokenOrders.of(TokenOrder.identity(inputs.shape().tokens())), inputs);
-      ready.add(usual);
-      for (SparseCase sparse : cases) {
-        TokenOrders orders = sparse.blocks().orders();
-        ready.add(orders.areIdentity() ? usual : prepare(orders, orders.apply(inputs, arena)));
-      }
-      if (ready.stream().anyMatch(one -> one != usual)) {
-        ordered = AttentionOutput.allocate(inputs.shape(), arena);
-      }
-      return true;
+      ready.attention(Rounds.DENSE);
     } catch (RuntimeException | Error e) {
       all(rows, Status.FAILED, reason(e));
-      return false;
+      return;
     }
-  }
-
-  private Ready prepare(TokenOrders orders, AttentionInputs moved) {
-    List<Preparation> preparations = new ArrayList<>();
-    for (int i = 1; i < PREPARATIONS; i++) {
-      try (PreparedAttention cold = kernel.prepare(inputs, orders)) {
-        preparations.add(cold.preparation());
-      }
-    }
-    PreparedAttention prepared = kernel.prepare(inputs, orders);
-    preparations.add(prepared.preparation());
-    return new Ready(prepared, median(preparations), orders, moved);
-  }
-
-  /**
-   * What an attention runs on.
-   *
-   * @param preparation what it took, the tokens' moves included
-   * @param orders the orders of tokens that its layout refers to
-   * @param inputs the inputs in these orders, which results are judged by
-   */
-  private record Ready(
-      PreparedAttention prepared,
-      Preparation preparation,
-      TokenOrders orders,
-      AttentionInputs inputs) {}
-
-  private void close(PreparedAttention prepared) {
     try {
-      prepared.close();
-    } catch (RuntimeException | Error e) {
-      listener.warn(group.backend() + " did not let go of its inputs: " + reason(e));
+      Rounds rounds =
+          new Rounds(this::run, cases.size(), settings.reps(), settings.maxSeconds(), nanos);
+      judge(rounds.measure(), rows);
+    } finally {
+      ready.close(
+          e -> listener.warn(group.backend() + " did not let go of its inputs: " + reason(e)));
     }
   }
 
-  private BlockSparseLayout layout(int attention) {
+  private BatchLayout layout(int attention) {
     return attention == Rounds.DENSE ? dense : cases.get(attention - 1).layout();
   }
 
-  private KernelRun run(Ready ready, int attention) {
+  private KernelRun run(int attention) {
     boolean isDense = attention == Rounds.DENSE;
-    BlockSparseLayout layout = layout(attention);
+    BatchLayout layout = layout(attention);
     String what = isDense ? "dense" : group.cells().get(attention - 1).what();
     listener.measuring(group.geometry().title() + " " + group.backend() + ": " + what);
+    BatchAttention prepared = ready.attention(attention);
     long start = nanos.getAsLong();
-    KernelRun run = ready.prepared().run(layout, isDense ? denseOut : sparseOut);
+    KernelRun run = prepared.run(layout, isDense ? denseOut : sparseOut);
     // Repetitions and further rounds are not planned work, and say nothing of the work to come.
     if (passes[attention]-- > 0) {
       listener.worked(
-          group.backend(), inputs.shape().flops(layout) / 1e9, (nanos.getAsLong() - start) / 1e6);
+          group.backend(), layout.flops(inputs.shape()) / 1e9, (nanos.getAsLong() - start) / 1e6);
     }
     return run;
   }
@@ -222,7 +165,12 @@ final class CellGroup {
     for (int i = 0; i < results.size(); i++) {
       Rounds.Result result = results.get(i);
       if (result.failure().isPresent()) {
-        rows.add(unmeasured(i, Status.FAILED, reason(result.failure().get())));
+        Throwable failure = result.failure().get();
+        rows.add(
+            unmeasured(
+                i,
+                failure instanceof UnavailableException ? Status.UNSUPPORTED : Status.FAILED,
+                reason(failure)));
       } else if (status == Status.FAILED) {
         rows.add(unmeasured(i, status, "dense: " + fault));
       } else if (status == Status.WRONG) {
@@ -235,18 +183,11 @@ final class CellGroup {
 
   /** Runs an attention into a poisoned output; where that is wrong, in words. */
   private String fault(int attention, AttentionOutput output) {
-    Ready one = ready.get(attention);
     output.out().fill(POISON);
-    run(one, attention);
-    AttentionOutput judged = output;
-    if (!one.orders().areIdentity()) {
-      one.orders().apply(inputs.shape(), output, ordered);
-      judged = ordered;
-    }
+    run(attention);
     double allowed = Accuracy.allowed(inputs.dtype());
     Accuracy.WorstRow worst =
-        Accuracy.check(
-            new AttentionProblem(one.inputs(), layout(attention)), judged.out(), settings.seed());
+        Accuracy.check(inputs, layout(attention).computed(kernel), output.out(), settings.seed());
     return worst.within(allowed) ? "" : worst.inWords(allowed);
   }
 
@@ -258,9 +199,9 @@ final class CellGroup {
       }
       Quality quality =
           Accuracy.compare(
-              new AttentionProblem(ready.get(i + 1).inputs(), layout(i + 1)),
               inputs,
-              cases.get(i).blocks(),
+              cases.get(i),
+              layout(i + 1).computed(kernel),
               sparseOut.out(),
               denseOut.out(),
               settings.seed());
@@ -285,7 +226,7 @@ final class CellGroup {
   }
 
   private ResultRow row(int i, Rounds.Result result, Status status, String note) {
-    Preparation preparation = ready.get(i + 1).preparation();
+    Preparation preparation = ready.preparation(i + 1);
     KernelRun denseRun = Rounds.median(result.dense());
     KernelRun sparseRun = Rounds.median(result.sparse());
     Interval speedup = result.speedup();
@@ -347,17 +288,11 @@ final class CellGroup {
     return note.isEmpty() ? row : row.withRemark(note);
   }
 
-  private static Preparation median(List<Preparation> preparations) {
-    return new Preparation(
-        Statistics.median(preparations.stream().mapToDouble(Preparation::prepareMillis).toArray()),
-        Statistics.median(
-            preparations.stream().mapToDouble(Preparation::transferMillis).toArray()));
-  }
-
   /** Why a backend failed, in one line. */
   static String reason(Throwable e) {
     return Messages.cut(
-        e instanceof KernelFailedException && e.getMessage() != null
+        e.getMessage() != null
+                && (e instanceof KernelFailedException || e instanceof UnavailableException)
             ? e.getMessage()
             : e.toString());
   }

@@ -54,21 +54,18 @@ record MemoryNeed(long totalBytes, long heapBytes) {
   }
 
   /**
-   * This, and what patterns of blocks take: for each query, key and value in its own order of
-   * tokens, once for all an output in that order, and in the Java heap the heads as they are looked
-   * at.
+   * This, and what patterns of blocks take: in the Java heap the heads as they are looked at, and
+   * for each pattern that moves tokens query, key, value and output once more, in its order. Heads
+   * that share keys may need copies of their own.
    */
-  MemoryNeed withPatterns(AttentionShape shape, DType dtype, long patterns) {
+  MemoryNeed withPatterns(AttentionShape shape, DType dtype, long moving) {
     try {
       long query = elements(shape, shape.heads());
-      long keys = Math.multiplyExact(2, elements(shape, shape.kvHeads()));
-      long inputs = Math.multiplyExact(Math.addExact(query, keys), dtype.bytes());
+      long inputs = Math.multiplyExact(3L * dtype.bytes(), query);
+      long ordered = Math.addExact(inputs, Math.multiplyExact(Float.BYTES, query));
       long heads = Math.multiplyExact(3L * Float.BYTES, query);
-      long more =
-          Math.addExact(
-              Math.multiplyExact(patterns, inputs), Math.multiplyExact(query, Float.BYTES));
-      return new MemoryNeed(
-          Math.addExact(totalBytes, Math.addExact(more, heads)), Math.addExact(heapBytes, heads));
+      long more = Math.addExact(Math.multiplyExact(moving, ordered), heads);
+      return new MemoryNeed(Math.addExact(totalBytes, more), Math.addExact(heapBytes, heads));
     } catch (ArithmeticException e) {
       return ENDLESS;
     }

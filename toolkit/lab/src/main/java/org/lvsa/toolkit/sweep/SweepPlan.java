@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.blockpattern.PatternSpec;
 import org.lvsa.toolkit.input.InputSource;
 
 /**
@@ -47,14 +48,23 @@ record SweepPlan(List<Group> groups) {
       for (String backend : settings.backends()) {
         List<Cell> cells = geometry.cells(settings, input, backend);
         MemoryNeed need = MemoryNeed.of(geometry.shape(), dtype, input, backend, attended);
-        long named = cells.stream().filter(cell -> !cell.isScale()).count();
-        if (named > 0) {
-          need = need.withPatterns(geometry.shape(), dtype, named);
+        if (cells.stream().anyMatch(cell -> !cell.isScale())) {
+          need = need.withPatterns(geometry.shape(), dtype, moving(cells));
         }
         groups.add(new Group(geometry, backend, cells, need));
       }
     }
     return new SweepPlan(List.copyOf(groups));
+  }
+
+  /** Patterns that bring the tokens into an order of their own; densities share it. */
+  private static long moving(List<Cell> cells) {
+    return cells.stream()
+        .filter(cell -> !cell.isScale())
+        .map(Cell::pattern)
+        .distinct()
+        .filter(text -> !text.startsWith("file:") && PatternSpec.parse(text).movesTokens())
+        .count();
   }
 
   /** The plan without the cells that are done. */

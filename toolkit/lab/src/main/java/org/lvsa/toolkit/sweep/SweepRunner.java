@@ -227,12 +227,12 @@ public final class SweepRunner {
         Cases cases = new Cases(geometry, inputs);
         for (SweepPlan.Group group : left) {
           begun.add(group);
-          SweepPlan.Group possible = cases.possible(group);
+          AttentionKernel kernel = kernels.get(group.backend());
+          SweepPlan.Group possible = cases.possible(group, kernel);
           if (!possible.cells().isEmpty()) {
-            AttentionKernel kernel = kernels.get(group.backend());
             List<SparseCase> sparse = new ArrayList<>();
             for (Cell cell : possible.cells()) {
-              sparse.add(cases.of(cell));
+              sparse.add(cases.of(cell, kernel));
             }
             new CellGroup(possible, sparse, settings, kernel, inputs, outputs, nanos, listener)
                 .measure(this::record);
@@ -248,7 +248,7 @@ public final class SweepRunner {
       }
     }
 
-    /** The sparse attentions of a geometry, which its backends share. */
+    /** The sparse attentions of a geometry, which backends that mask alike share. */
     private final class Cases {
       private final Geometry geometry;
       private final AttentionInputs inputs;
@@ -261,11 +261,11 @@ public final class SweepRunner {
       }
 
       /** The cells whose pattern can be made; the others become rows that say why not. */
-      SweepPlan.Group possible(SweepPlan.Group group) throws IOException {
+      SweepPlan.Group possible(SweepPlan.Group group, AttentionKernel kernel) throws IOException {
         List<Cell> possible = new ArrayList<>();
         for (Cell cell : group.cells()) {
           try {
-            of(cell);
+            of(cell, kernel);
             possible.add(cell);
           } catch (IllegalArgumentException e) {
             listener.warn(e.getMessage());
@@ -278,8 +278,9 @@ public final class SweepRunner {
         return new SweepPlan.Group(geometry, group.backend(), possible, group.need());
       }
 
-      SparseCase of(Cell cell) throws IOException {
-        SparseCase there = made.get(cell.what());
+      SparseCase of(Cell cell, AttentionKernel kernel) throws IOException {
+        String key = cell.what() + (kernel.runsBands() ? "" : " in whole blocks");
+        SparseCase there = made.get(key);
         if (there == null) {
           if (!cell.isScale()) {
             listener.measuring(geometry.title() + ": choosing the blocks of " + cell.what());
@@ -287,30 +288,31 @@ public final class SweepRunner {
           there =
               cell.isScale()
                   ? SparseCase.of(geometry, geometry.pattern(settings, cell.sparsityScale()))
-                  : SparseCase.of(geometry, cell, this::heads);
-          made.put(cell.what(), there);
+                  : SparseCase.of(geometry, cell, this::heads, kernel);
+          made.put(key, there);
           if (!cell.isScale()) {
-            SavedMask.write(directory, cell, there.blocks().head(0).mask());
+            SavedMask.write(directory, cell, there.selection(0, 0).mask());
           }
         }
         return there;
       }
 
-      /** The heads of the first sequence; blocks are chosen for it and hold for all. */
+      /** The heads of all sequences, one after another. */
       private List<HeadInputs> heads() {
         if (heads.isEmpty()) {
+          int perSequence = geometry.shape().heads();
           heads =
-              IntStream.range(0, geometry.shape().heads())
+              IntStream.range(0, geometry.shape().batch() * perSequence)
                   .mapToObj(
-                      head ->
+                      i ->
                           HeadInputs.of(
                               geometry.shape(),
                               inputs.dtype(),
                               inputs.query(),
                               inputs.key(),
                               inputs.value(),
-                              0,
-                              head))
+                              i / perSequence,
+                              i % perSequence))
                   .toList();
         }
         return heads;
