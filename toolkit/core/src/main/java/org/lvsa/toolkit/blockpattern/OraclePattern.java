@@ -64,20 +64,21 @@ public record OraclePattern(int queryBlock, int keyBlock, int count, Optional<Ti
     inputs.check(grid);
     int tokens = grid.tokens();
     int[] source = order(grid).source();
-    int columns = Math.ceilDiv(tokens, keyBlock);
+    double[][] mass = new double[Math.ceilDiv(tokens, queryBlock)][Math.ceilDiv(tokens, keyBlock)];
     SoftmaxRows softmax = inputs.softmax(source);
-    return IntStream.range(0, Math.ceilDiv(tokens, queryBlock))
+    // Whole rows of blocks, so that no two threads add to the same one.
+    int rows = Math.ceilDiv(SoftmaxRows.TOGETHER, queryBlock);
+    IntStream.range(0, Math.ceilDiv(mass.length, rows))
         .parallel()
-        .mapToObj(
-            row -> {
-              double[] mass = new double[columns];
-              int end = Math.min(tokens, (row + 1) * queryBlock);
+        .forEach(
+            part -> {
+              int first = part * rows * queryBlock;
+              int end = (int) Math.min(tokens, (long) first + (long) rows * queryBlock);
               softmax.forEach(
-                  Arrays.copyOfRange(source, row * queryBlock, end),
-                  (query, weights) -> add(weights, mass));
-              return mass;
-            })
-        .toArray(double[][]::new);
+                  Arrays.copyOfRange(source, first, end),
+                  (query, weights) -> add(weights, mass[(first + query) / queryBlock]));
+            });
+    return mass;
   }
 
   private void add(double[] weights, double[] mass) {

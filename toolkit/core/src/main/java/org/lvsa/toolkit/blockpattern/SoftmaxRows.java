@@ -16,7 +16,7 @@ public record SoftmaxRows(int dim, Vectors query, Vectors key, int[] keys) {
   private static final int STRETCH = 256;
 
   /** Queries that share one pass over the keys at most; their scores are held at once. */
-  private static final int TOGETHER = 32;
+  static final int TOGETHER = 128;
 
   /** Scores that are held at once at most, unless one query has more: 32 MiB of them. */
   private static final int SCORES = 1 << 22;
@@ -75,10 +75,14 @@ public record SoftmaxRows(int dim, Vectors query, Vectors key, int[] keys) {
   }
 
   private void turn(int begin, int size, double[] turned) {
-    for (int j = 0; j < size; j++) {
-      int token = keys[begin + j];
-      for (int d = 0; d < dim; d++) {
-        turned[d * STRETCH + j] = key.at(token, d);
+    // A few elements of all keys at a time: each keeps to few lines of the cache.
+    for (int first = 0; first < dim; first += 8) {
+      int end = Math.min(dim, first + 8);
+      for (int j = 0; j < size; j++) {
+        int token = keys[begin + j];
+        for (int d = first; d < end; d++) {
+          turned[d * STRETCH + j] = key.at(token, d);
+        }
       }
     }
   }
