@@ -145,15 +145,6 @@ public record TokenOrders(List<TokenOrder> query, List<TokenOrder> key) {
     return new AttentionInputs(to, dtype, query, key, value);
   }
 
-  /** Brings an output, and its log-sum-exp if both have one, into the order of the queries. */
-  public void apply(AttentionShape shape, AttentionOutput usual, AttentionOutput ordered) {
-    check(shape);
-    outputs(shape).gather(usual.out(), ordered.out(), query);
-    if (usual.logSumExp().isPresent() && ordered.logSumExp().isPresent()) {
-      sums(shape).gather(usual.logSumExp().get(), ordered.logSumExp().get(), query);
-    }
-  }
-
   /** Brings an output, and its log-sum-exp if both have one, back into the usual order. */
   public void undo(AttentionShape shape, AttentionOutput ordered, AttentionOutput usual) {
     check(shape);
