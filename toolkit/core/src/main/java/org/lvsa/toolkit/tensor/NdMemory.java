@@ -8,6 +8,7 @@ import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.INDArrayIndex;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** ND4J's tensors as the plain memory that kernels see, without a copy, and back. */
@@ -57,15 +58,12 @@ public final class NdMemory {
     return floats.ordering() == 'c' && !floats.isView() ? floats : floats.dup('c');
   }
 
-  /** A copy of some tokens of {@code [batch, tokens, heads, headDim]}. */
-  public static INDArray tokens(INDArray heads, long first, long end) {
-    return heads
-        .get(
-            NDArrayIndex.all(),
-            NDArrayIndex.interval(first, end),
-            NDArrayIndex.all(),
-            NDArrayIndex.all())
-        .dup('c');
+  /** A copy of some tokens of {@code [batch, tokens, …]}. */
+  public static INDArray tokens(INDArray all, long first, long end) {
+    INDArrayIndex[] indices = new INDArrayIndex[all.rank()];
+    Arrays.fill(indices, NDArrayIndex.all());
+    indices[1] = NDArrayIndex.interval(first, end);
+    return all.get(indices).dup('c');
   }
 
   /** A float32 tensor of that shape with a copy of the memory. */

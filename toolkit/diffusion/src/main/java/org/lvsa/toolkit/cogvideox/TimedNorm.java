@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cogvideox;
+
+import java.util.Arrays;
+import org.lvsa.toolkit.layers.Linear;
+import org.lvsa.toolkit.layers.Norms;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.Weights;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * A layer norm whose result the time step shifts and scales; the time step also gives gates for
+ * what comes of it. One norm serves video and text, each with shift, scale and gate of its own.
+ */
+final class TimedNorm {
+  private final Linear linear;
+  private final float[] weight;
+  private final float[] bias;
+  private final double eps;
+
+  /**
+   * @param prefix what the names of its tensors begin with
+   */
+  TimedNorm(Weights weights, String prefix, double eps) {
+    linear = Linear.of(weights, prefix + "linear");
+    weight = weights.floats(prefix + "norm.weight");
+    bias = weights.floats(prefix + "norm.bias");
+    this.eps = eps;
+  }
+
+  /** What one prediction's time step makes of the norm. */
+  final class AtTime {
+    /** For each batch element, the parts one after the other. */
+    private final float[][] parts;
+
+    private AtTime(float[][] parts) {
+      this.parts = parts;
+    }
+
+    /**
+     * The norm of tokens, scaled and shifted.
+     *
+     * @param first number of the part that is the shift; the next one is the scale
+     * @return a new tensor
+     */
+    INDArray apply(INDArray x, int first) {
+      float[][] factors = part(first + 1);
+      float[][] terms = part(first);
+      for (int element = 0; element < factors.length; element++) {
+        for (int i = 0; i < weight.length; i++) {
+          float scale = 1 + factors[element][i];
+          factors[element][i] = weight[i] * scale;
+          terms[element][i] += bias[i] * scale;
+        }
+      }
+      return Norms.layerNorm(x, factors, terms, eps);
+    }
+
+    /** A part, for each batch element. */
+    float[][] part(int number) {
+      return Arrays.stream(parts)
+          .map(row -> Arrays.copyOfRange(row, number * weight.length, (number + 1) * weight.length))
+          .toArray(float[][]::new);
+    }
+  }
+
+  /**
+   * The norm at a time.
+   *
+   * @param time the time step's embedding after its activation, {@code [batch, timeWidth]}
+   */
+  AtTime at(INDArray time) {
+    try (INDArray all = linear.apply(time)) {
+      float[] flat = NdMemory.floats(all);
+      int batch = Math.toIntExact(all.size(0));
+      int width = flat.length / batch;
+      float[][] rows = new float[batch][];
+      for (int element = 0; element < batch; element++) {
+        rows[element] = Arrays.copyOfRange(flat, element * width, (element + 1) * width);
+      }
+      return new AtTime(rows);
+    }
+  }
+}
