@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Assumptions;
@@ -108,6 +109,23 @@ public final class GoldenRun {
     file(model + "tokenizer/tokenizer_config.json", directory);
     file(model + "scheduler/scheduler_config.json", directory);
     return file(model + "model_index.json", directory).getParent();
+  }
+
+  /**
+   * A whole folder, for instance {@code wan_i2v/model}, with all that lies in it.
+   *
+   * @param directory files are copied there, under the same name
+   */
+  public static Path folder(String name, Path directory) throws IOException {
+    Path from = SHARED.resolve(name);
+    Assumptions.assumeTrue(
+        Files.isDirectory(from), () -> "skipped: no golden data at " + from.toAbsolutePath());
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        file(name + "/" + from.relativize(file), directory);
+      }
+    }
+    return directory.resolve(name);
   }
 
   private static boolean has(String name) {

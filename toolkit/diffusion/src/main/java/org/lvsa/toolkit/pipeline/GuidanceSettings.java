@@ -22,6 +22,9 @@ public record GuidanceSettings(
     OptionalDouble second,
     OptionalDouble boundaryRatio,
     boolean dynamic) {
+  /** Timesteps of pure noise, which a boundary is a share of. */
+  public static final int TIMESTEPS = 1000;
+
   /** The scales are numbers, the ratio is from 0 to 1. */
   public GuidanceSettings {
     requireFinite("guidance scale", scale);
@@ -51,19 +54,38 @@ public record GuidanceSettings(
   }
 
   /**
-   * The scale of a step. Dynamic guidance is as CogVideoX's published pipeline computes it: {@code
-   * 1 + scale · (1 − cos(π · ((steps − timestep) / steps)^5)) / 2}. Timesteps go to 1000 whatever
-   * the number of steps, so that the scale goes up and down more than once.
+   * The scale of a step: the second one below the boundary, if there are both. Dynamic guidance is
+   * as CogVideoX's published pipeline computes it: {@code 1 + scale · (1 − cos(π · ((steps −
+   * timestep) / steps)^5)) / 2}. Timesteps go to 1000 whatever the number of steps, so that the
+   * scale goes up and down more than once.
    *
    * @param timestep the scheduler's
    * @param steps of the generation
    */
   public double at(float timestep, int steps) {
+    if (second.isPresent() && boundaryRatio.isPresent() && !isHighNoise(timestep)) {
+      return second.getAsDouble();
+    }
     if (!dynamic) {
       return scale;
     }
     double way = (steps - (double) timestep) / steps;
     return 1 + scale * (1 - Math.cos(Math.PI * Math.pow(way, 5))) / 2;
+  }
+
+  /**
+   * Whether a step belongs to the first of two transformers: its timestep is not below the
+   * boundary.
+   *
+   * @param timestep the scheduler's, of {@link #TIMESTEPS}
+   */
+  public boolean isHighNoise(float timestep) {
+    return boundaryRatio.isEmpty() || timestep >= boundaryRatio.getAsDouble() * TIMESTEPS;
+  }
+
+  /** The same with a boundary between two transformers. */
+  public GuidanceSettings withBoundary(double ratio) {
+    return new GuidanceSettings(scale, batched, second, OptionalDouble.of(ratio), dynamic);
   }
 
   /** The same with both predictions of a step as one batch. */

@@ -10,6 +10,8 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.lvsa.toolkit.io.Json;
@@ -171,10 +173,24 @@ public final class ModelFolder {
    * @throws MalformedFileException naming what is missing, or of a class that is not known
    */
   public void requireComponents(Map<String, List<String>> known) {
+    requireComponents(known, Set.of());
+  }
+
+  /**
+   * Insists that the model has these components and no others.
+   *
+   * @param known component name → classes that are supported
+   * @param optional names of those that may be missing
+   * @throws MalformedFileException naming what is missing, or of a class that is not known
+   */
+  public void requireComponents(Map<String, List<String>> known, Set<String> optional) {
     Path index = path.resolve(INDEX);
     known.forEach(
         (name, classes) -> {
           Component component = components.get(name);
+          if (component == null && optional.contains(name)) {
+            return;
+          }
           if (component == null) {
             throw new MalformedFileException(index + ": component " + name + " is missing");
           }
@@ -211,10 +227,19 @@ public final class ModelFolder {
    * @throws MalformedFileException naming the setting and its value
    */
   public void requireOff(Map<String, String> meaning) {
+    requireOff(meaning, Set.of());
+  }
+
+  /**
+   * As {@link #requireOff(Map)}.
+   *
+   * @param read settings that the pipeline reads itself
+   */
+  public void requireOff(Map<String, String> meaning, Set<String> read) {
     settings.forEach(
         (name, value) -> {
           boolean off = value.isNull() || value.isBoolean() && !value.booleanValue();
-          if (!off) {
+          if (!off && !read.contains(name)) {
             throw new MalformedFileException(
                 path.resolve(INDEX)
                     + ": setting "
@@ -227,6 +252,52 @@ public final class ModelFolder {
                     + ", supported are null and false");
           }
         });
+  }
+
+  /**
+   * A setting of the index that is a number; empty where it is missing or null.
+   *
+   * @throws MalformedFileException if it is something else
+   */
+  public OptionalDouble number(String name) {
+    JsonNode value = settings.get(name);
+    if (value == null || value.isNull()) {
+      return OptionalDouble.empty();
+    }
+    if (!value.isNumber()) {
+      throw wrong(name, "a number or null");
+    }
+    return OptionalDouble.of(value.doubleValue());
+  }
+
+  /**
+   * Whether a setting of the index is true; it is not where it is missing or null.
+   *
+   * @throws MalformedFileException if it is something else than true, false or null
+   */
+  public boolean flag(String name) {
+    JsonNode value = settings.get(name);
+    if (value != null && !value.isNull() && !value.isBoolean()) {
+      throw wrong(name, "true, false or null");
+    }
+    return value != null && value.asBoolean();
+  }
+
+  /** For a setting of the index that is wrong. */
+  public MalformedFileException wrong(String name, String allowed) {
+    return new MalformedFileException(
+        path.resolve(INDEX)
+            + ": setting "
+            + name
+            + " must be "
+            + allowed
+            + ", got "
+            + Messages.cut(String.valueOf(settings.get(name))));
+  }
+
+  /** The component of that name; empty where the model has none. */
+  public Optional<Component> find(String name) {
+    return Optional.ofNullable(components.get(name));
   }
 
   /** The component of that name, which must have been required. */

@@ -7,6 +7,9 @@ public sealed interface FlowSchedulerConfig extends SchedulerConfig
   /** How far the noise levels are shifted towards noise; 1 is not at all. */
   double shift();
 
+  /** Number of timesteps in training. */
+  int trainSteps();
+
   @Override
   FlowSchedulerConfig withShift(double shift);
 

@@ -26,7 +26,6 @@ public final class AutoencoderKlWan implements AutoCloseable {
   private final WanVaeConfig config;
   private final Weights weights;
   private WanDecoder decoder;
-  private WanEncoder encoder;
 
   /**
    * Takes checked weights over; they are closed with the autoencoder.
@@ -90,6 +89,17 @@ public final class AutoencoderKlWan implements AutoCloseable {
     int factor = config.spatialFactor();
     return WanVaeMemory.decodeBytes(
         config, Math.ceilDiv(height, factor), Math.ceilDiv(width, factor));
+  }
+
+  /**
+   * Bytes that {@link #encode} takes beside the weights, rounded up; they do not depend on the
+   * number of frames.
+   *
+   * @param height rows of a frame
+   * @param width pixels of a row
+   */
+  public static long encodeBytes(WanVaeConfig config, int height, int width) {
+    return WanVaeMemory.encodeBytes(config, height / config.patch(), width / config.patch());
   }
 
   /**
@@ -218,14 +228,16 @@ public final class AutoencoderKlWan implements AutoCloseable {
     int channels = size.channels();
     float[] mean = new float[size.elements()];
     float[] logVariance = new float[size.elements()];
-    try (Run run = new Run(encoder().slots(), observer, "enc")) {
+    // Made for one video: a generation encodes pictures once and needs the memory afterwards.
+    try (WanEncoder encoder = WanVaeParts.encoder(config, weights);
+        Run run = new Run(encoder.slots(), observer, "enc")) {
       int first = 0;
       for (int t = 0; t < size.frames(); t++) {
         int count = t == 0 ? 1 : config.temporalFactor();
         Volume stretch = run.workspace.take(count, height, width, WanVaeConfig.COLOURS);
         source.read(first, stretch);
         first += count;
-        Volume moments = encoder().encode(run, patches(run, stretch));
+        Volume moments = encoder.encode(run, patches(run, stretch));
         float[] both = new float[2 * channels * size.height() * size.width()];
         moments.copyToChannelsFirst(both, 1, 0);
         run.workspace.give(moments);
@@ -299,20 +311,10 @@ public final class AutoencoderKlWan implements AutoCloseable {
     return decoder;
   }
 
-  private WanEncoder encoder() {
-    if (encoder == null) {
-      encoder = WanVaeParts.encoder(config, weights);
-    }
-    return encoder;
-  }
-
   @Override
   public void close() {
     if (decoder != null) {
       decoder.close();
-    }
-    if (encoder != null) {
-      encoder.close();
     }
     weights.close();
   }

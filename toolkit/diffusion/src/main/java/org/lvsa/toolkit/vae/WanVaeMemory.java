@@ -43,6 +43,37 @@ final class WanVaeMemory {
     return floats * Float.BYTES;
   }
 
+  /**
+   * Bytes of the volumes that a {@link Run} of the encoder holds at most, rounded up.
+   *
+   * @param height rows of what the encoder takes
+   * @param width pixels of a row of it
+   */
+  static long encodeBytes(WanVaeConfig config, int height, int width) {
+    long area = (long) height * width;
+    long frames = config.temporalFactor();
+    long in = config.baseDim();
+    int colours = config.patchChannels();
+    // The frames, as patches too, and the first convolution, which sees two earlier frames.
+    long floats = area * (frames * 2 * colours + (frames + 4) * colours + frames * in);
+    for (int level = 0; level < config.dimMultiples().size(); level++) {
+      long channels = (long) config.baseDim() * config.dimMultiples().get(level);
+      floats += area * resnets(config.resnets(), in, channels, frames);
+      if (level < config.temporalDownsample().size()) {
+        area /= 4;
+        // The smaller frames with one from before, and what goes around.
+        floats += area * channels * (2 * frames + 4);
+        if (config.temporalDownsample().get(level)) {
+          frames = Math.max(1, frames / 2);
+        }
+      }
+      in = channels;
+    }
+    // Two resnets, between them query, key and value; the moments.
+    floats += area * (12 * in + 4 * in + 8L * config.latentChannels());
+    return floats * Float.BYTES;
+  }
+
   /** Floats for each pixel of the resnets of one resolution. */
   private static long resnets(int count, long in, long out, long frames) {
     // The block's input and middle, and the input of a convolution with two earlier frames.

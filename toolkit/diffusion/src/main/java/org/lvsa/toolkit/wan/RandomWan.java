@@ -8,7 +8,7 @@ import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.RandomSizes;
-import org.lvsa.toolkit.schedulers.SchedulerConfig;
+import org.lvsa.toolkit.schedulers.FlowSchedulerConfig;
 import org.lvsa.toolkit.schedulers.UniPcConfig;
 import org.lvsa.toolkit.vae.WanVaeConfig;
 
@@ -93,7 +93,7 @@ record RandomWan(RandomSizes sizes) {
   }
 
   /** The published scheduler for 480 rows. */
-  SchedulerConfig scheduler() {
+  FlowSchedulerConfig scheduler() {
     return new UniPcConfig(3, 1000, 2, UniPcConfig.SolverType.BH2, true, List.of(), true);
   }
 

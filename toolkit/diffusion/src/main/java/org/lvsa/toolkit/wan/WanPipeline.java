@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,24 +9,20 @@ import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
-import org.lvsa.toolkit.pipeline.DenoisingLoop;
-import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
-import org.lvsa.toolkit.pipeline.ResumeFile.State;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
-import org.lvsa.toolkit.schedulers.Scheduler;
-import org.lvsa.toolkit.schedulers.SchedulerConfig;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Text to video with a Wan model (Wan team 2025): the prompts are encoded, noise is denoised step
- * by step with the transformer, and the VAE decodes the latents to frames.
+ * Text or pictures to video with a Wan model (Wan team 2025): prompts and pictures are encoded,
+ * noise is denoised step by step with the transformer, or with one for high and one for low noise,
+ * and the VAE decodes the latents to frames.
  */
 public final class WanPipeline implements VideoPipeline {
   private final WanModel model;
@@ -43,17 +38,17 @@ public final class WanPipeline implements VideoPipeline {
 
   @Override
   public String className() {
-    return WanPipelineType.CLASS;
+    return model.traits().pipelineClass();
   }
 
   @Override
   public Set<Capability> capabilities() {
-    return EnumSet.of(Capability.FLOW_SHIFT, Capability.IMAGE_OUTPUT);
+    return model.capabilities();
   }
 
   @Override
   public PipelineDefaults defaults() {
-    return new PipelineDefaults(model.defaultResolution(), 81, 50, 5, 16);
+    return model.defaults();
   }
 
   @Override
@@ -85,80 +80,48 @@ public final class WanPipeline implements VideoPipeline {
 
   @Override
   public List<MemoryNeed> memory(GenerationSettings settings, Optional<Tiling> tiling, int ranks) {
-    return model.memory(settings, tiling, ranks);
+    return WanMemory.needs(model, settings, tiling, ranks);
   }
 
   @Override
   public Denoising prepare(GenerationSettings settings) {
-    return new Encoded(model, settings, model.prompts().encode(settings.prompts()));
+    model.check(settings);
+    PromptEmbeddings prompts = model.parts().prompts().encode(settings.prompts());
+    try {
+      PictureEncoder pictures = new PictureEncoder(model.parts().vae(), model.parts().clip());
+      Optional<INDArray> tokens = pictures.tokens(settings.inputs());
+      LatentCondition condition = condition(settings, pictures);
+      return new WanDenoising(
+          model, settings, new WanDenoising.Encoded(prompts, tokens, condition));
+    } catch (RuntimeException e) {
+      prompts.close();
+      throw e;
+    }
   }
 
-  /**
-   * A generation whose prompts are encoded.
-   *
-   * @param embeddings of its prompts, closed together with this
-   */
-  private record Encoded(WanModel model, GenerationSettings settings, PromptEmbeddings embeddings)
-      implements Denoising {
-    @Override
-    public float[] run(GenerationAttention attention, Optional<State> from, StepReceiver receiver) {
-      LatentSize shape = model.latents(settings.size());
-      Scheduler scheduler = scheduler().start(settings.steps());
-      from.ifPresent(state -> scheduler.resume(state.history()));
-      from.ifPresent(
-          state ->
-              attention.goOn(
-                  model.config().layers(),
-                  (long) state.history().done() * settings.guidance().passes()));
-      float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
-      DenoisingLoop loop =
-          new DenoisingLoop(
-              (step, branches, latents, timestep) -> {
-                attention.begin(step, timestep, branches);
-                return velocity(latents, timestep, branches, attention);
-              },
-              scheduler,
-              shape,
-              settings.guidance());
-      return loop.run(start, (step, latents) -> receiver.accept(step, latents, scheduler::history));
-    }
-
-    private INDArray velocity(
-        INDArray latents,
-        float timestep,
-        List<DenoisingLoop.Branch> branches,
-        GenerationAttention attention) {
-      try (INDArray text = embeddings.of(branches)) {
-        return model.transformer().predict(latents, timestep, text, attention);
-      }
-    }
-
-    /** The scheduler's settings, with the shift that is asked for. */
-    private SchedulerConfig scheduler() {
-      return settings.flowShift().isPresent()
-          ? model.scheduler().withShift(settings.flowShift().getAsDouble())
-          : model.scheduler();
-    }
-
-    @Override
-    public Denoising forAnotherRank() {
-      return new Encoded(model.forAnotherRank(), settings, embeddings);
-    }
-
-    @Override
-    public void close() {
-      embeddings.close();
-    }
+  private LatentCondition condition(GenerationSettings settings, PictureEncoder pictures) {
+    VideoSize size = settings.size();
+    LatentSize latents = model.latents(size);
+    return switch (model.traits().pictures()) {
+      case NONE -> new LatentCondition.None();
+      case BESIDE -> pictures.beside(size, latents, settings.inputs());
+      case FIRST_FRAME ->
+          settings
+              .inputs()
+              .image()
+              .<LatentCondition>map(picture -> pictures.first(size, latents, picture))
+              .orElseGet(LatentCondition.None::new);
+    };
   }
 
   @Override
   public void decode(VideoSize size, float[] latents, Optional<Tiling> tiling, FrameSink sink) {
-    float[] denormalised = model.vae().denormalise(latents);
+    float[] denormalised = model.parts().vae().denormalise(latents);
     LatentSize latentSize = model.latents(size);
     if (tiling.isPresent()) {
-      model.vae().decodeTiled(denormalised, latentSize, tiling.get(), sink);
+      model.parts().vae().decodeTiled(denormalised, latentSize, tiling.get(), sink);
     } else {
-      model.vae().decode(denormalised, latentSize, sink);
+      model.parts().vae().decode(denormalised, latentSize, sink);
     }
   }
 

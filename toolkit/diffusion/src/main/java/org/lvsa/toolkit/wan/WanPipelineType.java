@@ -7,7 +7,10 @@ import org.lvsa.toolkit.pipeline.PipelineType;
 import org.lvsa.toolkit.pipeline.RandomSizes;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 
-/** Text to video with Wan: {@code WanPipeline}. */
+/**
+ * Text to video with Wan 2.1 and 2.2: {@code WanPipeline}. Wan 2.2 TI2V's folders have this class
+ * too, and take a picture to begin with.
+ */
 public final class WanPipelineType implements PipelineType {
   static final String CLASS = "WanPipeline";
 
@@ -21,7 +24,7 @@ public final class WanPipelineType implements PipelineType {
 
   @Override
   public VideoPipeline open(ModelFolder folder, boolean allowUnused) {
-    return new WanPipeline(WanModel.open(folder, allowUnused));
+    return new WanPipeline(WanFolder.open(folder, CLASS, allowUnused));
   }
 
   @Override

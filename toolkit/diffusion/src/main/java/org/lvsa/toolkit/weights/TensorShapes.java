@@ -26,4 +26,11 @@ public final class TensorShapes {
   public Map<String, List<Long>> asMap() {
     return Collections.unmodifiableMap(shapes);
   }
+
+  /** Bytes of all tensors as float32. */
+  public long floatBytes() {
+    return shapes.values().stream()
+        .mapToLong(shape -> shape.stream().reduce((long) Float.BYTES, Math::multiplyExact))
+        .sum();
+  }
 }

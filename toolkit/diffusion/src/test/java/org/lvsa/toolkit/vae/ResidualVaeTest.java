@@ -161,6 +161,40 @@ class ResidualVaeTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void encodingTakesNoMoreThanIsAnnounced(boolean residual) {
+    WanVaeConfig config =
+        new WanVaeConfig(
+            8,
+            8,
+            List.of(1, 2, 4),
+            2,
+            List.of(false, true),
+            5,
+            SMALL.latentsMean(),
+            SMALL.latentsStd(),
+            residual,
+            residual ? 2 : 1);
+    int height = 24 / config.patch();
+    int width = 40 / config.patch();
+    long announced = AutoencoderKlWan.encodeBytes(config, 24, 40);
+    try (Weights weights = Weights.random(AutoencoderKlWan.shapes(config), 1);
+        WanEncoder encoder = WanVaeParts.encoder(config, weights);
+        Run run = new Run(encoder.slots(), Observer.NONE, "enc")) {
+      for (int t = 0; t < 4; t++) {
+        int frames = t == 0 ? 1 : config.temporalFactor();
+        Volume stretch = run.workspace.take(frames, height, width, config.patchChannels());
+        stretch.memory().fill((byte) 0);
+        run.workspace.give(encoder.encode(run, stretch));
+      }
+      long peak = run.workspace.peak();
+      assertTrue(
+          peak <= announced && announced < 2 * peak,
+          () -> peak + " bytes, announced were " + announced);
+    }
+  }
+
   private static AutoencoderKlWan random() {
     return new AutoencoderKlWan(SMALL, Weights.random(AutoencoderKlWan.shapes(SMALL), 3), false);
   }

@@ -68,7 +68,7 @@ class WanPipelineGoldenTest {
         start);
   }
 
-  private static GenerationAttention attention(
+  static GenerationAttention attention(
       Map<String, String> variables, VideoPipeline pipeline, GenerationSettings settings) {
     Map<String, String> all = new HashMap<>(variables);
     all.put("LVSA_BACKEND", "vector");
@@ -121,7 +121,7 @@ class WanPipelineGoldenTest {
   }
 
   /** At most one level, in less than one per cent of the values: their share. */
-  private static double framesThatDiffer(GoldenRun run, List<byte[]> frames) {
+  static double framesThatDiffer(GoldenRun run, List<byte[]> frames) {
     byte[] expected = run.unsigned("frames_uint8_round");
     assertEquals(run.shape("frames_uint8_round")[1], frames.size());
     int differ = 0;
