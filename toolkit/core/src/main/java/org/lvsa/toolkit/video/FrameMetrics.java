@@ -14,6 +14,15 @@ public final class FrameMetrics {
   /** Side of the window of structural similarity, in pixels. */
   private static final int WINDOW = 11;
 
+  /** What each scale of {@link #msSsim} counts, from the finest to the coarsest one. */
+  private static final double[] SCALES = {0.0448, 0.2856, 0.3001, 0.2363, 0.1333};
+
+  /** Shortest side of frames that {@link #ssim} compares, in pixels. */
+  public static final int SMALLEST_SSIM = WINDOW;
+
+  /** Shortest side of frames that {@link #msSsim} compares, in pixels. */
+  public static final int SMALLEST_MS_SSIM = WINDOW << SCALES.length - 1;
+
   private static final double[] GAUSSIAN = gaussian(1.5);
   private static final double C1 = Math.pow(0.01 * LARGEST, 2);
   private static final double C2 = Math.pow(0.03 * LARGEST, 2);
@@ -46,44 +55,104 @@ public final class FrameMetrics {
    * @throws IllegalArgumentException if the frame is smaller than the window or has another size
    */
   public static double ssim(Resolution size, byte[] a, byte[] b) {
+    check(size, a, b, SMALLEST_SSIM, "structural similarity");
+    double sum = 0;
+    for (int colour = 0; colour < 3; colour++) {
+      sum += similarity(size, plane(a, colour), plane(b, colour)).whole();
+    }
+    return sum / 3;
+  }
+
+  /**
+   * Structural similarity over five scales, each half as wide and high as the one before, mean over
+   * the three colours; 1 for equal frames (Wang, Simoncelli and Bovik, "Multiscale structural
+   * similarity for image quality assessment", 2003). Contrast and structure count at each scale,
+   * and the luminance at the coarsest one; a negative value of either counts as 0. Halving takes
+   * the mean of two by two pixels and drops an odd row or column.
+   *
+   * @throws IllegalArgumentException if a side of the frame is shorter than 176 pixels, or it has
+   *     another size
+   */
+  public static double msSsim(Resolution size, byte[] a, byte[] b) {
+    check(size, a, b, SMALLEST_MS_SSIM, "structural similarity over five scales");
+    double sum = 0;
+    for (int colour = 0; colour < 3; colour++) {
+      sum += msSsim(size, plane(a, colour), plane(b, colour));
+    }
+    return sum / 3;
+  }
+
+  private static double msSsim(Resolution size, double[] a, double[] b) {
+    Resolution at = size;
+    double[] first = a;
+    double[] second = b;
+    double product = 1;
+    for (int scale = 0; scale < SCALES.length; scale++) {
+      if (scale > 0) {
+        first = halved(at, first);
+        second = halved(at, second);
+        at = new Resolution(at.width() / 2, at.height() / 2);
+      }
+      Similarity similarity = similarity(at, first, second);
+      boolean coarsest = scale == SCALES.length - 1;
+      product *=
+          Math.pow(
+              Math.max(0, coarsest ? similarity.whole() : similarity.structure()), SCALES[scale]);
+    }
+    return product;
+  }
+
+  private static double[] halved(Resolution size, double[] plane) {
+    int width = size.width() / 2;
+    double[] halved = new double[width * (size.height() / 2)];
+    for (int i = 0; i < halved.length; i++) {
+      int at = i / width * 2 * size.width() + i % width * 2;
+      halved[i] =
+          (plane[at] + plane[at + 1] + plane[at + size.width()] + plane[at + size.width() + 1]) / 4;
+    }
+    return halved;
+  }
+
+  private static void check(Resolution size, byte[] a, byte[] b, int smallest, String what) {
     int length = size.width() * size.height() * 3;
     if (a.length != length || b.length != length) {
       throw new IllegalArgumentException(
           "frames of " + size + " have " + length + " bytes, got " + a.length + " and " + b.length);
     }
-    if (size.width() < WINDOW || size.height() < WINDOW) {
+    if (size.width() < smallest || size.height() < smallest) {
       throw new IllegalArgumentException(
-          "structural similarity needs frames of at least "
-              + WINDOW
-              + "x"
-              + WINDOW
-              + ", got "
-              + size);
+          what + " needs frames of at least " + smallest + "x" + smallest + ", got " + size);
     }
-    double sum = 0;
-    for (int colour = 0; colour < 3; colour++) {
-      sum += ssim(size, plane(a, colour), plane(b, colour));
-    }
-    return sum / 3;
   }
 
-  private static double ssim(Resolution size, double[] a, double[] b) {
+  /**
+   * Means over all places of the window.
+   *
+   * @param whole luminance times contrast and structure
+   * @param structure contrast and structure alone
+   */
+  private record Similarity(double whole, double structure) {}
+
+  private static Similarity similarity(Resolution size, double[] a, double[] b) {
     double[] meanA = blurred(size, a);
     double[] meanB = blurred(size, b);
     double[] squareA = blurred(size, product(a, a));
     double[] squareB = blurred(size, product(b, b));
     double[] both = blurred(size, product(a, b));
-    double sum = 0;
+    double whole = 0;
+    double structures = 0;
     for (int e = 0; e < meanA.length; e++) {
       double varianceA = squareA[e] - meanA[e] * meanA[e];
       double varianceB = squareB[e] - meanB[e] * meanB[e];
       double covariance = both[e] - meanA[e] * meanB[e];
-      sum +=
-          (2 * meanA[e] * meanB[e] + C1)
-              * (2 * covariance + C2)
-              / ((meanA[e] * meanA[e] + meanB[e] * meanB[e] + C1) * (varianceA + varianceB + C2));
+      double structure = (2 * covariance + C2) / (varianceA + varianceB + C2);
+      structures += structure;
+      whole +=
+          structure
+              * (2 * meanA[e] * meanB[e] + C1)
+              / (meanA[e] * meanA[e] + meanB[e] * meanB[e] + C1);
     }
-    return sum / meanA.length;
+    return new Similarity(whole / meanA.length, structures / meanA.length);
   }
 
   private static double[] plane(byte[] frame, int colour) {

@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.bytedeco.ffmpeg.global.avutil;
+import org.bytedeco.ffmpeg.global.swscale;
 import org.bytedeco.javacv.FFmpegFrameGrabber;
 import org.bytedeco.javacv.FFmpegLogCallback;
 import org.bytedeco.javacv.Frame;
@@ -66,6 +67,9 @@ public final class VideoReader implements AutoCloseable {
     if (width > 0) {
       grabber.setImageWidth(width);
       grabber.setImageHeight(height);
+    } else {
+      // As OpenCV reads a video, where colours are not simply doubled.
+      grabber.setImageScalingFlags(swscale.SWS_BICUBIC);
     }
     grabber.setPixelFormat(avutil.AV_PIX_FMT_RGB24);
     VideoReader reader = new VideoReader(path, grabber);
@@ -106,6 +110,11 @@ public final class VideoReader implements AutoCloseable {
   /** Frames per second, as the file says. */
   public double frameRate() {
     return grabber.getVideoFrameRate();
+  }
+
+  /** What the file says of its video stream. Frames are read as they are stored, not turned. */
+  public StreamInfo info() {
+    return StreamInfo.of(grabber.getFormatContext(), grabber.getDisplayRotation());
   }
 
   /** Bytes of a frame: height · width · 3. */
