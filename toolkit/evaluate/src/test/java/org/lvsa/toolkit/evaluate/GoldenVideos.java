@@ -35,9 +35,22 @@ final class GoldenVideos {
     }
   }
 
-  /** All of them where they lie beside the checkout, else those that are part of it. */
-  static Stream<Case> cases() throws IOException {
-    Path folder = Files.isDirectory(SHARED) ? SHARED : SHIPPED;
+  /** Those that are part of the checkout. */
+  static Stream<Case> shipped() throws IOException {
+    return cases(SHIPPED);
+  }
+
+  /** All of them; none where they do not lie beside the checkout. */
+  static Stream<Case> all() throws IOException {
+    return isShared() ? cases(SHARED) : Stream.empty();
+  }
+
+  /** Whether all of them lie beside the checkout. */
+  static boolean isShared() {
+    return Files.isDirectory(SHARED) && Files.isDirectory(REAL);
+  }
+
+  private static Stream<Case> cases(Path folder) throws IOException {
     List<Path> files;
     try (Stream<Path> all = Files.list(folder)) {
       files =
