@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.attention.AskedPattern;
+import org.lvsa.toolkit.blockpattern.PatternKind;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.io.Messages;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -17,24 +24,15 @@ import picocli.CommandLine.Option;
  * the {@code LVSA_*} variables, so none of them has a default here.
  */
 final class AttentionOptions {
-  /** The attention of a model's blocks. */
-  enum Attention {
-    DENSE("SDPA"),
-    LVSA("LVSA");
-
-    private final String setting;
-
-    Attention(String setting) {
-      this.setting = setting;
-    }
-  }
-
   @Option(
       names = "--attention",
-      description =
-          "${COMPLETION-CANDIDATES}; lvsa alone turns sparse-window attention on (default:"
-              + " DIFFUSION_ATTENTION_BACKEND, else dense)")
-  private Attention attention;
+      paramLabel = "dense|lvsa|PATTERN",
+      description = {
+        "lvsa alone turns sparse-window attention on; PATTERN is one of the laboratory's with its",
+        "parameters and its schedule, such as radial:block=64,dense_steps=12 (names as in lvsa",
+        "pattern --help; default: DIFFUSION_ATTENTION_BACKEND, else dense)"
+      })
+  private String attention;
 
   @Option(
       names = "--backend",
@@ -125,10 +123,38 @@ final class AttentionOptions {
     return config;
   }
 
+  /** The setting's name of what was typed; a pattern stands before dense attention. */
+  private String setting() {
+    return attention == null ? null : attention.equalsIgnoreCase("lvsa") ? "LVSA" : "SDPA";
+  }
+
+  /**
+   * The pattern of the laboratory that was asked for; empty for dense attention and LVSA.
+   *
+   * @throws IllegalArgumentException naming the nearest pattern, or the parameter that is wrong
+   */
+  Optional<String> pattern() {
+    if (attention == null
+        || attention.equalsIgnoreCase("dense")
+        || attention.equalsIgnoreCase("lvsa")) {
+      return Optional.empty();
+    }
+    if (!attention.startsWith("file:")) {
+      List<String> known = new ArrayList<>(List.of("dense"));
+      Stream.of(PatternKind.values()).map(PatternKind::word).forEach(known::add);
+      String name = AskedPattern.name(attention);
+      if (!known.contains(name)) {
+        throw new IllegalArgumentException(Messages.unknown("attention", name, known));
+      }
+    }
+    AskedPattern.check(attention);
+    return Optional.of(attention);
+  }
+
   /** The settings that were typed, by the name of their variable. */
   Map<String, String> typed() {
     Map<String, String> typed = new HashMap<>();
-    put(typed, Setting.DIFFUSION_ATTENTION_BACKEND, attention == null ? null : attention.setting);
+    put(typed, Setting.DIFFUSION_ATTENTION_BACKEND, setting());
     put(typed, Setting.LVSA_BACKEND, backend);
     put(typed, Setting.LVSA_DTYPE, dtype == null ? null : dtype.name().toLowerCase(Locale.ROOT));
     put(typed, Setting.LVSA_WINDOW_SIZE, window);

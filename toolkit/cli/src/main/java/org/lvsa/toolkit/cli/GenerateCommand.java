@@ -9,6 +9,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.lvsa.toolkit.attention.AskedPattern;
+import org.lvsa.toolkit.attention.PatternAttention;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
@@ -47,7 +50,9 @@ import picocli.CommandLine.Spec;
       "  ./lvsa generate --model DIR --prompt 'Horses gallop' --frames 33 --resolution 416x240 \\",
       "      --steps 20 --compare -o horses.mp4",
       "  ./lvsa generate --random-weights wan2.1-1.3b --dim-scale small --frames 321 --steps 4 \\",
-      "      --rotate-keyframes --compare -o noise.mp4"
+      "      --rotate-keyframes --compare -o noise.mp4",
+      "  ./lvsa generate --model DIR --prompt 'Horses gallop' --frames 161 \\",
+      "      --attention sta:tile=3x4x4,window=3x3x3,dense_steps=30% -o horses.mp4"
     })
 final class GenerateCommand implements Callable<Integer> {
   /** What is written. */
@@ -102,7 +107,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(
       names = "--compare",
       description =
-          "make the video with dense and with sparse attention: OUT.dense.mp4, OUT.lvsa.mp4, both"
+          "make the video with dense and with sparse attention: OUT.dense.mp4, OUT.lvsa.mp4 (or the"
+              + " pattern's name), both"
               + " side by side, and PSNR and SSIM per frame (OUT.csv, OUT.png)")
   private boolean compare;
 
@@ -126,6 +132,9 @@ final class GenerateCommand implements Callable<Integer> {
     }
     Optional<CaptureSettings> captured = Optional.ofNullable(capture).map(CaptureSettings::parse);
     cacheOptions.settings();
+    attention
+        .pattern()
+        .ifPresent(text -> PatternAttention.requireOneRank(text, rankOptions.plan().world()));
     int rank = rankOptions.plan().place().map(RankPlan.Place::rank).orElse(0);
     return profile.around(
         rank, spec.commandLine().getOut(), () -> generate(captured, promptNeeded));
@@ -181,7 +190,12 @@ final class GenerateCommand implements Callable<Integer> {
     }
     GenerationAttention.Settings attended =
         new GenerationAttention.Settings(
-            config, how.lvsaSteps(), attention.kernel(), captured, cacheOptions.settings());
+            config,
+            how.lvsaSteps(),
+            attention.kernel(),
+            captured,
+            cacheOptions.settings(),
+            attention.pattern().map(text -> asked(text, settings, pipeline)));
     if (compare) {
       new GenerateCompare(pipeline, settings, attended, target, how.tiling()).run(out, err);
       return 0;
@@ -192,7 +206,7 @@ final class GenerateCommand implements Callable<Integer> {
             Optional.ofNullable(saveEvery),
             resume,
             target.resumeFile(),
-            identity(fingerprint, settings, shape, config, latentsOnly));
+            identity(fingerprint, settings, shape, attended, latentsOnly));
     if (ranks.later()) {
       VideoRun run = new VideoRun(pipeline, settings, attended, VideoRun.Listener.NONE);
       try (Denoising denoising = pipeline.prepare(settings)) {
@@ -224,11 +238,7 @@ final class GenerateCommand implements Callable<Integer> {
                     run.decode(denoised.latents(), how.tiling(), target.levels(), receiver));
       }
       saving.done();
-      GenerateSummary.print(
-          out,
-          output + " (" + written + ")",
-          config.attention("self").equals("LVSA") ? "lvsa" : "dense",
-          denoised);
+      GenerateSummary.print(out, output + " (" + written + ")", attended.name(), denoised);
       out.printf(
           Locale.ROOT,
           "  prompts %s, decoding and writing %s%n",
@@ -240,6 +250,20 @@ final class GenerateCommand implements Callable<Integer> {
       out.flush();
     }
     return 0;
+  }
+
+  private static AskedPattern asked(
+      String text, GenerationSettings settings, VideoPipeline pipeline) {
+    Integer layers = pipeline.geometry().get("layers");
+    if (layers == null) {
+      throw new UnavailableException(
+          "attention "
+              + AskedPattern.name(text)
+              + " needs the number of layers, which "
+              + pipeline.className()
+              + " does not tell");
+    }
+    return new AskedPattern(text, settings.steps(), layers);
   }
 
   private void checkCompare(GenerateOutput target) {
@@ -268,20 +292,21 @@ final class GenerateCommand implements Callable<Integer> {
       String fingerprint,
       GenerationSettings settings,
       LatentSize shape,
-      LvsaConfig config,
+      GenerationAttention.Settings attended,
       boolean keepsSteps) {
     Map<String, String> identity = new LinkedHashMap<>(settings.identity(shape));
     identity.put("lvsaSteps", lower(how.lvsaSteps()));
     identity.put("keptSteps", keepsSteps ? String.valueOf(saveEvery) : "none");
     for (Setting<?> setting : Setting.all()) {
       if (setting.decidesResult()) {
-        identity.put(setting.name(), config.value(setting).text());
+        identity.put(setting.name(), attended.config().value(setting).text());
       }
     }
     identity.put("ranks", rankOptions.plan().toString());
     identity.put(
         "cache",
         cacheOptions.settings().map(cache -> cache.backend() + " " + cache).orElse("none"));
+    identity.put("pattern", attended.pattern().map(AskedPattern::identity).orElse("none"));
     identity.put("model", fingerprint);
     return identity;
   }

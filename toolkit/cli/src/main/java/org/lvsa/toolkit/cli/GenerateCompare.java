@@ -65,7 +65,7 @@ record GenerateCompare(
     try (Denoising denoising = pipeline.prepare(settings);
         DenseFrames denseFrames = DenseFrames.open(size)) {
       try (GenerateProgress progress = new GenerateProgress(err, "dense")) {
-        VideoRun run = run("SDPA", progress);
+        VideoRun run = run(attention.withAttention("SDPA"), progress);
         dense = run.denoise(denoising, VideoRun.Saving.none(), false);
         float[] latents = dense.latents();
         VideoWriter.mp4(
@@ -82,8 +82,8 @@ record GenerateCompare(
                       denseFrames.add(rgb);
                     }));
       }
-      try (GenerateProgress progress = new GenerateProgress(err, "lvsa")) {
-        VideoRun run = run("LVSA", progress);
+      try (GenerateProgress progress = new GenerateProgress(err, name())) {
+        VideoRun run = run(attention.sparse(), progress);
         sparse = run.denoise(denoising, VideoRun.Saving.none(), false);
         differences = writeSparse(run, sparse.latents(), denseFrames);
       }
@@ -91,13 +91,18 @@ record GenerateCompare(
     writeTable(differences);
     writePlot(differences);
     GenerateSummary.print(out, target.beside("dense.mp4").toString(), "dense", dense);
-    GenerateSummary.print(out, target.beside("lvsa.mp4").toString(), "lvsa", sparse);
+    GenerateSummary.print(out, target.beside(name() + ".mp4").toString(), name(), sparse);
     print(out, differences);
     out.flush();
   }
 
-  private VideoRun run(String name, GenerateProgress progress) {
-    return new VideoRun(pipeline, settings, attention.withAttention(name), progress);
+  private VideoRun run(GenerationAttention.Settings how, GenerateProgress progress) {
+    return new VideoRun(pipeline, settings, how, progress);
+  }
+
+  /** The sparse attention's short name. */
+  private String name() {
+    return attention.sparse().name();
   }
 
   private List<Difference> writeSparse(VideoRun run, float[] latents, DenseFrames denseFrames)
@@ -106,7 +111,7 @@ record GenerateCompare(
     Resolution both = new Resolution(2 * size.width(), size.height());
     List<Difference> differences = new ArrayList<>();
     VideoWriter.mp4(
-        target.beside("lvsa.mp4"),
+        target.beside(name() + ".mp4"),
         size,
         target.fps(),
         video ->
@@ -196,8 +201,9 @@ record GenerateCompare(
     boolean equal = differences.stream().allMatch(d -> Double.isInfinite(d.psnr()));
     out.printf(
         Locale.ROOT,
-        "%s: dense left, lvsa right; %s, mean SSIM %.4f%n",
+        "%s: dense left, %s right; %s, mean SSIM %.4f%n",
         target.path(),
+        name(),
         equal
             ? "all frames are equal"
             : String.format(

@@ -14,7 +14,7 @@ final class GenerateSummary {
    * Prints what really ran.
    *
    * @param name what was made
-   * @param attention dense or lvsa
+   * @param attention dense, lvsa, or the name of a pattern
    */
   static void print(PrintWriter out, String name, String attention, VideoRun.Denoised denoised) {
     AttentionReport report = denoised.report();
@@ -32,6 +32,19 @@ final class GenerateSummary {
         GenerateProgress.duration(denoised.seconds()),
         GenerateProgress.duration(report.kernelMillis() / 1000),
         report.calls());
+    report
+        .pattern()
+        .ifPresent(
+            pattern ->
+                out.printf(
+                    Locale.ROOT,
+                    "  %s%n  %d self-attentions dense by the schedule, %d with the pattern at density"
+                        + " %.4f; choosing blocks took %s%n",
+                    pattern.pattern(),
+                    pattern.dense(),
+                    pattern.sparse(),
+                    pattern.density(),
+                    GenerateProgress.duration(pattern.selectMillis() / 1000)));
     if (report.fallbacks().isEmpty()) {
       out.println("  fallbacks: none");
     }

@@ -64,6 +64,13 @@ final class ServeCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "a server's ranks are threads: leave --ranks out, got --ranks processes");
     }
+    attention
+        .pattern()
+        .ifPresent(
+            text -> {
+              throw new IllegalArgumentException(
+                  "a server's attention is dense or lvsa, got " + Messages.cut(text));
+            });
     PrintWriter err = spec.commandLine().getErr();
     // What is wrong with the settings is told now and not by the first request.
     LvsaConfig.of(

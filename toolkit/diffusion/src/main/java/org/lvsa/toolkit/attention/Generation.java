@@ -6,9 +6,11 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.blockpattern.BatchLayout;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
@@ -152,6 +154,18 @@ public final class Generation implements AutoCloseable {
   /** Runs the generation's kernel on a float32 problem. */
   void run(AttentionProblem problem, AttentionOutput output) {
     kernel.run(problem, output);
+  }
+
+  /**
+   * Runs the generation's kernel on float32 inputs with what a pattern of the laboratory chose, and
+   * notes the density.
+   *
+   * @return the density of what the kernel computed
+   */
+  double run(AttentionInputs inputs, BatchLayout layout, AttentionOutput output) {
+    double computed = kernel.run(inputs, layout, output);
+    note(computed);
+    return computed;
   }
 
   /** The pattern of a step; what was detected is logged the first time. */

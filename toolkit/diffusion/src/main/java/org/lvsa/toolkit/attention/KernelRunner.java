@@ -11,11 +11,15 @@ import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.TokenOrders;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.blockpattern.BatchAttention;
+import org.lvsa.toolkit.blockpattern.BatchLayout;
 import org.lvsa.toolkit.profile.KernelEvent;
 
 /**
@@ -61,32 +65,58 @@ final class KernelRunner implements AutoCloseable {
    * @throws UnavailableException with the reason, if the kernel cannot run the problem here
    */
   synchronized void run(AttentionProblem problem, AttentionOutput output) {
+    requireSupported(problem.shape());
+    try (Arena arena = Arena.ofShared();
+        KernelEvent event = KernelEvent.begin(kernel.device())) {
+      AttentionInputs given = narrowed(problem.inputs(), arena);
+      count(kernel.run(new AttentionProblem(given, problem.layout()), output), event);
+    }
+  }
+
+  /**
+   * Runs float32 inputs with layouts and orders of tokens that a pattern chose.
+   *
+   * @return the density of what the kernel computed
+   * @throws UnavailableException with the reason, if the kernel cannot run the problem here
+   */
+  synchronized double run(AttentionInputs inputs, BatchLayout layout, AttentionOutput output) {
+    for (TokenOrders orders : layout.orders()) {
+      requireSupported(orders.shape(inputs.shape()));
+    }
+    try (Arena arena = Arena.ofShared();
+        KernelEvent event = KernelEvent.begin(kernel.device());
+        BatchAttention prepared =
+            BatchAttention.prepare(kernel, narrowed(inputs, arena), layout.orders())) {
+      count(prepared.run(layout, output).with(prepared.preparation()), event);
+    }
+    return layout.computed(kernel).density();
+  }
+
+  private void requireSupported(AttentionShape shape) {
     kernel
-        .unsupported(problem.shape(), dtype)
+        .unsupported(shape, dtype)
         .ifPresent(
             reason -> {
               throw new UnavailableException(
                   "backend " + backend + " cannot run this attention here: " + reason);
             });
-    try (Arena arena = Arena.ofShared();
-        KernelEvent event = KernelEvent.begin(kernel.device())) {
-      AttentionProblem given = dtype == DType.F32 ? problem : narrowed(problem, arena);
-      KernelRun run = kernel.run(given, output);
-      event.ran(run);
-      millis += run.kernelMillis();
-      lastKernel = run.kernel();
-    }
   }
 
-  private AttentionProblem narrowed(AttentionProblem problem, Arena arena) {
-    return new AttentionProblem(
-        new AttentionInputs(
-            problem.shape(),
+  private void count(KernelRun run, KernelEvent event) {
+    event.ran(run);
+    millis += run.kernelMillis();
+    lastKernel = run.kernel();
+  }
+
+  private AttentionInputs narrowed(AttentionInputs inputs, Arena arena) {
+    return dtype == DType.F32
+        ? inputs
+        : new AttentionInputs(
+            inputs.shape(),
             dtype,
-            narrowed(problem.query(), arena),
-            narrowed(problem.key(), arena),
-            narrowed(problem.value(), arena)),
-        problem.layout());
+            narrowed(inputs.query(), arena),
+            narrowed(inputs.key(), arena),
+            narrowed(inputs.value(), arena));
   }
 
   private MemorySegment narrowed(MemorySegment floats, Arena arena) {

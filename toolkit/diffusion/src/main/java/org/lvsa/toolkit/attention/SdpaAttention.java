@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.attention;
 
 import java.lang.foreign.Arena;
+import java.util.function.Consumer;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -52,7 +53,7 @@ public final class SdpaAttention implements DiffusionAttention {
     return run(generation, whole, BlockSparseLayout.dense(1), query, key, value);
   }
 
-  /** Runs the generation's kernel on tensors. Row-major tensors are read without a copy. */
+  /** Runs the generation's kernel on tensors. */
   static INDArray run(
       Generation generation,
       SequenceGeometry geometry,
@@ -60,22 +61,39 @@ public final class SdpaAttention implements DiffusionAttention {
       INDArray query,
       INDArray key,
       INDArray value) {
-    AttentionShape shape = SelfAttention.shape(geometry, new Qkv(query, key, value));
-    INDArray q = NdMemory.rowMajor(query);
-    INDArray k = NdMemory.rowMajor(key);
-    INDArray v = NdMemory.rowMajor(value);
-    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, query.shape());
-    AttentionProblem problem =
-        new AttentionProblem(
-            new AttentionInputs(
-                shape, DType.F32, NdMemory.view(q), NdMemory.view(k), NdMemory.view(v)),
-            layout);
+    Qkv tokens = new Qkv(query, key, value);
+    return run(
+        SelfAttention.shape(geometry, tokens),
+        tokens,
+        (inputs, output) -> generation.run(new AttentionProblem(inputs, layout), output));
+  }
+
+  /** Writes the attention of some inputs to an output. */
+  @FunctionalInterface
+  interface Work {
+    /** Does it. */
+    void run(AttentionInputs inputs, AttentionOutput output);
+  }
+
+  /** Does work on tensors, and gives its output as a tensor like the query. */
+  static INDArray run(AttentionShape shape, Qkv tokens, Work work) {
+    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, tokens.query().shape());
     try (Arena arena = Arena.ofShared()) {
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      generation.run(problem, output);
+      read(shape, tokens, inputs -> work.run(inputs, output));
       NdMemory.view(out).copyFrom(output.out());
     }
     return out;
+  }
+
+  /** Shows tensors as a kernel's inputs. Row-major tensors are read without a copy. */
+  static void read(AttentionShape shape, Qkv tokens, Consumer<AttentionInputs> reader) {
+    INDArray q = NdMemory.rowMajor(tokens.query());
+    INDArray k = NdMemory.rowMajor(tokens.key());
+    INDArray v = NdMemory.rowMajor(tokens.value());
+    reader.accept(
+        new AttentionInputs(
+            shape, DType.F32, NdMemory.view(q), NdMemory.view(k), NdMemory.view(v)));
   }
 
   /** Attention with queries and keys of different lengths, one head at a time. */

@@ -8,11 +8,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.AttentionProcessor;
 import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.GenerationOptions;
 import org.lvsa.toolkit.attention.LineLog;
+import org.lvsa.toolkit.attention.PatternAttention;
 import org.lvsa.toolkit.attention.ProcessorAttention;
 import org.lvsa.toolkit.attention.Qkv;
 import org.lvsa.toolkit.attention.RankView;
@@ -38,6 +40,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
   private static final String PASSED_OVER = "auto passes over";
 
   private final Generation generation;
+  private final Optional<PatternAttention> pattern;
   private final VideoSelfAttention attention;
   private final Optional<CaptureSettings> capture;
   private final StepCounting counting;
@@ -57,13 +60,26 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    * @param kernel device and kernel
    * @param capture what is written to files
    * @param cache takes steps' blocks from earlier steps; empty to compute all
+   * @param pattern a pattern of the laboratory that self-attention has; empty for what the
+   *     configuration says
    */
   public record Settings(
       LvsaConfig config,
       StepCounting counting,
       KernelOptions kernel,
       Optional<CaptureSettings> capture,
-      Optional<CacheSettings> cache) {
+      Optional<CacheSettings> cache,
+      Optional<AskedPattern> pattern) {
+    /** Dense attention or LVSA. */
+    public Settings(
+        LvsaConfig config,
+        StepCounting counting,
+        KernelOptions kernel,
+        Optional<CaptureSettings> capture,
+        Optional<CacheSettings> cache) {
+      this(config, counting, kernel, capture, cache, Optional.empty());
+    }
+
     /** Every step is computed. */
     public Settings(
         LvsaConfig config,
@@ -75,12 +91,30 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
 
     /** These settings with another attention than the configured one, and no files. */
     public Settings withAttention(String name) {
-      return new Settings(config.withAttention(name), counting, kernel, Optional.empty(), cache);
+      return new Settings(
+          config.withAttention(name), counting, kernel, Optional.empty(), cache, Optional.empty());
+    }
+
+    /** A short name: {@code dense}, {@code lvsa}, or a pattern's. */
+    public String name() {
+      return pattern
+          .map(asked -> AskedPattern.name(asked.text()))
+          .orElse(config.attention("self").equals("LVSA") ? "lvsa" : "dense");
+    }
+
+    /** The sparse one of the two attentions that are compared, without files. */
+    public Settings sparse() {
+      return pattern.map(withAttention("SDPA")::withPattern).orElse(withAttention("LVSA"));
     }
 
     /** These settings with that step cache. */
     public Settings withCache(Optional<CacheSettings> other) {
-      return new Settings(config, counting, kernel, capture, other);
+      return new Settings(config, counting, kernel, capture, other, pattern);
+    }
+
+    /** These settings with a pattern of the laboratory. */
+    public Settings withPattern(AskedPattern asked) {
+      return new Settings(config, counting, kernel, capture, cache, Optional.of(asked));
     }
   }
 
@@ -95,9 +129,13 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    * @param video that attends
    * @param log takes the published lines
    * @param view this rank's place among those that make the video together
-   * @throws org.lvsa.toolkit.backend.UnavailableException if the backend cannot run here
+   * @throws org.lvsa.toolkit.backend.UnavailableException if the backend cannot run here, or a
+   *     pattern of the laboratory is to run on several ranks
    */
   public GenerationAttention(Settings settings, AttendedVideo video, LineLog log, RankView view) {
+    settings
+        .pattern()
+        .ifPresent(asked -> PatternAttention.requireOneRank(asked.text(), view.world()));
     capture = settings.capture();
     counting = settings.counting();
     generation =
@@ -113,11 +151,14 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
               }
               log.line(level, line);
             });
+    pattern = settings.pattern().map(asked -> new PatternAttention(generation, asked, () -> step));
     attention =
-        new SharedAttention(
-            new ProcessorAttention(
-                generation, AttentionProcessor.of(settings.config(), video.model())),
-            view.ranks());
+        pattern.isPresent()
+            ? pattern.get()
+            : new SharedAttention(
+                new ProcessorAttention(
+                    generation, AttentionProcessor.of(settings.config(), video.model())),
+                view.ranks());
     runBlocksWith(BlockRunner.ALL);
   }
 
@@ -231,6 +272,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
         calls,
         calls == 0 ? Double.NaN : densities / calls,
         generation.kernelMillis(),
+        pattern.map(PatternAttention::report),
         fallbacks);
   }
 
