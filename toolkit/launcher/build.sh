@@ -74,7 +74,7 @@ build() {
     touch "$home/toolkit/target/build.started"
     # A process group of its own, so that all of it can be ended.
     set -m
-    (cd "$home" && export TORNADOVM_HOME="${sdk:-${TORNADOVM_HOME:-}}" && JAVA_HOME=$jdk exec "$mvn" -q -B package -pl "$modules" -am -DskipTests -Dspotless.check.skip=true) \
+    (cd "$home" && export TORNADOVM_HOME="${sdk:-${TORNADOVM_HOME:-}}" && JAVA_HOME=$jdk exec "$mvn" -q -B package -Pspark -pl "$modules" -am -DskipTests -Dspotless.check.skip=true) \
       >"$log" 2>&1 </dev/null &
     maven=$!
     set +m

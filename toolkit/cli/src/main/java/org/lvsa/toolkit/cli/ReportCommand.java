@@ -6,13 +6,16 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.report.JmhReport;
 import org.lvsa.toolkit.report.JmhResult;
 import org.lvsa.toolkit.report.SweepReport;
+import org.lvsa.toolkit.sweep.ClusterProvider;
 import org.lvsa.toolkit.sweep.ResultsFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -20,7 +23,12 @@ import picocli.CommandLine.Spec;
     name = "report",
     description = "Tables and plots from a sweep's directory; DIR/report.html needs no network.",
     mixinStandardHelpOptions = true,
-    footer = {"", "Example:", "  ./lvsa report out"})
+    footer = {
+      "",
+      "Examples:",
+      "  ./lvsa report out",
+      "  ./lvsa report --master 'local[4]' folder-of-sweeps"
+    })
 final class ReportCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
@@ -29,9 +37,22 @@ final class ReportCommand implements Callable<Integer> {
       description = "what ./lvsa sweep -o wrote, or the JSON that ./lvsa bench wrote")
   private Path directory;
 
+  @Option(
+      names = "--master",
+      paramLabel = "URL",
+      description =
+          "sum up the many sweeps below DIR with Apache Spark, local[N] or a cluster: by-cell.csv"
+              + " and by-host.csv; see docs/cluster.md")
+  private String master;
+
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    if (master != null && Files.isDirectory(directory)) {
+      ClusterProvider.find().report(master, Map.of(), directory).forEach(out::println);
+      out.flush();
+      return 0;
+    }
     if (Files.isRegularFile(directory)) {
       Path page = JmhReport.write(directory);
       List<JmhResult> results = JmhResult.read(directory);

@@ -6,12 +6,16 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.report.SweepReport;
+import org.lvsa.toolkit.sweep.ClusterProvider;
+import org.lvsa.toolkit.sweep.ClusterSweep;
 import org.lvsa.toolkit.sweep.ResultColumns;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
@@ -47,7 +51,7 @@ final class SweepCommand implements Callable<Integer> {
 
   /** Options that say nothing about what is measured. */
   private static final Set<String> NO_SETTINGS =
-      Set.of("--output", "--resume", "--strict", "--format", "--wide");
+      Set.of("--output", "--resume", "--strict", "--format", "--wide", "--master", "--conf");
 
   @Spec private CommandSpec spec;
 
@@ -88,15 +92,27 @@ final class SweepCommand implements Callable<Integer> {
       description = "print every column in the table, not only those that fit the terminal")
   private boolean wide;
 
+  @Option(
+      names = "--master",
+      paramLabel = "URL",
+      description =
+          "measure on Apache Spark: spark://HOST:PORT, k8s://URL, local[N] or"
+              + " local-cluster[WORKERS,CORES,MIB]; see docs/cluster.md")
+  private String master;
+
+  @Option(
+      names = "--conf",
+      paramLabel = "KEY=VALUE",
+      description = "a setting of Spark, such as spark.executor.cores=8; may be given repeatedly")
+  private Map<String, String> conf = new LinkedHashMap<>();
+
   @Override
   public Integer call() throws IOException {
     Path csv = directory.resolve(ResultsFile.NAME);
     SweepRunner.Resume resumption = resumption();
     List<ResultRow> rows;
     try (SweepProgress progress = new SweepProgress(spec.commandLine().getErr(), directory)) {
-      rows =
-          new SweepRunner(settings(progress), directory, progress, strict)
-              .run(resumption, spec.commandLine().getParseResult().originalArgs());
+      rows = run(settings(progress), resumption, progress);
     }
     print(rows, csv, spec.commandLine().getOut());
     if (rows.stream().noneMatch(ResultRow::ok)) {
@@ -105,6 +121,21 @@ final class SweepCommand implements Callable<Integer> {
     Path page = SweepReport.write(directory);
     spec.commandLine().getErr().println("Results: " + csv + "  Report: " + page);
     return 0;
+  }
+
+  private List<ResultRow> run(
+      SweepSettings settings, SweepRunner.Resume resumption, SweepProgress progress)
+      throws IOException {
+    List<String> line = spec.commandLine().getParseResult().originalArgs();
+    if (master == null) {
+      if (!conf.isEmpty()) {
+        throw bad("--conf is a setting of Spark: give --master too");
+      }
+      return new SweepRunner(settings, directory, progress, strict).run(resumption, line);
+    }
+    try (ClusterSweep.Cluster cluster = ClusterProvider.find().connect(master, conf)) {
+      return new ClusterSweep(settings, directory, progress, strict).run(resumption, line, cluster);
+    }
   }
 
   /** A sweep that is resumed without a word about its settings keeps those of its directory. */

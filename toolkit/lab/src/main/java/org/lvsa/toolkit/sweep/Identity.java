@@ -52,6 +52,12 @@ record Identity(
         });
   }
 
+  /** What a cluster measures with: its machines differ, and each row names its own. */
+  static Identity ofCluster(InputSource input) throws IOException {
+    Identity here = here(Map.of(), input);
+    return new Identity(here.commit, "cluster", here.jvm, Map.of(), here.inputSha256);
+  }
+
   /** What differs, each with both values. */
   List<String> differencesFrom(Identity earlier) {
     List<String> all = new ArrayList<>();

@@ -12,6 +12,7 @@ import org.lvsa.toolkit.io.Messages;
  * @param commit revision of the toolkit
  * @param timestamp when the cell was finished, UTC, ISO 8601
  * @param host name of the machine
+ * @param executor which process of a cluster measured it; empty for a sweep of one process
  */
 public record Provenance(
     String device,
@@ -19,7 +20,19 @@ public record Provenance(
     String denseKernel,
     String commit,
     String timestamp,
-    String host) {
+    String host,
+    String executor) {
+
+  /** Of a sweep of one process. */
+  public Provenance(
+      String device,
+      String kernel,
+      String denseKernel,
+      String commit,
+      String timestamp,
+      String host) {
+    this(device, kernel, denseKernel, commit, timestamp, host, "");
+  }
 
   /** Texts are kept on one line, as {@code results.csv} needs them. */
   public Provenance {
@@ -29,5 +42,6 @@ public record Provenance(
     commit = Messages.oneLine(commit);
     timestamp = Messages.oneLine(timestamp);
     host = Messages.oneLine(host);
+    executor = Messages.oneLine(executor);
   }
 }

@@ -99,6 +99,7 @@ public final class ResultColumns {
     quality("worst_head_error", Quality::worstHeadError);
     cell("asked_pattern", Cell::pattern);
     cell("asked_density", Cell::askedDensity);
+    COLUMNS.put("executor", row -> row.provenance().executor());
   }
 
   private ResultColumns() {}
@@ -168,7 +169,8 @@ public final class ResultColumns {
             fields.optional("dense_kernel"),
             fields.optional("commit"),
             fields.optional("timestamp"),
-            fields.optional("host")));
+            fields.optional("host"),
+            fields.optional("executor")));
   }
 
   private static PatternFacts pattern(Fields fields) {

@@ -79,6 +79,25 @@ public record ResultRow(
         provenance);
   }
 
+  /** This row as one that a process of a cluster measured. */
+  public ResultRow withExecutor(String executor) {
+    return new ResultRow(
+        cell,
+        pattern,
+        timing,
+        quality,
+        status,
+        note,
+        new Provenance(
+            provenance.device(),
+            provenance.kernel(),
+            provenance.denseKernel(),
+            provenance.commit(),
+            provenance.timestamp(),
+            provenance.host(),
+            executor));
+  }
+
   /** This row with what became of the quality. */
   ResultRow withQuality(Quality judged) {
     return new ResultRow(cell, pattern, timing, Optional.of(judged), status, note, provenance);

@@ -57,8 +57,17 @@ public final class ResultsFile {
    * @throws MalformedFileException with the file and the line if it is not a sweep's, or damaged
    */
   public static List<ResultRow> read(Path csv) {
+    return read(csv, Json.text(csv));
+  }
+
+  /**
+   * The rows of a text.
+   *
+   * @param csv where the text comes from, for messages
+   */
+  static List<ResultRow> read(Path csv, String text) {
     List<Line> records = new ArrayList<>();
-    Line rest = split(Json.text(csv), records);
+    Line rest = split(text, records);
     if (records.isEmpty()) {
       throw new MalformedFileException(
           csv + " is not a sweep's results.csv: it has no header line");

@@ -234,6 +234,90 @@ public record SweepSettings(
     return distinct(lengths);
   }
 
+  /**
+   * The settings of each part that shares inputs and dense rounds: one geometry on one backend.
+   * Together the parts measure the cells of the whole.
+   */
+  public List<SweepSettings> groups() {
+    List<SweepSettings> groups = new ArrayList<>();
+    for (String model : models) {
+      for (SweepSettings sized : sizes()) {
+        for (SweepSettings one : sized.lengths()) {
+          for (String backend : backends) {
+            groups.add(one.toBuilder().models(List.of(model)).backends(List.of(backend)).build());
+          }
+        }
+      }
+    }
+    return groups;
+  }
+
+  private List<SweepSettings> sizes() {
+    if (!grids.isEmpty()) {
+      return grids.stream().map(grid -> toBuilder().grids(List.of(grid)).build()).toList();
+    }
+    if (!patchesPerFrame.isEmpty()) {
+      return patchesPerFrame.stream()
+          .map(patches -> toBuilder().patchesPerFrame(List.of(patches)).build())
+          .toList();
+    }
+    return resolutions.stream()
+        .map(resolution -> toBuilder().resolutions(List.of(resolution)).build())
+        .toList();
+  }
+
+  private List<SweepSettings> lengths() {
+    return frames.isEmpty()
+        ? latentFrames.stream()
+            .map(latent -> toBuilder().latentFrames(List.of(latent)).build())
+            .toList()
+        : frames.stream().map(length -> toBuilder().frames(List.of(length)).build()).toList();
+  }
+
+  /** A builder that holds these settings, to change some. */
+  public SweepSettingsBuilder toBuilder() {
+    return new SweepSettingsBuilder()
+        .models(models)
+        .frames(frames)
+        .latentFrames(latentFrames)
+        .resolutions(resolutions)
+        .patchesPerFrame(patchesPerFrame)
+        .grids(grids)
+        .sparsityScales(sparsityScales)
+        .patterns(patterns)
+        .densities(densities)
+        .backends(backends)
+        .device(device)
+        .kernel(kernel)
+        .heads(heads)
+        .batch(batch)
+        .dtype(dtype)
+        .window(window)
+        .firstFrames(firstFrames)
+        .input(input)
+        .seed(seed)
+        .reps(reps)
+        .maxSeconds(maxSeconds)
+        .round(round);
+  }
+
+  /** As JSON, to send elsewhere. */
+  public String toJson() {
+    return Json.mapper().valueToTree(this).toString();
+  }
+
+  /**
+   * Reads what {@link #toJson} wrote.
+   *
+   * @throws MalformedFileException if the text is no settings
+   */
+  public static SweepSettings ofJson(String json) {
+    return Json.convert(
+        Json.parse(json, "the settings of a sweep"),
+        SweepSettings.class,
+        "the settings of a sweep");
+  }
+
   /** Device and kernel as a backend takes them. */
   public KernelOptions kernelOptions() {
     return new KernelOptions(given(device), given(kernel));
