@@ -44,7 +44,7 @@ class SweepCommandTest {
           + "efficiency,dense_gflops,sparse_gflops,rel_l2_error,max_abs_error,cosine,mass_recall,"
           + "peak_extra_mib,status,note,commit,timestamp,dense_iqr_ms,sparse_iqr_ms,speedup_low,"
           + "speedup_high,rounds,dense_kernel,host,pattern,pattern_params,block_tokens,select_ms,"
-          + "oracle_recall,worst_head_error,asked_pattern,asked_density";
+          + "oracle_recall,worst_head_error,asked_pattern,asked_density,executor";
 
   @TempDir private Path directory;
 
@@ -70,6 +70,16 @@ class SweepCommandTest {
                 directory.resolve("out")),
             Stream.of(more))
         .toArray();
+  }
+
+  @Test
+  void aMasterNeedsSparkOnTheClassPath() {
+    Run run = Run.lvsa("sweep", "--preset", "quick", "--master", "local[2]", "-o", directory);
+    assertEquals(3, run.code(), run.err());
+    assertTrue(run.err().contains("--master needs Apache Spark"), run.err());
+    Run conf = Run.lvsa("sweep", "--preset", "quick", "--conf", "a=b", "-o", directory);
+    assertEquals(2, conf.code(), conf.err());
+    assertTrue(conf.err().contains("give --master too"), conf.err());
   }
 
   @Test
@@ -117,7 +127,7 @@ class SweepCommandTest {
     int widest = run.out().lines().mapToInt(String::length).max().orElseThrow();
     assertTrue(widest <= SweepTable.terminalWidth(), run.out());
     Table table = ResultTables.read(out.resolve("results.csv"));
-    assertEquals(60, table.columnCount());
+    assertEquals(61, table.columnCount());
     assertEquals(8, table.rowCount());
   }
 

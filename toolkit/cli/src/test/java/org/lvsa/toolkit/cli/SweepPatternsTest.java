@@ -85,7 +85,7 @@ class SweepPatternsTest {
     assertTrue(
         header.endsWith(
             ",pattern,pattern_params,block_tokens,select_ms,oracle_recall,worst_head_error,"
-                + "asked_pattern,asked_density"),
+                + "asked_pattern,asked_density,executor"),
         header);
 
     List<ResultRow> before = rows.stream().filter(ResultRow::ok).toList();
