@@ -5,7 +5,8 @@
 # and version decide nothing, since they differ from release to release.
 #
 # ./lvsa sources this file. The build of kernels/tornado calls it:
-#   tornado-sdk.sh argfile SDK JDK FILE     writes the SDK's JVM flags to FILE, for java @FILE
+#   tornado-sdk.sh argfile SDK JDK FILE     writes the SDK's JVM flags to FILE, for java @FILE, and ours
+#                                           for kernels in cells of notebooks
 tornado_launcher=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # The folder of the SDK to use, or nothing: TORNADOVM_HOME, else the one that SDKMAN has as current.
@@ -74,6 +75,29 @@ tornado_sdk_argfile() {
   }
 }
 
+# Adds to the flags in the file $3 those with which TornadoVM compiles kernels of classes that are defined
+# while a program runs, as in a cell of a notebook: CellClasses.java, compiled beside that file against the
+# SDK in $1 by the JDK in $2. An SDK that it does not compile against keeps its own flags, and compiles the
+# kernels of class files alone.
+tornado_sdk_cells() {
+  local sdk=$1 jdk=$2 file=$3 classes jvmci=jdk.internal.vm.ci/jdk.vm.ci
+  classes=$(cd "$(dirname "$file")" && pwd)/tornado-cells
+  [ -d "$sdk/share/java/graalJars" ] || return 0
+  rm -rf "$classes"
+  "$jdk/bin/javac" -nowarn -d "$classes" --patch-module "tornado.annotation=$tornado_launcher" \
+    --module-path "$sdk/share/java/tornado" --upgrade-module-path "$sdk/share/java/graalJars" \
+    --add-modules tornado.annotation --add-exports "$jvmci.meta=tornado.annotation,tornado.runtime" \
+    --add-exports "$jvmci.hotspot=tornado.annotation" "$tornado_launcher/CellClasses.java" >/dev/null 2>&1 || return 0
+  cat >>"$file" <<END
+
+--patch-module "tornado.annotation=$classes"
+--add-exports tornado.annotation/org.lvsa.launcher=tornado.runtime
+--add-exports $jvmci.meta=tornado.annotation
+--add-exports $jvmci.hotspot=tornado.annotation
+-Dtornado.load.annotation.implementation=org.lvsa.launcher.CellClasses
+END
+}
+
 # Whether the JVM of the JDK in $1 starts with the flags in the file $2 and the API's classes load; the
 # folder of that file is used for scratch. Says why not.
 tornado_sdk_fits() {
@@ -109,14 +133,14 @@ tornado_sdk_choose() {
   place=$(cd "$place" && pwd -P)
   sdk_version=$(tornado_sdk_version "$place")
   mkdir -p "$state"
-  key="$place $jdk $({ cat "$place/tornado-argfile" "$place/bin/tornado" "$jdk/release" "$tornado_launcher/TornadoCheck.java" "${BASH_SOURCE[0]}" || true
+  key="$place $jdk $({ cat "$place/tornado-argfile" "$place/bin/tornado" "$jdk/release" "$tornado_launcher"/*.java "${BASH_SOURCE[0]}" || true
     ls -l "$place/share/java/tornado" || true; } 2>/dev/null | cksum)"
   if [ "$(sed -n 1p "$state/tornado-sdk" 2>/dev/null)" != "$key" ] || [ ! -f "$sdk_flags" ]; then
     sdk_new=1
     rm -f "$state/tornado-sdk"
     if ! sdk_reason=$(tornado_sdk_argfile "$place" "$jdk" "$sdk_flags"); then
       : >"$sdk_flags"
-    elif ! sdk_reason=$(tornado_sdk_fits "$jdk" "$sdk_flags"); then
+    elif ! { sdk_reason=$(tornado_sdk_fits "$jdk" "$sdk_flags") && tornado_sdk_cells "$place" "$jdk" "$sdk_flags"; }; then
       sdk_reason="the TornadoVM SDK $sdk_version in $place does not start with $jdk: $sdk_reason"
     fi
     printf '%s\n%s\n' "$key" "$sdk_reason" >"$state/tornado-sdk"
@@ -131,6 +155,7 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     argfile)
       mkdir -p "$(dirname "$4")"
       reason=$(tornado_sdk_argfile "$2" "$3" "$4") || { echo "$reason" >&2; exit 1; }
+      tornado_sdk_cells "$2" "$3" "$4"
       ;;
     *) echo "usage: tornado-sdk.sh argfile SDK JDK FILE" >&2; exit 2 ;;
   esac

@@ -23,6 +23,7 @@ import jdk.jshell.SourceCodeAnalysis;
 import jdk.jshell.SourceCodeAnalysis.CompletionInfo;
 import jdk.jshell.UnresolvedReferenceException;
 import jdk.jshell.VarSnippet;
+import org.lvsa.toolkit.backend.KernelSource;
 
 /**
  * Evaluates cells, in this JVM, with everything on its class path. {@code %jars GLOB} and {@code
@@ -49,12 +50,22 @@ public final class Session implements AutoCloseable {
   /** Line of the cell at which a snippet begins, by the snippet's id. */
   private final Map<String, Integer> firstLines = new HashMap<>();
 
-  /** Starts JShell. */
+  /**
+   * Starts JShell. Cells are compiled with the names of their local variables, so that TornadoVM
+   * can compile a kernel of a class that a cell declares, and see TornadoVM's API if this JVM does.
+   */
   public Session() {
+    List<String> options = new ArrayList<>(List.of("-g", "-Xlint:none"));
+    String modules = "jdk.incubator.vector";
+    if (KernelSource.seesTornado()) {
+      options.addAll(List.of("--module-path", System.getProperty("jdk.module.path", "")));
+      modules += ",tornado.api";
+    }
+    options.addAll(List.of("--add-modules", modules));
     shell =
         JShell.builder()
             .executionEngine("local")
-            .compilerOptions("--add-modules", "jdk.incubator.vector", "-Xlint:none")
+            .compilerOptions(options.toArray(String[]::new))
             .build();
     analysis = shell.sourceCodeAnalysis();
     for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
