@@ -37,6 +37,10 @@ final class SparkSettings {
     conf.setMaster(master).setIfMissing("spark.app.name", "lvsa sweep");
     conf.setIfMissing("spark.ui.enabled", "false");
     conf.setIfMissing("spark.task.maxFailures", Integer.toString(TRIES));
+    if (master.startsWith("local")) {
+      conf.setIfMissing("spark.driver.host", "127.0.0.1");
+      conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
+    }
     refuseSpeculation(conf);
     giveEachTaskAnExecutor(conf, master);
     if (conf.contains(GPUS) && !conf.get(GPUS).equals("1")) {

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -59,9 +60,10 @@ class ManifestTest {
     }
     assertEquals("16", SparkSettings.of(master, conf, null).get("spark.task.cpus"));
     assertTrue(sweep.contains("--output=/results/sweep"), sweep.toString());
+    List<String> line = new ArrayList<>(List.of("sweep"));
+    line.addAll(sweep);
     new CommandLine(new Lvsa())
-        .getSubcommands()
-        .get("sweep")
-        .parseArgs(sweep.toArray(String[]::new));
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .parseArgs(line.toArray(String[]::new));
   }
 }

@@ -90,7 +90,9 @@ public final class ClusterSweep {
       environment.put("cluster", cluster.describe());
       results.environment(environment);
       Set<Cell> done = rows.stream().map(ResultRow::cell).collect(Collectors.toSet());
-      listener.starting(whole.cells() - done.size(), done.size(), "elsewhere", Map.of());
+      SweepPlan plan = whole.without(done);
+      listener.starting(
+          plan.cells(), done.size(), largest(whole), plan.work(settings, Long.MAX_VALUE));
       measure(done, identity.inputSha256(), cluster, new Sink(results, rows));
     }
     return rows;
@@ -122,8 +124,20 @@ public final class ClusterSweep {
     }
   }
 
+  private static String largest(SweepPlan plan) {
+    return plan.groups().stream()
+        .map(SweepPlan.Group::need)
+        .max((a, b) -> Long.compare(a.totalBytes(), b.totalBytes()))
+        .orElseThrow()
+        .inWords();
+  }
+
+  private static SweepPlan plan(SweepSettings group) {
+    return SweepPlan.of(group, InputSource.parse(group.input()));
+  }
+
   private static List<Cell> cells(SweepSettings group) {
-    return SweepPlan.of(group, InputSource.parse(group.input())).groups().getFirst().cells();
+    return plan(group).groups().getFirst().cells();
   }
 
   /**
@@ -159,6 +173,10 @@ public final class ClusterSweep {
      * @param done cells that an earlier run measured, which stay as they are
      */
     void take(Outcome outcome, Set<Cell> done) throws IOException {
+      plan(outcome.group())
+          .without(done)
+          .work(settings, Long.MAX_VALUE)
+          .forEach((backend, gflop) -> listener.worked(backend, gflop, 0));
       if (outcome.measured().isPresent()) {
         outcome.measured().get().keep(directory);
         for (ResultRow row : outcome.measured().get().rows()) {
