@@ -231,8 +231,9 @@ final class ChunkAttention {
   private static void weigh(float[] scores, int end, float[] max, float[] sum, int at) {
     FloatVector max0 = FloatVector.fromArray(F, max, at);
     FloatVector max1 = FloatVector.fromArray(F, max, at + LENGTH);
-    FloatVector sum0 = FloatVector.fromArray(F, sum, at);
-    FloatVector sum1 = FloatVector.fromArray(F, sum, at + LENGTH);
+    // Summed by tile, as the outputs are: see RegisterTiles.
+    FloatVector sum0 = FloatVector.zero(F);
+    FloatVector sum1 = FloatVector.zero(F);
     for (int i = 0; i < end; i += BLOCK) {
       FloatVector weight0 = exp2(FloatVector.fromArray(F, scores, i).sub(max0));
       FloatVector weight1 = exp2(FloatVector.fromArray(F, scores, i + LENGTH).sub(max1));
@@ -241,8 +242,8 @@ final class ChunkAttention {
       weight0.intoArray(scores, i);
       weight1.intoArray(scores, i + LENGTH);
     }
-    sum0.intoArray(sum, at);
-    sum1.intoArray(sum, at + LENGTH);
+    FloatVector.fromArray(F, sum, at).add(sum0).intoArray(sum, at);
+    FloatVector.fromArray(F, sum, at + LENGTH).add(sum1).intoArray(sum, at + LENGTH);
   }
 
   /**

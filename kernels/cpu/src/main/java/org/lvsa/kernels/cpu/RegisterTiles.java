@@ -33,7 +33,8 @@ final class RegisterTiles {
 
   /**
    * {@code C += A·B} for transposed values times weights: the elements of a column of A are
-   * contiguous, and the columns are {@code aStride} floats apart.
+   * contiguous, and the columns are {@code aStride} floats apart. A·B is summed for itself first:
+   * adding thousands of terms of one size to C one by one would round most of them alike.
    */
   static void accumulate(
       float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
@@ -156,22 +157,22 @@ final class RegisterTiles {
 
   private static void accumulate8(
       float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
-    FloatVector c00 = FloatVector.fromArray(F, c, cAt);
-    FloatVector c01 = FloatVector.fromArray(F, c, cAt + LENGTH);
-    FloatVector c10 = FloatVector.fromArray(F, c, cAt + BLOCK);
-    FloatVector c11 = FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH);
-    FloatVector c20 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK);
-    FloatVector c21 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH);
-    FloatVector c30 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK);
-    FloatVector c31 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH);
-    FloatVector c40 = FloatVector.fromArray(F, c, cAt + 4 * BLOCK);
-    FloatVector c41 = FloatVector.fromArray(F, c, cAt + 4 * BLOCK + LENGTH);
-    FloatVector c50 = FloatVector.fromArray(F, c, cAt + 5 * BLOCK);
-    FloatVector c51 = FloatVector.fromArray(F, c, cAt + 5 * BLOCK + LENGTH);
-    FloatVector c60 = FloatVector.fromArray(F, c, cAt + 6 * BLOCK);
-    FloatVector c61 = FloatVector.fromArray(F, c, cAt + 6 * BLOCK + LENGTH);
-    FloatVector c70 = FloatVector.fromArray(F, c, cAt + 7 * BLOCK);
-    FloatVector c71 = FloatVector.fromArray(F, c, cAt + 7 * BLOCK + LENGTH);
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
+    FloatVector c40 = FloatVector.zero(F);
+    FloatVector c41 = FloatVector.zero(F);
+    FloatVector c50 = FloatVector.zero(F);
+    FloatVector c51 = FloatVector.zero(F);
+    FloatVector c60 = FloatVector.zero(F);
+    FloatVector c61 = FloatVector.zero(F);
+    FloatVector c70 = FloatVector.zero(F);
+    FloatVector c71 = FloatVector.zero(F);
     for (int i = 0, at = aAt; i < depth; i++, at += aStride) {
       FloatVector b0 = FloatVector.fromArray(F, b, bAt + i * BLOCK);
       FloatVector b1 = FloatVector.fromArray(F, b, bAt + i * BLOCK + LENGTH);
@@ -200,34 +201,34 @@ final class RegisterTiles {
       c70 = s.fma(b0, c70);
       c71 = s.fma(b1, c71);
     }
-    c00.intoArray(c, cAt);
-    c01.intoArray(c, cAt + LENGTH);
-    c10.intoArray(c, cAt + BLOCK);
-    c11.intoArray(c, cAt + BLOCK + LENGTH);
-    c20.intoArray(c, cAt + 2 * BLOCK);
-    c21.intoArray(c, cAt + 2 * BLOCK + LENGTH);
-    c30.intoArray(c, cAt + 3 * BLOCK);
-    c31.intoArray(c, cAt + 3 * BLOCK + LENGTH);
-    c40.intoArray(c, cAt + 4 * BLOCK);
-    c41.intoArray(c, cAt + 4 * BLOCK + LENGTH);
-    c50.intoArray(c, cAt + 5 * BLOCK);
-    c51.intoArray(c, cAt + 5 * BLOCK + LENGTH);
-    c60.intoArray(c, cAt + 6 * BLOCK);
-    c61.intoArray(c, cAt + 6 * BLOCK + LENGTH);
-    c70.intoArray(c, cAt + 7 * BLOCK);
-    c71.intoArray(c, cAt + 7 * BLOCK + LENGTH);
+    add(c00, c, cAt);
+    add(c01, c, cAt + LENGTH);
+    add(c10, c, cAt + BLOCK);
+    add(c11, c, cAt + BLOCK + LENGTH);
+    add(c20, c, cAt + 2 * BLOCK);
+    add(c21, c, cAt + 2 * BLOCK + LENGTH);
+    add(c30, c, cAt + 3 * BLOCK);
+    add(c31, c, cAt + 3 * BLOCK + LENGTH);
+    add(c40, c, cAt + 4 * BLOCK);
+    add(c41, c, cAt + 4 * BLOCK + LENGTH);
+    add(c50, c, cAt + 5 * BLOCK);
+    add(c51, c, cAt + 5 * BLOCK + LENGTH);
+    add(c60, c, cAt + 6 * BLOCK);
+    add(c61, c, cAt + 6 * BLOCK + LENGTH);
+    add(c70, c, cAt + 7 * BLOCK);
+    add(c71, c, cAt + 7 * BLOCK + LENGTH);
   }
 
   private static void accumulate4(
       float[] a, int aAt, int aStride, float[] b, int bAt, float[] c, int cAt, int depth) {
-    FloatVector c00 = FloatVector.fromArray(F, c, cAt);
-    FloatVector c01 = FloatVector.fromArray(F, c, cAt + LENGTH);
-    FloatVector c10 = FloatVector.fromArray(F, c, cAt + BLOCK);
-    FloatVector c11 = FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH);
-    FloatVector c20 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK);
-    FloatVector c21 = FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH);
-    FloatVector c30 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK);
-    FloatVector c31 = FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH);
+    FloatVector c00 = FloatVector.zero(F);
+    FloatVector c01 = FloatVector.zero(F);
+    FloatVector c10 = FloatVector.zero(F);
+    FloatVector c11 = FloatVector.zero(F);
+    FloatVector c20 = FloatVector.zero(F);
+    FloatVector c21 = FloatVector.zero(F);
+    FloatVector c30 = FloatVector.zero(F);
+    FloatVector c31 = FloatVector.zero(F);
     for (int i = 0, at = aAt; i < depth; i++, at += aStride) {
       FloatVector b0 = FloatVector.fromArray(F, b, bAt + i * BLOCK);
       FloatVector b1 = FloatVector.fromArray(F, b, bAt + i * BLOCK + LENGTH);
@@ -244,13 +245,17 @@ final class RegisterTiles {
       c30 = s.fma(b0, c30);
       c31 = s.fma(b1, c31);
     }
-    c00.intoArray(c, cAt);
-    c01.intoArray(c, cAt + LENGTH);
-    c10.intoArray(c, cAt + BLOCK);
-    c11.intoArray(c, cAt + BLOCK + LENGTH);
-    c20.intoArray(c, cAt + 2 * BLOCK);
-    c21.intoArray(c, cAt + 2 * BLOCK + LENGTH);
-    c30.intoArray(c, cAt + 3 * BLOCK);
-    c31.intoArray(c, cAt + 3 * BLOCK + LENGTH);
+    add(c00, c, cAt);
+    add(c01, c, cAt + LENGTH);
+    add(c10, c, cAt + BLOCK);
+    add(c11, c, cAt + BLOCK + LENGTH);
+    add(c20, c, cAt + 2 * BLOCK);
+    add(c21, c, cAt + 2 * BLOCK + LENGTH);
+    add(c30, c, cAt + 3 * BLOCK);
+    add(c31, c, cAt + 3 * BLOCK + LENGTH);
+  }
+
+  private static void add(FloatVector sums, float[] c, int at) {
+    FloatVector.fromArray(F, c, at).add(sums).intoArray(c, at);
   }
 }
