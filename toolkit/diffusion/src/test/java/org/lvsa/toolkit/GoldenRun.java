@@ -289,6 +289,28 @@ public final class GoldenRun {
     return relative;
   }
 
+  /**
+   * Compares recorded frames of bytes: at most one level, in less than one per cent of the values.
+   *
+   * @return the share of the values that differ
+   */
+  public double checkFrames(String tensor, List<byte[]> frames) {
+    byte[] expected = unsigned(tensor);
+    assertEquals(shape(tensor)[1], frames.size(), name + ": frames");
+    int differ = 0;
+    int at = 0;
+    for (byte[] frame : frames) {
+      for (byte value : frame) {
+        int difference = Math.abs((value & 0xFF) - (expected[at++] & 0xFF));
+        assertTrue(difference <= 1, name + ": a value differs by " + difference);
+        differ += difference;
+      }
+    }
+    assertEquals(expected.length, at, name + ": values");
+    assertTrue(differ < 0.01 * at, name + ": " + differ + " of " + at + " values differ");
+    return (double) differ / at;
+  }
+
   private JsonNode node(String tensor) {
     JsonNode node = header.get(tensor);
     assertTrue(node != null, () -> name + " has no tensor " + tensor);

@@ -201,22 +201,22 @@ final class RegisterTiles {
       c70 = s.fma(b0, c70);
       c71 = s.fma(b1, c71);
     }
-    add(c00, c, cAt);
-    add(c01, c, cAt + LENGTH);
-    add(c10, c, cAt + BLOCK);
-    add(c11, c, cAt + BLOCK + LENGTH);
-    add(c20, c, cAt + 2 * BLOCK);
-    add(c21, c, cAt + 2 * BLOCK + LENGTH);
-    add(c30, c, cAt + 3 * BLOCK);
-    add(c31, c, cAt + 3 * BLOCK + LENGTH);
-    add(c40, c, cAt + 4 * BLOCK);
-    add(c41, c, cAt + 4 * BLOCK + LENGTH);
-    add(c50, c, cAt + 5 * BLOCK);
-    add(c51, c, cAt + 5 * BLOCK + LENGTH);
-    add(c60, c, cAt + 6 * BLOCK);
-    add(c61, c, cAt + 6 * BLOCK + LENGTH);
-    add(c70, c, cAt + 7 * BLOCK);
-    add(c71, c, cAt + 7 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt).add(c00).intoArray(c, cAt);
+    FloatVector.fromArray(F, c, cAt + LENGTH).add(c01).intoArray(c, cAt + LENGTH);
+    FloatVector.fromArray(F, c, cAt + BLOCK).add(c10).intoArray(c, cAt + BLOCK);
+    FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH).add(c11).intoArray(c, cAt + BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 2 * BLOCK).add(c20).intoArray(c, cAt + 2 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH).add(c21).intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 3 * BLOCK).add(c30).intoArray(c, cAt + 3 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH).add(c31).intoArray(c, cAt + 3 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 4 * BLOCK).add(c40).intoArray(c, cAt + 4 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 4 * BLOCK + LENGTH).add(c41).intoArray(c, cAt + 4 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 5 * BLOCK).add(c50).intoArray(c, cAt + 5 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 5 * BLOCK + LENGTH).add(c51).intoArray(c, cAt + 5 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 6 * BLOCK).add(c60).intoArray(c, cAt + 6 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 6 * BLOCK + LENGTH).add(c61).intoArray(c, cAt + 6 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 7 * BLOCK).add(c70).intoArray(c, cAt + 7 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 7 * BLOCK + LENGTH).add(c71).intoArray(c, cAt + 7 * BLOCK + LENGTH);
   }
 
   private static void accumulate4(
@@ -245,17 +245,13 @@ final class RegisterTiles {
       c30 = s.fma(b0, c30);
       c31 = s.fma(b1, c31);
     }
-    add(c00, c, cAt);
-    add(c01, c, cAt + LENGTH);
-    add(c10, c, cAt + BLOCK);
-    add(c11, c, cAt + BLOCK + LENGTH);
-    add(c20, c, cAt + 2 * BLOCK);
-    add(c21, c, cAt + 2 * BLOCK + LENGTH);
-    add(c30, c, cAt + 3 * BLOCK);
-    add(c31, c, cAt + 3 * BLOCK + LENGTH);
-  }
-
-  private static void add(FloatVector sums, float[] c, int at) {
-    FloatVector.fromArray(F, c, at).add(sums).intoArray(c, at);
+    FloatVector.fromArray(F, c, cAt).add(c00).intoArray(c, cAt);
+    FloatVector.fromArray(F, c, cAt + LENGTH).add(c01).intoArray(c, cAt + LENGTH);
+    FloatVector.fromArray(F, c, cAt + BLOCK).add(c10).intoArray(c, cAt + BLOCK);
+    FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH).add(c11).intoArray(c, cAt + BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 2 * BLOCK).add(c20).intoArray(c, cAt + 2 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH).add(c21).intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 3 * BLOCK).add(c30).intoArray(c, cAt + 3 * BLOCK);
+    FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH).add(c31).intoArray(c, cAt + 3 * BLOCK + LENGTH);
   }
 }

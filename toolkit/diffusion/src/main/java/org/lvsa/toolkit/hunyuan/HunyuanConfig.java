@@ -17,6 +17,7 @@ import org.lvsa.toolkit.weights.TensorShapes;
  * @param channels what it takes and what it gives
  * @param patch latent values that make a token
  * @param rotary how the rotary embedding divides a head
+ * @param targetSize side in pixels of a square of the area that the model was trained for
  */
 record HunyuanConfig(
     int layers,
@@ -27,7 +28,8 @@ record HunyuanConfig(
     Texts texts,
     Channels channels,
     Patch patch,
-    Rotary rotary) {
+    Rotary rotary,
+    int targetSize) {
   /** Inside features of the projection of glyphs that published models have. */
   static final int GLYPH_HIDDEN = 2048;
 
@@ -121,7 +123,8 @@ record HunyuanConfig(
             config.size("image_embed_dim", 1152)),
         new Channels(in, out),
         new Patch(config.size("patch_size_t", 1), config.size("patch_size", 1)),
-        new Rotary(axes, config.positive("rope_theta", 256)));
+        new Rotary(axes, config.positive("rope_theta", 256)),
+        config.size("target_size", 640));
   }
 
   /** Features of a token. */

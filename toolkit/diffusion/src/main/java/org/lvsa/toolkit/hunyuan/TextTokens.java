@@ -21,6 +21,10 @@ final class TextTokens {
   /** Tokens of a picture, which a text-to-video run fills with zeros. */
   private static final int IMAGE_TOKENS = 729;
 
+  /** Tokens of a text with its padding. */
+  static final int WITH_PADDING =
+      IMAGE_TOKENS + TextEmbeddings.GLYPH_TOKENS + TextEmbeddings.TEXT_TOKENS;
+
   /** Rows of the embeddings of kinds. */
   private static final int PROMPT = 0;
 
@@ -51,7 +55,7 @@ final class TextTokens {
   /** Tokens of a text: those that are real, or all with padding. */
   static int count(TextEmbeddings text, boolean padding) {
     return padding
-        ? IMAGE_TOKENS + TextEmbeddings.GLYPH_TOKENS + TextEmbeddings.TEXT_TOKENS
+        ? WITH_PADDING
         : Math.toIntExact(
             text.text().size(1) + text.glyphs().map(glyphs -> glyphs.size(1)).orElse(0L));
   }

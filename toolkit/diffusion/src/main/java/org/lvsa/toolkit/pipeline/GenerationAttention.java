@@ -44,6 +44,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
   private final VideoSelfAttention attention;
   private final Optional<CaptureSettings> capture;
   private final StepCounting counting;
+  private final boolean sparse;
   private final List<String> passedOver = new ArrayList<>();
   private int step;
   private List<DenoisingLoop.Branch> branches = List.of();
@@ -138,6 +139,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
         .ifPresent(asked -> PatternAttention.requireOneRank(asked.text(), view.world()));
     capture = settings.capture();
     counting = settings.counting();
+    sparse = settings.config().attention("self").equals("LVSA");
     generation =
         new Generation(
             GenerationOptions.of(settings.config())
@@ -260,6 +262,16 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
       }
     }
     return out;
+  }
+
+  /** Whether LVSA was asked for, however dense it turns out to be. */
+  public boolean isSparse() {
+    return sparse;
+  }
+
+  /** Logs a line the first time that it comes. */
+  public void say(String line) {
+    generation.say(line);
   }
 
   /** What ran so far. */

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.pipeline;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * A kind of pipeline: opens the published folders of one class name. Kinds are found by {@link
@@ -20,6 +21,14 @@ public interface PipelineType {
    *     supported or not of the same model
    */
   VideoPipeline open(ModelFolder folder, boolean allowUnused);
+
+  /**
+   * Class names of the same family that nobody implements here → what such a pipeline takes or
+   * makes that is not supported, in words: for the message to who has such a folder.
+   */
+  default Map<String, String> notSupported() {
+    return Map.of();
+  }
 
   /** Names of the models whose sizes {@link #random} knows. */
   default List<String> randomModels() {

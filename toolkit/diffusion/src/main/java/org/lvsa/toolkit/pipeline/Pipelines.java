@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.io.Messages;
 
 /** The kinds of pipelines that are on the class path, and what is opened with them. */
@@ -32,22 +33,42 @@ public final class Pipelines {
    * @param allowUnused whether weights may hold tensors that nothing reads
    * @throws org.lvsa.toolkit.io.MalformedFileException if no kind has the index's class, or the
    *     folder is not of this kind
+   * @throws UnavailableException if the index's class is known and not supported
    * @throws IllegalArgumentException if no kind has the class that was asked for
    */
   public static VideoPipeline open(
       ModelFolder folder, Optional<String> pipeline, boolean allowUnused) {
     if (pipeline.isEmpty()) {
+      requireSupported(folder.pipelineClass());
       folder.requirePipeline(classes());
     }
     return named(pipeline.orElse(folder.pipelineClass())).open(folder, allowUnused);
+  }
+
+  /** Refuses classes that belong to a family that is known, and are not implemented. */
+  private static void requireSupported(String className) {
+    for (PipelineType type : all()) {
+      String what = type.notSupported().get(className);
+      if (what != null) {
+        throw new UnavailableException(
+            what
+                + " is not supported by this pipeline ("
+                + className
+                + "); "
+                + type.className()
+                + " is");
+      }
+    }
   }
 
   /**
    * The kind of a class name.
    *
    * @throws IllegalArgumentException listing the class names there are
+   * @throws UnavailableException if the class is known and not supported
    */
   public static PipelineType named(String className) {
+    requireSupported(className);
     return all().stream()
         .filter(type -> type.className().equals(className))
         .findFirst()

@@ -42,7 +42,7 @@ class HunyuanTransformerTest {
 
   @BeforeAll
   static void unpack() throws IOException {
-    model = HunyuanModel.unpack(directory);
+    model = TinyHunyuan.unpack(directory);
   }
 
   private static HunyuanTransformer open() {
@@ -130,7 +130,7 @@ class HunyuanTransformerTest {
             .withLatentFrames(settings.get("resolved").get("latent_frames").intValue())
             .withCounting(StepCounting.EXAMPLES);
     try (HunyuanTransformer transformer = open();
-        TextEncoders encoders = HunyuanModel.encoders(model);
+        TextEncoders encoders = TinyHunyuan.encoders(model);
         TextEmbeddings prompt = encoders.encode(settings.get("prompt").textValue());
         TextEmbeddings negative = encoders.encode(settings.get("negative_prompt").textValue());
         Generation generation = new Generation(options, LineLog.none())) {

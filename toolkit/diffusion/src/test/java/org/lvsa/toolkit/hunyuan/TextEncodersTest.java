@@ -29,7 +29,7 @@ class TextEncodersTest {
   @BeforeAll
   static void unpack() throws IOException {
     run = GoldenRun.open("hunyuan15/t2v");
-    model = HunyuanModel.unpack(directory);
+    model = TinyHunyuan.unpack(directory);
   }
 
   @Test
@@ -53,7 +53,7 @@ class TextEncodersTest {
     String prompt = run.json().get("settings").get(setting).textValue();
     String prefix = "qwen." + name + ".";
     Map<String, Double> differences = new TreeMap<>();
-    try (TextEncoders encoders = HunyuanModel.encoders(model)) {
+    try (TextEncoders encoders = TinyHunyuan.encoders(model)) {
       assertArrayEquals(run.ints(prefix + "ids"), encoders.ids(prompt));
       TextEmbeddings embeddings =
           encoders.encode(
@@ -77,7 +77,7 @@ class TextEncodersTest {
 
   @Test
   void longPromptsAreCut() {
-    try (TextEncoders encoders = HunyuanModel.encoders(model);
+    try (TextEncoders encoders = TinyHunyuan.encoders(model);
         TextEmbeddings embeddings =
             encoders.encode("\"" + "a cat walks on the grass ".repeat(200) + "\"")) {
       INDArray glyphs = embeddings.glyphs().orElseThrow();

@@ -6,10 +6,10 @@ import java.nio.file.Path;
 import org.lvsa.toolkit.GoldenRun;
 
 /** The folder of the tiny HunyuanVideo 1.5 model. */
-final class HunyuanModel {
+final class TinyHunyuan {
   private static final String MODEL = "hunyuan15/model/";
 
-  private HunyuanModel() {}
+  private TinyHunyuan() {}
 
   /** Unpacks all components to a directory. */
   static Path unpack(Path directory) throws IOException {

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.hunyuan;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
+import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.schedulers.FlowMatchEulerConfig;
+import org.lvsa.toolkit.schedulers.SchedulerConfig;
+import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
+import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vae.Tiling;
+import org.lvsa.toolkit.weights.TensorShapes;
+import org.lvsa.toolkit.weights.Weights;
+
+/**
+ * A HunyuanVideo 1.5 text-to-video model: a published folder, opened and checked, or random weights
+ * of the model's sizes. Weights are mapped, so that opening is quick and needs little memory.
+ *
+ * @param transformer gives velocities
+ * @param vae decodes
+ * @param scheduler goes from noise level to noise level
+ * @param guider the scale of guidance
+ * @param texts embeds prompts
+ * @param random what the model is made of where its weights are random
+ */
+record HunyuanModel(
+    HunyuanTransformer transformer,
+    AutoencoderKlHunyuan15 vae,
+    FlowMatchEulerConfig scheduler,
+    Guider guider,
+    TextSource texts,
+    Optional<RandomHunyuan> random)
+    implements AutoCloseable {
+  /** Copies of the latents that the loop, the scheduler and a resume file hold at once. */
+  private static final long SAMPLES = 10;
+
+  private static final String SCHEDULER = "scheduler";
+  private static final String GUIDER = "guider";
+  private static final String TEXT_ENCODER = "text_encoder";
+  private static final String TEXT_ENCODER_2 = "text_encoder_2";
+  private static final String TOKENIZER = "tokenizer";
+  private static final String TOKENIZER_2 = "tokenizer_2";
+  private static final String TRANSFORMER = "transformer";
+  private static final String VAE = "vae";
+
+  /** Component → classes that are supported. */
+  private static Map<String, List<String>> components() {
+    Map<String, List<String>> known = new LinkedHashMap<>();
+    known.put(GUIDER, List.of(Guider.CLASS));
+    known.put(SCHEDULER, List.of("FlowMatchEulerDiscreteScheduler"));
+    known.put(TEXT_ENCODER, List.of("Qwen2_5_VLTextModel"));
+    known.put(TEXT_ENCODER_2, List.of("T5EncoderModel"));
+    known.put(TOKENIZER, List.of("Qwen2Tokenizer", "Qwen2TokenizerFast"));
+    known.put(TOKENIZER_2, List.of("ByT5Tokenizer"));
+    known.put(TRANSFORMER, List.of("HunyuanVideo15Transformer3DModel"));
+    known.put(VAE, List.of("AutoencoderKLHunyuanVideo15"));
+    return known;
+  }
+
+  /**
+   * Opens a published folder and checks all of its components against each other.
+   *
+   * @param allowUnused whether weights may hold tensors that nothing reads
+   * @throws MalformedFileException naming what is missing, broken, not supported or not of the same
+   *     model
+   */
+  static HunyuanModel open(ModelFolder folder, boolean allowUnused) {
+    folder.requireComponents(components());
+    folder.requireOff(Map.of());
+    FlowMatchEulerConfig scheduler = scheduler(folder.component(SCHEDULER));
+    Guider guider = Guider.read(folder.component(GUIDER).folder());
+    TextSource.Encoders texts =
+        new TextSource.Encoders(
+            folder.component(TOKENIZER),
+            folder.component(TEXT_ENCODER),
+            folder.component(TOKENIZER_2),
+            folder.component(TEXT_ENCODER_2),
+            allowUnused);
+    HunyuanTransformer transformer =
+        HunyuanTransformer.open(folder.component(TRANSFORMER).folder(), allowUnused);
+    AutoencoderKlHunyuan15 vae = null;
+    try {
+      vae = AutoencoderKlHunyuan15.open(folder.component(VAE).folder(), allowUnused);
+      HunyuanModel model =
+          new HunyuanModel(transformer, vae, scheduler, guider, texts, Optional.empty());
+      model.requireOneModel(folder, texts);
+      return model;
+    } catch (RuntimeException e) {
+      transformer.close();
+      if (vae != null) {
+        vae.close();
+      }
+      throw e;
+    }
+  }
+
+  private static FlowMatchEulerConfig scheduler(ModelFolder.Component component) {
+    SchedulerConfig config =
+        SchedulerConfig.read(component.folder().resolve("scheduler_config.json"));
+    if (config instanceof FlowMatchEulerConfig euler) {
+      return euler;
+    }
+    throw new MalformedFileException(
+        component.folder()
+            + ": HunyuanVideo 1.5 chooses its own noise levels, which only"
+            + " FlowMatchEulerDiscreteScheduler takes");
+  }
+
+  /**
+   * Random weights, the same at every call.
+   *
+   * @throws org.lvsa.toolkit.backend.UnavailableException if the weights do not fit into the memory
+   *     that is free
+   */
+  static HunyuanModel random(RandomHunyuan sizes) {
+    HunyuanConfig config = sizes.transformer();
+    TensorShapes tensors = config.tensors();
+    TensorShapes vae = AutoencoderKlHunyuan15.shapes(sizes.vae());
+    MemoryNeed.require(
+        List.of(new MemoryNeed(sizes.toString(), tensors.float32Bytes() + vae.float32Bytes())));
+    return new HunyuanModel(
+        new HunyuanTransformer(config, Weights.random(tensors, 1)),
+        new AutoencoderKlHunyuan15(sizes.vae(), Weights.random(vae, 2), false),
+        sizes.scheduler(),
+        sizes.guider(),
+        new TextSource.RandomNumbers(config.texts().text()),
+        Optional.of(sizes));
+  }
+
+  /** The components' sizes fit together. */
+  private void requireOneModel(ModelFolder folder, TextSource.Encoders encoders) {
+    HunyuanConfig config = transformer.config();
+    try (TextEncoders opened = encoders.open()) {
+      requireEqual(
+          folder.component(TEXT_ENCODER), "features", opened.width(), config.texts().text());
+      requireEqual(
+          folder.component(TEXT_ENCODER_2),
+          "features",
+          opened.glyphWidth(),
+          config.texts().glyphs());
+    }
+    requireEqual(
+        folder.component(VAE),
+        "latent channels",
+        vae.config().latentChannels(),
+        config.channels().out());
+  }
+
+  private static void requireEqual(
+      ModelFolder.Component component, String what, int its, int transformers) {
+    if (its != transformers) {
+      throw new MalformedFileException(
+          component.folder()
+              + ": the "
+              + component.name()
+              + " has "
+              + its
+              + " "
+              + what
+              + ", the transformer takes "
+              + transformers
+              + ": they are not of one model");
+    }
+  }
+
+  /**
+   * The same model for another rank of this process, which runs at the same time: weights are
+   * shared and stay this model's to close.
+   */
+  HunyuanModel forAnotherRank() {
+    return new HunyuanModel(
+        new HunyuanTransformer(transformer.config(), transformer.weights()),
+        vae,
+        scheduler,
+        guider,
+        texts,
+        random);
+  }
+
+  /** The latents of a video of that size. */
+  LatentSize latents(VideoSize size) {
+    return size.latents(
+        new VideoSize.VaeFactors(
+            vae.config().latentChannels(),
+            vae.config().temporalFactor(),
+            vae.config().spatialFactor()),
+        transformer.config().patch().side());
+  }
+
+  /** Latent frames as the transformer counts them. */
+  int frames(VideoSize size) {
+    return latents(size).frames() / transformer.config().patch().frames();
+  }
+
+  /**
+   * What a generation takes of the machine's memory, part by part.
+   *
+   * @param tiling how large frames are cut into tiles; empty to decode them whole
+   * @param ranks of this process, each of which denoises
+   */
+  List<MemoryNeed> memory(GenerationSettings settings, Optional<Tiling> tiling, int ranks) {
+    LatentSize size = latents(settings.size());
+    HunyuanConfig config = transformer.config();
+    long tokens = (long) size.elements() / size.channels() / config.patch().size();
+    long samples = SAMPLES * size.elements() * Float.BYTES;
+    int factor = vae.config().spatialFactor();
+    int rows = size.height() * factor;
+    int columns = size.width() * factor;
+    int tileRows = tiling.map(tiles -> Math.min(rows, tiles.tileHeight())).orElse(rows);
+    int tileColumns = tiling.map(tiles -> Math.min(columns, tiles.tileWidth())).orElse(columns);
+    long decoding =
+        AutoencoderKlHunyuan15.decodeBytes(vae.config(), size.frames(), tileRows, tileColumns);
+    long vaeBytes = AutoencoderKlHunyuan15.shapes(vae.config()).float32Bytes();
+    return List.of(
+        new MemoryNeed("encoding the prompts", texts.bytes()),
+        new MemoryNeed(
+            "denoising",
+            transformer.weights().bytes()
+                + ranks * (config.workingBytes(tokens + TextTokens.WITH_PADDING) + samples)),
+        // Convolutions hold their weights in an order of their own beside those of the file.
+        new MemoryNeed("decoding", 2 * vaeBytes + decoding + samples));
+  }
+
+  @Override
+  public void close() {
+    transformer.close();
+    vae.close();
+  }
+}
