@@ -206,17 +206,29 @@ final class RegisterTiles {
     FloatVector.fromArray(F, c, cAt + BLOCK).add(c10).intoArray(c, cAt + BLOCK);
     FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH).add(c11).intoArray(c, cAt + BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 2 * BLOCK).add(c20).intoArray(c, cAt + 2 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH).add(c21).intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH)
+        .add(c21)
+        .intoArray(c, cAt + 2 * BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 3 * BLOCK).add(c30).intoArray(c, cAt + 3 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH).add(c31).intoArray(c, cAt + 3 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH)
+        .add(c31)
+        .intoArray(c, cAt + 3 * BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 4 * BLOCK).add(c40).intoArray(c, cAt + 4 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 4 * BLOCK + LENGTH).add(c41).intoArray(c, cAt + 4 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 4 * BLOCK + LENGTH)
+        .add(c41)
+        .intoArray(c, cAt + 4 * BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 5 * BLOCK).add(c50).intoArray(c, cAt + 5 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 5 * BLOCK + LENGTH).add(c51).intoArray(c, cAt + 5 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 5 * BLOCK + LENGTH)
+        .add(c51)
+        .intoArray(c, cAt + 5 * BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 6 * BLOCK).add(c60).intoArray(c, cAt + 6 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 6 * BLOCK + LENGTH).add(c61).intoArray(c, cAt + 6 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 6 * BLOCK + LENGTH)
+        .add(c61)
+        .intoArray(c, cAt + 6 * BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 7 * BLOCK).add(c70).intoArray(c, cAt + 7 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 7 * BLOCK + LENGTH).add(c71).intoArray(c, cAt + 7 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 7 * BLOCK + LENGTH)
+        .add(c71)
+        .intoArray(c, cAt + 7 * BLOCK + LENGTH);
   }
 
   private static void accumulate4(
@@ -250,8 +262,12 @@ final class RegisterTiles {
     FloatVector.fromArray(F, c, cAt + BLOCK).add(c10).intoArray(c, cAt + BLOCK);
     FloatVector.fromArray(F, c, cAt + BLOCK + LENGTH).add(c11).intoArray(c, cAt + BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 2 * BLOCK).add(c20).intoArray(c, cAt + 2 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH).add(c21).intoArray(c, cAt + 2 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 2 * BLOCK + LENGTH)
+        .add(c21)
+        .intoArray(c, cAt + 2 * BLOCK + LENGTH);
     FloatVector.fromArray(F, c, cAt + 3 * BLOCK).add(c30).intoArray(c, cAt + 3 * BLOCK);
-    FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH).add(c31).intoArray(c, cAt + 3 * BLOCK + LENGTH);
+    FloatVector.fromArray(F, c, cAt + 3 * BLOCK + LENGTH)
+        .add(c31)
+        .intoArray(c, cAt + 3 * BLOCK + LENGTH);
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.List;
 import org.junit.jupiter.api.DynamicTest;
@@ -21,6 +22,7 @@ import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.RandomProblem;
+import org.lvsa.kernels.ReferenceAttention;
 
 class VectorKernelTest {
 
@@ -66,6 +68,30 @@ class VectorKernelTest {
     assertEquals(
         "headDim must be at most 1048576, got 1048577",
         new VectorKernel().unsupported(shape, DType.F32).orElseThrow());
+  }
+
+  /**
+   * Padding of a text is thousands of keys that are alike: were their weights added to the sum one
+   * by one, each would be rounded the same way.
+   */
+  @Test
+  void thousandsOfLikeKeysDoNotRoundOneWay() {
+    try (Arena arena = Arena.ofShared()) {
+      AttentionShape shape = new AttentionShape(1, 1, 3000, 0, 1, 1, 16);
+      AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0, 1, 7, arena);
+      for (int token = 10; token < shape.tokens(); token++) {
+        long row = shape.headDim() * (long) Float.BYTES;
+        MemorySegment.copy(problem.key(), 10 * row, problem.key(), token * row, row);
+        MemorySegment.copy(problem.value(), 10 * row, problem.value(), token * row, row);
+      }
+      AttentionOutput exact = AttentionOutput.allocate(shape, arena);
+      ReferenceAttention.run(problem, exact);
+      AttentionOutput output = AttentionOutput.allocate(shape, arena);
+      new VectorKernel().run(problem, output);
+      double error = KernelConformance.relativeError(output.out(), exact.out());
+
+      assertTrue(error < 5e-6, "relative error " + error);
+    }
   }
 
   private static long allocated(int frames) {

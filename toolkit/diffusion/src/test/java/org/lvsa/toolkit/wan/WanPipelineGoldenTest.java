@@ -67,7 +67,7 @@ class WanPipelineGoldenTest {
         start);
   }
 
-  private static GenerationAttention attention(
+  static GenerationAttention attention(
       Map<String, String> variables, VideoPipeline pipeline, GenerationSettings settings) {
     Map<String, String> all = new HashMap<>(variables);
     all.put("LVSA_BACKEND", "vector");
