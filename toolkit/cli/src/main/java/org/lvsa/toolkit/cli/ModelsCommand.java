@@ -148,7 +148,7 @@ final class ModelsCommand implements Runnable {
         if (format.format == Format.JSON) {
           out.println(json(opened, pipeline.geometry(), memory).toPrettyString());
         } else {
-          print(out, opened, pipeline.geometry(), memory);
+          print(out, opened, pipeline.geometry(), settings.size(), memory);
         }
       }
       out.flush();
@@ -159,12 +159,13 @@ final class ModelsCommand implements Runnable {
         PrintWriter out,
         ModelFolder opened,
         Map<String, Integer> geometry,
+        VideoSize video,
         List<MemoryNeed> memory) {
       out.println("class       " + opened.pipelineClass());
       for (ModelFolder.Component component : opened.components()) {
         out.printf(
             Locale.ROOT,
-            "component   %-13s %-24s %8.1f MiB%n",
+            "component   %-14s %-33s %8.1f MiB%n",
             component.name(),
             component.className(),
             component.bytes() / (double) (1 << 20));
@@ -174,7 +175,8 @@ final class ModelsCommand implements Runnable {
               + geometry.entrySet().stream()
                   .map(size -> size.getKey().replace('_', ' ') + " " + size.getValue())
                   .collect(Collectors.joining(", ")));
-      out.printf(Locale.ROOT, "memory      of %d frames of %s:%n", frames, resolution);
+      out.printf(
+          Locale.ROOT, "memory      of %d frames of %s:%n", video.frames(), video.resolution());
       for (MemoryNeed need : memory) {
         out.printf(Locale.ROOT, "            %-21s %8d MiB%n", need.part(), need.bytes() >> 20);
       }

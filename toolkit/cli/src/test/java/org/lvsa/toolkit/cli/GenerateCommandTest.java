@@ -564,6 +564,9 @@ class GenerateCommandTest {
     assertEquals(0, inspect.code(), inspect.err());
     assertTrue(inspect.out().startsWith("class       WanPipeline"), inspect.out());
     assertTrue(inspect.out().contains("layers 2, heads 3, head dim 20, feed forward 112"));
+    assertTrue(inspect.out().contains("of 17 frames of 80x48"), inspect.out());
+    Run defaults = Run.lvsa("models", "inspect", model);
+    assertTrue(defaults.out().contains("of 81 frames of 832x480"), defaults.out());
     Run json = Run.lvsa("models", "inspect", model, "--format", "json");
     assertTrue(json.out().contains("\"class\" : \"WanPipeline\""), json.out());
     assertEquals(2, Run.lvsa("models", "inspect", model.resolve("vae")).code());

@@ -8,8 +8,10 @@ import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.ByteTokenizer;
 import org.lvsa.toolkit.text.PromptTokenizer;
+import org.lvsa.toolkit.text.QwenConfig;
 import org.lvsa.toolkit.text.QwenTextModel;
 import org.lvsa.toolkit.text.T5Encoder;
+import org.lvsa.toolkit.weights.ComponentConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -50,6 +52,12 @@ final class TextEncoders implements AutoCloseable {
    * @param bytes the encoder of bytes
    */
   record Folders(Path tokenizer, Path language, Path byteTokenizer, Path bytes) {}
+
+  /** Bytes that the language model takes beside its weights for the longest prompt. */
+  static long workingBytes(Path language) {
+    return QwenConfig.of(ComponentConfig.read(language))
+        .workingBytes(TextEmbeddings.TEXT_TOKENS + CUT);
+  }
 
   /** Opens the encoders; weights are mapped. */
   static TextEncoders open(Folders folders, boolean allowUnused) {

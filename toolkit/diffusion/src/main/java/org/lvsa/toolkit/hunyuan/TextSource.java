@@ -34,7 +34,7 @@ sealed interface TextSource {
       implements TextSource {
     @Override
     public long bytes() {
-      return language.bytes() + bytesEncoder.bytes();
+      return language.bytes() + bytesEncoder.bytes() + TextEncoders.workingBytes(language.folder());
     }
 
     TextEncoders open() {

@@ -54,9 +54,9 @@ public final class Pipelines {
             what
                 + " is not supported by this pipeline ("
                 + className
-                + "); "
+                + "); of the same family, "
                 + type.className()
-                + " is");
+                + " is supported");
       }
     }
   }

@@ -2,7 +2,9 @@
 package org.lvsa.toolkit.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -25,13 +27,15 @@ public final class PromptTokenizer implements AutoCloseable {
   /**
    * Reads a tokenizer's folder.
    *
-   * @param folder with {@code tokenizer.json}
+   * @param folder with {@code tokenizer.json}, or with a Qwen2 tokenizer's {@code vocab.json} and
+   *     {@code merges.txt}
    * @param maxTokens longest list of tokens, the closing one included; longer prompts are cut
    * @throws MalformedFileException if the file is missing or is no tokenizer
    */
   public static PromptTokenizer open(Path folder, int maxTokens) {
     Path file = folder.resolve("tokenizer.json");
-    if (!Files.isRegularFile(file)) {
+    boolean older = !Files.isRegularFile(file) && QwenTokenizerFile.isIn(folder);
+    if (!older && !Files.isRegularFile(file)) {
       throw new MalformedFileException(
           Files.exists(folder.resolve("spiece.model"))
               ? folder
@@ -58,7 +62,15 @@ public final class PromptTokenizer implements AutoCloseable {
             "modelMaxLength",
             Integer.toString(maxTokens));
     try {
-      return new PromptTokenizer(HuggingFaceTokenizer.newInstance(file, options));
+      return new PromptTokenizer(
+          older
+              ? HuggingFaceTokenizer.newInstance(
+                  new ByteArrayInputStream(
+                      QwenTokenizerFile.of(folder).toString().getBytes(StandardCharsets.UTF_8)),
+                  options)
+              : HuggingFaceTokenizer.newInstance(file, options));
+    } catch (MalformedFileException e) {
+      throw e;
     } catch (IOException | RuntimeException e) {
       throw new MalformedFileException(file + ": cannot be read: " + Messages.cut(e.getMessage()));
     }

@@ -106,10 +106,11 @@ public record QwenConfig(
 
   /**
    * Bytes that encoding takes beside the weights, at its largest: in the feed-forward part two
-   * tensors of tokens and two of the inner features, in self-attention six of tokens.
+   * tensors of tokens and two of the inner features, in self-attention six of tokens; and a matrix
+   * of weights that is widened.
    */
   public long workingBytes(long tokens) {
     long features = Math.max(2L * width + 2L * feedForward, 3L * width + 3L * heads * headDim);
-    return tokens * features * Float.BYTES;
+    return (tokens * features + (long) width * feedForward) * Float.BYTES;
   }
 }

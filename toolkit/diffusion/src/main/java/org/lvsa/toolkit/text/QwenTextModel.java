@@ -62,11 +62,6 @@ public final class QwenTextModel implements AutoCloseable {
     return config;
   }
 
-  /** Bytes of the weights as they are stored. */
-  public long weightBytes() {
-    return weights.bytes();
-  }
-
   /**
    * The states of a text's tokens inside the model. A token sees those before it alone, so that
    * what would stand behind the text does not matter.

@@ -283,7 +283,7 @@ class HunyuanPipelineTest {
             .getMessage();
     assertTrue(
         message.startsWith("a picture to begin with is not supported by this pipeline"), message);
-    assertTrue(message.contains("HunyuanVideo15Pipeline is"), message);
+    assertTrue(message.contains("HunyuanVideo15Pipeline is supported"), message);
     assertFalse(Pipelines.classes().contains("HunyuanVideo15ImageToVideoPipeline"));
   }
 

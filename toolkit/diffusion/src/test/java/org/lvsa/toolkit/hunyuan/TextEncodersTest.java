@@ -3,6 +3,7 @@ package org.lvsa.toolkit.hunyuan;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -17,7 +18,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.text.PromptTokenizer;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** What HunyuanVideo 1.5's text encoders are told, and what they make of it, as recorded. */
@@ -73,6 +76,23 @@ class TextEncodersTest {
       assertEquals(name.equals("prompt"), embeddings.glyphs().isPresent());
     }
     System.out.println("rms-relative differences, language model: " + differences);
+  }
+
+  /** A folder without tokenizer.json, as older programs write it. */
+  @Test
+  void vocabularyAndMergesGiveTheRecordedTokens(@TempDir Path folder) throws IOException {
+    String tokenizer = "hunyuan15/model/tokenizer/";
+    Path file = GoldenRun.file(tokenizer + "vocab.json", folder);
+    GoldenRun.file(tokenizer + "tokenizer_config.json", folder);
+    assertThrows(MalformedFileException.class, () -> PromptTokenizer.open(file.getParent(), 1108));
+    GoldenRun.file(tokenizer + "merges.txt", folder);
+    try (PromptTokenizer older = PromptTokenizer.open(file.getParent(), 1108);
+        PromptTokenizer newer = PromptTokenizer.open(model.resolve("tokenizer"), 1108)) {
+      String prompt = run.json().get("settings").get("prompt").textValue();
+      assertArrayEquals(run.ints("qwen.prompt.ids"), older.ids(PromptTexts.chat(prompt)));
+      String mixed = "It's 2026:  U\u0308nicode …\n\n\t<|im_end|> nai\u0308ve 'LL done ";
+      assertArrayEquals(newer.ids(mixed), older.ids(mixed));
+    }
   }
 
   @Test
