@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
-import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Linear;
@@ -166,48 +166,18 @@ public final class CogVideoXTransformer implements AutoCloseable {
       CogVideoXBlock.Streams streams = new CogVideoXBlock.Streams(video, encoder);
       CogVideoXBlock.Context context =
           new CogVideoXBlock.Context(time, grid, rotary(grid), attention, observer);
-      attention.blocks().run(new Run(blocks, streams, context));
+      attention
+          .blocks()
+          .run(
+              new BlockList(
+                  "transformer_blocks",
+                  blocks.length,
+                  ForwardPattern.PATTERN_0,
+                  video,
+                  Optional.of(encoder),
+                  block -> blocks[block].apply(streams, context),
+                  () -> blocks[0].modulated(video, time)));
       return head(video, context);
-    }
-  }
-
-  /** The blocks with what one prediction gives them; the streams are changed in place. */
-  private record Run(
-      CogVideoXBlock[] blocks, CogVideoXBlock.Streams streams, CogVideoXBlock.Context context)
-      implements BlockSequence {
-    @Override
-    public String name() {
-      return "transformer_blocks";
-    }
-
-    @Override
-    public int size() {
-      return blocks.length;
-    }
-
-    @Override
-    public ForwardPattern pattern() {
-      return ForwardPattern.PATTERN_0;
-    }
-
-    @Override
-    public void run(int block) {
-      blocks[block].apply(streams, context);
-    }
-
-    @Override
-    public INDArray hidden() {
-      return streams.video();
-    }
-
-    @Override
-    public Optional<INDArray> encoder() {
-      return Optional.of(streams.text());
-    }
-
-    @Override
-    public INDArray modulatedInput() {
-      return blocks[0].modulated(streams.video(), context.time());
     }
   }
 

@@ -6,13 +6,11 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.IntConsumer;
-import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
-import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.hunyuan.Condition.Embedder;
 import org.lvsa.toolkit.hunyuan.HunyuanBlock.Streams;
@@ -143,8 +141,12 @@ final class HunyuanTransformer implements AutoCloseable {
       attention
           .blocks()
           .run(
-              new Blocks(
-                  x,
+              new BlockList(
+                  "transformer_blocks",
+                  blocks.length,
+                  ForwardPattern.PATTERN_0,
+                  x.video(),
+                  Optional.of(x.text()),
                   block -> blocks[block].apply(x, embedding, table, attention, observer),
                   () -> blocks[0].modulated(x.video(), embedding)));
       return head(x.video(), embedding, grid, observer);
@@ -208,53 +210,5 @@ final class HunyuanTransformer implements AutoCloseable {
   @Override
   public void close() {
     weights.close();
-  }
-
-  /** The blocks of one prediction. */
-  private final class Blocks implements BlockSequence {
-    private final Streams x;
-    private final IntConsumer run;
-    private final Supplier<INDArray> modulated;
-
-    Blocks(Streams x, IntConsumer run, Supplier<INDArray> modulated) {
-      this.x = x;
-      this.run = run;
-      this.modulated = modulated;
-    }
-
-    @Override
-    public String name() {
-      return "transformer_blocks";
-    }
-
-    @Override
-    public int size() {
-      return blocks.length;
-    }
-
-    @Override
-    public ForwardPattern pattern() {
-      return ForwardPattern.PATTERN_0;
-    }
-
-    @Override
-    public void run(int block) {
-      run.accept(block);
-    }
-
-    @Override
-    public INDArray hidden() {
-      return x.video();
-    }
-
-    @Override
-    public Optional<INDArray> encoder() {
-      return Optional.of(x.text());
-    }
-
-    @Override
-    public INDArray modulatedInput() {
-      return modulated.get();
-    }
   }
 }

@@ -96,28 +96,26 @@ public final class SpaceToDepth {
 
   /** {@code out = out + in}, each channel of {@code in} repeated as often as it takes. */
   public static void addRepeated(Volume in, Volume out) {
-    requireSame(in, out);
     require(out.channels() % in.channels() == 0);
     int repeats = out.channels() / in.channels();
-    forEachRow(
-        out,
-        (t, y) -> {
-          float[] row = new float[out.width() * out.channels()];
-          float[] from = new float[in.width() * in.channels()];
-          read(out, t, y, row);
-          read(in, t, y, from);
-          for (int i = 0; i < row.length; i++) {
-            row[i] += from[i / repeats];
-          }
-          write(row, out, t, y);
-        });
+    add(in, out, (from, i) -> from[i / repeats]);
   }
 
   /** {@code out = out + in}, the mean of consecutive channels of {@code in} for each. */
   public static void addMeans(Volume in, Volume out) {
-    requireSame(in, out);
     require(in.channels() % out.channels() == 0);
     int group = in.channels() / out.channels();
+    add(in, out, (from, i) -> mean(from, i * group, group));
+  }
+
+  /** What is added to number {@code i} of a row of pixels, from the other's row. */
+  private interface Term {
+    float of(float[] row, int i);
+  }
+
+  private static void add(Volume in, Volume out, Term term) {
+    require(
+        in.frames() == out.frames() && in.height() == out.height() && in.width() == out.width());
     forEachRow(
         out,
         (t, y) -> {
@@ -126,7 +124,7 @@ public final class SpaceToDepth {
           read(out, t, y, row);
           read(in, t, y, from);
           for (int i = 0; i < row.length; i++) {
-            row[i] += mean(from, i * group, group);
+            row[i] += term.of(from, i);
           }
           write(row, out, t, y);
         });
@@ -181,10 +179,6 @@ public final class SpaceToDepth {
         high.frames() == times * low.frames()
             && high.height() == 2 * low.height()
             && high.width() == 2 * low.width());
-  }
-
-  private static void requireSame(Volume a, Volume b) {
-    require(a.frames() == b.frames() && a.height() == b.height() && a.width() == b.width());
   }
 
   private static void require(boolean fits) {

@@ -2,7 +2,6 @@
 package org.lvsa.toolkit.vae;
 
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Observer;
@@ -192,24 +191,17 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
         run.workspace.give(moments);
       }
     }
-    float[] logVariance = Arrays.copyOfRange(both, size.elements(), both.length);
-    for (int e = 0; e < logVariance.length; e++) {
-      logVariance[e] = Math.clamp(logVariance[e], -30f, 20f);
-    }
-    return new Moments(size, Arrays.copyOf(both, size.elements()), logVariance);
+    return Moments.of(size, both);
   }
 
   private LatentSize latentSize(int frames, int height, int width) {
-    int factor = config.spatialFactor();
-    if (frames < 1) {
-      throw new IllegalArgumentException("a video needs at least one frame, got " + frames);
-    }
-    if (height % factor != 0 || width % factor != 0) {
-      throw new IllegalArgumentException(
-          "width and height must be multiples of " + factor + ", got " + width + "x" + height);
-    }
-    return new LatentSize(
-        config.latentChannels(), config.latentFrames(frames), height / factor, width / factor);
+    LatentSize.requireFrames(frames);
+    return LatentSize.ofVideo(
+        config.latentChannels(),
+        config.latentFrames(frames),
+        config.spatialFactor(),
+        height,
+        width);
   }
 
   /** Made when it is first needed: a text-to-video run needs no encoder. */

@@ -69,13 +69,12 @@ public final class AutoencoderKlWan implements AutoCloseable {
 
   /** The size of the latents of a video. */
   public LatentSize latentSize(int frames, int height, int width) {
-    int factor = config.spatialFactor();
-    if (height % factor != 0 || width % factor != 0) {
-      throw new IllegalArgumentException(
-          "width and height must be multiples of " + factor + ", got " + width + "x" + height);
-    }
-    return new LatentSize(
-        config.latentChannels(), config.latentFrames(frames), height / factor, width / factor);
+    return LatentSize.ofVideo(
+        config.latentChannels(),
+        config.latentFrames(frames),
+        config.spatialFactor(),
+        height,
+        width);
   }
 
   /**
@@ -221,13 +220,9 @@ public final class AutoencoderKlWan implements AutoCloseable {
   }
 
   Moments encode(FrameSource source, int frames, int height, int width, Observer observer) {
-    if (frames < 1) {
-      throw new IllegalArgumentException("a video needs at least one frame, got " + frames);
-    }
+    LatentSize.requireFrames(frames);
     LatentSize size = latentSize(frames, height, width);
-    int channels = size.channels();
-    float[] mean = new float[size.elements()];
-    float[] logVariance = new float[size.elements()];
+    float[] both = new float[Math.multiplyExact(2, size.elements())];
     // Made for one video: a generation encodes pictures once and needs the memory afterwards.
     try (WanEncoder encoder = WanVaeParts.encoder(config, weights);
         Run run = new Run(encoder.slots(), observer, "enc")) {
@@ -238,20 +233,11 @@ public final class AutoencoderKlWan implements AutoCloseable {
         source.read(first, stretch);
         first += count;
         Volume moments = encoder.encode(run, patches(run, stretch));
-        float[] both = new float[2 * channels * size.height() * size.width()];
-        moments.copyToChannelsFirst(both, 1, 0);
+        moments.copyToChannelsFirst(both, size.frames(), t);
         run.workspace.give(moments);
-        int frame = size.height() * size.width();
-        for (int c = 0; c < channels; c++) {
-          int to = (c * size.frames() + t) * frame;
-          System.arraycopy(both, c * frame, mean, to, frame);
-          for (int e = 0; e < frame; e++) {
-            logVariance[to + e] = Math.clamp(both[(channels + c) * frame + e], -30f, 20f);
-          }
-        }
       }
     }
-    return new Moments(size, mean, logVariance);
+    return Moments.of(size, both);
   }
 
   /** Frames as the decoder gives them, as pixels; the memory is the result's or given back. */

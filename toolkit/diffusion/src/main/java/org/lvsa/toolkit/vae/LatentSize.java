@@ -32,6 +32,31 @@ public record LatentSize(int channels, int frames, int height, int width, boolea
     }
   }
 
+  /**
+   * The latents of a video that is encoded.
+   *
+   * @param channels of a latent pixel
+   * @param frames latent frames
+   * @param factor pixels of a row for each of a latent's
+   * @param height rows of a frame
+   * @param width pixels of a row
+   * @throws IllegalArgumentException if a side does not divide
+   */
+  static LatentSize ofVideo(int channels, int frames, int factor, int height, int width) {
+    if (height % factor != 0 || width % factor != 0) {
+      throw new IllegalArgumentException(
+          "width and height must be multiples of " + factor + ", got " + width + "x" + height);
+    }
+    return new LatentSize(channels, frames, height / factor, width / factor);
+  }
+
+  /** Refuses a video without frames. */
+  static void requireFrames(int frames) {
+    if (frames < 1) {
+      throw new IllegalArgumentException("a video needs at least one frame, got " + frames);
+    }
+  }
+
   /** Refuses latents of another number of elements or channels than this size has. */
   void check(float[] latents, int expectedChannels) {
     if (channels != expectedChannels || latents.length != elements()) {

@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
-import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
@@ -183,54 +183,17 @@ public final class WanTransformer implements AutoCloseable {
       context.image().ifPresent(image -> observer.see("image_embed", image));
       attention
           .blocks()
-          .run(new Run(blocks, x, context, time.blocks(), table, attention, observer));
+          .run(
+              new BlockList(
+                  "blocks",
+                  blocks.length,
+                  ForwardPattern.PATTERN_2,
+                  x,
+                  Optional.of(context.text()),
+                  block ->
+                      blocks[block].apply(x, context, time.blocks(), table, attention, observer),
+                  () -> blocks[0].modulated(x, time.blocks())));
       return head(x, time.head(), grid, observer);
-    }
-  }
-
-  /** The blocks with what one prediction gives them; {@code x} is changed in place. */
-  private record Run(
-      WanBlock[] blocks,
-      INDArray x,
-      WanBlock.Context context,
-      float[][] time,
-      RotaryTable table,
-      VideoSelfAttention attention,
-      Observer observer)
-      implements BlockSequence {
-    @Override
-    public String name() {
-      return "blocks";
-    }
-
-    @Override
-    public int size() {
-      return blocks.length;
-    }
-
-    @Override
-    public ForwardPattern pattern() {
-      return ForwardPattern.PATTERN_2;
-    }
-
-    @Override
-    public void run(int block) {
-      blocks[block].apply(x, context, time, table, attention, observer);
-    }
-
-    @Override
-    public INDArray hidden() {
-      return x;
-    }
-
-    @Override
-    public Optional<INDArray> encoder() {
-      return Optional.of(context.text());
-    }
-
-    @Override
-    public INDArray modulatedInput() {
-      return blocks[0].modulated(x, time);
     }
   }
 
