@@ -6,13 +6,13 @@ import java.nio.file.Path;
 import org.lvsa.toolkit.GoldenRun;
 
 /** The folder of the tiny HunyuanVideo 1.5 model. */
-final class TinyHunyuan {
+public final class TinyHunyuan {
   private static final String MODEL = "hunyuan15/model/";
 
   private TinyHunyuan() {}
 
   /** Unpacks all components to a directory. */
-  static Path unpack(Path directory) throws IOException {
+  public static Path unpack(Path directory) throws IOException {
     for (String component : new String[] {"transformer", "vae", "text_encoder", "text_encoder_2"}) {
       GoldenRun.component(MODEL + component, directory);
     }
