@@ -35,6 +35,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ReportCommand.class,
       ConfigCommand.class,
       GenerateCommand.class,
+      EvaluateCommand.class,
       ServeCommand.class,
       ModelsCommand.class,
       DemoCommand.class

@@ -5,10 +5,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.lvsa.toolkit.evaluate.frame.SampledVideo;
+import org.lvsa.toolkit.evaluate.network.Features;
 import org.lvsa.toolkit.evaluate.network.Network;
 
 /**
@@ -18,7 +18,7 @@ import org.lvsa.toolkit.evaluate.network.Network;
  * @param judgement how it was judged
  * @param outcomes per dimension
  * @param weights that were meant to count, of all active dimensions
- * @param networks whose results were used
+ * @param features what networks said
  * @param sequence measures of all its frames, if they were asked for
  * @param reference how it compares with another video, if one was given
  * @param seconds that reading and judging took
@@ -28,7 +28,7 @@ public record Evaluation(
     Judgement judgement,
     List<Outcome> outcomes,
     Map<Dimension, Double> weights,
-    Set<Network> networks,
+    Features features,
     Optional<FrameSequence.Measures> sequence,
     Optional<Comparison> reference,
     double seconds) {
@@ -49,6 +49,13 @@ public record Evaluation(
             outcome ->
                 outcome instanceof Outcome.Absent absent ? Stream.of(absent) : Stream.empty())
         .toList();
+  }
+
+  /** How alike each two judged frames are to CLIP, 0 to 1; nothing without CLIP. */
+  public Optional<double[][]> similarities() {
+    return features.has(Network.CLIP_IMAGE)
+        ? Optional.of(Similarity.all(features.vectors(Network.CLIP_IMAGE)))
+        : Optional.empty();
   }
 
   /** The outcome of a dimension, if it was judged. */

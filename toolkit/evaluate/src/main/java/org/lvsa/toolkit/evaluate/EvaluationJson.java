@@ -83,7 +83,10 @@ public final class EvaluationJson {
   private static void ours(ObjectNode json, Evaluation evaluation) {
     json.put("rules", evaluation.judgement().rules().name().toLowerCase(Locale.ROOT));
     ArrayNode networks = json.putArray("networks");
-    evaluation.networks().stream().sorted().map(Network::field).forEach(networks::add);
+    evaluation.features().rows().keySet().stream()
+        .sorted()
+        .map(Network::field)
+        .forEach(networks::add);
     ObjectNode absent = json.putObject("absent");
     for (Outcome.Absent one : evaluation.absent()) {
       ObjectNode node = absent.putObject(one.dimension().id());

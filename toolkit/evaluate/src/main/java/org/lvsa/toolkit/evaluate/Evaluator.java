@@ -58,7 +58,7 @@ public record Evaluator(Judgement judgement, Sampling sampling, FeatureSource fe
         judgement,
         outcomes,
         judgement.weights().among(judgement.active(prompt)),
-        known.rows().keySet(),
+        known,
         sequence.map(FrameSequence::measures),
         comparison,
         (System.nanoTime() - begun) / 1e9);

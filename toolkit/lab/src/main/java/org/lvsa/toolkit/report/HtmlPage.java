@@ -9,6 +9,8 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.List;
+import java.util.Locale;
 import java.util.Properties;
 import java.util.regex.Pattern;
 import org.lvsa.toolkit.io.Png;
@@ -19,7 +21,7 @@ import tech.tablesaw.api.Table;
  * that sort by column, pictures inlined. The page follows the reader's light or dark mode and
  * prints.
  */
-final class HtmlPage {
+public final class HtmlPage {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Where the ECharts jar says which version it is, and where its script lies then. */
@@ -34,23 +36,26 @@ final class HtmlPage {
 
   private final StringBuilder body = new StringBuilder();
 
-  HtmlPage heading(String text) {
+  /** A heading of a part of the page. */
+  public HtmlPage heading(String text) {
     body.append("<h2>").append(escape(text)).append("</h2>\n");
     return this;
   }
 
-  HtmlPage paragraph(String text) {
+  /** A paragraph of text. */
+  public HtmlPage paragraph(String text) {
     body.append("<p>").append(escape(text)).append("</p>\n");
     return this;
   }
 
   /** What the page says in one sentence. */
-  HtmlPage headline(String text) {
+  public HtmlPage headline(String text) {
     body.append("<p class=\"headline\">").append(escape(text)).append("</p>\n");
     return this;
   }
 
-  HtmlPage table(Table table) {
+  /** A table that sorts by column. */
+  public HtmlPage table(Table table) {
     boolean[] numeric = new boolean[table.columnCount()];
     body.append("<div class=\"scroll\"><table><thead><tr>");
     for (int column = 0; column < table.columnCount(); column++) {
@@ -86,7 +91,8 @@ final class HtmlPage {
     return any;
   }
 
-  HtmlPage plot(Plot plot) {
+  /** An interactive plot. */
+  public HtmlPage plot(Plot plot) {
     int rows = Math.ceilDiv(plot.panels().size(), Look.columns(plot));
     body.append("<figure><div class=\"plot\" id=\"")
         .append(plot.id())
@@ -102,7 +108,33 @@ final class HtmlPage {
     return this;
   }
 
-  HtmlPage picture(BufferedImage image, String caption) {
+  /**
+   * A bar of a chart of scores.
+   *
+   * @param label what was scored
+   * @param score 0 to 100
+   * @param text what stands beside the bar
+   */
+  public record Bar(String label, double score, String text) {}
+
+  /** Scores as bars, one below the other. */
+  public HtmlPage bars(List<Bar> bars) {
+    body.append("<div class=\"bars\">\n");
+    for (Bar bar : bars) {
+      body.append(
+          String.format(
+              Locale.ROOT,
+              "<span>%s</span><div><i style=\"width: %.1f%%\"></i></div><span>%s</span>%n",
+              escape(bar.label()),
+              Math.clamp(bar.score(), 0, 100),
+              escape(bar.text())));
+    }
+    body.append("</div>\n");
+    return this;
+  }
+
+  /** A picture with a caption. */
+  public HtmlPage picture(BufferedImage image, String caption) {
     body.append("<figure class=\"mask\"><img alt=\"")
         .append(escape(caption))
         .append("\" src=\"data:image/png;base64,")
@@ -113,12 +145,14 @@ final class HtmlPage {
     return this;
   }
 
-  HtmlPage preformatted(String text) {
+  /** A text as it is, with its line breaks. */
+  public HtmlPage preformatted(String text) {
     body.append("<pre>").append(escape(text)).append("</pre>\n");
     return this;
   }
 
-  String render(String title) {
+  /** The whole page. */
+  public String render(String title) {
     return """
         <!DOCTYPE html>
         <html lang="en"><head><meta charset="utf-8"><title>%1$s</title>
