@@ -101,7 +101,10 @@ public final class GoldenRun {
    * @param directory files are unpacked there
    */
   public static Path wanModel(Path directory) throws IOException {
-    String model = "wan/model/";
+    return model("wan/model/", directory);
+  }
+
+  private static Path model(String model, Path directory) throws IOException {
     for (String component : new String[] {"transformer", "vae", "text_encoder"}) {
       component(model + component, directory);
     }
@@ -126,6 +129,15 @@ public final class GoldenRun {
       }
     }
     return directory.resolve(name);
+  }
+
+  /**
+   * The whole folder of the tiny CogVideoX model.
+   *
+   * @param directory files are unpacked there
+   */
+  public static Path cogVideoXModel(Path directory) throws IOException {
+    return model("cogvideox/model/", directory);
   }
 
   private static boolean has(String name) {

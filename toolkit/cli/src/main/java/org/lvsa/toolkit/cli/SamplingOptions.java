@@ -125,7 +125,7 @@ final class SamplingOptions {
             optional(boundaryRatio),
             how.dynamicGuidance()),
         optional(flowShift),
-        latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents),
+        latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents, seed),
         new GenerationSettings.Inputs(
             Optional.ofNullable(image).map(Picture::read),
             Optional.ofNullable(lastImage).map(Picture::read),

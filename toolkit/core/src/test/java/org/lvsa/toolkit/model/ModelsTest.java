@@ -37,7 +37,7 @@ class ModelsTest {
 
   @Test
   void everyModelNamesItsSource() {
-    assertEquals(8, Models.all().size());
+    assertEquals(9, Models.all().size());
     for (ModelGeometry model : Models.all()) {
       assertTrue(model.source().length() > 30, model.name());
       assertEquals(3, model.ropeAxes().size());

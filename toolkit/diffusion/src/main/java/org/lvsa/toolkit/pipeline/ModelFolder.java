@@ -41,6 +41,28 @@ public final class ModelFolder {
         throw new UncheckedIOException(e);
       }
     }
+
+    /**
+     * Insists that a size of this part is the transformer's.
+     *
+     * @param what has the size, in words
+     * @throws MalformedFileException naming both sizes
+     */
+    public void requireEqual(String what, int its, int transformers) {
+      if (its != transformers) {
+        throw new MalformedFileException(
+            folder
+                + ": the "
+                + name
+                + " has "
+                + its
+                + " "
+                + what
+                + ", the transformer "
+                + transformers
+                + ": they are not of one model");
+      }
+    }
   }
 
   private final Path path;

@@ -20,6 +20,9 @@ public sealed interface StartingLatents {
   /** What tells these latents from others: the seed, or a hash of the values. */
   String identity(LatentSize shape);
 
+  /** The seed of noise that is drawn on the way. */
+  long seed();
+
   /**
    * Noise of a seed, the same on every machine.
    *
@@ -41,8 +44,14 @@ public sealed interface StartingLatents {
    * A safetensors file with the tensor {@code latents}, else {@code latents_init}.
    *
    * @param file where it is
+   * @param seed of noise that is drawn on the way
    */
-  record Given(Path file) implements StartingLatents {
+  record Given(Path file, long seed) implements StartingLatents {
+    /** With the seed 0. */
+    public Given(Path file) {
+      this(file, 0);
+    }
+
     @Override
     public float[] of(LatentSize shape) {
       try (Arena arena = Arena.ofConfined()) {
@@ -54,7 +63,7 @@ public sealed interface StartingLatents {
 
     @Override
     public String identity(LatentSize shape) {
-      return "latents " + Fingerprint.of(of(shape));
+      return "latents " + Fingerprint.of(of(shape)) + ", seed " + seed;
     }
   }
 }

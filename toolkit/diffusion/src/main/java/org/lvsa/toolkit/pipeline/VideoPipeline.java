@@ -61,6 +61,11 @@ public interface VideoPipeline extends AutoCloseable {
    */
   Denoising prepare(GenerationSettings settings);
 
+  /** How many frames {@link #decode} gives: as a rule those that the video has. */
+  default int decodedFrames(VideoSize size) {
+    return size.frames();
+  }
+
   /**
    * Decodes latents to frames, some at a time.
    *

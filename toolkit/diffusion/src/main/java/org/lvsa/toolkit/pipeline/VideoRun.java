@@ -227,7 +227,7 @@ public final class VideoRun {
   public void decode(
       float[] latents, Optional<Tiling> tiling, Rgb levels, VideoWriter.Frames receiver)
       throws IOException {
-    listener.decoding(settings.size().frames());
+    listener.decoding(pipeline.decodedFrames(settings.size()));
     try (PhaseEvent _ = PhaseEvent.begin("decode")) {
       pipeline.decode(
           settings.size(),

@@ -36,6 +36,11 @@ public final class CogVideoXDpm implements Scheduler {
   }
 
   @Override
+  public int draws() {
+    return draw(schedule.steps() - 1) + 1;
+  }
+
+  @Override
   public float[] step(float[] modelOutput, float[] sample) {
     Steps.check(schedule, done, modelOutput, sample, predicted);
     float[] clean = schedule.predicted(done, modelOutput, sample);
@@ -48,11 +53,11 @@ public final class CogVideoXDpm implements Scheduler {
     double data = -Math.expm1(-2 * h) * Math.sqrt(nextAlpha);
     double random = Math.sqrt(1 - nextAlpha) * Math.sqrt(1 - Math.exp(-2 * h));
     double extrapolation = 0;
-    if (secondOrder()) {
+    if (secondOrder(done)) {
       double r = (lambda - lambda(schedule.alphas()[done - 1])) / h;
       extrapolation = 1 / (2 * r);
     }
-    float[] drawn = noise.draw(draw(), sample.length);
+    float[] drawn = noise.draw(draw(done), sample.length);
     float[] next = new float[sample.length];
     for (int e = 0; e < next.length; e++) {
       double direction = clean[e];
@@ -66,16 +71,14 @@ public final class CogVideoXDpm implements Scheduler {
     return next;
   }
 
-  private boolean secondOrder() {
-    return done > 0 && !schedule.reachesClean()[done];
+  private boolean secondOrder(int step) {
+    return step > 0 && !schedule.reachesClean()[step];
   }
 
-  /**
-   * Which piece of noise the step uses: the first step draws one, the others two or the last one.
-   */
-  private int draw() {
-    int drawnBefore = done == 0 ? 0 : 2 * done - 1;
-    return secondOrder() ? drawnBefore + 1 : drawnBefore;
+  /** Which piece of noise a step uses: the first step draws one, the others two or the last one. */
+  private int draw(int step) {
+    int drawnBefore = step == 0 ? 0 : 2 * step - 1;
+    return secondOrder(step) ? drawnBefore + 1 : drawnBefore;
   }
 
   /** Half the logarithm of the signal-to-noise ratio, infinite at alpha 0 and 1. */

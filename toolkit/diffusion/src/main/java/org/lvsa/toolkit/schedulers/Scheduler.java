@@ -13,6 +13,11 @@ public sealed interface Scheduler
   /** The times of every step. */
   Schedule schedule();
 
+  /** How many pieces of {@link StepNoise} all steps together draw. */
+  default int draws() {
+    return 0;
+  }
+
   /** Number of steps made so far, from 0 to the number of steps. */
   int done();
 

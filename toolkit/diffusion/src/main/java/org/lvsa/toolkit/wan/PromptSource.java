@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.PromptEmbeddings;
 import org.lvsa.toolkit.schedulers.Noise;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.PromptEncoder;

@@ -12,6 +12,7 @@ import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.Guidance;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
+import org.lvsa.toolkit.pipeline.PromptEmbeddings;
 import org.lvsa.toolkit.pipeline.ResumeFile.State;
 import org.lvsa.toolkit.schedulers.Scheduler;
 import org.lvsa.toolkit.schedulers.SchedulerConfig;

@@ -236,18 +236,6 @@ final class WanFolder {
   }
 
   private void requireEqual(String name, String what, int its, int transformers) {
-    if (its != transformers) {
-      throw new MalformedFileException(
-          folder.component(name).folder()
-              + ": the "
-              + name
-              + " has "
-              + its
-              + " "
-              + what
-              + ", the transformer "
-              + transformers
-              + ": they are not of one model");
-    }
+    folder.component(name).requireEqual(what, its, transformers);
   }
 }

@@ -12,6 +12,7 @@ import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
+import org.lvsa.toolkit.pipeline.PromptEmbeddings;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.FrameSink;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.wan;
+package org.lvsa.toolkit.pipeline;
 
 import java.util.List;
-import org.lvsa.toolkit.pipeline.DenoisingLoop;
-import org.lvsa.toolkit.pipeline.Guidance;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -11,9 +9,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * @param both {@code [2, tokens, width]}: the prompt, then the negative prompt
  */
-record PromptEmbeddings(INDArray both) implements AutoCloseable {
+public record PromptEmbeddings(INDArray both) implements AutoCloseable {
   /** The embeddings of some branches as a batch: a copy, which the caller frees. */
-  INDArray of(List<DenoisingLoop.Branch> branches) {
+  public INDArray of(List<DenoisingLoop.Branch> branches) {
     if (branches.size() == 2) {
       return both.dup('c');
     }

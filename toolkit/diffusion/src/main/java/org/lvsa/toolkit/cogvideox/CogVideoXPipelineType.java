@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cogvideox;
+
+import java.util.List;
+import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.PipelineType;
+import org.lvsa.toolkit.pipeline.RandomSizes;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+
+/** Text to video with CogVideoX: {@code CogVideoXPipeline}. */
+public final class CogVideoXPipelineType implements PipelineType {
+  static final String CLASS = "CogVideoXPipeline";
+
+  /** For {@link java.util.ServiceLoader}. */
+  public CogVideoXPipelineType() {}
+
+  @Override
+  public String className() {
+    return CLASS;
+  }
+
+  @Override
+  public VideoPipeline open(ModelFolder folder, boolean allowUnused) {
+    return new CogVideoXPipeline(CogVideoXModel.open(folder, allowUnused));
+  }
+
+  @Override
+  public List<String> randomModels() {
+    return RandomCogVideoX.names();
+  }
+
+  @Override
+  public VideoPipeline random(RandomSizes sizes) {
+    return new CogVideoXPipeline(CogVideoXModel.random(new RandomCogVideoX(sizes)));
+  }
+}
