@@ -11,7 +11,7 @@ import java.util.List;
  */
 public final class PixelAttention {
   /** Score elements at a time: 16 MB. */
-  private static final int SCORES = 1 << 22;
+  public static final int SCORES = 1 << 22;
 
   private PixelAttention() {}
 

@@ -32,6 +32,8 @@ record HunyuanDecoder(
    *     the temporal factor for every other; not clamped
    */
   Volume decode(Run run, Volume latent) {
+    // Each resolution has volumes of its own sizes: those of the others would lie unused.
+    run.workspace.trim();
     Volume x = run.workspace.take(1, latent.height(), latent.width(), convIn.outChannels());
     convIn.apply(run, convIn.input(run, latent, RowChange.NONE), x, false);
     run.observe("conv_in", x);
@@ -40,6 +42,7 @@ record HunyuanDecoder(
     x = mid.apply(run, x);
     run.observe("mid", x);
     for (int level = 0; level < timed; level++) {
+      run.workspace.trim();
       x = levels.get(level).up(run, x);
       run.observe("up" + level, x);
     }
@@ -64,6 +67,7 @@ record HunyuanDecoder(
   /** The levels that do not change the number of frames, and the last layers. */
   private Volume frame(Run run, Volume x) {
     for (int level = timed; level < levels.size(); level++) {
+      run.workspace.trim();
       x = levels.get(level).up(run, x);
       run.observe("up" + level, x);
     }

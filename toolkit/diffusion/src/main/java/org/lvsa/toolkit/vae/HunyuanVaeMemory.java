@@ -2,16 +2,15 @@
 package org.lvsa.toolkit.vae;
 
 import java.util.List;
+import org.lvsa.toolkit.layers.PixelAttention;
 
 /** How much memory decoding takes, before anything is allocated. */
 final class HunyuanVaeMemory {
-  /** Scores of attention, see {@link org.lvsa.toolkit.layers.PixelAttention}. */
-  private static final long SCORES = 1 << 22;
-
   private HunyuanVaeMemory() {}
 
   /**
-   * Bytes of the volumes that a {@link Run} of the decoder holds at most, rounded up.
+   * Bytes of the volumes that a {@link Run} of the decoder holds at most, rounded up: what is kept
+   * from frame to frame, of all resolutions, and what the largest one works with.
    *
    * @param latentFrames of the video
    * @param height latent rows
@@ -22,46 +21,47 @@ final class HunyuanVaeMemory {
     long columns = width;
     long channels = config.channels().getLast();
     // Keys and values of all frames, and what one frame's attention computes.
-    long floats = SCORES + rows * columns * channels * (2L * latentFrames + 4);
-    floats += convolution(rows, columns, 1, config.latentChannels());
-    floats += resnets(rows, columns, 1, 2, channels, channels);
+    long kept = PixelAttention.SCORES + rows * columns * channels * 2 * latentFrames;
+    kept += padded(rows, columns) * 2 * (config.latentChannels() + 4 * channels);
+    long largest =
+        rows * columns * (4 * channels + config.latentChannels())
+            + working(rows, columns, 1, channels, channels);
     long frames = 1;
+    // The frames that wait while each of them passes the last levels.
+    long waiting = 0;
     List<HunyuanVaeConfig.Level> levels = config.up();
     for (int level = 0; level < levels.size(); level++) {
       HunyuanVaeConfig.Level shape = levels.get(level);
-      floats += resnets(rows, columns, frames, config.resnets() + 1, shape.in(), shape.channels());
+      long resnets = 2L * (config.resnets() + 1);
+      kept += padded(rows, columns) * 2 * (shape.in() + (resnets - 1) * shape.channels());
+      long working = working(rows, columns, frames, shape.in(), shape.channels());
       if (shape.steppedTo() > 0) {
-        floats += convolution(rows, columns, 1, shape.channels());
-        floats += rows * columns * shape.pieces() * shape.steppedTo();
+        kept += padded(rows, columns) * 2 * shape.channels();
+        long step =
+            rows * columns * (frames * shape.channels() + (long) shape.pieces() * shape.steppedTo())
+                + padded(rows, columns) * 3 * shape.channels();
         frames *= shape.times();
         rows *= 2;
         columns *= 2;
-        floats += rows * columns * frames * shape.steppedTo();
+        working += step + rows * columns * frames * shape.steppedTo();
       }
-      boolean lastTimed = shape.times() == 2 && levels.get(level + 1).times() == 1;
-      if (lastTimed) {
-        // From here on a frame at a time.
+      largest = Math.max(largest, waiting + working);
+      if (shape.times() == 2 && levels.get(level + 1).times() == 1) {
+        waiting = rows * columns * frames * shape.out();
         frames = 1;
-        floats += rows * columns * shape.out();
       }
     }
-    floats += convolution(rows, columns, 1, levels.getLast().out());
-    floats += rows * columns * (config.temporalFactor() + 1) * HunyuanVaeConfig.COLOURS;
-    return floats * Float.BYTES;
+    long last = levels.getLast().out();
+    kept += padded(rows, columns) * 2 * last;
+    long end = padded(rows, columns) * 3 * last + rows * columns * last;
+    long out = rows * columns * (config.temporalFactor() + 1) * HunyuanVaeConfig.COLOURS;
+    return (kept + Math.max(largest, waiting + end) + out) * Float.BYTES;
   }
 
-  /** Floats of the resnets of one resolution. */
-  private static long resnets(
-      long rows, long columns, long frames, int count, long in, long channels) {
-    long floats = rows * columns * frames * (in + 2 * channels);
-    // The inputs of convolutions, which are given back, and the frames that each keeps.
-    floats += padded(rows, columns) * (2 + frames) * (in + channels);
-    return floats + padded(rows, columns) * 2 * (in + (2L * count - 1) * channels);
-  }
-
-  /** Floats of a convolution's input and of the frames that it keeps. */
-  private static long convolution(long rows, long columns, long frames, long channels) {
-    return padded(rows, columns) * (4 + frames) * channels;
+  /** Floats of the resnets of one resolution while they run. */
+  private static long working(long rows, long columns, long frames, long in, long channels) {
+    return rows * columns * frames * (in + 2 * channels)
+        + padded(rows, columns) * (2 + frames) * (in == channels ? channels : in + channels);
   }
 
   private static long padded(long rows, long columns) {
