@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.layers;
 
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.weights.WeightTensor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,17 +23,33 @@ public final class Conv3d implements AutoCloseable {
   private final ConvKernel kernel;
 
   /**
-   * Takes the weights over into the form that is fastest.
+   * A convolution with a model's weights. They are brought into the form that is fastest when the
+   * convolution first runs, and must stay valid until it is closed.
    *
-   * @param weight {@code [out, in, kernelFrames, kernelHeight, kernelWidth]} row-major
+   * @param weight {@code [out, in, kernelFrames, kernelHeight, kernelWidth]} row-major; axes of one
+   *     may be missing
    * @param bias one per channel of the result
    */
-  public Conv3d(ConvGeometry geometry, float[] weight, float[] bias) {
+  public Conv3d(ConvGeometry geometry, WeightTensor weight, float[] bias) {
+    this(geometry, weight, bias, Choice.ONE_DNN);
+  }
+
+  /** As {@link #Conv3d(ConvGeometry, WeightTensor, float[])}, with weights from an array. */
+  Conv3d(ConvGeometry geometry, float[] weight, float[] bias) {
     this(geometry, weight, bias, Choice.ONE_DNN);
   }
 
   Conv3d(ConvGeometry geometry, float[] weight, float[] bias, boolean oneDnn) {
-    if (weight.length != geometry.weights() || bias.length != geometry.out()) {
+    this(
+        geometry,
+        new WeightTensor(
+            "weight", DType.F32, List.of((long) weight.length), MemorySegment.ofArray(weight)),
+        bias,
+        oneDnn);
+  }
+
+  private Conv3d(ConvGeometry geometry, WeightTensor weight, float[] bias, boolean oneDnn) {
+    if (weight.elements() != geometry.weights() || bias.length != geometry.out()) {
       throw new IllegalArgumentException(
           geometry
               + " needs "
@@ -37,13 +57,15 @@ public final class Conv3d implements AutoCloseable {
               + " weights and "
               + geometry.out()
               + " biases, got "
-              + weight.length
+              + weight.elements()
               + " and "
               + bias.length);
     }
     this.geometry = geometry;
     this.kernel =
-        oneDnn ? new OneDnnConv(geometry, weight, bias) : new GemmConv(geometry, weight, bias);
+        oneDnn
+            ? new OneDnnConv(geometry, weight, bias)
+            : new GemmConv(geometry, weight.floats(), bias);
   }
 
   /** What the convolution does. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.layers;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
@@ -15,6 +16,7 @@ import org.bytedeco.dnnl.reorder;
 import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.lvsa.toolkit.weights.WeightTensor;
 
 /**
  * A convolution by oneDNN, which chooses the layout of the weights itself; they are brought into it
@@ -23,7 +25,7 @@ import org.bytedeco.javacpp.Pointer;
  */
 final class OneDnnConv implements ConvKernel {
   private final ConvGeometry geometry;
-  private final FloatPointer weight;
+  private final WeightTensor weight;
   private final FloatPointer bias;
   private final memory.desc plainWeight;
   private final memory.desc biasDesc;
@@ -52,9 +54,9 @@ final class OneDnnConv implements ConvKernel {
     }
   }
 
-  OneDnnConv(ConvGeometry geometry, float[] weight, float[] bias) {
+  OneDnnConv(ConvGeometry geometry, WeightTensor weight, float[] bias) {
     this.geometry = geometry;
-    this.weight = new FloatPointer(weight);
+    this.weight = weight;
     this.bias = new FloatPointer(bias);
     plainWeight = weightDesc(flat() ? memory.format_tag.oihw : memory.format_tag.oidhw);
     biasDesc =
@@ -165,12 +167,23 @@ final class OneDnnConv implements ConvKernel {
       }
     }
     memory ordered = new memory(layout, Cpu.ENGINE);
-    try (memory plain = new memory(plainWeight, Cpu.ENGINE, weight);
+    try (Arena arena = Arena.ofShared();
+        memory plain = new memory(plainWeight, Cpu.ENGINE, new Address(floats(arena)));
         reorder toLayout = new reorder(plain, ordered)) {
       toLayout.execute(Cpu.STREAM, plain, ordered);
       Cpu.STREAM._wait();
     }
     return ordered;
+  }
+
+  /** The weights as float32: where they lie, or a copy for as long as {@code arena} lives. */
+  private MemorySegment floats(Arena arena) {
+    if (weight.isNativeFloat32()) {
+      return weight.data();
+    }
+    MemorySegment wide = arena.allocate(weight.elements() * Float.BYTES, 64);
+    weight.widen(0, wide);
+    return wide;
   }
 
   @Override
@@ -185,7 +198,6 @@ final class OneDnnConv implements ConvKernel {
     biasMemory.close();
     biasDesc.close();
     plainWeight.close();
-    weight.close();
     bias.close();
   }
 

@@ -158,6 +158,6 @@ final class CogVideoXVaeParts {
     shapes.add(name + ".bias", geometry.out());
     return weights == null
         ? null
-        : new Conv3d(geometry, weights.floats(name + ".weight"), weights.floats(name + ".bias"));
+        : new Conv3d(geometry, weights.get(name + ".weight"), weights.floats(name + ".bias"));
   }
 }

@@ -140,7 +140,7 @@ final class HunyuanVaeParts {
     shapes.add(name + ".bias", g.out());
     return weights == null
         ? null
-        : new Conv3d(g, weights.floats(name + ".weight"), weights.floats(name + ".bias"));
+        : new Conv3d(g, weights.get(name + ".weight"), weights.floats(name + ".bias"));
   }
 
   private PixelNorm norm(String name, int channels) {

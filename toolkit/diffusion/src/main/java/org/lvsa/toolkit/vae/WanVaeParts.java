@@ -185,7 +185,7 @@ final class WanVaeParts {
     shapes.add(name + ".bias", g.out());
     return weights == null
         ? null
-        : new Conv3d(g, weights.floats(name + ".weight"), weights.floats(name + ".bias"));
+        : new Conv3d(g, weights.get(name + ".weight"), weights.floats(name + ".bias"));
   }
 
   /**

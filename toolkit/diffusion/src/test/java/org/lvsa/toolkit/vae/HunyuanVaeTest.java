@@ -181,7 +181,7 @@ class HunyuanVaeTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,2,3,true", "4,6,5,true", "4,6,5,false", "9,12,16,true"})
+  @CsvSource({"1,2,3,true", "4,6,5,true", "4,6,5,false", "6,8,10,true"})
   void decodingTakesTheMemoryThatIsAnnounced(int frames, int height, int width, boolean match) {
     HunyuanVaeConfig config = config(List.of(16, 32, 64, 64), match);
     try (Weights weights = Weights.random(AutoencoderKlHunyuan15.shapes(config), 5);
