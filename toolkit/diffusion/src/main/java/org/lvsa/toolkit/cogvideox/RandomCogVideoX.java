@@ -35,19 +35,16 @@ record RandomCogVideoX(RandomSizes sizes) {
 
   /** A resolution that suits the scale: for the full one the model's own. */
   Resolution resolution() {
-    return switch (sizes.scale()) {
-      case SMALL -> new Resolution(144, 96);
-      case MEDIUM -> new Resolution(368, 240);
-      case FULL -> Resolution.parse(geometry().resolutions().getFirst());
-    };
+    return sizes
+        .scale()
+        .choose(
+            new Resolution(144, 96),
+            new Resolution(368, 240),
+            Resolution.parse(geometry().resolutions().getFirst()));
   }
 
   private int textWidth() {
-    return switch (sizes.scale()) {
-      case SMALL -> 256;
-      case MEDIUM -> 1024;
-      case FULL -> 4096;
-    };
+    return sizes.scale().choose(256, 1024, 4096);
   }
 
   /** Sizes of the transformer. */
@@ -114,12 +111,6 @@ record RandomCogVideoX(RandomSizes sizes) {
   @Override
   public String toString() {
     CogVideoXConfig config = transformer();
-    return geometry().title()
-        + " with random weights, "
-        + config.layers()
-        + " blocks of "
-        + config.heads()
-        + " heads of "
-        + config.headDim();
+    return sizes.describe(config.layers(), config.heads(), config.headDim());
   }
 }

@@ -123,7 +123,7 @@ record HunyuanModel(
     TensorShapes tensors = config.tensors();
     TensorShapes vae = AutoencoderKlHunyuan15.shapes(sizes.vae());
     MemoryNeed.require(
-        List.of(new MemoryNeed(sizes.toString(), tensors.float32Bytes() + vae.float32Bytes())));
+        List.of(new MemoryNeed(sizes.toString(), tensors.floatBytes() + vae.floatBytes())));
     return new HunyuanModel(
         new HunyuanTransformer(config, Weights.random(tensors, 1)),
         new AutoencoderKlHunyuan15(sizes.vae(), Weights.random(vae, 2), false),
@@ -216,7 +216,7 @@ record HunyuanModel(
     int tileColumns = tiling.map(tiles -> Math.min(columns, tiles.tileWidth())).orElse(columns);
     long decoding =
         AutoencoderKlHunyuan15.decodeBytes(vae.config(), size.frames(), tileRows, tileColumns);
-    long vaeBytes = AutoencoderKlHunyuan15.shapes(vae.config()).float32Bytes();
+    long vaeBytes = AutoencoderKlHunyuan15.shapes(vae.config()).floatBytes();
     return List.of(
         new MemoryNeed("encoding the prompts", texts.bytes()),
         new MemoryNeed(

@@ -28,20 +28,12 @@ record RandomHunyuan(RandomSizes sizes) {
 
   /** A third, or a small part, of a published size. */
   private int part(int small, int published) {
-    return switch (sizes.scale()) {
-      case SMALL -> small;
-      case MEDIUM -> published / 4;
-      case FULL -> published;
-    };
+    return sizes.scale().choose(small, published / 4, published);
   }
 
   /** The side of a square of the video's area, where no size is asked for. */
   int targetSize() {
-    return switch (sizes.scale()) {
-      case SMALL -> 128;
-      case MEDIUM -> 320;
-      case FULL -> 640;
-    };
+    return sizes.scale().choose(128, 320, 640);
   }
 
   /** Sizes of the transformer. */
@@ -90,12 +82,6 @@ record RandomHunyuan(RandomSizes sizes) {
   @Override
   public String toString() {
     HunyuanConfig config = transformer();
-    return geometry().title()
-        + " with random weights, "
-        + config.layers()
-        + " blocks of "
-        + config.heads()
-        + " heads of "
-        + config.headDim();
+    return sizes.describe(config.layers(), config.heads(), config.headDim());
   }
 }

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.pipeline;
 
 import java.util.OptionalInt;
+import org.lvsa.toolkit.model.Models;
 
 /**
  * How large a model with random weights is.
@@ -19,6 +20,15 @@ public record RandomSizes(String name, Scale scale, OptionalInt layers) {
     MEDIUM,
     /** The model's own sizes. */
     FULL;
+
+    /** The size that belongs to this scale. */
+    public <T> T choose(T small, T medium, T full) {
+      return switch (this) {
+        case SMALL -> small;
+        case MEDIUM -> medium;
+        case FULL -> full;
+      };
+    }
 
     /** How many of a published model's heads or blocks are there. */
     public int of(int published) {
@@ -43,5 +53,16 @@ public record RandomSizes(String name, Scale scale, OptionalInt layers) {
   /** Blocks of a model that has that many as published. */
   public int layersOf(int published) {
     return layers.orElse(scale.of(published));
+  }
+
+  /** What a model with random weights is, in words. */
+  public String describe(int blocks, int heads, int headDim) {
+    return Models.named(name).title()
+        + " with random weights, "
+        + blocks
+        + " blocks of "
+        + heads
+        + " heads of "
+        + headDim;
   }
 }

@@ -38,27 +38,17 @@ record RandomWan(RandomSizes sizes) {
 
   /** A resolution that suits the scale: for the full one the model's smallest. */
   Resolution resolution() {
-    return switch (sizes.scale()) {
-      case SMALL -> new Resolution(160, 96);
-      case MEDIUM -> new Resolution(416, 240);
-      case FULL -> new Resolution(832, 480);
-    };
+    return sizes
+        .scale()
+        .choose(new Resolution(160, 96), new Resolution(416, 240), new Resolution(832, 480));
   }
 
   private int textWidth() {
-    return switch (sizes.scale()) {
-      case SMALL -> 256;
-      case MEDIUM -> 1024;
-      case FULL -> 4096;
-    };
+    return sizes.scale().choose(256, 1024, 4096);
   }
 
   private int vaeBase() {
-    return switch (sizes.scale()) {
-      case SMALL -> 8;
-      case MEDIUM -> 32;
-      case FULL -> 96;
-    };
+    return sizes.scale().choose(8, 32, 96);
   }
 
   /** Sizes of the transformer. */
@@ -100,12 +90,6 @@ record RandomWan(RandomSizes sizes) {
   @Override
   public String toString() {
     WanConfig config = transformer();
-    return geometry().title()
-        + " with random weights, "
-        + config.layers()
-        + " blocks of "
-        + config.heads()
-        + " heads of "
-        + config.headDim();
+    return sizes.describe(config.layers(), config.heads(), config.headDim());
   }
 }

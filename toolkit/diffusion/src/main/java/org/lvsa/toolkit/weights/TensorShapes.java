@@ -22,13 +22,6 @@ public final class TensorShapes {
     return add(name + ".weight", out, in).add(name + ".bias", out);
   }
 
-  /** Bytes of all tensors as float32. */
-  public long float32Bytes() {
-    return shapes.values().stream()
-        .mapToLong(shape -> shape.stream().reduce((long) Float.BYTES, Math::multiplyExact))
-        .sum();
-  }
-
   /** Name to shape, outermost size first. */
   public Map<String, List<Long>> asMap() {
     return Collections.unmodifiableMap(shapes);
