@@ -113,6 +113,13 @@ final class GenerateCommand implements Callable<Integer> {
   private boolean compare;
 
   @Option(
+      names = "--evaluate",
+      description =
+          "with --compare: judge both videos too, and end with one table of time, density and"
+              + " quality (OUT.quality.json)")
+  private boolean evaluate;
+
+  @Option(
       names = "--capture",
       paramLabel = "DIR[:LAYERS,STEPS]",
       description =
@@ -197,7 +204,8 @@ final class GenerateCommand implements Callable<Integer> {
             cacheOptions.settings(),
             attention.pattern().map(text -> asked(text, settings, pipeline)));
     if (compare) {
-      new GenerateCompare(pipeline, settings, attended, target, how.tiling()).run(out, err);
+      new GenerateCompare(pipeline, settings, attended, target, how.tiling(), evaluate)
+          .run(out, err);
       return 0;
     }
     boolean latentsOnly = target.type() == OutputType.LATENT;

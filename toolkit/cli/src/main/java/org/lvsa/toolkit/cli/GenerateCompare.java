@@ -40,13 +40,15 @@ import org.lvsa.toolkit.video.VideoWriter;
  * @param attention of the sparse run; the dense one differs in nothing else
  * @param target the side-by-side video; the other files are named after it
  * @param tiling of the VAE
+ * @param evaluate whether both videos are judged too
  */
 record GenerateCompare(
     VideoPipeline pipeline,
     GenerationSettings settings,
     GenerationAttention.Settings attention,
     GenerateOutput target,
-    Optional<Tiling> tiling) {
+    Optional<Tiling> tiling,
+    boolean evaluate) {
 
   /**
    * How much a frame of the sparse video differs from the dense one's.
@@ -93,6 +95,14 @@ record GenerateCompare(
     GenerateSummary.print(out, target.beside("dense.mp4").toString(), "dense", dense);
     GenerateSummary.print(out, target.beside(name() + ".mp4").toString(), name(), sparse);
     print(out, differences);
+    if (evaluate) {
+      CompareQuality.of(
+              target.beside("dense.mp4"),
+              target.beside(name() + ".mp4"),
+              settings.prompts().prompt(),
+              err)
+          .report(out, target.beside("quality.json"), name(), dense, sparse);
+    }
     out.flush();
   }
 

@@ -71,7 +71,8 @@ public final class VideoReader implements AutoCloseable {
       // As OpenCV reads a video, where colours are not simply doubled.
       grabber.setImageScalingFlags(swscale.SWS_BICUBIC);
     }
-    grabber.setPixelFormat(avutil.AV_PIX_FMT_RGB24);
+    // Blue first, as OpenCV reads: FFmpeg rounds some colours otherwise where red is first.
+    grabber.setPixelFormat(avutil.AV_PIX_FMT_BGR24);
     VideoReader reader = new VideoReader(path, grabber);
     try {
       reader.start();
@@ -155,6 +156,11 @@ public final class VideoReader implements AutoCloseable {
     int row = width() * CHANNELS;
     for (int y = 0; y < height(); y++) {
       image.get(y * frame.imageStride, rgb, y * row, row);
+    }
+    for (int i = 0; i < rgb.length; i += CHANNELS) {
+      byte blue = rgb[i];
+      rgb[i] = rgb[i + 2];
+      rgb[i + 2] = blue;
     }
     frames++;
     return true;

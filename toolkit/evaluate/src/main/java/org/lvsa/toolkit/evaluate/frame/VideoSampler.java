@@ -81,8 +81,8 @@ public final class VideoSampler {
               Locale.ROOT,
               "its frame rate varies: %.4g frames per second on average, %.4g at the finest; frames"
                   + " are counted, not timed",
-              info.averageRate(),
-              info.frameRate()));
+              info.frameRate(),
+              info.finestRate()));
     }
     if (info.quarterTurns() > 0) {
       notes.add("turned by " + 90 * info.quarterTurns() + " degrees, as the file asks");
