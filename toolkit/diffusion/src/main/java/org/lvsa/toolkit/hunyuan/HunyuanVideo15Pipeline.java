@@ -61,7 +61,7 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline {
   @Override
   public PipelineDefaults defaults() {
     HunyuanConfig config = model.transformer().config();
-    int unit = model.vae().config().spatialFactor();
+    int unit = model.vae().config().spatialFactor() * config.patch().side();
     Resolution resolution =
         SizeBuckets.nearest(SHAPE.height(), SHAPE.width(), config.targetSize(), unit);
     return new PipelineDefaults(resolution, 121, 50, model.guider().scale(), 24);
