@@ -2,20 +2,22 @@
 package org.lvsa.toolkit.cli;
 
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
+import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
-import org.lvsa.toolkit.adapter.BlockShape;
-import org.lvsa.toolkit.adapter.ModelAdapter;
 import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.RankView;
+import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.cli.DemoRank.Step;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
@@ -24,7 +26,17 @@ import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.GenerationAttention;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.GuidanceSettings;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
+import org.lvsa.toolkit.pipeline.Pipelines;
+import org.lvsa.toolkit.pipeline.RandomSizes;
 import org.lvsa.toolkit.pipeline.RankPlan;
+import org.lvsa.toolkit.pipeline.StartingLatents;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.pipeline.VideoSize;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,8 +46,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "demo",
     description =
-        "The attention blocks of a model, with random weights, denoise a few steps with dense and with"
-            + " sparse attention. For Wan, generate --random-weights runs the whole model.",
+        "A model with random weights denoises a few steps with dense and with sparse attention, on"
+            + " one rank or several. generate --random-weights makes a video with it.",
     mixinStandardHelpOptions = true,
     footer = {
       "",
@@ -44,9 +56,9 @@ import picocli.CommandLine.Spec;
       "      --rotate-keyframes --ulysses-degree 2",
       "  ./lvsa demo --model hunyuanvideo-1.5 --frames 257 --global-kv-degree 4 --ranks processes",
       "",
-      "Real: frames, positions, headDim, blocks, pattern, log lines, ranks. Not real: the weights",
-      "(unless --weights gives them), and at --dim-scale small a frame of few patches and few heads;",
-      "so the times compare with each other and the difference with nothing. LVSA_* variables count."
+      "Real: the whole transformer, frames, positions, headDim, pattern, log lines, ranks. Not real:",
+      "the weights, and at --dim-scale small a frame of few patches and few heads; so the times",
+      "compare with each other and the difference with nothing. LVSA_* variables count."
     })
 final class DemoCommand implements Callable<Integer> {
   private static final Map<String, Setting<?>> SETTINGS =
@@ -56,12 +68,7 @@ final class DemoCommand implements Callable<Integer> {
           "--sparsity-scale", Setting.LVSA_SPARSITY_SCALE,
           "--rotate-keyframes", Setting.LVSA_ROTATE_KEYFRAMES);
 
-  /** How much of a model's width and of its frames is there. */
-  enum DimScale {
-    SMALL,
-    MEDIUM,
-    FULL
-  }
+  private static final int MOST_STEPS = 100_000;
 
   @Spec private CommandSpec spec;
   @Mixin private DeviceOption device;
@@ -88,7 +95,7 @@ final class DemoCommand implements Callable<Integer> {
       description =
           "${COMPLETION-CANDIDATES}: small is 2 heads and frames of 6x10 patches, medium a third of"
               + " the heads and 15x26 patches, full the model's own (default: ${DEFAULT-VALUE})")
-  private DimScale dimScale;
+  private RandomSizes.Scale dimScale;
 
   @Option(names = "--heads", description = "heads, in place of --dim-scale's")
   private Integer heads;
@@ -123,40 +130,77 @@ final class DemoCommand implements Callable<Integer> {
               + " f16 and bf16 (default: f32)")
   private DType dtype;
 
-  @Option(
-      names = "--weights",
-      paramLabel = "PATH",
-      description =
-          "a safetensors file, or a directory with an index, under diffusers' names; with --dim-scale"
-              + " full")
-  private Path weights;
-
   @Override
   public Integer call() throws Exception {
+    ModelGeometry geometry = Models.named(model);
+    if (steps < 1 || steps > MOST_STEPS) {
+      throw new IllegalArgumentException(
+          "--steps must be at least 1 and at most " + MOST_STEPS + ", got " + steps);
+    }
     RankPlan ranks = rankOptions.plan();
-    DemoPlan plan = plan(ranks);
-    plan.check(ranks);
+    int world = ranks.world();
+    RandomSizes sizes =
+        new RandomSizes(
+            model,
+            dimScale,
+            OptionalInt.of(layers),
+            OptionalInt.of(
+                heads != null
+                    ? heads
+                    : Math.ceilDiv(dimScale.of(geometry.heads()), world) * world));
+    PatchGrid patches = patches(geometry);
+    GenerationSettings settings = settings(geometry, patches);
+    try (VideoPipeline pipeline = Pipelines.random(sizes)) {
+      ranks.scheme().check(shape(pipeline, geometry, settings, patches, sizes), world);
+      MemoryNeed.require(
+          pipeline.memory(settings, Optional.empty(), ranks.ranksPerProcess()).stream()
+              .filter(need -> need.part().equals("denoising"))
+              .toList());
+      if (riflex != null) {
+        pipeline.riflex(riflex);
+      }
+      return run(pipeline, settings, patches, ranks);
+    }
+  }
+
+  private int run(
+      VideoPipeline pipeline, GenerationSettings settings, PatchGrid patches, RankPlan ranks)
+      throws Exception {
     PrintWriter err = spec.commandLine().getErr();
     LvsaConfig config =
-        plan.config(
+        config(
             Lvsa.environment(spec),
             TypedOptions.of(spec, SETTINGS),
+            pipeline.attentionDefaults(settings),
+            patches,
             line -> {
               if (!ranks.later()) {
                 err.println("lvsa: warning: " + line);
               }
             });
-    DemoRank rank = new DemoRank(plan, plan.blockWeights(), plan.noise(), config, device.options());
-    if (ranks.later()) {
-      return ranks.runLater(one -> rank.denoise("LVSA", ranks.view(one), LineLog.none(), () -> {}))
-          ? 0
-          : Lvsa.FAILED;
+    GenerationAttention.Settings attention =
+        new GenerationAttention.Settings(
+            config, StepCounting.PLUGIN, device.options(), Optional.empty());
+    try (Denoising denoising = pipeline.prepare(settings)) {
+      DemoRank rank = new DemoRank(pipeline, settings, denoising, attention);
+      if (ranks.later()) {
+        return ranks.runLater(
+                one -> rank.denoise("LVSA", ranks.view(one), LineLog.none(), () -> {}))
+            ? 0
+            : Lvsa.FAILED;
+      }
+      table(pipeline, settings, patches, ranks, rank);
     }
-    run(plan, rank, ranks);
     return 0;
   }
 
-  private void run(DemoPlan plan, DemoRank rank, RankPlan ranks) throws Exception {
+  private void table(
+      VideoPipeline pipeline,
+      GenerationSettings settings,
+      PatchGrid patches,
+      RankPlan ranks,
+      DemoRank rank)
+      throws Exception {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     // On a terminal a line takes the place of the progress bar, which is drawn again below it.
@@ -170,10 +214,11 @@ final class DemoCommand implements Callable<Integer> {
     List<Step> sparse;
     List<Step> together = List.of();
     boolean several = ranks.world() > 1;
+    warmUp(rank);
     try (ProgressBar bar =
         new ProgressBarBuilder()
             .setTaskName(model)
-            .setInitialMax((several ? 3L : 2L) * steps * layers)
+            .setInitialMax((several ? 3L : 2L) * steps)
             .setConsumer(new ConsoleProgressBarConsumer(System.err))
             .build()) {
       dense = rank.denoise("SDPA", RankView.alone(), log, bar::step);
@@ -187,65 +232,88 @@ final class DemoCommand implements Callable<Integer> {
                         : rank.denoise("LVSA", ranks.view(one), LineLog.none(), () -> {}));
       }
     }
-    BlockShape shape = plan.shape();
+    int latentFrames = pipeline.attended(settings.size()).frames();
     out.printf(
         Locale.ROOT,
-        "%s, %d video frames: %d latent frames of %dx%d patches and %d encoder tokens, %d heads of"
-            + " %d, %d blocks, %s weights%n",
-        plan.geometry().title(),
+        "%s, %d video frames: %d latent frames of %dx%d patches, %d heads of %d, %d blocks, random"
+            + " weights%n",
+        Models.named(model).title(),
         frames,
-        plan.latentFrames(),
-        shape.grid().rows(),
-        shape.grid().columns(),
-        rank.noise().encoder().size(0),
-        shape.heads(),
-        shape.headDim(),
-        layers,
-        weights == null ? "random" : "its own");
-    new DemoTable(dense, sparse, together, plan.latentFrames(), ranks).print(out);
+        latentFrames,
+        patches.rows(),
+        patches.columns(),
+        pipeline.geometry().get("heads"),
+        pipeline.geometry().get("head_dim"),
+        layers);
+    new DemoTable(dense, sparse, together, latentFrames, ranks).print(out);
     out.flush();
   }
 
-  private DemoPlan plan(RankPlan ranks) {
-    ModelGeometry geometry = Models.named(model);
-    atLeastOne("--steps", steps);
-    atLeastOne("--layers", layers);
-    ModelAdapter adapter = ModelAdapter.of(model);
-    return new DemoPlan(
-        geometry,
-        adapter,
-        shape(geometry, adapter, ranks.world()),
-        adapter.latentFrames(geometry, frames),
-        layers,
+  /** One step before the clock runs: the JVM compiles, kernels open. */
+  private void warmUp(DemoRank rank) {
+    GenerationSettings all = rank.settings();
+    GenerationSettings one =
+        new GenerationSettings(
+            all.prompts(), all.size(), 1, all.guidance(), all.flowShift(), all.start());
+    try (Denoising denoising = rank.pipeline().prepare(one)) {
+      new DemoRank(rank.pipeline(), one, denoising, rank.attention())
+          .denoise("SDPA", RankView.alone(), LineLog.none(), () -> {});
+    }
+  }
+
+  private GenerationSettings settings(ModelGeometry geometry, PatchGrid patches) {
+    int pixels = geometry.patchPixels();
+    return new GenerationSettings(
+        new GenerationSettings.Prompts("random numbers", ""),
+        new VideoSize(
+            new Resolution(
+                Math.multiplyExact(patches.columns(), pixels),
+                Math.multiplyExact(patches.rows(), pixels)),
+            frames),
         steps,
-        Optional.ofNullable(weights));
+        new GuidanceSettings(1, false),
+        OptionalDouble.empty(),
+        new StartingLatents.Seed(2));
   }
 
-  private static void atLeastOne(String name, int value) {
-    if (value < 1) {
-      throw new IllegalArgumentException(name + " must be at least 1, got " + value);
-    }
+  private static AttentionShape shape(
+      VideoPipeline pipeline,
+      ModelGeometry geometry,
+      GenerationSettings settings,
+      PatchGrid patches,
+      RandomSizes sizes) {
+    int heads = sizes.headsOf(geometry.heads());
+    int latentFrames = pipeline.attended(settings.size()).frames();
+    return new AttentionShape(
+        1, latentFrames, patches.patches(), 0, heads, heads, geometry.headDim());
   }
 
-  private BlockShape shape(ModelGeometry geometry, ModelAdapter adapter, int world) {
-    if (weights != null && (dimScale != DimScale.FULL || heads != null)) {
-      throw new IllegalArgumentException(
-          "--weights are of the model's own width: they need --dim-scale full, without --heads");
+  /**
+   * The settings in force: what was typed, then the environment's, then the demo's own, which fit
+   * the model.
+   *
+   * @param environment the process's variables
+   * @param typed options that the user typed, by variable name
+   * @param own what the model gives
+   * @param warn takes a line per {@code LVSA_*} name that nobody knows
+   */
+  static LvsaConfig config(
+      Map<String, String> environment,
+      Map<String, String> typed,
+      Map<Setting<?>, String> own,
+      PatchGrid patches,
+      Consumer<String> warn) {
+    LvsaConfig config =
+        LvsaConfig.of(environment, typed, warn)
+            .withDefault(Setting.LVSA_BACKEND, "auto")
+            .withDefault(Setting.LVSA_PATCHES_PER_FRAME, Integer.toString(patches.patches()));
+    for (Map.Entry<Setting<?>, String> setting : own.entrySet()) {
+      config = config.withDefault(setting.getKey(), setting.getValue());
     }
-    int group = geometry.heads() / geometry.kvHeads();
-    int wanted =
-        switch (dimScale) {
-          case SMALL -> Math.ceilDiv(2, world) * world;
-          case MEDIUM -> Math.ceilDiv(geometry.heads() / 3, world) * world;
-          case FULL -> geometry.heads();
-        };
-    int count = heads != null ? heads : Math.ceilDiv(wanted, group) * group;
-    PatchGrid patches =
-        switch (dimScale) {
-          case SMALL -> new PatchGrid(6, 10);
-          case MEDIUM -> new PatchGrid(15, 26);
-          case FULL -> geometry.grid(Resolution.parse(geometry.resolutions().getFirst()));
-        };
+    return config;
+  }
+
+  private PatchGrid patches(ModelGeometry geometry) {
     if (grid != null) {
       String[] sides = grid.split("x");
       if (sides.length != 2
@@ -254,9 +322,12 @@ final class DemoCommand implements Callable<Integer> {
         throw new IllegalArgumentException(
             "--grid must be ROWSxCOLUMNS, from 1x1 to 9999x9999, got " + Messages.cut(grid));
       }
-      patches = new PatchGrid(Integer.parseInt(sides[0]), Integer.parseInt(sides[1]));
+      return new PatchGrid(Integer.parseInt(sides[0]), Integer.parseInt(sides[1]));
     }
-    BlockShape shape = BlockShape.of(geometry, patches, count);
-    return riflex == null ? shape : shape.riflex(adapter.referenceLatentFrames(geometry), riflex);
+    return switch (dimScale) {
+      case SMALL -> new PatchGrid(6, 10);
+      case MEDIUM -> new PatchGrid(15, 26);
+      case FULL -> geometry.grid(Resolution.parse(geometry.resolutions().getFirst()));
+    };
   }
 }

@@ -3,32 +3,29 @@ package org.lvsa.toolkit.cli;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.lvsa.kernels.KernelOptions;
-import org.lvsa.toolkit.adapter.BlockWeights;
-import org.lvsa.toolkit.adapter.Streams;
-import org.lvsa.toolkit.adapter.Transformer;
-import org.lvsa.toolkit.attention.Generation;
-import org.lvsa.toolkit.attention.GenerationOptions;
+import java.util.Optional;
 import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.RankView;
-import org.lvsa.toolkit.config.LvsaConfig;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import org.lvsa.toolkit.pipeline.AttentionReport;
+import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.GenerationAttention;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
 
 /**
- * A few denoising steps, as each rank does them. All ranks run the same.
+ * A few denoising steps of a model with random weights, as each rank does them. All ranks run the
+ * same.
  *
- * @param plan the model's sizes and the number of steps
- * @param weights its blocks'
- * @param noise video tokens to start from, and the encoder's
- * @param config the settings
- * @param kernel the device and the kernel that attention takes
+ * @param pipeline the model
+ * @param settings what is denoised
+ * @param denoising the settings' embeddings
+ * @param attention how the video attends
  */
 record DemoRank(
-    DemoPlan plan,
-    List<BlockWeights> weights,
-    Streams noise,
-    LvsaConfig config,
-    KernelOptions kernel) {
+    VideoPipeline pipeline,
+    GenerationSettings settings,
+    Denoising denoising,
+    GenerationAttention.Settings attention) {
 
   /**
    * What a step took and gave.
@@ -37,51 +34,52 @@ record DemoRank(
    * @param attentionMillis self-attention's kernel alone, on this rank
    * @param density that self-attention really ran with
    * @param bytesSent by this rank to others
-   * @param state the video after it
+   * @param state the latents after it
    */
   record Step(
-      double millis, double attentionMillis, double density, long bytesSent, INDArray state) {}
+      double millis, double attentionMillis, double density, long bytesSent, float[] state) {}
 
   /**
    * Denoises.
    *
-   * @param attention {@code SDPA} or {@code LVSA}
+   * @param name {@code SDPA} or {@code LVSA}
    * @param view this rank's place
    * @param log takes the published lines
-   * @param done called after each block
+   * @param done called after each step
    */
-  List<Step> denoise(String attention, RankView view, LineLog log, Runnable done) {
-    List<Step> results = new ArrayList<>();
-    try (Generation generation =
-        new Generation(
-            GenerationOptions.of(config.withAttention(attention))
-                .withLatentFrames(plan.latentFrames())
-                .withView(view)
-                .withKernel(kernel),
-            log)) {
-      Transformer transformer = Transformer.of(plan.adapter(), weights);
-      transformer.install(generation);
-      // Once before the clock runs: the JVM compiles, kernels open.
-      new Transformer(plan.adapter(), transformer.blocks().subList(0, 1))
-          .forward(generation, noise, () -> {});
-      generation.steps().reset();
-      INDArray video = noise.video();
-      for (int step = 0; step < plan.steps(); step++) {
-        long start = System.nanoTime();
-        double before = generation.kernelMillis();
-        long sent = view.ranks().bytesSent();
-        Streams out = transformer.forward(generation, new Streams(video, noise.encoder()), done);
-        // An Euler step towards what the blocks give.
-        video = video.mul(0.8).addi(out.video().mul(0.2));
-        results.add(
-            new Step(
-                (System.nanoTime() - start) / 1e6,
-                generation.kernelMillis() - before,
-                generation.density(),
-                view.ranks().bytesSent() - sent,
-                video));
-      }
+  List<Step> denoise(String name, RankView view, LineLog log, Runnable done) {
+    List<Step> steps = new ArrayList<>();
+    Denoising own = view.world() == 1 ? denoising : denoising.forAnotherRank();
+    try (GenerationAttention running =
+        new GenerationAttention(
+            attention.withAttention(name), pipeline.attended(settings.size()), log, view)) {
+      long[] begun = {System.nanoTime()};
+      long[] sent = {view.ranks().bytesSent()};
+      AttentionReport[] before = {running.report()};
+      own.run(
+          running,
+          Optional.empty(),
+          (step, sample, history) -> {
+            AttentionReport now = running.report();
+            steps.add(
+                new Step(
+                    (System.nanoTime() - begun[0]) / 1e6,
+                    now.kernelMillis() - before[0].kernelMillis(),
+                    density(before[0], now),
+                    view.ranks().bytesSent() - sent[0],
+                    sample));
+            before[0] = now;
+            sent[0] = view.ranks().bytesSent();
+            done.run();
+            begun[0] = System.nanoTime();
+          });
     }
-    return results;
+    return steps;
+  }
+
+  /** The mean density of the self-attentions between two reports. */
+  private static double density(AttentionReport before, AttentionReport now) {
+    double earlier = before.calls() == 0 ? 0 : before.calls() * before.density();
+    return (now.calls() * now.density() - earlier) / (now.calls() - before.calls());
   }
 }

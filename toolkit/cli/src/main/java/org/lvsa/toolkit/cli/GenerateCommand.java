@@ -89,6 +89,12 @@ final class GenerateCommand implements Callable<Integer> {
       description = "frames per second of the mp4 (default: the model's, such as 16)")
   private Double fps;
 
+  @Option(
+      names = "--riflex",
+      paramLabel = "SCALE",
+      description = "slow the temporal position that would repeat, for a video SCALE times as long")
+  private Double riflex;
+
   @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
@@ -151,6 +157,9 @@ final class GenerateCommand implements Callable<Integer> {
     ModelOptions.Opened opened = model.open();
     try (VideoPipeline pipeline = opened.pipeline()) {
       sampling.check(pipeline, how);
+      if (riflex != null) {
+        pipeline.riflex(riflex);
+      }
       GenerationSettings settings = sampling.settings(pipeline.defaults(), how, promptNeeded);
       GenerateOutput target =
           GenerateOutput.of(
@@ -315,6 +324,7 @@ final class GenerateCommand implements Callable<Integer> {
         "cache",
         cacheOptions.settings().map(cache -> cache.backend() + " " + cache).orElse("none"));
     identity.put("pattern", attended.pattern().map(AskedPattern::identity).orElse("none"));
+    identity.put("riflex", riflex == null ? "none" : riflex.toString());
     identity.put("model", fingerprint);
     return identity;
   }

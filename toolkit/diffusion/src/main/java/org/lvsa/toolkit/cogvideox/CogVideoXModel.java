@@ -164,13 +164,7 @@ record CogVideoXModel(
    * shared and stay this model's to close.
    */
   CogVideoXModel forAnotherRank() {
-    return new CogVideoXModel(
-        new CogVideoXTransformer(transformer.config(), transformer.weights()),
-        vae,
-        scheduler,
-        prompts,
-        title,
-        resolution);
+    return new CogVideoXModel(transformer.sharing(), vae, scheduler, prompts, title, resolution);
   }
 
   /** Sizes of the transformer. */

@@ -78,7 +78,17 @@ public final class CogVideoXPipeline implements VideoPipeline {
   @Override
   public AttendedVideo attended(VideoSize size) {
     return new AttendedVideo(
-        "cogvideox", model.latents(size).frames() / model.config().patch().frames());
+        "cogvideox",
+        model.latents(size).frames() / model.config().patch().frames(),
+        new Hook("CogVideoXAttention", model.config().layers(), Optional.empty()));
+  }
+
+  @Override
+  public void riflex(double scale) {
+    if (model.config().positions() instanceof CogVideoXConfig.Positions.Sines) {
+      VideoPipeline.super.riflex(scale);
+    }
+    model.transformer().riflex(scale);
   }
 
   @Override

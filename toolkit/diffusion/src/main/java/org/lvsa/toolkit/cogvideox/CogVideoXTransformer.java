@@ -21,6 +21,7 @@ import org.lvsa.toolkit.layers.PatchLayout;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.TimeSinusoid;
 import org.lvsa.toolkit.model.PatchGrid;
+import org.lvsa.toolkit.model.Riflex;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -46,6 +47,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
   private final TimedNorm headNorm;
   private final Linear head;
   private RotaryTable lastRotary;
+  private double riflexScale = 1;
 
   /**
    * A transformer with weights that are already checked against {@link CogVideoXConfig#tensors()}.
@@ -96,6 +98,20 @@ public final class CogVideoXTransformer implements AutoCloseable {
   /** A transformer with random weights, the same on every machine, for trying speed and memory. */
   public static CogVideoXTransformer randomWeights(CogVideoXConfig config, long seed) {
     return new CogVideoXTransformer(config, Weights.random(config.tensors(), seed));
+  }
+
+  /** The same transformer for another thread; weights are shared and stay this one's to close. */
+  CogVideoXTransformer sharing() {
+    CogVideoXTransformer other = new CogVideoXTransformer(config, weights);
+    other.riflexScale = riflexScale;
+    return other;
+  }
+
+  /** Slows the temporal position that would repeat, see {@link org.lvsa.toolkit.model.Riflex}. */
+  void riflex(double scale) {
+    Riflex.frequencies(new double[] {1}, config.referenceFrames(), scale);
+    riflexScale = scale;
+    lastRotary = null;
   }
 
   /** The sizes of the transformer. */
@@ -233,7 +249,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
       return Optional.empty();
     }
     if (lastRotary == null || !lastRotary.grid().equals(grid)) {
-      lastRotary = PositionTables.rotary(config, grid);
+      lastRotary = PositionTables.rotary(config, grid, riflexScale);
     }
     return Optional.of(lastRotary);
   }

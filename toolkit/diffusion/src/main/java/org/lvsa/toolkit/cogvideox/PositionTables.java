@@ -4,6 +4,7 @@ package org.lvsa.toolkit.cogvideox;
 import java.util.List;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
+import org.lvsa.toolkit.model.Riflex;
 
 /** The positions of CogVideoX's tokens. */
 final class PositionTables {
@@ -17,14 +18,19 @@ final class PositionTables {
    * that has the video's proportions; with them, positions are whole numbers. All of it in float32,
    * as the published pipeline.
    *
+   * @param riflexScale how far the frame's intrinsic frequency is slowed; 1 is not at all
    * @throws IllegalArgumentException if whole numbers do not reach as far as the video
    */
-  static RotaryTable rotary(CogVideoXConfig config, VideoGrid grid) {
+  static RotaryTable rotary(CogVideoXConfig config, VideoGrid grid, double riflexScale) {
     int rows = grid.patches().rows();
     int columns = grid.patches().columns();
     int baseRows = config.sample().height() / config.patch().side();
     int baseColumns = config.sample().width() / config.patch().side();
     int spatial = config.headDim() / 8 * 3;
+    float[] temporal = frequencies(config.headDim() / 4);
+    if (riflexScale > 1) {
+      temporal = slowed(temporal, config.referenceFrames(), riflexScale);
+    }
     if (config.patch().temporal()) {
       if (rows > baseRows || columns > baseColumns) {
         throw new IllegalArgumentException(
@@ -40,22 +46,22 @@ final class PositionTables {
       return new RotaryTable(
           grid,
           List.of(
-              turns(whole(grid.frames()), config.headDim() / 4),
-              turns(whole(rows), spatial),
-              turns(whole(columns), spatial)));
+              turns(whole(grid.frames()), temporal),
+              turns(whole(rows), frequencies(spatial)),
+              turns(whole(columns), frequencies(spatial))));
     }
     Region region = Region.of(rows, columns, baseRows, baseColumns);
     int frames = grid.frames();
     return new RotaryTable(
         grid,
         List.of(
+            turns(between(0, (double) frames * (frames - 1) / frames, frames), temporal),
             turns(
-                between(0, (double) frames * (frames - 1) / frames, frames), config.headDim() / 4),
-            turns(
-                between(region.top(), (double) region.bottom() * (rows - 1) / rows, rows), spatial),
+                between(region.top(), (double) region.bottom() * (rows - 1) / rows, rows),
+                frequencies(spatial)),
             turns(
                 between(region.left(), (double) region.right() * (columns - 1) / columns, columns),
-                spatial)));
+                frequencies(spatial))));
   }
 
   /**
@@ -98,13 +104,34 @@ final class PositionTables {
     return positions;
   }
 
-  /** Cosine and sine of each of {@code dim / 2} pairs at each position. */
-  private static float[][] turns(float[] positions, int dim) {
-    float[][] turns = new float[positions.length][dim];
+  /** The frequency of each pair of an axis. */
+  private static float[] frequencies(int dim) {
+    float[] frequencies = new float[dim / 2];
+    for (int i = 0; i < frequencies.length; i++) {
+      frequencies[i] = 1 / (float) Math.pow(THETA, 2f * i / dim);
+    }
+    return frequencies;
+  }
+
+  private static float[] slowed(float[] frequencies, int trainingFrames, double scale) {
+    double[] exact = new double[frequencies.length];
+    for (int i = 0; i < exact.length; i++) {
+      exact[i] = frequencies[i];
+    }
+    exact = Riflex.frequencies(exact, trainingFrames, scale);
+    float[] slowed = new float[exact.length];
+    for (int i = 0; i < exact.length; i++) {
+      slowed[i] = (float) exact[i];
+    }
+    return slowed;
+  }
+
+  /** Cosine and sine of each pair at each position. */
+  private static float[][] turns(float[] positions, float[] frequencies) {
+    float[][] turns = new float[positions.length][2 * frequencies.length];
     for (int place = 0; place < positions.length; place++) {
-      for (int i = 0; i < dim / 2; i++) {
-        float frequency = 1 / (float) Math.pow(THETA, 2f * i / dim);
-        float angle = positions[place] * frequency;
+      for (int i = 0; i < frequencies.length; i++) {
+        float angle = positions[place] * frequencies[i];
         turns[place][2 * i] = (float) Math.cos(angle);
         turns[place][2 * i + 1] = (float) Math.sin(angle);
       }

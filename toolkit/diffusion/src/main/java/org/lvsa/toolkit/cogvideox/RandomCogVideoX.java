@@ -55,7 +55,7 @@ record RandomCogVideoX(RandomSizes sizes) {
     int factor = geometry.spatialFactor();
     return new CogVideoXConfig(
         sizes.layersOf(geometry.layers()),
-        sizes.scale().of(geometry.heads()),
+        sizes.headsOf(geometry.heads()),
         geometry.headDim(),
         TIME_WIDTH,
         new CogVideoXConfig.Text(textWidth(), TEXT_TOKENS),

@@ -137,36 +137,16 @@ record HunyuanModel(
   private void requireOneModel(ModelFolder folder, TextSource.Encoders encoders) {
     HunyuanConfig config = transformer.config();
     try (TextEncoders opened = encoders.open()) {
-      requireEqual(
-          folder.component(TEXT_ENCODER), "features", opened.width(), config.texts().text());
-      requireEqual(
-          folder.component(TEXT_ENCODER_2),
-          "features",
-          opened.glyphWidth(),
-          config.texts().glyphs());
+      folder
+          .component(TEXT_ENCODER)
+          .requireEqual("features", opened.width(), config.texts().text());
+      folder
+          .component(TEXT_ENCODER_2)
+          .requireEqual("features", opened.glyphWidth(), config.texts().glyphs());
     }
-    requireEqual(
-        folder.component(VAE),
-        "latent channels",
-        vae.config().latentChannels(),
-        config.channels().out());
-  }
-
-  private static void requireEqual(
-      ModelFolder.Component component, String what, int its, int transformers) {
-    if (its != transformers) {
-      throw new MalformedFileException(
-          component.folder()
-              + ": the "
-              + component.name()
-              + " has "
-              + its
-              + " "
-              + what
-              + ", the transformer takes "
-              + transformers
-              + ": they are not of one model");
-    }
+    folder
+        .component(VAE)
+        .requireEqual("latent channels", vae.config().latentChannels(), config.channels().out());
   }
 
   /**
@@ -174,13 +154,7 @@ record HunyuanModel(
    * shared and stay this model's to close.
    */
   HunyuanModel forAnotherRank() {
-    return new HunyuanModel(
-        new HunyuanTransformer(transformer.config(), transformer.weights()),
-        vae,
-        scheduler,
-        guider,
-        texts,
-        random);
+    return new HunyuanModel(transformer.sharing(), vae, scheduler, guider, texts, random);
   }
 
   /** The latents of a video of that size. */

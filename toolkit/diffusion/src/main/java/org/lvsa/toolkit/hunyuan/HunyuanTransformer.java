@@ -41,7 +41,7 @@ final class HunyuanTransformer implements AutoCloseable {
   private final HunyuanBlock[] blocks;
   private final Linear headModulation;
   private final Linear head;
-  private final RotaryEmbedding rotary;
+  private RotaryEmbedding rotary;
   private RotaryTable lastTable;
 
   /**
@@ -198,6 +198,21 @@ final class HunyuanTransformer implements AutoCloseable {
           new PatchLayout.Patches(grid.frames(), grid.patches().rows(), grid.patches().columns()),
           PatchLayout.Order.CHANNEL_FIRST);
     }
+  }
+
+  /** The same transformer for another thread; weights are shared and stay this one's to close. */
+  HunyuanTransformer sharing() {
+    HunyuanTransformer other = new HunyuanTransformer(config, weights);
+    other.rotary = rotary;
+    return other;
+  }
+
+  /** Slows the temporal position that would repeat, see {@link org.lvsa.toolkit.model.Riflex}. */
+  void riflex(int trainingFrames, double scale) {
+    rotary =
+        new RotaryEmbedding(config.rotary().axes(), config.rotary().theta())
+            .riflex(trainingFrames, scale);
+    lastTable = null;
   }
 
   private RotaryTable table(VideoGrid grid) {

@@ -88,7 +88,18 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline {
 
   @Override
   public AttendedVideo attended(VideoSize size) {
-    return new AttendedVideo("hunyuan", model.frames(size));
+    return new AttendedVideo(
+        "hunyuan",
+        model.frames(size),
+        new Hook(
+            "HunyuanVideo15Attention",
+            model.transformer().config().layers(),
+            Optional.of(Setting.LVSA_HUNYUAN_HOOK)));
+  }
+
+  @Override
+  public void riflex(double scale) {
+    model.transformer().riflex(Models.named(RandomHunyuan.NAME).referenceFrames(), scale);
   }
 
   @Override

@@ -39,7 +39,7 @@ record RandomHunyuan(RandomSizes sizes) {
   /** Sizes of the transformer. */
   HunyuanConfig transformer() {
     ModelGeometry geometry = geometry();
-    int heads = sizes.scale().of(geometry.heads());
+    int heads = sizes.headsOf(geometry.heads());
     return new HunyuanConfig(
         sizes.layersOf(geometry.layers()),
         heads,

@@ -11,9 +11,11 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.AttentionProcessor;
+import org.lvsa.toolkit.attention.BackendProcessor;
 import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.GenerationOptions;
 import org.lvsa.toolkit.attention.LineLog;
+import org.lvsa.toolkit.attention.LvsaProcessor;
 import org.lvsa.toolkit.attention.PatternAttention;
 import org.lvsa.toolkit.attention.ProcessorAttention;
 import org.lvsa.toolkit.attention.Qkv;
@@ -25,6 +27,7 @@ import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
 import org.lvsa.toolkit.profile.ProfiledBlocks;
 
@@ -158,10 +161,35 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
         pattern.isPresent()
             ? pattern.get()
             : new SharedAttention(
-                new ProcessorAttention(
-                    generation, AttentionProcessor.of(settings.config(), video.model())),
+                new ProcessorAttention(generation, processor(settings.config(), video)),
                 view.ranks());
     runBlocksWith(BlockRunner.ALL);
+  }
+
+  /**
+   * Sparse attention is hooked into the blocks, which a line of the log says as the published
+   * implementation does, unless somebody turned the model's hook off.
+   */
+  private AttentionProcessor processor(LvsaConfig config, AttendedVideo video) {
+    if (!sparse || video.hook().isEmpty()) {
+      return AttentionProcessor.of(config, video.model());
+    }
+    VideoPipeline.Hook hook = video.hook().get();
+    if (hook.variable().isPresent()) {
+      Setting<Boolean> variable = hook.variable().get();
+      if (config.value(variable).origin() != LvsaConfig.Origin.DEFAULT && !config.on(variable)) {
+        return new BackendProcessor(variable.name() + "=1");
+      }
+    }
+    generation.say(
+        String.format(
+            Locale.ROOT,
+            "[LVSA-hook] Installed LVSA hook on %s (%d blocks, T_lat=%d, sparsity_scale=%s)",
+            hook.module(),
+            hook.blocks(),
+            video.frames(),
+            config.value(Setting.LVSA_SPARSITY_SCALE).text()));
+    return new LvsaProcessor(video.model());
   }
 
   /**

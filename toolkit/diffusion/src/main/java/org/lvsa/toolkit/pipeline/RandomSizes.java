@@ -10,8 +10,16 @@ import org.lvsa.toolkit.model.Models;
  * @param name of a published model, such as {@code wan2.1-1.3b}
  * @param scale how much of its width is there
  * @param layers blocks; empty for as many as the scale has
+ * @param heads attention heads; empty for as many as the scale has
  */
-public record RandomSizes(String name, Scale scale, OptionalInt layers) {
+public record RandomSizes(String name, Scale scale, OptionalInt layers, OptionalInt heads) {
+  private static final int MOST = 1024;
+
+  /** With the scale's heads. */
+  public RandomSizes(String name, Scale scale, OptionalInt layers) {
+    this(name, scale, layers, OptionalInt.empty());
+  }
+
   /** How much of a model's width is there. */
   public enum Scale {
     /** Two heads, two blocks. */
@@ -40,14 +48,24 @@ public record RandomSizes(String name, Scale scale, OptionalInt layers) {
     }
   }
 
-  /** At least one block. */
+  /** At least one block and head, and no more than any model has. */
   public RandomSizes {
-    layers.ifPresent(
-        count -> {
-          if (count < 1) {
-            throw new IllegalArgumentException("layers must be at least 1, got " + count);
-          }
-        });
+    layers.ifPresent(count -> check("layers", count));
+    heads.ifPresent(count -> check("heads", count));
+  }
+
+  private static void check(String what, int count) {
+    if (count < 1) {
+      throw new IllegalArgumentException(what + " must be at least 1, got " + count);
+    }
+    if (count > MOST) {
+      throw new IllegalArgumentException(what + " must be at most " + MOST + ", got " + count);
+    }
+  }
+
+  /** Heads of a model that has that many as published. */
+  public int headsOf(int published) {
+    return heads.orElse(scale.of(published));
   }
 
   /** Blocks of a model that has that many as published. */

@@ -84,6 +84,40 @@ public interface VideoPipeline extends AutoCloseable {
    *
    * @param model short name of the model's family, which lines of the log begin with: {@code wan}
    * @param frames latent frames after the transformer's patches
+   * @param hook where LVSA is installed; empty where the published implementation has no name for
+   *     it
    */
-  record AttendedVideo(String model, int frames) {}
+  record AttendedVideo(String model, int frames, Optional<Hook> hook) {
+    /** Without a published name of the place. */
+    public AttendedVideo(String model, int frames) {
+      this(model, frames, Optional.empty());
+    }
+
+    /** With the published name of the place. */
+    public AttendedVideo(String model, int frames, Hook hook) {
+      this(model, frames, Optional.of(hook));
+    }
+  }
+
+  /**
+   * Where LVSA is installed in a model, as the published implementation's log lines call it.
+   *
+   * @param module the attention module that LVSA takes the place of
+   * @param blocks how many there are
+   * @param variable the setting that leaves the hook out where somebody turns it off; empty if
+   *     there is none
+   */
+  record Hook(String module, int blocks, Optional<Setting<Boolean>> variable) {}
+
+  /**
+   * Slows the temporal position that would repeat in a long video (RIFLEx, Zhao et al. 2025), for
+   * everything that runs from now on.
+   *
+   * @param scale how many times as long as training the video is; 1 changes nothing
+   * @throws IllegalArgumentException if the scale is below 1, or the model has no rotary positions
+   */
+  default void riflex(double scale) {
+    throw new IllegalArgumentException(
+        "RIFLEx is not supported by this pipeline (" + className() + ")");
+  }
 }

@@ -54,7 +54,7 @@ record RandomWan(RandomSizes sizes) {
   /** Sizes of the transformer. */
   WanConfig transformer() {
     ModelGeometry geometry = geometry();
-    int heads = sizes.scale().of(geometry.heads());
+    int heads = sizes.headsOf(geometry.heads());
     int feedForward = FEED_FORWARD.get(geometry.name()) * heads / geometry.heads();
     return new WanConfig(
         sizes.layersOf(geometry.layers()),

@@ -67,11 +67,13 @@ record Transformers(Optional<WanTransformer> first, Optional<WanTransformer> sec
 
   /** The same for another rank that runs at the same time; weights are shared. */
   Transformers forAnotherRank() {
-    return new Transformers(first.map(Transformers::sharing), second.map(Transformers::sharing));
+    return new Transformers(
+        first.map(WanTransformer::sharing), second.map(WanTransformer::sharing));
   }
 
-  private static WanTransformer sharing(WanTransformer transformer) {
-    return new WanTransformer(transformer.config(), transformer.weights());
+  /** Slows the temporal position that would repeat, see {@link WanTransformer#riflex}. */
+  void riflex(int trainingFrames, double scale) {
+    all().forEach(one -> one.riflex(trainingFrames, scale));
   }
 
   @Override

@@ -180,13 +180,16 @@ record WanModel(Parts parts, Traits traits, Optional<RandomWan> sizes) implement
    * latent frames, and runs per step.
    */
   Map<Setting<?>, String> attentionDefaults(GenerationSettings settings) {
-    // 81 video frames, and 121 of Wan 2.2 TI2V.
-    int horizon = traits.pictures() == Pictures.FIRST_FRAME ? 31 : 21;
     return Map.of(
         Setting.LVSA_REFERENCE_LATENT_FRAMES,
-        Integer.toString(horizon),
+        Integer.toString(horizon()),
         Setting.LVSA_CFG_PASSES,
         Integer.toString(settings.guidance().passes()));
+  }
+
+  /** The training horizon in latent frames: 81 video frames, and 121 of Wan 2.2 TI2V. */
+  int horizon() {
+    return traits.pictures() == Pictures.FIRST_FRAME ? 31 : 21;
   }
 
   /** What is taken where a user does not say: what the publishers generate with. */

@@ -71,7 +71,15 @@ public final class WanPipeline implements VideoPipeline {
 
   @Override
   public AttendedVideo attended(VideoSize size) {
-    return new AttendedVideo("wan", model.latents(size).frames());
+    return new AttendedVideo(
+        "wan",
+        model.latents(size).frames(),
+        new Hook("WanSelfAttention", model.config().layers(), Optional.of(Setting.LVSA_WAN_HOOK)));
+  }
+
+  @Override
+  public void riflex(double scale) {
+    model.parts().transformers().riflex(model.horizon(), scale);
   }
 
   @Override

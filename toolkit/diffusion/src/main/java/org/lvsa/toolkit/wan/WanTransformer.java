@@ -37,7 +37,7 @@ public final class WanTransformer implements AutoCloseable {
   private final WanBlock[] blocks;
   private final Modulation headModulation;
   private final Linear head;
-  private final RotaryEmbedding rotary;
+  private RotaryEmbedding rotary;
   private RotaryTable lastTable;
 
   /**
@@ -239,6 +239,19 @@ public final class WanTransformer implements AutoCloseable {
       observer.see("proj_out", out);
       return outPatches.scatter(out, grid);
     }
+  }
+
+  /** The same transformer for another thread; weights are shared and stay this one's to close. */
+  WanTransformer sharing() {
+    WanTransformer other = new WanTransformer(config, weights);
+    other.rotary = rotary;
+    return other;
+  }
+
+  /** Slows the temporal position that would repeat, see {@link org.lvsa.toolkit.model.Riflex}. */
+  void riflex(int trainingFrames, double scale) {
+    rotary = new RotaryEmbedding(config.rotaryAxes(), ROTARY_THETA).riflex(trainingFrames, scale);
+    lastTable = null;
   }
 
   private RotaryTable table(VideoGrid grid) {

@@ -138,7 +138,7 @@ class CogVideoXGoldenTest {
         ones[i] = 1;
       }
       INDArray x = NdMemory.copy(MemorySegment.ofArray(ones), 1, grid.tokens(), 1, headDim);
-      PositionTables.rotary(transformer.config(), grid).rotate(x);
+      PositionTables.rotary(transformer.config(), grid, 1).rotate(x);
       float[] turned = NdMemory.floats(x);
       for (int i = 0; i < turned.length; i += 2) {
         assertEquals(cosines[i], turned[i], 2e-6f, name + " cosine " + i);
