@@ -25,7 +25,14 @@ import tech.tablesaw.api.Table;
 class NotebooksTest {
   @ParameterizedTest
   @ValueSource(
-      strings = {"1-pattern", "2-sweep", "3-write-a-kernel", "4-published-results", "5-patterns"})
+      strings = {
+        "1-pattern",
+        "2-sweep",
+        "3-write-a-kernel",
+        "4-published-results",
+        "5-patterns",
+        "6-quality"
+      })
   void outputsAreThoseOfTheSource(String name) throws IOException {
     NotebookFile notebook = NotebookFile.read(Path.of(name + ".ipynb"));
     assertEquals(
@@ -52,7 +59,14 @@ class NotebooksTest {
   /** JShell declares the variables of earlier cells anew, and empty, when a later one imports. */
   @ParameterizedTest
   @ValueSource(
-      strings = {"1-pattern", "2-sweep", "3-write-a-kernel", "4-published-results", "5-patterns"})
+      strings = {
+        "1-pattern",
+        "2-sweep",
+        "3-write-a-kernel",
+        "4-published-results",
+        "5-patterns",
+        "6-quality"
+      })
   void importsStandInTheFirstCell(String name) throws IOException {
     List<String> code = NotebookFile.read(Path.of(name + ".ipynb")).code();
     assertTrue(code.getFirst().lines().anyMatch(line -> line.startsWith("import ")));

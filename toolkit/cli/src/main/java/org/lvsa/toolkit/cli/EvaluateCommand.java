@@ -10,8 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.evaluate.Calibration;
@@ -108,33 +106,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "keep the results in DIR of videos that have not changed since")
   private boolean resume;
 
-  @Option(
-      names = "--video-col",
-      paramLabel = "NAME",
-      defaultValue = "video_path",
-      description = "a CSV file's column of the videos' paths (default: ${DEFAULT-VALUE})")
-  private String videoColumn;
-
-  @Option(
-      names = "--prompt-col",
-      paramLabel = "NAME",
-      description = "its column of prompts; an empty one means --prompt")
-  private String promptColumn;
-
-  @Option(
-      names = "--status-col",
-      paramLabel = "NAME",
-      defaultValue = "status",
-      description =
-          "its column, if it has that, by which rows are chosen (default: ${DEFAULT-VALUE})")
-  private String statusColumn;
-
-  @Option(
-      names = "--status-ok",
-      paramLabel = "TEXT",
-      defaultValue = "ok",
-      description = "the status of rows that count (default: ${DEFAULT-VALUE})")
-  private String statusOk;
+  @Mixin private EvaluateLists lists;
 
   @Option(
       names = "--calibrate",
@@ -148,7 +120,7 @@ final class EvaluateCommand implements Callable<Integer> {
     List<VideoList.Entry> entries = new ArrayList<>();
     PrintWriter err = spec.commandLine().getErr();
     for (Path input : inputs) {
-      VideoList list = list(input);
+      VideoList list = lists.of(input, Optional.ofNullable(prompt), rules);
       list.skipped().forEach(line -> err.println("lvsa: skipped: " + line));
       entries.addAll(list.entries());
     }
@@ -187,27 +159,6 @@ final class EvaluateCommand implements Callable<Integer> {
     identity.put("prompt", prompt);
     identity.put("reference", reference == null ? null : reference.toString());
     return identity;
-  }
-
-  private VideoList list(Path input) throws IOException {
-    Optional<String> shared = Optional.ofNullable(prompt);
-    boolean csv = input.toString().toLowerCase(Locale.ROOT).endsWith(".csv");
-    if (Files.isDirectory(input)) {
-      return VideoList.folder(input, shared);
-    }
-    if (csv) {
-      return VideoList.csv(
-          input,
-          new VideoList.Columns(
-              videoColumn, Optional.ofNullable(promptColumn), statusColumn, statusOk),
-          shared,
-          options.rules());
-    }
-    if (options.rules() == Rules.UPSTREAM && Files.exists(input) && !VideoList.isVideo(input)) {
-      throw new MalformedFileException(
-          input + ": the published tool takes .mp4, .mov, .webm, .avi and .mkv only");
-    }
-    return new VideoList(List.of(new VideoList.Entry(input, shared, Map.of())), List.of());
   }
 
   private int evaluate(
@@ -258,7 +209,7 @@ final class EvaluateCommand implements Callable<Integer> {
       String page =
           only.isPresent()
               ? EvaluateReport.of(only.get(), results.getFirst())
-              : EvaluateReport.of(results);
+              : EvaluateOverview.of(results);
       OutputFile.write(html, out -> out.write(page.getBytes(StandardCharsets.UTF_8)));
     }
     if (calibrate != null) {

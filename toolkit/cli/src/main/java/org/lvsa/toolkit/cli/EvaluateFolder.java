@@ -115,6 +115,6 @@ final class EvaluateFolder {
   /** Writes what is about all videos. */
   void finish(List<JsonNode> results) throws IOException {
     write(folder.resolve("results.csv"), EvaluationCsv.of(results));
-    write(folder.resolve("report.html"), EvaluateReport.of(results));
+    write(folder.resolve("report.html"), EvaluateOverview.of(results));
   }
 }

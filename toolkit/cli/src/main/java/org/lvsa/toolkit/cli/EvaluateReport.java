@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Collectors;
 import org.lvsa.toolkit.evaluate.Comparison;
 import org.lvsa.toolkit.evaluate.Dimension;
 import org.lvsa.toolkit.evaluate.Evaluation;
@@ -102,7 +101,7 @@ final class EvaluateReport {
     return page.render("Quality of " + evaluation.video().path().getFileName());
   }
 
-  private static void bars(HtmlPage page, JsonNode json) {
+  static void bars(HtmlPage page, JsonNode json) {
     List<HtmlPage.Bar> bars = new ArrayList<>();
     for (Dimension dimension : Dimension.values()) {
       JsonNode one = json.get("dimensions").path(dimension.id());
@@ -116,14 +115,14 @@ final class EvaluateReport {
     page.bars(bars);
   }
 
-  private static HtmlPage.Bar bar(String label, JsonNode score, JsonNode verdict) {
+  static HtmlPage.Bar bar(String label, JsonNode score, JsonNode verdict) {
     return new HtmlPage.Bar(
         label,
         score.doubleValue(),
         String.format(Locale.ROOT, "%.1f %s", score.doubleValue(), verdict.textValue()));
   }
 
-  private static Table metrics(JsonNode json) {
+  static Table metrics(JsonNode json) {
     StringColumn dimension = StringColumn.create("dimension");
     StringColumn measure = StringColumn.create("measure");
     StringColumn value = StringColumn.create("value");
@@ -252,76 +251,5 @@ final class EvaluateReport {
     if (points.size() > 1) {
       page.plot(single(id, "How near is each frame? " + label, "", "frame", label, points));
     }
-  }
-
-  /** The page of several videos. */
-  static String of(List<? extends JsonNode> results) {
-    HtmlPage page = new HtmlPage();
-    List<JsonNode> scored =
-        results.stream()
-            .filter(one -> !one.get("composite_score").isNull())
-            .collect(Collectors.toList());
-    page.headline(
-        results.size()
-            + " videos"
-            + (scored.isEmpty()
-                ? ", none with a score"
-                : String.format(
-                    Locale.ROOT,
-                    ", %.1f on average",
-                    scored.stream()
-                        .mapToDouble(one -> one.get("composite_score").doubleValue())
-                        .average()
-                        .orElseThrow())));
-    List<HtmlPage.Bar> bars =
-        scored.stream()
-            .map(
-                one ->
-                    bar(
-                        one.get("video_path").textValue(),
-                        one.get("composite_score"),
-                        one.get("composite_verdict")))
-            .toList();
-    page.bars(bars);
-    page.heading("Results").table(table(results));
-    for (JsonNode one : results) {
-      page.heading(one.get("video_path").textValue());
-      bars(page, one);
-      page.table(metrics(one));
-    }
-    return page.render("Quality of videos");
-  }
-
-  private static Table table(List<? extends JsonNode> results) {
-    List<String> extra =
-        results.stream()
-            .flatMap(one -> one.path("extra_meta").properties().stream().map(Map.Entry::getKey))
-            .distinct()
-            .toList();
-    List<StringColumn> columns = new ArrayList<>();
-    extra.forEach(name -> columns.add(StringColumn.create(name)));
-    columns.add(StringColumn.create("video"));
-    columns.add(StringColumn.create("overall"));
-    for (Dimension dimension : Dimension.values()) {
-      columns.add(StringColumn.create(dimension.title()));
-    }
-    for (JsonNode one : results) {
-      int column = 0;
-      for (String name : extra) {
-        columns.get(column++).append(one.path("extra_meta").path(name).asText(""));
-      }
-      columns.get(column++).append(one.get("video_path").textValue());
-      columns.get(column++).append(number(one.get("composite_score")));
-      for (Dimension dimension : Dimension.values()) {
-        columns
-            .get(column++)
-            .append(number(one.get("dimensions").path(dimension.id()).path("score")));
-      }
-    }
-    return Table.create(columns.toArray(StringColumn[]::new));
-  }
-
-  private static String number(JsonNode node) {
-    return node.isNumber() ? String.format(Locale.ROOT, "%.1f", node.doubleValue()) : "";
   }
 }
