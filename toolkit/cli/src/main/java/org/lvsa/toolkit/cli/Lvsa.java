@@ -38,7 +38,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
       EvaluateCommand.class,
       ServeCommand.class,
       ModelsCommand.class,
-      DemoCommand.class
+      DemoCommand.class,
+      CalibrateCommand.class,
+      SweepCacheCommand.class
     },
     footer = {
       "",

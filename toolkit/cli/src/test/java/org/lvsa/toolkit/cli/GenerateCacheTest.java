@@ -19,30 +19,40 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.Json;
 
-/** {@code lvsa generate} with step caches and with a profile, on random weights. */
+/** {@code lvsa generate} with step caches and with a profile, on the tiny Wan model. */
 class GenerateCacheTest {
+  @TempDir private static Path shared;
+  private static Path model;
+
   @TempDir private Path directory;
+
+  @BeforeAll
+  static void unpack() throws IOException {
+    model = GoldenRun.wanModel(shared);
+  }
 
   private Run generate(String out, Object... more) {
     List<Object> words =
         new ArrayList<>(
             List.of(
                 "generate",
-                "--random-weights",
-                "wan2.1-1.3b",
-                "--layers",
-                "4",
+                "--model",
+                model,
+                "--prompt",
+                "A cat walks",
                 "--frames",
                 "9",
                 "--resolution",
-                "64x32",
+                "32x32",
                 "--steps",
                 "8",
                 "--guidance-scale",
@@ -65,7 +75,7 @@ class GenerateCacheTest {
   @ValueSource(
       strings = {
         "{\"residual_diff_threshold\": 0}",
-        "{\"Fn_compute_blocks\": 4, \"residual_diff_threshold\": 1}",
+        "{\"Fn_compute_blocks\": 2, \"residual_diff_threshold\": 1}",
         "{\"steps_computation_mask\": \"11111111\", \"residual_diff_threshold\": 1}"
       })
   void aCacheThatComputesEverythingChangesNothing(String config) throws IOException {
@@ -95,10 +105,10 @@ class GenerateCacheTest {
     // Every rank decides alike.
     Object[] ranks = Arrays.copyOf(cached, 6);
     ranks[4] = "--ulysses-degree";
-    ranks[5] = "2";
-    Run two = generate("d.safetensors", ranks);
-    assertEquals(0, two.code(), two.err());
-    assertTrue(two.out().contains("8 steps computed, 8 cached"), two.out());
+    ranks[5] = "3";
+    Run three = generate("d.safetensors", ranks);
+    assertEquals(0, three.code(), three.err());
+    assertTrue(three.out().contains("8 steps computed, 8 cached"), three.out());
   }
 
   @ParameterizedTest
@@ -109,7 +119,7 @@ class GenerateCacheTest {
         "none|{}|--cache-config belongs to a --cache-backend",
         "cachedit||Unsupported cache backend: cachedit. Supported: cache_dit,",
         "tea_cache||tea_cache has no published coefficients for WanPipeline: measure them with",
-        "cache_dit|{\"Fn_compute_blocks\": 9}|must be at most the transformer's blocks (4), got 9",
+        "cache_dit|{\"Fn_compute_blocks\": 9}|must be at most the transformer's blocks (2), got 9",
         "cache_dit|{\"scm_steps_mask_policy\": \"slw\"}|unknown mask policy slw, the nearest is slow"
       })
   void whatDoesNotFitIsBadInput(String backend, String config, String message) {
@@ -123,6 +133,76 @@ class GenerateCacheTest {
     assertEquals(2, run.code(), run.err());
     assertTrue(run.err().contains(message), run.err());
     assertFalse(Files.exists(directory.resolve("x.safetensors")));
+  }
+
+  @Test
+  void aSweepMeasuresCachesWithDenseAndSparseAttentionAndGoesOn() throws IOException {
+    Path folder = directory.resolve("sweep");
+    Object[] words = {
+      "sweep-cache",
+      "--model",
+      model,
+      "--prompt",
+      "A cat walks",
+      "--frames",
+      "9",
+      "--resolution",
+      "32x32",
+      "--steps",
+      "6",
+      "--guidance-scale",
+      "1",
+      "-o",
+      folder,
+      "--cache",
+      "first_block",
+      "--cache",
+      "cache_dit={\"residual_diff_threshold\": 1, \"max_warmup_steps\": 2}"
+    };
+    Run run = Run.lvsa(words);
+    assertEquals(0, run.code(), run.err());
+    List<String> rows = Files.readAllLines(folder.resolve("cache.csv"));
+    assertEquals(7, rows.size());
+    assertTrue(
+        rows.get(1).matches("dense,none,\"\",,,[0-9.]+,1.0000,inf,1.000000,0.*"), rows.get(1));
+    assertTrue(rows.get(3).contains(",3,3,"), "three steps are cached: " + rows.get(3));
+    assertTrue(rows.get(6).startsWith("lvsa,cache_dit,"), rows.get(6));
+    assertTrue(Files.size(folder.resolve("cache-pareto.png")) > 1000);
+    Object[] again = Arrays.copyOf(words, words.length + 1);
+    again[words.length] = "--resume";
+    assertEquals(0, Run.lvsa(again).code());
+    assertEquals(rows, Files.readAllLines(folder.resolve("cache.csv")));
+  }
+
+  @Test
+  void whatIsCalibratedIsACacheConfig() throws IOException {
+    for (String method : List.of("teacache", "magcache")) {
+      Path config = directory.resolve(method + ".json");
+      Run run =
+          Run.lvsa(
+              "calibrate",
+              method,
+              "--model",
+              model,
+              "--prompt",
+              "A cat walks",
+              "--frames",
+              "9",
+              "--resolution",
+              "32x32",
+              "--steps",
+              "8",
+              "--guidance-scale",
+              "1",
+              "-o",
+              config);
+      assertEquals(0, run.code(), run.err());
+      String backend = method.equals("teacache") ? "tea_cache" : "mag_cache";
+      Run cached =
+          generate(method + ".safetensors", "--cache-backend", backend, "--cache-config", config);
+      assertEquals(0, cached.code(), cached.err());
+      assertTrue(cached.out().contains("cache " + backend + " T0."), cached.out());
+    }
   }
 
   @Test
@@ -158,8 +238,8 @@ class GenerateCacheTest {
       around.push(event);
     }
     assertEquals(8, spans.get("step"));
-    assertEquals(8 * 2 * 4, spans.get("block"));
-    assertEquals(8 * 2 * 4, spans.get("kernel"));
+    assertEquals(8 * 2 * 2, spans.get("block"));
+    assertEquals(8 * 2 * 2, spans.get("kernel"));
     assertTrue(spans.get("phase") >= 1, spans.toString());
   }
 

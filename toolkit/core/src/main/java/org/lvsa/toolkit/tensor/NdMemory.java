@@ -66,6 +66,11 @@ public final class NdMemory {
     return all.get(indices).dup('c');
   }
 
+  /** A copy of a float32 tensor. ND4J's own copy waits for all of its threads. */
+  public static INDArray copy(INDArray rowMajor) {
+    return copy(view(rowMajor), rowMajor.shape());
+  }
+
   /** A float32 tensor of that shape with a copy of the memory. */
   public static INDArray copy(MemorySegment floats, long... shape) {
     INDArray tensor = Nd4j.createUninitialized(DataType.FLOAT, shape);

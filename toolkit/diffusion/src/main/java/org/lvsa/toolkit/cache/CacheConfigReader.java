@@ -161,7 +161,7 @@ public final class CacheConfigReader {
             list -> {
               throw wrong("coefficients", list.size() + " numbers", COEFFICIENTS + " numbers");
             });
-    return new CacheSettings.TeaCache(threshold, coefficients);
+    return new CacheSettings.TeaCache(threshold, coefficients, flag("tea_calibrate", false));
   }
 
   private CacheSettings.MagCache magCache() {

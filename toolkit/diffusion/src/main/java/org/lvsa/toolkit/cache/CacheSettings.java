@@ -30,6 +30,16 @@ public sealed interface CacheSettings
   /** Names of all backends. */
   List<String> BACKENDS = List.of(DB_CACHE, TEA_CACHE, FIRST_BLOCK, MAG_CACHE, PYRAMID);
 
+  /** TeaCache that measures its coefficients. */
+  static CacheSettings measuringTeaCache() {
+    return new TeaCache(1, Optional.empty(), true);
+  }
+
+  /** MagCache that measures its ratios. */
+  static CacheSettings measuringMagCache() {
+    return new MagCache(0, 1, 1, Optional.empty());
+  }
+
   /** The backend's name. */
   String backend();
 
@@ -40,8 +50,10 @@ public sealed interface CacheSettings
    * @param threshold of the summed differences, above 0 ({@code rel_l1_thresh})
    * @param coefficients c0 to c4 of the polynomial of degree 4 that turns a difference of inputs
    *     into one of outputs; empty where none are given
+   * @param calibrate whether the coefficients are measured and nothing is cached
    */
-  record TeaCache(double threshold, Optional<List<Double>> coefficients) implements CacheSettings {
+  record TeaCache(double threshold, Optional<List<Double>> coefficients, boolean calibrate)
+      implements CacheSettings {
     @Override
     public String backend() {
       return TEA_CACHE;
@@ -49,7 +61,7 @@ public sealed interface CacheSettings
 
     @Override
     public String toString() {
-      return "T" + threshold;
+      return calibrate ? "calibrate" : "T" + threshold;
     }
   }
 

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.function.DoubleSupplier;
 import java.util.function.Function;
 import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -104,9 +105,10 @@ final class DbCacheContext implements CacheContext {
       Residual.runAll(blocks, 0, blocks.size());
       return false;
     }
-    INDArray before = its.difference().hiddenStates() ? null : blocks.hidden().dup('c');
+    INDArray before = its.difference().hiddenStates() ? null : NdMemory.copy(blocks.hidden());
     Residual.runAll(blocks, 0, firstEnd);
-    INDArray now = before == null ? blocks.hidden().dup('c') : before.rsubi(blocks.hidden());
+    INDArray now =
+        before == null ? NdMemory.copy(blocks.hidden()) : Residual.gain(before, blocks.hidden());
     int step = state.decision.step();
     boolean cached =
         state.decision.cached(

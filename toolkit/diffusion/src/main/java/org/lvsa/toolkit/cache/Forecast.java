@@ -4,6 +4,7 @@ package org.lvsa.toolkit.cache;
 import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -47,7 +48,9 @@ final class Forecast implements AutoCloseable {
     List<INDArray> now = new ArrayList<>(List.of(value));
     int between = step - last;
     for (int i = 0; i < order && i < derivatives.size() && step >= FIRST_WITH_DERIVATIVES; i++) {
-      now.add(now.get(i).sub(derivatives.get(i)).divi(between));
+      INDArray derivative = NdMemory.copy(now.get(i));
+      Elementwise.subtractAndDivide(derivative, derivatives.get(i), between);
+      now.add(derivative);
     }
     close();
     derivatives = now;

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
 import org.lvsa.toolkit.blocks.BlockRunner.Attention;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -42,13 +43,13 @@ final class PyramidAttention implements AutoCloseable {
     output.iteration++;
     if (again) {
       cached++;
-      return output.last.dup('c');
+      return NdMemory.copy(output.last);
     }
     INDArray out = compute.get();
     if (output.last != null) {
       output.last.close();
     }
-    output.last = out.dup('c');
+    output.last = NdMemory.copy(out);
     computed++;
     return out;
   }

@@ -3,6 +3,8 @@ package org.lvsa.toolkit.cache;
 
 import java.util.Optional;
 import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** What some blocks of a list add to the list's streams, remembered to be added again. */
@@ -22,12 +24,12 @@ final class Residual implements AutoCloseable {
 
   /** Runs blocks and remembers what they added. */
   void compute(int step, BlockSequence blocks, int first, int end) {
-    INDArray hiddenBefore = blocks.hidden().dup('c');
-    Optional<INDArray> encoderBefore = changedEncoder(blocks).map(before -> before.dup('c'));
+    INDArray hiddenBefore = NdMemory.copy(blocks.hidden());
+    Optional<INDArray> encoderBefore = changedEncoder(blocks).map(NdMemory::copy);
     runAll(blocks, first, end);
-    hidden.update(step, hiddenBefore.rsubi(blocks.hidden()));
+    hidden.update(step, gain(hiddenBefore, blocks.hidden()));
     encoderBefore.ifPresent(
-        before -> encoder.update(step, before.rsubi(blocks.encoder().orElseThrow())));
+        before -> encoder.update(step, gain(before, blocks.encoder().orElseThrow())));
   }
 
   /** Adds what the blocks would add. */
@@ -39,6 +41,12 @@ final class Residual implements AutoCloseable {
   /** The residual of the hidden stream at the last computed step. */
   INDArray hidden() {
     return hidden.value();
+  }
+
+  /** What a stream gained, in the memory of its earlier value. */
+  static INDArray gain(INDArray before, INDArray after) {
+    Elementwise.subtractFrom(after, before);
+    return before;
   }
 
   private static Optional<INDArray> changedEncoder(BlockSequence blocks) {

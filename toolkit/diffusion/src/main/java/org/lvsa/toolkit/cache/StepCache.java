@@ -5,7 +5,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.function.Supplier;
 import java.util.stream.StreamSupport;
@@ -27,6 +29,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
   private final Map<Place, CacheContext> contexts = new HashMap<>();
   private final Map<Place, PyramidAttention> pyramids = new HashMap<>();
   private final Map<Place, List<Double>> ratios = new LinkedHashMap<>();
+  private final List<TeaCalibration.Point> points = new ArrayList<>();
   private final Map<String, StringBuilder> history = new LinkedHashMap<>();
   private Place place = new Place("", "");
   private int step = -1;
@@ -72,7 +75,8 @@ public final class StepCache implements BlockRunner, AutoCloseable {
   /** Errors of the settings appear before anything is computed. */
   private void check() {
     switch (settings) {
-      case CacheSettings.TeaCache tea -> TeaCacheDecision.coefficients(tea, model.pipeline());
+      case CacheSettings.TeaCache tea when !tea.calibrate() ->
+          TeaCacheDecision.coefficients(tea, model.pipeline());
       case DbCacheSettings db ->
           model.steps().values().stream()
               .filter(steps -> steps > 0)
@@ -160,6 +164,8 @@ public final class StepCache implements BlockRunner, AutoCloseable {
               ignored -> new FirstBlockDecision(first.threshold()),
               means,
               shared);
+      case CacheSettings.TeaCache tea when tea.calibrate() ->
+          new WholeContext(new TeaCalibration(points));
       case CacheSettings.TeaCache tea ->
           new WholeContext(
               new TeaCacheGate(
@@ -227,14 +233,40 @@ public final class StepCache implements BlockRunner, AutoCloseable {
             settings.toString(),
             Map.of(),
             pyramids.values().stream().mapToInt(PyramidAttention::computed).sum(),
-            pyramids.values().stream().mapToInt(PyramidAttention::cached).sum())
+            pyramids.values().stream().mapToInt(PyramidAttention::cached).sum(),
+            Optional.empty())
         : new CacheSummary(
-            settings.backend(), settings.toString(), steps, all.length() - cached, cached);
+            settings.backend(),
+            settings.toString(),
+            steps,
+            all.length() - cached,
+            cached,
+            measured());
   }
 
-  /** Ratios of magnitudes that MagCache measured, averaged over branches; empty if it did not. */
-  public List<Double> measuredRatios() {
-    return MagCalibration.mean(List.copyOf(ratios.values()));
+  /** What was measured, where that was asked for. */
+  private Optional<CacheSummary.Measured> measured() {
+    return switch (settings) {
+      case CacheSettings.TeaCache tea when tea.calibrate() -> {
+        List<Double> coefficients = TeaCalibration.fit(points);
+        yield Optional.of(
+            new CacheSummary.Measured(
+                "coefficients",
+                coefficients,
+                String.format(
+                    Locale.ROOT,
+                    "%d changes between steps, root mean square distance from the polynomial %.4g",
+                    points.size(),
+                    TeaCalibration.distance(points, coefficients))));
+      }
+      case CacheSettings.MagCache mag when mag.ratios().isEmpty() ->
+          Optional.of(
+              new CacheSummary.Measured(
+                  "mag_ratios",
+                  MagCalibration.mean(List.copyOf(ratios.values())),
+                  "averaged over " + ratios.size() + " runs of the transformer per step"));
+      default -> Optional.empty();
+    };
   }
 
   @Override

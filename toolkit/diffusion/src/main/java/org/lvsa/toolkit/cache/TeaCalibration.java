@@ -3,29 +3,29 @@ package org.lvsa.toolkit.cache;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.stream.Collectors;
 import org.apache.commons.math3.linear.Array2DRowRealMatrix;
 import org.apache.commons.math3.linear.ArrayRealVector;
 import org.apache.commons.math3.linear.RealVector;
 import org.apache.commons.math3.linear.SingularValueDecomposition;
-import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.blocks.BlockSequence;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Measures what TeaCache's polynomial is fitted to: how much the modulated input of the first block
- * and the stream after the last block change from step to step, both relative. Every block runs.
+ * Measures for one branch what TeaCache's polynomial is fitted to: how much the modulated input of
+ * the first block and the stream after the last block change from step to step, both relative.
+ * Every block runs.
  */
-public final class TeaCalibration implements BlockRunner, AutoCloseable {
+final class TeaCalibration implements WholeContext.Gate {
   /** Degree of the polynomial. */
   static final int DEGREE = 4;
 
-  private final List<Point> points = new ArrayList<>();
-  private final Map<String, Branch> branches = new LinkedHashMap<>();
-  private Branch now;
+  private final List<Point> points;
+  private INDArray input;
+  private INDArray output;
+  private double change = Double.NaN;
+  private boolean measured;
 
   /**
    * A change between two steps.
@@ -33,59 +33,40 @@ public final class TeaCalibration implements BlockRunner, AutoCloseable {
    * @param input relative change of the modulated input
    * @param output relative change of the stream after the blocks
    */
-  public record Point(double input, double output) {}
+  record Point(double input, double output) {}
 
-  private static final class Branch implements AutoCloseable {
-    private INDArray input;
-    private INDArray output;
-    private double change = Double.NaN;
-    private boolean begun;
-
-    @Override
-    public void close() {
-      for (INDArray one : Arrays.asList(input, output)) {
-        if (one != null) {
-          one.close();
-        }
-      }
-    }
-  }
-
-  /** A run of the transformer begins. */
-  public void begin(String branch) {
-    now = branches.computeIfAbsent(branch, name -> new Branch());
-    now.begun = true;
+  /** Adds the points to a list. */
+  TeaCalibration(List<Point> points) {
+    this.points = points;
   }
 
   @Override
-  public void run(BlockSequence blocks) {
-    if (now.begun) {
-      INDArray input = blocks.modulatedInput();
-      if (now.input != null) {
-        now.change = TeaCacheGate.relative(now.input, input, RankMeans.ALONE);
-        now.input.close();
-      }
-      now.input = input;
+  public boolean cached(BlockSequence first, boolean buffered) {
+    INDArray now = first.modulatedInput();
+    if (input != null) {
+      change = TeaCacheGate.relative(input, now, RankMeans.ALONE);
+      input.close();
     }
-    BlockRunner.ALL.run(blocks);
-    INDArray output = blocks.hidden().dup('c');
-    if (now.output != null && now.output.equalShapes(output)) {
-      Point point =
-          new Point(now.change, TeaCacheGate.relative(now.output, output, RankMeans.ALONE));
-      if (!now.begun) {
+    input = now;
+    measured = false;
+    return false;
+  }
+
+  @Override
+  public void computed(BlockSequence blocks, Residual residual) {
+    INDArray now = NdMemory.copy(blocks.hidden());
+    if (output != null && output.equalShapes(now)) {
+      if (measured) {
         // A later list of the same run: its output takes the place of the one before it.
         points.removeLast();
       }
-      points.add(point);
-      now.output.close();
+      points.add(new Point(change, TeaCacheGate.relative(output, now, RankMeans.ALONE)));
+      measured = true;
     }
-    now.output = output;
-    now.begun = false;
-  }
-
-  /** What was measured so far. */
-  public List<Point> points() {
-    return List.copyOf(points);
+    if (output != null) {
+      output.close();
+    }
+    output = now;
   }
 
   /**
@@ -94,7 +75,7 @@ public final class TeaCalibration implements BlockRunner, AutoCloseable {
    *
    * @throws IllegalArgumentException with fewer points than coefficients
    */
-  public static List<Double> fit(List<Point> points) {
+  static List<Double> fit(List<Point> points) {
     if (points.size() <= DEGREE) {
       throw new IllegalArgumentException(
           "a polynomial of degree "
@@ -127,7 +108,7 @@ public final class TeaCalibration implements BlockRunner, AutoCloseable {
   }
 
   /** Root mean square distance of a polynomial from the points. */
-  public static double distance(List<Point> points, List<Double> coefficients) {
+  static double distance(List<Point> points, List<Double> coefficients) {
     return Math.sqrt(
         points.stream()
             .mapToDouble(
@@ -137,15 +118,14 @@ public final class TeaCalibration implements BlockRunner, AutoCloseable {
             .orElse(Double.NaN));
   }
 
-  /** The coefficients as {@code --cache-config} takes them. */
-  public static String json(List<Double> coefficients) {
-    return coefficients.stream()
-        .map(String::valueOf)
-        .collect(Collectors.joining(", ", "{\"coefficients\": [", "]}"));
-  }
-
   @Override
   public void close() {
-    branches.values().forEach(Branch::close);
+    for (INDArray one : Arrays.asList(input, output)) {
+      if (one != null) {
+        one.close();
+      }
+    }
+    input = null;
+    output = null;
   }
 }

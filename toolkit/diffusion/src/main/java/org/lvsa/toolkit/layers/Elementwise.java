@@ -37,6 +37,17 @@ public final class Elementwise {
     Rows.merge(matrix(x), matrix(y), (index, row, other) -> Floats.add(row, other));
   }
 
+  /** {@code x = y − x}. */
+  public static void subtractFrom(INDArray y, INDArray x) {
+    Rows.merge(matrix(x), matrix(y), (index, row, other) -> Floats.subtractFrom(other, row));
+  }
+
+  /** {@code x = (x − y) / divisor}. */
+  public static void subtractAndDivide(INDArray x, INDArray y, float divisor) {
+    Rows.merge(
+        matrix(x), matrix(y), (index, row, other) -> Floats.subtractAndDivide(row, other, divisor));
+  }
+
   /** {@code x = x + factor · y}. */
   public static void addScaled(INDArray x, float factor, INDArray y) {
     Rows.merge(matrix(x), matrix(y), (index, row, other) -> Floats.addScaled(row, factor, other));

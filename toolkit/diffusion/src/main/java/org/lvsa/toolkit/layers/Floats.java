@@ -149,6 +149,20 @@ final class Floats {
     }
   }
 
+  /** {@code x = from − x}. */
+  static void subtractFrom(float[] from, float[] x) {
+    for (int i = 0; i < x.length; i++) {
+      x[i] = from[i] - x[i];
+    }
+  }
+
+  /** {@code x = (x − terms) / divisor}. */
+  static void subtractAndDivide(float[] x, float[] terms, float divisor) {
+    for (int i = 0; i < x.length; i++) {
+      x[i] = (x[i] - terms[i]) / divisor;
+    }
+  }
+
   /** {@code x = x + factor · terms}. */
   static void addScaled(float[] x, float factor, float[] terms) {
     for (int i = 0; i < x.length; i++) {

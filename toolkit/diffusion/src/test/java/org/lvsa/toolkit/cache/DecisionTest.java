@@ -140,7 +140,7 @@ class DecisionTest {
         MalformedFileException.class,
         () ->
             TeaCacheDecision.coefficients(
-                new CacheSettings.TeaCache(0.2, Optional.empty()), "WanPipeline"));
+                new CacheSettings.TeaCache(0.2, Optional.empty(), false), "WanPipeline"));
   }
 
   @Test

@@ -311,11 +311,28 @@ class StepCacheTest {
       assertSame(
           run(Optional.empty(), ForwardPattern.PATTERN_0, 10, 1),
           run(Optional.of(cache), ForwardPattern.PATTERN_0, 10, 1));
-      ratios = cache.measuredRatios();
+      ratios = cache.summary().measured().orElseThrow().values();
     }
     assertEquals(10, ratios.size());
     assertEquals(1, ratios.getFirst());
     assertTrue(ratios.stream().skip(1).allMatch(ratio -> ratio > 0.8 && ratio < 1), ratios + "");
+  }
+
+  @Test
+  void teaCacheMeasuresCoefficientsThatItCanUse() {
+    String json;
+    try (StepCache cache = cache("tea_cache", "{\"tea_calibrate\": true}", 12)) {
+      assertSame(
+          run(Optional.empty(), ForwardPattern.PATTERN_0, 12, 1),
+          run(Optional.of(cache), ForwardPattern.PATTERN_0, 12, 1));
+      CacheSummary.Measured measured = cache.summary().measured().orElseThrow();
+      assertTrue(measured.quality().startsWith("22 changes between steps"), measured.quality());
+      json = measured.json().replaceFirst("}$", ", \"rel_l1_thresh\": 1e9}");
+    }
+    try (StepCache cache = cache("tea_cache", json, 12)) {
+      run(Optional.of(cache), ForwardPattern.PATTERN_0, 12, 1);
+      assertEquals(22, cache.summary().cached());
+    }
   }
 
   @Test

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.lvsa.toolkit.cache.CacheConfigReader;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+    name = "sweep-cache",
+    description =
+        "Denoises one video with step caches, each with dense and with sparse-window attention, and"
+            + " compares speed and picture with the dense video that no cache made.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footer = {
+      "",
+      "DIR/cache.csv has a row per run, written as soon as it is done; DIR/cache-pareto.png shows",
+      "the speed-up against the PSNR, with the runs that no other run beats in both.",
+      "",
+      "Examples:",
+      "  ./lvsa sweep-cache --model DIR --prompt 'A cat walks' --frames 81 --steps 50 -o caches",
+      "  ./lvsa sweep-cache --model DIR --prompt 'A cat walks' --steps 28 -o caches \\",
+      "      --cache 'cache_dit={\"residual_diff_threshold\": 0.12}' --cache first_block"
+    })
+final class SweepCacheCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Mixin private ModelOptions model;
+  @Mixin private SamplingOptions sampling;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "DIR",
+      required = true,
+      description = "takes the results")
+  private Path output;
+
+  @Option(
+      names = "--attentions",
+      split = ",",
+      defaultValue = "dense,lvsa",
+      description = "a list of dense and lvsa (default: ${DEFAULT-VALUE})")
+  private List<CacheSweep.Attention> attentions;
+
+  @Option(
+      names = "--cache",
+      paramLabel = "BACKEND[=JSON]",
+      description = "a cache with its --cache-config; may be repeated (default: some of each kind)")
+  private List<String> caches = new ArrayList<>();
+
+  @Option(
+      names = "--reps",
+      defaultValue = "1",
+      description = "runs of each; the median time counts (default: ${DEFAULT-VALUE})")
+  private int reps;
+
+  @Option(names = "--resume", description = "leave out rows that DIR/cache.csv has")
+  private boolean resume;
+
+  @Mixin private AttentionOptions attention;
+
+  @Override
+  public Integer call() throws Exception {
+    if (reps < 1) {
+      throw new IllegalArgumentException("--reps must be at least 1, got " + reps);
+    }
+    List<CacheSweep.Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
+    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, attention)) {
+      Files.createDirectories(output);
+      new CacheSweep(setup, attentions, given, reps, output, spec.commandLine()).run(resume);
+    }
+    return 0;
+  }
+
+  private static CacheSweep.Cache cache(String text) {
+    int equals = text.indexOf('=');
+    String backend = equals < 0 ? text : text.substring(0, equals);
+    String json = equals < 0 ? "{}" : text.substring(equals + 1);
+    Optional<?> known = CacheConfigReader.read(backend, json);
+    if (known.isEmpty()) {
+      throw new IllegalArgumentException("the run without a cache is always part of the sweep");
+    }
+    return new CacheSweep.Cache(backend, json);
+  }
+}

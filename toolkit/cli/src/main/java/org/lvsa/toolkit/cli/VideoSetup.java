@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import java.util.Optional;
+import org.lvsa.toolkit.attention.StepCounting;
+import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.pipeline.GenerationAttention;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import picocli.CommandLine.Model.CommandSpec;
+
+/**
+ * A model that is opened and what is asked of it, for commands that make the same video several
+ * times.
+ *
+ * @param pipeline closed together with this
+ * @param settings what is asked for
+ * @param attention how the video's tokens attend
+ */
+record VideoSetup(
+    VideoPipeline pipeline, GenerationSettings settings, GenerationAttention.Settings attention)
+    implements AutoCloseable {
+
+  /** Opens the model that the options name, and refuses what does not fit it or the memory. */
+  static VideoSetup open(
+      CommandSpec spec, ModelOptions model, SamplingOptions sampling, AttentionOptions attention) {
+    model.check();
+    VideoPipeline pipeline = model.open().pipeline();
+    try {
+      sampling.check(pipeline);
+      GenerationSettings settings =
+          sampling.settings(pipeline.defaults(), model.random().isEmpty());
+      LvsaConfig config =
+          attention.config(
+              Lvsa.environment(spec),
+              pipeline.attentionDefaults(settings),
+              line -> spec.commandLine().getErr().println("lvsa: warning: " + line));
+      MemoryNeed.require(pipeline.memory(settings, Optional.empty(), 1));
+      return new VideoSetup(
+          pipeline,
+          settings,
+          new GenerationAttention.Settings(
+              config, StepCounting.EXAMPLES, attention.kernel(), Optional.empty()));
+    } catch (RuntimeException e) {
+      pipeline.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public void close() {
+    pipeline.close();
+  }
+}
