@@ -60,6 +60,7 @@ final class CalibrateCommand implements Callable<Integer> {
       description = "takes the result too")
   private Path output;
 
+  @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
 
   @Override
@@ -68,7 +69,7 @@ final class CalibrateCommand implements Callable<Integer> {
       OutputFile.check(output);
     }
     PrintWriter out = spec.commandLine().getOut();
-    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, attention);
+    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention);
         GenerateProgress progress = new GenerateProgress(spec.commandLine().getErr(), "")) {
       VideoRun run =
           new VideoRun(

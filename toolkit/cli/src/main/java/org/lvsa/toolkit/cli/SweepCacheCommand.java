@@ -66,6 +66,7 @@ final class SweepCacheCommand implements Callable<Integer> {
   @Option(names = "--resume", description = "leave out rows that DIR/cache.csv has")
   private boolean resume;
 
+  @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
 
   @Override
@@ -74,7 +75,7 @@ final class SweepCacheCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--reps must be at least 1, got " + reps);
     }
     List<CacheSweep.Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
-    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, attention)) {
+    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention)) {
       Files.createDirectories(output);
       new CacheSweep(setup, attentions, given, reps, output, spec.commandLine()).run(resume);
     }

@@ -2,7 +2,6 @@
 package org.lvsa.toolkit.cli;
 
 import java.util.Optional;
-import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
@@ -22,26 +21,33 @@ record VideoSetup(
     VideoPipeline pipeline, GenerationSettings settings, GenerationAttention.Settings attention)
     implements AutoCloseable {
 
-  /** Opens the model that the options name, and refuses what does not fit it or the memory. */
+  /**
+   * Opens the model that the options name; how videos are made is in {@code how}. It refuses what
+   * does not fit the model or the memory.
+   */
   static VideoSetup open(
-      CommandSpec spec, ModelOptions model, SamplingOptions sampling, AttentionOptions attention) {
+      CommandSpec spec,
+      ModelOptions model,
+      SamplingOptions sampling,
+      HowOptions how,
+      AttentionOptions attention) {
     model.check();
     VideoPipeline pipeline = model.open().pipeline();
     try {
-      sampling.check(pipeline);
+      sampling.check(pipeline, how);
       GenerationSettings settings =
-          sampling.settings(pipeline.defaults(), model.random().isEmpty());
+          sampling.settings(pipeline.defaults(), how, model.random().isEmpty());
       LvsaConfig config =
           attention.config(
               Lvsa.environment(spec),
               pipeline.attentionDefaults(settings),
               line -> spec.commandLine().getErr().println("lvsa: warning: " + line));
-      MemoryNeed.require(pipeline.memory(settings, Optional.empty(), 1));
+      MemoryNeed.require(pipeline.memory(settings, how.tiling(), 1));
       return new VideoSetup(
           pipeline,
           settings,
           new GenerationAttention.Settings(
-              config, StepCounting.EXAMPLES, attention.kernel(), Optional.empty()));
+              config, how.lvsaSteps(), attention.kernel(), Optional.empty()));
     } catch (RuntimeException e) {
       pipeline.close();
       throw e;
