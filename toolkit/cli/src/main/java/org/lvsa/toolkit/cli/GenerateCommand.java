@@ -188,7 +188,7 @@ final class GenerateCommand implements Callable<Integer> {
     LvsaConfig config =
         attention.config(
             Lvsa.environment(spec),
-            pipeline.attentionDefaults(settings),
+            defaults(pipeline, settings, ranks),
             line -> {
               if (!ranks.later()) {
                 err.println("lvsa: warning: " + line);
@@ -281,6 +281,16 @@ final class GenerateCommand implements Callable<Integer> {
               + " does not tell");
     }
     return new AskedPattern(text, settings.steps(), layers);
+  }
+
+  /** What the model gives; over several ranks the passes of a guided step run one by one. */
+  private static Map<Setting<?>, String> defaults(
+      VideoPipeline pipeline, GenerationSettings settings, RankPlan ranks) {
+    Map<Setting<?>, String> defaults = new LinkedHashMap<>(pipeline.attentionDefaults(settings));
+    if (ranks.world() > 1 && settings.guidance().on()) {
+      defaults.put(Setting.LVSA_CFG_PASSES, "2");
+    }
+    return defaults;
   }
 
   private void checkCompare(GenerateOutput target) {

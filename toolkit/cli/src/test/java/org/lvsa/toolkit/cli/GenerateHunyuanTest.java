@@ -64,13 +64,13 @@ class GenerateHunyuanTest {
     return run;
   }
 
-  private static float[] tensor(Path file, String name) {
+  static float[] tensor(Path file, String name) {
     try (Arena arena = Arena.ofConfined()) {
       return Safetensors.open(file, arena).data(name).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
   }
 
-  private static void check(GoldenRun run, Path out) {
+  static void check(GoldenRun run, Path out) {
     for (int step = 0; step < 3; step++) {
       String name = "step" + step + ".latents";
       run.checkAtLeast(name, tensor(out, name), 1e-4);
@@ -116,7 +116,7 @@ class GenerateHunyuanTest {
     assertArrayEquals(tensor(one, "latents"), tensor(two, "latents"), 1e-4f);
   }
 
-  private static Object[] with(Object[] words, Object... more) {
+  static Object[] with(Object[] words, Object... more) {
     List<Object> all = new ArrayList<>(List.of(words));
     all.addAll(List.of(more));
     return all.toArray();

@@ -7,6 +7,7 @@ import org.lvsa.toolkit.pipeline.DenoisingLoop;
 import org.lvsa.toolkit.pipeline.DrawnNoise;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.GuidanceSettings;
 import org.lvsa.toolkit.pipeline.PromptEmbeddings;
 import org.lvsa.toolkit.pipeline.ResumeFile.State;
 import org.lvsa.toolkit.schedulers.Scheduler;
@@ -25,8 +26,12 @@ record CogVideoXDenoising(
   public float[] run(GenerationAttention attention, Optional<State> from, StepReceiver receiver) {
     LatentSize shape = model.latents(settings.size());
     Scheduler scheduler = model.scheduler().start(settings.steps(), DrawnNoise.of(settings, shape));
+    GuidanceSettings guidance = settings.guidance().inRuns(attention.ranks() > 1 ? 2 : 1);
     from.ifPresent(state -> scheduler.resume(state.history()));
-    from.ifPresent(state -> attention.goOn(model.config().layers(), state.history().done()));
+    from.ifPresent(
+        state ->
+            attention.goOn(
+                model.config().layers(), (long) state.history().done() * guidance.passes()));
     float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
     DenoisingLoop loop =
         new DenoisingLoop(
@@ -38,7 +43,7 @@ record CogVideoXDenoising(
             },
             scheduler,
             shape,
-            settings.guidance().inOneRun());
+            guidance);
     return loop.run(start, (step, latents) -> receiver.accept(step, latents, scheduler::history));
   }
 

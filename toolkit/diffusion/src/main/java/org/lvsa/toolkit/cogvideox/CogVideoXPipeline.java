@@ -24,10 +24,10 @@ import org.lvsa.toolkit.vae.Tiling;
  * Text to video with a CogVideoX model: the prompts are encoded, noise is denoised step by step
  * with the transformer, and the VAE decodes the latents to frames.
  *
- * <p>A guided step is one run of the transformer on a batch of two, as published. Latents have
- * their frames outside of their channels. CogVideoX 1.5 needs an even number of latent frames:
- * where the video has an odd number, one more is denoised and left out at the front before
- * decoding.
+ * <p>A guided step is one run of the transformer on a batch of two, as published; over several
+ * ranks it is two runs, which give the same. Latents have their frames outside of their channels.
+ * CogVideoX 1.5 needs an even number of latent frames: where the video has an odd number, one more
+ * is denoised and left out at the front before decoding.
  */
 public final class CogVideoXPipeline implements VideoPipeline {
   private final CogVideoXModel model;

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.cogvideox;
 
 import java.util.List;
+import java.util.Map;
 import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.PipelineType;
 import org.lvsa.toolkit.pipeline.RandomSizes;
@@ -22,6 +23,14 @@ public final class CogVideoXPipelineType implements PipelineType {
   @Override
   public VideoPipeline open(ModelFolder folder, boolean allowUnused) {
     return new CogVideoXPipeline(CogVideoXModel.open(folder, allowUnused));
+  }
+
+  @Override
+  public Map<String, String> notSupported() {
+    return Map.of(
+        "CogVideoXImageToVideoPipeline", "a picture to begin with",
+        "CogVideoXVideoToVideoPipeline", "a video to begin with",
+        "CogVideoXFunControlPipeline", "a video that controls another");
   }
 
   @Override

@@ -292,6 +292,11 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
     return out;
   }
 
+  /** How many ranks make the video together. */
+  public int ranks() {
+    return generation.ranks().world();
+  }
+
   /** Whether LVSA was asked for, however dense it turns out to be. */
   public boolean isSparse() {
     return sparse;

@@ -88,9 +88,13 @@ public record GuidanceSettings(
     return new GuidanceSettings(scale, batched, second, OptionalDouble.of(ratio), dynamic);
   }
 
-  /** The same with both predictions of a step as one batch. */
-  public GuidanceSettings inOneRun() {
-    return new GuidanceSettings(scale, true, second, boundaryRatio, dynamic);
+  /**
+   * The same with both predictions of a step in so many runs of the model.
+   *
+   * @param runs 1 for a batch of both, else 2
+   */
+  public GuidanceSettings inRuns(int runs) {
+    return new GuidanceSettings(scale, runs == 1, second, boundaryRatio, dynamic);
   }
 
   /** Runs of the model per step. */
