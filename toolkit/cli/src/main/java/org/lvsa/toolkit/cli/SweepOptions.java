@@ -3,6 +3,7 @@ package org.lvsa.toolkit.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
@@ -98,6 +99,15 @@ final class SweepOptions {
   private List<Double> densities;
 
   @Option(
+      names = "--block-tokens",
+      split = ",",
+      paramLabel = "N",
+      description =
+          "with --patterns: each of them that has blocks of consecutive tokens with blocks of so"
+              + " many, for the plot of error against block size")
+  private List<Integer> blockTokens;
+
+  @Option(
       names = "--sparsity-scales",
       split = ",",
       paramLabel = "S",
@@ -191,6 +201,9 @@ final class SweepOptions {
     if (densities != null && patterns == null && preset != Preset.PATTERNS) {
       throw new IllegalArgumentException("--density needs --patterns");
     }
+    if (blockTokens != null && patterns == null) {
+      throw new IllegalArgumentException("--block-tokens needs --patterns");
+    }
     if (heads != null && heads < 1) {
       throw new IllegalArgumentException("--heads must be at least 1, got " + heads);
     }
@@ -211,7 +224,7 @@ final class SweepOptions {
       settings.sparsityScales(List.of());
     }
     given(grids, settings::grids);
-    given(patterns == null ? null : PatternSpec.split(patterns), settings::patterns);
+    given(patterns == null ? null : patterns(), settings::patterns);
     given(densities, settings::densities);
     given(models, settings::models);
     given(resolutions, settings::resolutions);
@@ -251,6 +264,25 @@ final class SweepOptions {
     if (value != null) {
       setting.accept(value);
     }
+  }
+
+  /** The patterns, those with blocks of consecutive tokens once per size of block. */
+  private List<String> patterns() {
+    List<String> all = new ArrayList<>();
+    for (String text : PatternSpec.split(patterns)) {
+      if (blockTokens == null || text.startsWith("file:")) {
+        all.add(text);
+        continue;
+      }
+      PatternSpec asked = PatternSpec.parse(text);
+      for (int tokens : blockTokens) {
+        if (tokens < 1) {
+          throw new IllegalArgumentException("--block-tokens must be at least 1, got " + tokens);
+        }
+        all.add(asked.withBlocks(tokens).map(PatternSpec::written).orElse(text));
+      }
+    }
+    return all;
   }
 
   /** The preset takes the lengths that the video has. */

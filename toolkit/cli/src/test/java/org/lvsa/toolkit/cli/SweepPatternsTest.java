@@ -142,6 +142,35 @@ class SweepPatternsTest {
     assertEquals(sta.density(), file.density(), 1e-12);
   }
 
+  @Test
+  void patternsAreMeasuredWithSeveralSizesOfBlocks() throws IOException {
+    Run run =
+        sweep(
+            "--grid",
+            "8x8",
+            "--patterns",
+            "random,topk,sta:tile=2x4x4",
+            "--block-tokens",
+            "16,32",
+            "--density",
+            "0.3,0.5");
+    assertEquals(0, run.code(), run.err());
+    List<ResultRow> rows = ResultsFile.read(directory.resolve("out/results.csv"));
+    assertEquals(
+        List.of("random:block=16", "random:block=32", "topk:queries=16,keys=16"),
+        rows.stream().map(row -> row.cell().pattern()).distinct().toList().subList(0, 3));
+    assertEquals(10, rows.size(), "tiles have one size");
+    Path table = directory.resolve("out/by-block-size.csv");
+    Run report = Run.lvsa("report", directory.resolve("out"));
+    assertEquals(0, report.code(), report.err());
+    List<String> lines = Files.readAllLines(table);
+    assertEquals(9, lines.size(), lines.toString());
+    assertTrue(lines.get(0).startsWith("where,pattern,asked_density,block_tokens,density,rel_l2"));
+    assertTrue(lines.get(1).contains(",random,0.3,16,"), lines.get(1));
+    assertTrue(Files.size(directory.resolve("out/plots/block-sizes.png")) > 1000);
+    assertTrue(Files.readString(directory.resolve("out/report.html")).contains("By block size"));
+  }
+
   /** A kernel that masks within blocks runs SVG's bands as they are, another one whole blocks. */
   @Test
   void bandsRunExactlyWhereTheKernelMasks() throws IOException {
@@ -187,6 +216,9 @@ class SweepPatternsTest {
           --grid 4x8 --patterns lvsa --density 0                | density must be above 0 and at most 1, got 0.0
           --grid 4x8 --patterns lvsa --density NaN              | density must be above 0 and at most 1, got NaN
           --grid 4x8 --density 0.5                              | --density needs --patterns
+          --grid 4x8 --block-tokens 16                          | --block-tokens needs --patterns
+          --grid 4x8 --patterns random --block-tokens 0         | --block-tokens must be at least 1, got 0
+          --grid 4x8 --patterns radial:block=8 --block-tokens 4 | radial has block=8, leave it out
           --grid 4 --patterns lvsa                              | a grid is HEIGHTxWIDTH in patches, got 4
           --grid 4x8 --resolutions 256x160 --patterns lvsa      | --grid takes the place of --resolutions
           --patches-per-frame 32 --patterns sta                 | sta needs resolutions or a grid

@@ -129,6 +129,49 @@ public record PatternSpec(PatternKind kind, Map<String, String> given) {
         parsed("dense_layers", DenseSchedule.Amount::parse));
   }
 
+  /** The parameters that say how many tokens a block has; empty for cubes, clusters and frames. */
+  private List<String> blockParameters() {
+    return switch (kind) {
+      case WINDOW, DILATED, STRIDED, RADIAL, SVG, RANDOM -> List.of("block");
+      case SPARGE, TOPK -> List.of("queries", "keys");
+      case LVSA, STA, SVG2, VSA, DRAFT, BSA -> List.of();
+    };
+  }
+
+  /**
+   * These settings with blocks of that many tokens; empty if the pattern's blocks are no stretches
+   * of tokens.
+   *
+   * @throws IllegalArgumentException if the settings say already how large a block is
+   */
+  public Optional<PatternSpec> withBlocks(int tokens) {
+    Map<String, String> blocks = new LinkedHashMap<>();
+    for (String name : blockParameters()) {
+      if (given.containsKey(name)) {
+        throw new IllegalArgumentException(
+            kind.word() + " has " + name + "=" + given.get(name) + ", leave it out");
+      }
+      blocks.put(name, Integer.toString(tokens));
+    }
+    return blocks.isEmpty() ? Optional.empty() : Optional.of(with(blocks));
+  }
+
+  /** These settings without the size of blocks. */
+  public PatternSpec withoutBlocks() {
+    Map<String, String> others = new LinkedHashMap<>(given);
+    others.keySet().removeAll(blockParameters());
+    return new PatternSpec(kind, others);
+  }
+
+  /** What was given, as {@link #parse} reads it. */
+  public String written() {
+    return kind.word()
+        + (given.isEmpty() ? "" : ":")
+        + given.entrySet().stream()
+            .map(one -> one.getKey() + "=" + one.getValue())
+            .collect(Collectors.joining(","));
+  }
+
   /** Whether the blocks refer to the tokens in another order than the sequence's own. */
   public boolean movesTokens() {
     return switch (kind) {

@@ -73,7 +73,8 @@ public final class PatternPlots {
     return plots;
   }
 
-  private static String place(ResultRow row) {
+  /** What all rows of a plot share: model, size, length and backend. */
+  static String place(ResultRow row) {
     return row.cell().model()
         + ", "
         + (row.cell().resolution().equals("-")
@@ -89,7 +90,7 @@ public final class PatternPlots {
     return row.timing().map(Timing::sparseMillis).orElseThrow();
   }
 
-  private static double error(ResultRow row) {
+  static double error(ResultRow row) {
     return row.quality().map(Quality::relL2Error).orElseThrow();
   }
 

@@ -64,12 +64,31 @@ public final class ResultTables {
         number("efficiency", rows, ResultRow::efficiency, 2),
         number("sparse_gflops", rows, ResultRow::sparseGflops, 0),
         number("rel_l2_error", rows, ResultTables::error, 4),
-        number(
-            "mass_recall",
-            rows,
-            row -> row.quality().map(Quality::massRecall).orElse(Double.NaN),
-            3),
+        number("mass_recall", rows, quality(Quality::massRecall), 3),
         text("status", rows, row -> row.status().word()));
+  }
+
+  /** What patterns lose with blocks of each size, at each density. */
+  public static Table byBlockSize(List<ResultRow> rows) {
+    return Table.create(
+        "By block size",
+        text("where", rows, PatternPlots::place),
+        text("pattern", rows, BlockSizePlots::name),
+        text("asked_density", rows, BlockSizePlots::density),
+        text(
+            "block_tokens",
+            rows,
+            row -> row.pattern().map(facts -> Integer.toString(facts.blockTokens())).orElse("")),
+        number("density", rows, ResultRow::density, 3),
+        number("rel_l2_error", rows, ResultTables::error, 4),
+        number("worst_head_error", rows, quality(Quality::worstHeadError), 4),
+        number("mass_recall", rows, quality(Quality::massRecall), 3),
+        number("oracle_recall", rows, quality(Quality::oracleRecall), 3),
+        number("sparse_ms", rows, timing(Timing::sparseMillis), 1));
+  }
+
+  private static ToDoubleFunction<ResultRow> quality(ToDoubleFunction<Quality> value) {
+    return row -> row.quality().map(value::applyAsDouble).orElse(Double.NaN);
   }
 
   private static ToDoubleFunction<ResultRow> timing(ToDoubleFunction<Timing> value) {

@@ -50,6 +50,8 @@ public final class SweepReport {
     List<ResultRow> scales = measured.stream().filter(row -> row.cell().isScale()).toList();
     List<Plot> plots = new ArrayList<>(SweepPlots.of(scales));
     plots.addAll(PatternPlots.of(measured));
+    List<ResultRow> bySize = BlockSizePlots.rows(measured);
+    plots.addAll(BlockSizePlots.of(bySize));
     Map<String, BufferedImage> masks = masks(measured);
     HtmlPage page = new HtmlPage();
     if (!scales.isEmpty()) {
@@ -70,6 +72,9 @@ public final class SweepReport {
     plots.forEach(page::plot);
     page.heading("Results").table(ResultTables.summary(rows));
     page.heading("By pattern").table(ResultTables.byScale(measured));
+    if (!bySize.isEmpty()) {
+      page.heading("By block size").table(ResultTables.byBlockSize(bySize));
+    }
     page.heading("Patterns");
     List<BlockMaskPicture.Titled> blocks = SavedMasks.of(directory, measured);
     if (!blocks.isEmpty()) {
@@ -101,6 +106,10 @@ public final class SweepReport {
     Table byScale = ResultTables.byScale(measured);
     OutputFile.write(directory.resolve("summary.csv"), out -> summary.write().csv(out));
     OutputFile.write(directory.resolve("by-scale.csv"), out -> byScale.write().csv(out));
+    if (!bySize.isEmpty()) {
+      Table sizes = ResultTables.byBlockSize(bySize);
+      OutputFile.write(directory.resolve("by-block-size.csv"), out -> sizes.write().csv(out));
+    }
     Path html = directory.resolve("report.html");
     OutputFile.write(html, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
     return html;
