@@ -103,6 +103,8 @@ final class EchartsPlot {
     node.put("type", "line").put("xAxisIndex", panel).put("yAxisIndex", panel).put("z", 0);
     node.putArray("data");
     ObjectNode marks = node.putObject("markLine");
+    // ECharts rounds where marks stand to two digits unless it is told otherwise.
+    marks.put("precision", 10);
     marks.put("silent", true).put("animation", false).put("symbol", "none").put("z", 0);
     marks.putObject("lineStyle").put("color", "$grid").put("type", "solid").put("width", 1);
     marks

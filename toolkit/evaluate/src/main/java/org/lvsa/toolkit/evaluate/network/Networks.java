@@ -105,7 +105,24 @@ public final class Networks implements AutoCloseable {
           features.with(
               Network.CLIP_TEXT, new double[][] {text.get().encode(prompt.orElseThrow())});
     }
-    return features.with(known);
+    Features all = features.with(known);
+    check(all);
+    return all;
+  }
+
+  /** Vectors of pictures and of the prompt are compared, so they must be as long as each other. */
+  private static void check(Features features) {
+    if (features.has(Network.CLIP_IMAGE) && features.has(Network.CLIP_TEXT)) {
+      int picture = features.vectors(Network.CLIP_IMAGE)[0].length;
+      int prompt = features.vectors(Network.CLIP_TEXT)[0].length;
+      if (picture != prompt) {
+        throw new IllegalArgumentException(
+            "CLIP's vectors must be of one length: its pictures have "
+                + picture
+                + " numbers, the prompt "
+                + prompt);
+      }
+    }
   }
 
   @Override

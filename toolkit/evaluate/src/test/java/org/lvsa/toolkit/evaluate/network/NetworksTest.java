@@ -129,6 +129,26 @@ class NetworksTest {
   }
 
   @Test
+  void vectorsOfPicturesAndPromptAreOfOneLength() throws Exception {
+    Path results = folder.resolve("results.json");
+    Files.writeString(results, "{\"clip_image\": [[1], [2], [3]], \"clip_text\": [1, 2]}");
+    Networks.Files files =
+        new Networks.Files(
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.of(results),
+            OnnxDevice.CPU);
+    try (Networks networks = Networks.open(files)) {
+      String message =
+          assertThrows(IllegalArgumentException.class, () -> networks.of(video(), Optional.of("a")))
+              .getMessage();
+      assertTrue(message.contains("its pictures have 1 numbers, the prompt 2"), message);
+    }
+  }
+
+  @Test
   void cudaIsNotThereWithTheProcessorsJar() {
     assertThrows(
         UnavailableException.class,
