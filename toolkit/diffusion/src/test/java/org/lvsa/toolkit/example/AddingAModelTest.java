@@ -23,6 +23,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.kernels.KernelOptions;
@@ -157,6 +158,7 @@ class AddingAModelTest {
     }
   }
 
+  @Tag("core")
   @Test
   void theGuidesCodeIsThatOfTheExample() throws IOException {
     StringBuilder sources = new StringBuilder();
@@ -172,6 +174,7 @@ class AddingAModelTest {
     }
   }
 
+  @Tag("core")
   @Test
   void itsFolderIsOpenedByItsClassName() {
     try (VideoPipeline pipeline = open()) {
@@ -181,6 +184,7 @@ class AddingAModelTest {
     }
   }
 
+  @Tag("core")
   @Test
   void weightsOfAnotherShapeAreNamed(@TempDir Path other) throws IOException {
     Files.copy(folder.resolve("transformer/config.json"), other.resolve("config.json"));
@@ -190,6 +194,7 @@ class AddingAModelTest {
     assertTrue(refused.getMessage().contains("blocks.1.attn.to_k.bias"), refused.getMessage());
   }
 
+  @Tag("advanced")
   @Test
   void sparseIsDenseWithinTheHorizonAndNotBeyond() {
     try (VideoPipeline pipeline = open()) {
@@ -206,6 +211,7 @@ class AddingAModelTest {
     }
   }
 
+  @Tag("advanced")
   @Test
   void twoRanksGiveWhatOneGives() throws Exception {
     GenerationSettings settings = settings(81);
@@ -228,6 +234,7 @@ class AddingAModelTest {
     }
   }
 
+  @Tag("advanced")
   @Test
   void framesComeOut() {
     GenerationSettings settings = settings(17);
