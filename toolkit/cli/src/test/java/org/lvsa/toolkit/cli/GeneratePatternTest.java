@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,6 +79,17 @@ class GeneratePatternTest {
           .data("latents")
           .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
     }
+  }
+
+  /** Indices at which two files' latents differ in any bit. */
+  static List<Integer> differences(Path one, Path other) {
+    float[] a = latents(one);
+    float[] b = latents(other);
+    assertEquals(a.length, b.length);
+    return IntStream.range(0, a.length)
+        .filter(i -> Float.floatToRawIntBits(a[i]) != Float.floatToRawIntBits(b[i]))
+        .boxed()
+        .toList();
   }
 
   /** What the summary says: dense and sparse self-attentions, and the density of the latter. */

@@ -6,7 +6,11 @@ import java.awt.image.DataBufferByte;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.Resolution;
@@ -16,6 +20,8 @@ import org.lvsa.toolkit.model.Resolution;
  * frames are written; nothing is left behind if writing fails or the process ends.
  */
 public final class VideoWriter {
+  private static final Pattern FRAME = Pattern.compile("frame-(\\d{5})\\.png");
+
   private VideoWriter() {}
 
   /** Takes frames, in order. */
@@ -80,17 +86,19 @@ public final class VideoWriter {
   }
 
   /**
-   * Writes pictures {@code frame-00000.png}, {@code frame-00001.png} and so on.
+   * Writes pictures {@code frame-00000.png}, {@code frame-00001.png} and so on. Frames of a longer
+   * video that the directory held before are removed when the new ones are there; whatever has
+   * another name stays.
    *
    * @param directory made if it is not there; its parent must be
    * @throws IllegalArgumentException if the directory cannot be written there
    * @throws IOException if writing fails
    */
   public static void png(Path directory, Resolution size, Body body) throws IOException {
+    int[] count = {0};
     OutputFile.writeDirectory(
         directory,
         unfinished -> {
-          int[] count = {0};
           body.write(
               rgb -> {
                 checkFrame(size, rgb);
@@ -98,6 +106,16 @@ public final class VideoWriter {
                 Files.write(unfinished.resolve(name), Png.bytes(image(size, rgb)));
               });
         });
+    List<Path> files;
+    try (Stream<Path> all = Files.list(directory)) {
+      files = all.toList();
+    }
+    for (Path file : files) {
+      Matcher frame = FRAME.matcher(file.getFileName().toString());
+      if (frame.matches() && Integer.parseInt(frame.group(1)) >= count[0]) {
+        Files.delete(file);
+      }
+    }
   }
 
   /** A frame as a picture. */

@@ -130,6 +130,26 @@ class VideoWriterTest {
   }
 
   @Test
+  void framesOfALongerVideoGoAndOtherFilesStay() throws IOException {
+    Resolution size = new Resolution(8, 6);
+    Path pictures = directory.resolve("pictures");
+    VideoWriter.png(pictures, size, to -> give(scene(size, 5, 1), to));
+    Files.writeString(pictures.resolve("frame-00004.png.txt"), "mine");
+    Files.writeString(pictures.resolve("frame-4.png"), "mine");
+    VideoWriter.png(pictures, size, to -> give(scene(size, 3, 2), to));
+    try (Stream<Path> files = Files.list(pictures)) {
+      assertEquals(
+          List.of(
+              "frame-00000.png",
+              "frame-00001.png",
+              "frame-00002.png",
+              "frame-00004.png.txt",
+              "frame-4.png"),
+          files.map(file -> file.getFileName().toString()).sorted().toList());
+    }
+  }
+
+  @Test
   void picturesComeBackExactly() throws IOException {
     Resolution size = new Resolution(37, 11);
     List<byte[]> frames = scene(size, 3, 5);
