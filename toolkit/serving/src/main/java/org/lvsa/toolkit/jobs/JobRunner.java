@@ -230,8 +230,9 @@ public final class JobRunner {
               work.file(),
               new Steps(ticket, begun, System.nanoTime()));
       double seconds = (System.nanoTime() - begun) / 1e9;
-      work.made(made, seconds);
+      // Counted first: whoever sees the job completed finds it counted.
       listener.made(made, seconds);
+      work.made(made, seconds);
       synchronized (this) {
         meanSeconds = MEMORY * meanSeconds + (1 - MEMORY) * seconds;
       }

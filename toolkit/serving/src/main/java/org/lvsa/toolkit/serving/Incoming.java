@@ -12,6 +12,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+import org.eclipse.jetty.http.HttpException;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
@@ -110,17 +112,33 @@ final class Incoming {
 
   private static Map<Field, String> form(Context context) {
     Map<Field, String> values = new EnumMap<>(Field.class);
-    context
-        .formParamMap()
+    parts(context::formParamMap)
         .forEach(
             (name, texts) -> {
               Field field = RequestFields.named(name, Field.Use.VIDEO);
               if (texts.size() > 1) {
                 throw twice(field);
               }
-              values.put(field, texts.getFirst());
+              // A file is among the names too, without a text.
+              texts.forEach(text -> values.put(field, text));
             });
     return values;
+  }
+
+  /** Jetty reads the form here, and says in various ways that it cannot. */
+  private static <T> Map<String, List<T>> parts(Supplier<Map<String, List<T>>> form) {
+    try {
+      return form.get();
+    } catch (RuntimeException e) {
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        if (cause instanceof HttpException) {
+          throw e;
+        }
+      }
+      throw new ApiException(
+          Fault.MALFORMED_BODY,
+          "the form cannot be read: " + Messages.cut(String.valueOf(e.getMessage())));
+    }
   }
 
   private static ApiException twice(Field field) {
@@ -133,7 +151,7 @@ final class Incoming {
       return Optional.empty();
     }
     Optional<byte[]> image = Optional.empty();
-    for (Map.Entry<String, List<UploadedFile>> entry : context.uploadedFileMap().entrySet()) {
+    for (Map.Entry<String, List<UploadedFile>> entry : parts(context::uploadedFileMap).entrySet()) {
       Field field = RequestFields.named(entry.getKey(), Field.Use.VIDEO);
       if (field != Field.INPUT_REFERENCE) {
         throw new ApiException(

@@ -39,7 +39,7 @@ final class Listening {
     config.http.prefer405over404 = true;
     config.http.compressionStrategy = CompressionStrategy.NONE;
     config.jetty.multipartConfig.cacheDirectory(uploads.toString());
-    config.jetty.multipartConfig.maxFileSize(bounds.imageBytes(), SizeUnit.BYTES);
+    config.jetty.multipartConfig.maxFileSize(bounds.bodyBytes(), SizeUnit.BYTES);
     config.jetty.multipartConfig.maxTotalRequestSize(bounds.bodyBytes(), SizeUnit.BYTES);
     config.jetty.multipartConfig.maxInMemoryFileSize(IN_MEMORY, SizeUnit.BYTES);
     config.jetty.modifyHttpConfiguration(

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
@@ -28,6 +29,12 @@ record LvsaFields(Map<String, String> variables, boolean strict) {
           Setting.LVSA_EXPAND_WINDOW,
           Setting.LVSA_SPARSITY_SCALE,
           Setting.LVSA_REFERENCE_LATENT_FRAMES);
+
+  /** Those that are true or false; the others are numbers. */
+  static final Set<Setting<?>> FLAGS =
+      Set.of(
+          Setting.LVSA_AUTO_KEYFRAMES, Setting.LVSA_ROTATE_KEYFRAMES, Setting.LVSA_EXPAND_WINDOW);
+
   private static final Map<String, String> ATTENTION = Map.of("dense", "SDPA", "lvsa", "LVSA");
   private static final String ATTENTION_NAME = "attention";
   private static final String STRICT = "strict";
@@ -43,9 +50,6 @@ record LvsaFields(Map<String, String> variables, boolean strict) {
         if (value.isNull()) {
           continue;
         }
-        if (!value.isValueNode()) {
-          throw wrong(name, "a text, a number, true or false", value);
-        }
         if (name.equals(STRICT)) {
           strict = flag(name, value);
         } else if (name.equals(ATTENTION_NAME)) {
@@ -55,9 +59,10 @@ record LvsaFields(Map<String, String> variables, boolean strict) {
           }
           variables.put(Setting.DIFFUSION_ATTENTION_BACKEND.name(), setting);
         } else {
+          Setting<?> setting = setting(name);
           variables.put(
-              setting(name).name(),
-              value.isBoolean() ? flag(name, value) ? "1" : "0" : value.asText());
+              setting.name(),
+              FLAGS.contains(setting) ? flag(name, value) ? "1" : "0" : number(name, value));
         }
       }
     }
@@ -73,6 +78,13 @@ record LvsaFields(Map<String, String> variables, boolean strict) {
       throw wrong(name, "true or false", value);
     }
     return value.booleanValue();
+  }
+
+  private static String number(String name, JsonNode value) {
+    if (!value.isNumber()) {
+      throw wrong(name, "a number", value);
+    }
+    return value.asText();
   }
 
   private static Setting<?> setting(String name) {

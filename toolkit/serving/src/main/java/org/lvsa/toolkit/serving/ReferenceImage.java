@@ -14,6 +14,7 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.Png;
 
@@ -48,12 +49,18 @@ final class ReferenceImage {
       String text = inline.get();
       return Optional.of(
           png(
-              text.startsWith("{")
-                  ? referred(Json.parse(text, Field.INPUT_REFERENCE.toString()), bounds)
-                  : decoded(text, bounds),
+              text.startsWith("{") ? referred(parsed(text), bounds) : decoded(text, bounds),
               bounds));
     }
     return file.map(bytes -> png(bytes, bounds));
+  }
+
+  private static JsonNode parsed(String text) {
+    try {
+      return Json.parse(text, Field.INPUT_REFERENCE.toString());
+    } catch (MalformedFileException e) {
+      throw wrong(e.getMessage());
+    }
   }
 
   private static byte[] referred(JsonNode reference, Bounds bounds) {

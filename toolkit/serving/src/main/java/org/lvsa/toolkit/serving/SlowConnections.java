@@ -43,9 +43,12 @@ final class SlowConnections extends AbstractLifeCycle implements Connection.List
    */
   private record Arrival(Part part, long messages, long bytes, long begun, long bytesBefore) {
     Arrival next(long nowMessages, long nowBytes, boolean answering, long now) {
-      Part nowPart = answering ? Part.BODY : nowBytes > bytes ? Part.HEADERS : Part.NOTHING;
-      boolean sameHeaders = part == Part.HEADERS && !answering && nowMessages == messages;
-      boolean sameBody = part == Part.BODY && answering && nowMessages == messages;
+      boolean sameRequest = nowMessages == messages;
+      // Bytes of a request that came and went between two looks are not of the next one.
+      Part nowPart =
+          answering ? Part.BODY : sameRequest && nowBytes > bytes ? Part.HEADERS : Part.NOTHING;
+      boolean sameHeaders = part == Part.HEADERS && !answering && sameRequest;
+      boolean sameBody = part == Part.BODY && answering && sameRequest;
       return sameHeaders || sameBody
           ? new Arrival(part, nowMessages, nowBytes, begun, bytesBefore)
           : new Arrival(nowPart, nowMessages, nowBytes, now, bytes);

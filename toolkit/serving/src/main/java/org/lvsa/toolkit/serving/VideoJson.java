@@ -94,7 +94,7 @@ final class VideoJson {
       if (setting == Setting.DIFFUSION_ATTENTION_BACKEND) {
         asked.put("attention", entry.getValue().equals("LVSA") ? "lvsa" : "dense");
       } else if (setting != Setting.LVSA_STRICT) {
-        asked.put(setting.field(), entry.getValue());
+        put(asked, setting, entry.getValue());
       }
     }
     lvsa.put("strict", request.strict());
@@ -107,6 +107,14 @@ final class VideoJson {
       made.fallbacks().forEach(fallbacks::add);
     }
     return lvsa;
+  }
+
+  private static void put(ObjectNode asked, Setting<?> setting, String value) {
+    if (LvsaFields.FLAGS.contains(setting)) {
+      asked.put(setting.field(), value.equals("1"));
+    } else {
+      asked.put(setting.field(), new BigDecimal(value));
+    }
   }
 
   /** An object {@code list}. */

@@ -51,9 +51,7 @@ public final class VideoServer implements AutoCloseable {
   public static VideoServer start(ServerSettings settings, VideoMaker maker) throws IOException {
     ServerSettings.Address address = settings.address();
     Guard guard = new Guard(new Guard.Access(address.host(), address.apiKey(), address.origins()));
-    Wishes wishes =
-        new Wishes(
-            maker, settings.bounds(), RequestFields.of(settings.defaults(), Field.Use.VIDEO));
+    Wishes wishes = new Wishes(maker, settings.bounds(), defaults(settings));
     ServerMetrics metrics = new ServerMetrics();
     Jobs jobs =
         Jobs.open(
@@ -98,6 +96,14 @@ public final class VideoServer implements AutoCloseable {
               + ": "
               + Messages.oneLine(String.valueOf(e.getMessage())),
           e);
+    }
+  }
+
+  private static RequestFields defaults(ServerSettings settings) {
+    try {
+      return RequestFields.of(settings.defaults(), Field.Use.VIDEO);
+    } catch (ApiException e) {
+      throw new IllegalArgumentException("default sampling parameters: " + e.getMessage(), e);
     }
   }
 
@@ -179,13 +185,6 @@ public final class VideoServer implements AutoCloseable {
         Answers.error(context, of(bad.getCode(), String.valueOf(bad.getReason())));
         return;
       }
-    }
-    if (context.isMultipart() && context.attribute(ROUTE) == Route.CREATE) {
-      Answers.error(
-          context,
-          new ApiException(
-              Fault.MALFORMED_BODY, "the form cannot be read: " + Messages.cut(e.getMessage())));
-      return;
     }
     LOG.error("a request failed", e);
     Answers.error(context, new ApiException(Fault.INTERNAL, "the server failed"));
