@@ -73,6 +73,11 @@ public record AskedPattern(String text, int steps, int layers) {
     if (text.startsWith(FILE)) {
       return file(text);
     }
+    return spec(grid).build(grid);
+  }
+
+  /** The parameters for a video, with the variant that its text asks for. */
+  private PatternSpec spec(TokenGrid grid) {
     PatternSpec spec = PatternSpec.parse(text);
     if (grid.text() > 0) {
       if (spec.kind() == PatternKind.SVG && spec.value("family").equals("cog")) {
@@ -89,19 +94,18 @@ public record AskedPattern(String text, int steps, int layers) {
             };
       }
     }
-    return spec.build(grid);
+    return spec;
   }
 
   /** How a log shows it: {@code radial:block=128,…, dense in 12 of 50 steps and 1 of 30 layers}. */
-  @Override
-  public String toString() {
+  String inWords(TokenGrid grid) {
     if (text.startsWith(FILE)) {
       return text;
     }
     DenseSchedule schedule = schedule();
     int denseSteps = schedule.steps().of(steps);
     int denseLayers = schedule.layers().of(layers);
-    return PatternSpec.parse(text)
+    return spec(grid)
         + (denseSteps + denseLayers == 0
             ? ""
             : ", dense in the first "

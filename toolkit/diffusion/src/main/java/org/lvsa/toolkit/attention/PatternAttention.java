@@ -54,7 +54,6 @@ public final class PatternAttention implements VideoSelfAttention {
     this.generation = generation;
     this.asked = asked;
     this.step = step;
-    generation.say("self-attention: " + asked);
   }
 
   /**
@@ -83,6 +82,7 @@ public final class PatternAttention implements VideoSelfAttention {
             grid.patches().columns(),
             text.map(Qkv::tokens).orElse(0));
     if (built.isEmpty() || !built.get().grid().equals(tokens)) {
+      generation.say("self-attention: " + asked.inWords(tokens));
       built = Optional.of(build(tokens, video, text));
     }
     if (asked.schedule().isDense(step.getAsInt(), asked.steps(), layer, asked.layers())) {
@@ -185,7 +185,7 @@ public final class PatternAttention implements VideoSelfAttention {
   /** What ran so far. */
   public synchronized Report report() {
     return new Report(
-        asked.toString(),
+        built.map(made -> asked.inWords(made.grid())).orElse(asked.text()),
         dense,
         sparse,
         sparse == 0 ? Double.NaN : densities / sparse,
