@@ -378,7 +378,7 @@ class AttentionProcessorTest {
   @ParameterizedTest
   @CsvSource({
     "11, 7, CogVideoX 1.5 5B",
-    "13, 7, CogVideoX 5B",
+    "13, 7, 'CogVideoX 2B, CogVideoX 5B'",
     "21, 7, 'Wan 2.1 T2V 1.3B, Wan 2.1 T2V 14B, Wan 2.1 I2V 14B, Wan 2.2 T2V A14B'",
     "31, 7, Wan 2.2 TI2V 5B",
     "33, 21, HunyuanVideo 1.5"

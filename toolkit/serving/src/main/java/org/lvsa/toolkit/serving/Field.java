@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** A field of a request. {@code docs/serving.md} has this table. */
+/** A field of a request. {@code docs/serving.md} has the same table. */
 public enum Field {
   /** What the video shows. */
   PROMPT(Kind.TEXT, Use.BOTH),
