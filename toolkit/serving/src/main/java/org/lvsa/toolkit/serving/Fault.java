@@ -3,7 +3,9 @@ package org.lvsa.toolkit.serving;
 
 import java.util.Locale;
 
-/** What can be wrong with a request, or with its answer. {@code docs/serving.md} has the same table. */
+/**
+ * What can be wrong with a request, or with its answer. {@code docs/serving.md} has the same table.
+ */
 public enum Fault {
   /** A field that nobody knows. */
   UNKNOWN_FIELD(400, "invalid_request_error"),
