@@ -3,6 +3,8 @@ package org.lvsa.toolkit.serving;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
+import io.javalin.http.Header;
 import java.nio.charset.StandardCharsets;
 
 /** Writes answers. */
@@ -18,6 +20,11 @@ final class Answers {
   /** An error. */
   static void error(Context context, ApiException e) {
     context.status(e.fault().status());
+    if (context.method() == HandlerType.POST) {
+      // The body may not have been read whole; Jetty then closes the connection, which a client has
+      // to know before it sends its next request over it.
+      context.header(Header.CONNECTION, "close");
+    }
     json(context, e.body());
   }
 }
