@@ -49,10 +49,14 @@ final class SparkSettings {
               + " must be 1: a measurement runs on one device, got "
               + Messages.cut(conf.get(GPUS)));
     }
+    // The JVM counts the machine's processors, which may be more than the executor was given.
     conf.set(
         "spark.executor.extraJavaOptions",
         ("--add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED"
-                + " --sun-misc-unsafe-memory-access=allow -Djava.awt.headless=true "
+                + " --sun-misc-unsafe-memory-access=allow -Djava.awt.headless=true"
+                + " -XX:ActiveProcessorCount="
+                + conf.get(TASK_CPUS)
+                + " "
                 + conf.get("spark.executor.extraJavaOptions", ""))
             .strip());
     if (classPath != null) {

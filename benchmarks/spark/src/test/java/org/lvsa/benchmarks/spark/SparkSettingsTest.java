@@ -34,6 +34,8 @@ class SparkSettingsTest {
     assertEquals(started, conf.get("spark.master"));
     assertEquals("false", conf.get("spark.speculation"));
     assertEquals("3", conf.get("spark.task.maxFailures"));
+    assertTrue(
+        conf.get("spark.executor.extraJavaOptions").contains("-XX:ActiveProcessorCount=" + cpus));
   }
 
   @Test
