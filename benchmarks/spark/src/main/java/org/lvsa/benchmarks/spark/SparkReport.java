@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.benchmarks.spark;
 
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.SequenceWriter;
+import com.fasterxml.jackson.dataformat.csv.CsvGenerator;
+import com.fasterxml.jackson.dataformat.csv.CsvMapper;
+import com.fasterxml.jackson.dataformat.csv.CsvSchema;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.Dataset;
@@ -41,6 +48,12 @@ final class SparkReport {
           "sparsity_scale",
           "asked_pattern",
           "asked_density");
+
+  private static final ObjectWriter CSV =
+      CsvMapper.builder()
+          .enable(CsvGenerator.Feature.STRICT_CHECK_FOR_QUOTING)
+          .build()
+          .writer(CsvSchema.emptySchema());
 
   private static final List<String> NUMBERS = List.of("speedup", "density", "rel_l2_error");
 
@@ -202,22 +215,19 @@ final class SparkReport {
 
   /** Writes a small result, which is as long as there are different cells. */
   private static Path csv(Dataset<Row> rows, Path file) throws IOException {
-    StringBuilder text = new StringBuilder(String.join(",", rows.columns())).append('\n');
-    rows.toLocalIterator()
-        .forEachRemaining(
-            row -> {
-              List<String> fields = new ArrayList<>();
-              for (int i = 0; i < row.size(); i++) {
-                fields.add(field(row.get(i)));
-              }
-              text.append(String.join(",", fields)).append('\n');
-            });
-    OutputFile.write(file, out -> out.write(text.toString().getBytes(StandardCharsets.UTF_8)));
+    OutputFile.write(
+        file,
+        out -> {
+          SequenceWriter lines = CSV.writeValues(out);
+          lines.write(rows.columns());
+          for (Iterator<Row> all = rows.toLocalIterator(); all.hasNext(); ) {
+            Row row = all.next();
+            Object[] fields = new Object[row.size()];
+            Arrays.setAll(fields, i -> Objects.requireNonNullElse(row.get(i), ""));
+            lines.write(fields);
+          }
+          lines.flush();
+        });
     return file;
-  }
-
-  private static String field(Object value) {
-    String text = value == null ? "" : value.toString();
-    return text.matches("[^\",\n]*") ? text : "\"" + text.replace("\"", "\"\"") + "\"";
   }
 }

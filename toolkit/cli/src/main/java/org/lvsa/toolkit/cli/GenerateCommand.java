@@ -137,7 +137,8 @@ final class GenerateCommand implements Callable<Integer> {
     model.check();
     boolean promptNeeded = model.random().isEmpty();
     // What is wrong whatever the model is, is told before a model is opened.
-    GenerationSettings checked = sampling.settings(ANY, how, promptNeeded);
+    GenerationSettings.Inputs inputs = sampling.inputs(how);
+    GenerationSettings checked = sampling.settings(ANY, how, inputs, promptNeeded);
     GenerateOutput.of(
         output, outputType, fps == null ? ANY.fps() : fps, checked.size().resolution());
     if (saveEvery != null && saveEvery < 1) {
@@ -150,17 +151,20 @@ final class GenerateCommand implements Callable<Integer> {
         .ifPresent(text -> PatternAttention.requireOneRank(text, rankOptions.plan().world()));
     int rank = rankOptions.plan().place().map(RankPlan.Place::rank).orElse(0);
     return profile.around(
-        rank, spec.commandLine().getOut(), () -> generate(captured, promptNeeded));
+        rank, spec.commandLine().getOut(), () -> generate(captured, inputs, promptNeeded));
   }
 
-  private int generate(Optional<CaptureSettings> captured, boolean promptNeeded) throws Exception {
+  private int generate(
+      Optional<CaptureSettings> captured, GenerationSettings.Inputs inputs, boolean promptNeeded)
+      throws Exception {
     ModelOptions.Opened opened = model.open();
     try (VideoPipeline pipeline = opened.pipeline()) {
       sampling.check(pipeline, how);
       if (riflex != null) {
         pipeline.riflex(riflex);
       }
-      GenerationSettings settings = sampling.settings(pipeline.defaults(), how, promptNeeded);
+      GenerationSettings settings =
+          sampling.settings(pipeline.defaults(), how, inputs, promptNeeded);
       GenerateOutput target =
           GenerateOutput.of(
               output,

@@ -101,14 +101,32 @@ final class SamplingOptions {
   private Path lastImage;
 
   /**
+   * What a model is told beside the prompts; reads the pictures.
+   *
+   * @throws IllegalArgumentException if one cannot be read
+   */
+  GenerationSettings.Inputs inputs(HowOptions how) {
+    return new GenerationSettings.Inputs(
+        Optional.ofNullable(image).map(Picture::read),
+        Optional.ofNullable(lastImage).map(Picture::read),
+        Optional.ofNullable(noise),
+        how.textMask());
+  }
+
+  /**
    * What is asked for.
    *
    * @param defaults what is taken where nothing is said
    * @param how the video is made
+   * @param inputs as {@link #inputs} gives them
    * @param promptNeeded whether a prompt has to be there
    * @throws IllegalArgumentException naming the option that is wrong
    */
-  GenerationSettings settings(PipelineDefaults defaults, HowOptions how, boolean promptNeeded) {
+  GenerationSettings settings(
+      PipelineDefaults defaults,
+      HowOptions how,
+      GenerationSettings.Inputs inputs,
+      boolean promptNeeded) {
     if (prompt == null && promptNeeded) {
       throw new IllegalArgumentException("give --prompt TEXT: what the video shows");
     }
@@ -126,11 +144,7 @@ final class SamplingOptions {
             how.dynamicGuidance()),
         optional(flowShift),
         latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents, seed),
-        new GenerationSettings.Inputs(
-            Optional.ofNullable(image).map(Picture::read),
-            Optional.ofNullable(lastImage).map(Picture::read),
-            Optional.ofNullable(noise),
-            how.textMask()));
+        inputs);
   }
 
   /**

@@ -36,7 +36,8 @@ record VideoSetup(
     try {
       sampling.check(pipeline, how);
       GenerationSettings settings =
-          sampling.settings(pipeline.defaults(), how, model.random().isEmpty());
+          sampling.settings(
+              pipeline.defaults(), how, sampling.inputs(how), model.random().isEmpty());
       LvsaConfig config =
           attention.config(
               Lvsa.environment(spec),

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cogvideox;
 
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.PromptEmbeddings;
-import org.lvsa.toolkit.schedulers.Noise;
-import org.lvsa.toolkit.tensor.NdMemory;
 
 /** Makes embeddings of prompts: a model's text encoder, or random numbers in its place. */
 sealed interface PromptSource {
@@ -52,19 +49,14 @@ sealed interface PromptSource {
    * @param text how many there are and how wide they are
    */
   record RandomNumbers(CogVideoXConfig.Text text) implements PromptSource {
-    private static final long SEED = 3;
-
     @Override
     public long bytes() {
-      return 2L * text.tokens() * text.width() * Float.BYTES;
+      return PromptEmbeddings.randomBytes(text.tokens(), text.width());
     }
 
     @Override
     public PromptEmbeddings encode(GenerationSettings.Prompts prompts) {
-      int elements = Math.multiplyExact(2 * text.tokens(), text.width());
-      return new PromptEmbeddings(
-          NdMemory.copy(
-              MemorySegment.ofArray(Noise.normal(SEED, elements)), 2, text.tokens(), text.width()));
+      return PromptEmbeddings.random(text.tokens(), text.width());
     }
   }
 }

@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.vae.TiledDecode.Decoded;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
@@ -21,6 +22,7 @@ import org.lvsa.toolkit.weights.Weights;
 public final class AutoencoderKlCogVideoX implements AutoCloseable {
   private final CogVideoXVaeConfig config;
   private final Weights weights;
+  private final WindowDecoder windows = this::decodeWindow;
   private final long pieceBytes;
   private CogVideoXDecoder decoder;
   private CogVideoXEncoder encoder;
@@ -108,19 +110,10 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
 
   void decode(float[] latents, LatentSize size, FrameSink sink, Observer observer) {
     size.check(latents, config.latentChannels());
-    int[] first = {0};
-    decode(
-        latents,
-        size,
-        TiledDecode.Window.whole(size),
-        observer,
-        frames -> {
-          sink.accept(first[0], frames);
-          first[0] += frames.frames();
-        });
+    windows.whole(latents, size, observer, sink);
   }
 
-  private void decode(
+  private void decodeWindow(
       float[] latents,
       LatentSize size,
       TiledDecode.Window window,
@@ -150,17 +143,13 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
    */
   public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
     size.check(latents, config.latentChannels());
-    int factor = config.spatialFactor();
-    if (tiling.holds(size.height() * factor, size.width() * factor)) {
-      decode(latents, size, sink);
-      return;
-    }
-    TiledDecode.Decoded decoded =
-        new TiledDecode.Decoded(config.frames(size.frames()), factor, CogVideoXVaeConfig.COLOURS);
-    try (TiledDecode tiles = new TiledDecode(size, decoded, tiling)) {
-      tiles.decode((window, frames) -> decode(latents, size, window, Observer.NONE, frames), sink);
-      tiles.join((frame, number) -> sink.accept(number, frame));
-    }
+    windows.tiled(
+        latents,
+        size,
+        tiling,
+        new Decoded(
+            config.frames(size.frames()), config.spatialFactor(), CogVideoXVaeConfig.COLOURS),
+        sink);
   }
 
   /**

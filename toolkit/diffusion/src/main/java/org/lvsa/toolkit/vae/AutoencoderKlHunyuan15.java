@@ -23,6 +23,7 @@ import org.lvsa.toolkit.weights.Weights;
 public final class AutoencoderKlHunyuan15 implements AutoCloseable {
   private final HunyuanVaeConfig config;
   private final Weights weights;
+  private final WindowDecoder windows = this::decodeWindow;
   private HunyuanDecoder decoder;
   private HunyuanEncoder encoder;
 
@@ -101,19 +102,10 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
 
   void decode(float[] latents, LatentSize size, FrameSink sink, Observer observer) {
     size.check(latents, config.latentChannels());
-    int[] first = {0};
-    decode(
-        latents,
-        size,
-        Window.whole(size),
-        observer,
-        frames -> {
-          sink.accept(first[0], frames);
-          first[0] += frames.frames();
-        });
+    windows.whole(latents, size, observer, sink);
   }
 
-  private void decode(
+  private void decodeWindow(
       float[] latents, LatentSize size, Window window, Observer observer, Consumer<Volume> sink) {
     try (Run run = new Run(decoder().slots(), observer, "dec")) {
       for (int t = 0; t < size.frames(); t++) {
@@ -136,16 +128,12 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
    */
   public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
     size.check(latents, config.latentChannels());
-    int factor = config.spatialFactor();
-    if (tiling.holds(size.height() * factor, size.width() * factor)) {
-      decode(latents, size, sink);
-      return;
-    }
-    Decoded decoded = new Decoded(config.frames(size.frames()), factor, HunyuanVaeConfig.COLOURS);
-    try (TiledDecode tiles = new TiledDecode(size, decoded, tiling)) {
-      tiles.decode((window, frames) -> decode(latents, size, window, Observer.NONE, frames), sink);
-      tiles.join((frame, number) -> sink.accept(number, frame));
-    }
+    windows.tiled(
+        latents,
+        size,
+        tiling,
+        new Decoded(config.frames(size.frames()), config.spatialFactor(), HunyuanVaeConfig.COLOURS),
+        sink);
   }
 
   /**

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.PromptEmbeddings;
-import org.lvsa.toolkit.schedulers.Noise;
-import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.PromptEncoder;
 
 /** Makes embeddings of prompts: a model's text encoder, or random numbers in its place. */
@@ -48,19 +45,14 @@ sealed interface PromptSource {
    * @param width features of an embedding
    */
   record RandomNumbers(int width) implements PromptSource {
-    private static final long SEED = 3;
-
     @Override
     public long bytes() {
-      return 2L * PromptEncoder.TOKENS * width * Float.BYTES;
+      return PromptEmbeddings.randomBytes(PromptEncoder.TOKENS, width);
     }
 
     @Override
     public PromptEmbeddings encode(GenerationSettings.Prompts prompts) {
-      int elements = Math.multiplyExact(2 * PromptEncoder.TOKENS, width);
-      return new PromptEmbeddings(
-          NdMemory.copy(
-              MemorySegment.ofArray(Noise.normal(SEED, elements)), 2, PromptEncoder.TOKENS, width));
+      return PromptEmbeddings.random(PromptEncoder.TOKENS, width);
     }
   }
 }

@@ -3,8 +3,6 @@ package org.lvsa.toolkit.sweep;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -15,8 +13,6 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.Collectors;
-import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.input.InputSource;
 import org.lvsa.toolkit.io.Messages;
 
@@ -78,27 +74,30 @@ public final class ClusterSweep {
     InputSource input = InputSource.parse(settings.input());
     SweepPlan whole = SweepPlan.of(settings, input);
     Identity identity = Identity.ofCluster(input);
-    List<ResultRow> rows = new ArrayList<>();
     try (SweepDirectory results =
         resume == SweepRunner.Resume.NO
             ? SweepDirectory.start(directory, settings, identity)
             : SweepDirectory.reopen(directory)) {
+      SweepRows rows = new SweepRows(results, listener, strict);
       if (resume != SweepRunner.Resume.NO) {
-        rows.addAll(results.resume(settings, identity, resume == SweepRunner.Resume.ANYWAY).rows());
+        rows.resume(results.resume(settings, identity, resume == SweepRunner.Resume.ANYWAY));
       }
       Map<String, Object> environment = Environment.describe(commandLine, Map.of());
       environment.put("cluster", cluster.describe());
       results.environment(environment);
-      Set<Cell> done = rows.stream().map(ResultRow::cell).collect(Collectors.toSet());
+      Set<Cell> done = rows.cells();
       SweepPlan plan = whole.without(done);
       listener.starting(
-          plan.cells(), done.size(), largest(whole), plan.work(settings, Long.MAX_VALUE));
-      measure(done, identity.inputSha256(), cluster, new Sink(results, rows));
+          plan.cells(),
+          done.size(),
+          SweepPlan.largest(whole.groups()),
+          plan.work(settings, Long.MAX_VALUE));
+      measure(done, identity.inputSha256(), cluster, rows);
+      return rows.all();
     }
-    return rows;
   }
 
-  private void measure(Set<Cell> done, String sha256, Cluster cluster, Sink sink)
+  private void measure(Set<Cell> done, String sha256, Cluster cluster, SweepRows rows)
       throws IOException {
     List<SweepSettings> groups =
         settings.groups().stream().filter(group -> !done.containsAll(cells(group))).toList();
@@ -111,7 +110,7 @@ public final class ClusterSweep {
       }
       try {
         for (int i = 0; i < groups.size(); i++) {
-          sink.take(running.take().get(), done);
+          take(running.take().get(), done, rows);
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -122,14 +121,6 @@ public final class ClusterSweep {
         all.forEach(one -> one.cancel(true));
       }
     }
-  }
-
-  private static String largest(SweepPlan plan) {
-    return plan.groups().stream()
-        .map(SweepPlan.Group::need)
-        .max((a, b) -> Long.compare(a.totalBytes(), b.totalBytes()))
-        .orElseThrow()
-        .inWords();
   }
 
   private static SweepPlan plan(SweepSettings group) {
@@ -157,67 +148,29 @@ public final class ClusterSweep {
     }
   }
 
-  /** Takes what the groups gave, in the order in which they are finished. */
-  private final class Sink {
-    private final SweepDirectory results;
-    private final List<ResultRow> rows;
-
-    Sink(SweepDirectory results, List<ResultRow> rows) {
-      this.results = results;
-      this.rows = rows;
-    }
-
-    /**
-     * Appends a group's rows.
-     *
-     * @param done cells that an earlier run measured, which stay as they are
-     */
-    void take(Outcome outcome, Set<Cell> done) throws IOException {
-      plan(outcome.group())
-          .without(done)
-          .work(settings, Long.MAX_VALUE)
-          .forEach((backend, gflop) -> listener.worked(backend, gflop, 0));
-      if (outcome.measured().isPresent()) {
-        outcome.measured().get().keep(directory);
-        for (ResultRow row : outcome.measured().get().rows()) {
-          if (!done.contains(row.cell())) {
-            add(row);
-          }
-        }
-        return;
-      }
-      listener.warn(outcome.reason());
-      for (Cell cell : cells(outcome.group())) {
-        if (!done.contains(cell)) {
-          add(failed(cell, outcome.reason()));
+  /**
+   * Appends a group's rows.
+   *
+   * @param done cells that an earlier run measured, which stay as they are
+   */
+  private void take(Outcome outcome, Set<Cell> done, SweepRows rows) throws IOException {
+    plan(outcome.group())
+        .without(done)
+        .work(settings, Long.MAX_VALUE)
+        .forEach((backend, gflop) -> listener.worked(backend, gflop, 0));
+    if (outcome.measured().isPresent()) {
+      outcome.measured().get().keep(directory);
+      for (ResultRow row : outcome.measured().get().rows()) {
+        if (!done.contains(row.cell())) {
+          rows.add(row);
         }
       }
+      return;
     }
-
-    private static ResultRow failed(Cell cell, String reason) {
-      return new ResultRow(
-          cell,
-          Optional.empty(),
-          Optional.empty(),
-          Optional.empty(),
-          Status.FAILED,
-          reason,
-          new Provenance(
-              "",
-              "",
-              "",
-              Environment.commit(),
-              Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
-              ""));
-    }
-
-    private void add(ResultRow row) throws IOException {
-      results.append(row);
-      rows.add(row);
-      listener.finished(row);
-      if (strict && !row.ok()) {
-        throw new UnavailableException(
-            "--strict: " + row.cell().title() + " is " + row.status() + ": " + row.note());
+    listener.warn(outcome.reason());
+    for (Cell cell : cells(outcome.group())) {
+      if (!done.contains(cell)) {
+        rows.add(ResultRow.unmeasured(cell, Status.FAILED, outcome.reason(), ""));
       }
     }
   }

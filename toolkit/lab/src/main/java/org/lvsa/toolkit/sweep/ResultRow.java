@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.sweep;
 
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import org.lvsa.toolkit.io.Messages;
 
@@ -33,6 +35,29 @@ public record ResultRow(
     if (status == Status.OK && (timing.isEmpty() || pattern.isEmpty())) {
       throw new IllegalArgumentException("a row with status ok needs its times and its density");
     }
+  }
+
+  /**
+   * The row of a cell that was not measured.
+   *
+   * @param note why not
+   * @param device that it was to run on; empty if that is not known
+   */
+  static ResultRow unmeasured(Cell cell, Status status, String note, String device) {
+    return new ResultRow(
+        cell,
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        status,
+        note,
+        new Provenance(
+            device,
+            "",
+            "",
+            Environment.commit(),
+            Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+            Environment.host()));
   }
 
   /** Whether the cell was measured and is right. */

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.sweep;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -79,6 +80,15 @@ record SweepPlan(List<Group> groups) {
   /** Number of cells. */
   int cells() {
     return groups.stream().mapToInt(group -> group.cells().size()).sum();
+  }
+
+  /** The most memory that any of these groups needs, in words. */
+  static String largest(List<Group> groups) {
+    return groups.stream()
+        .map(Group::need)
+        .max(Comparator.comparingLong(MemoryNeed::totalBytes))
+        .orElseThrow()
+        .inWords();
   }
 
   /** The groups that fit in so much memory. */

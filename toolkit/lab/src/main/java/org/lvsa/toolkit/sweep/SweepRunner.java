@@ -4,25 +4,20 @@ package org.lvsa.toolkit.sweep;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongSupplier;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.backend.Backends;
-import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.blockpattern.HeadInputs;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
@@ -123,12 +118,12 @@ public final class SweepRunner {
           resume == Resume.NO
               ? SweepDirectory.start(directory, settings, identity)
               : SweepDirectory.reopen(directory)) {
-        Sweep sweep = new Sweep(results, kernels, free);
+        SweepRows rows = new SweepRows(results, listener, strict);
         if (resume != Resume.NO) {
-          sweep.resume(results.resume(settings, identity, resume == Resume.ANYWAY));
+          rows.resume(results.resume(settings, identity, resume == Resume.ANYWAY));
         }
         results.environment(Environment.describe(commandLine, kernels));
-        return sweep.run(plan);
+        return new Sweep(rows, kernels, free).run(plan);
       }
     } finally {
       kernels.values().forEach(AttentionKernel::close);
@@ -150,36 +145,22 @@ public final class SweepRunner {
 
   /** One run of the sweep, in its directory and with its kernels. */
   private final class Sweep {
-    private final SweepDirectory results;
+    private final SweepRows rows;
     private final Map<String, AttentionKernel> kernels;
     private final long free;
-    private final List<ResultRow> rows = new ArrayList<>();
-    private String elsewhere = "";
 
-    Sweep(SweepDirectory results, Map<String, AttentionKernel> kernels, long free) {
-      this.results = results;
+    Sweep(SweepRows rows, Map<String, AttentionKernel> kernels, long free) {
+      this.rows = rows;
       this.kernels = kernels;
       this.free = free;
     }
 
-    void resume(SweepDirectory.Resumed resumed) {
-      rows.addAll(resumed.rows());
-      if (!resumed.differences().isEmpty()) {
-        elsewhere = "resumed elsewhere: " + String.join(", ", resumed.differences());
-        listener.warn(elsewhere);
-      }
-      if (resumed.doubled() > 0) {
-        listener.warn(resumed.doubled() + " rows of cells that were there twice are dropped");
-      }
-    }
-
     List<ResultRow> run(SweepPlan whole) throws IOException {
-      Set<Cell> done = rows.stream().map(ResultRow::cell).collect(Collectors.toSet());
-      SweepPlan plan = whole.without(done);
+      SweepPlan plan = whole.without(rows.cells());
       listener.starting(
           plan.cells(),
           whole.cells() - plan.cells(),
-          largest(whole.fitting(free)),
+          SweepPlan.largest(whole.fitting(free)),
           plan.work(settings, free));
       List<SweepPlan.Group> groups = plan.groups();
       for (int begin = 0, end; begin < groups.size(); begin = end) {
@@ -190,15 +171,7 @@ public final class SweepRunner {
         }
         measure(groups.subList(begin, end));
       }
-      return rows;
-    }
-
-    private static String largest(List<SweepPlan.Group> groups) {
-      return groups.stream()
-          .map(SweepPlan.Group::need)
-          .max((a, b) -> Long.compare(a.totalBytes(), b.totalBytes()))
-          .orElseThrow()
-          .inWords();
+      return rows.all();
     }
 
     /** Groups of one geometry share their inputs. */
@@ -235,7 +208,7 @@ public final class SweepRunner {
               sparse.add(cases.of(cell, kernel));
             }
             new CellGroup(possible, sparse, settings, kernel, inputs, outputs, nanos, listener)
-                .measure(this::record);
+                .measure(rows::add);
           }
         }
       } catch (OutOfMemoryError e) {
@@ -337,32 +310,12 @@ public final class SweepRunner {
         throws IOException {
       String remark = group.geometry().remark();
       for (Cell cell : group.cells()) {
-        record(
-            new ResultRow(
+        rows.add(
+            ResultRow.unmeasured(
                 cell,
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
                 status,
                 remark.isEmpty() ? reason : remark + "; " + reason,
-                new Provenance(
-                    kernels.get(cell.backend()).device(),
-                    "",
-                    "",
-                    Environment.commit(),
-                    Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
-                    Environment.host())));
-      }
-    }
-
-    private void record(ResultRow measured) throws IOException {
-      ResultRow row = elsewhere.isEmpty() ? measured : measured.withRemark(elsewhere);
-      results.append(row);
-      rows.add(row);
-      listener.finished(row);
-      if (strict && !row.ok()) {
-        throw new UnavailableException(
-            "--strict: " + row.cell().title() + " is " + row.status() + ": " + row.note());
+                kernels.get(cell.backend()).device()));
       }
     }
   }
