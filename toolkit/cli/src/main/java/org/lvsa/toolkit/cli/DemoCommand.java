@@ -150,8 +150,14 @@ final class DemoCommand implements Callable<Integer> {
                     : Math.ceilDiv(dimScale.of(geometry.heads()), world) * world));
     PatchGrid patches = patches(geometry);
     GenerationSettings settings = settings(geometry, patches);
+    ranks.check(settings);
     try (VideoPipeline pipeline = Pipelines.random(sizes)) {
-      ranks.scheme().check(shape(pipeline, geometry, settings, patches, sizes), world);
+      ranks
+          .scheme()
+          .check(
+              shape(pipeline, geometry, settings, patches, sizes),
+              ranks.groups().ulysses(),
+              ranks.groups().ring());
       MemoryNeed.require(
           pipeline.memory(settings, Optional.empty(), ranks.ranksPerProcess()).stream()
               .filter(need -> need.part().equals("denoising"))

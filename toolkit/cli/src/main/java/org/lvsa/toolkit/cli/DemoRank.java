@@ -49,7 +49,7 @@ record DemoRank(
    */
   List<Step> denoise(String name, RankView view, LineLog log, Runnable done) {
     List<Step> steps = new ArrayList<>();
-    Denoising own = view.world() == 1 ? denoising : denoising.forAnotherRank();
+    Denoising own = denoising.forRank(view.place());
     try (GenerationAttention running =
         new GenerationAttention(
             attention.withAttention(name), pipeline.attended(settings.size()), log, view)) {

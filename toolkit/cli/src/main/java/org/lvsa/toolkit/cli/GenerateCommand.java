@@ -148,7 +148,8 @@ final class GenerateCommand implements Callable<Integer> {
     cacheOptions.settings();
     attention
         .pattern()
-        .ifPresent(text -> PatternAttention.requireOneRank(text, rankOptions.plan().world()));
+        .ifPresent(
+            text -> PatternAttention.requireOneRank(text, rankOptions.plan().groups().sequence()));
     int rank = rankOptions.plan().place().map(RankPlan.Place::rank).orElse(0);
     return profile.around(
         rank, spec.commandLine().getOut(), () -> generate(captured, inputs, promptNeeded));
@@ -189,10 +190,11 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     LatentSize shape = pipeline.latents(settings.size());
     RankPlan ranks = rankOptions.plan();
+    ranks.check(settings);
     LvsaConfig config =
         attention.config(
             Lvsa.environment(spec),
-            defaults(pipeline, settings, ranks),
+            ranks.attentionDefaults(pipeline, settings),
             line -> {
               if (!ranks.later()) {
                 err.println("lvsa: warning: " + line);
@@ -266,7 +268,7 @@ final class GenerateCommand implements Callable<Integer> {
           GenerateProgress.duration(encoding),
           GenerateProgress.duration((System.nanoTime() - begun) / 1e9));
       if (ranks.world() > 1) {
-        out.println("  self-attention on " + ranks + "; every rank runs the other layers");
+        out.println("  on " + ranks);
       }
       out.flush();
     }
@@ -285,16 +287,6 @@ final class GenerateCommand implements Callable<Integer> {
               + " does not tell");
     }
     return new AskedPattern(text, settings.steps(), layers);
-  }
-
-  /** What the model gives; over several ranks the passes of a guided step run one by one. */
-  private static Map<Setting<?>, String> defaults(
-      VideoPipeline pipeline, GenerationSettings settings, RankPlan ranks) {
-    Map<Setting<?>, String> defaults = new LinkedHashMap<>(pipeline.attentionDefaults(settings));
-    if (ranks.world() > 1 && settings.guidance().on()) {
-      defaults.put(Setting.LVSA_CFG_PASSES, "2");
-    }
-    return defaults;
   }
 
   private void checkCompare(GenerateOutput target) {

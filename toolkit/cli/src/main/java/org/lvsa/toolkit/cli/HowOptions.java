@@ -20,6 +20,11 @@ final class HowOptions {
   private boolean batchedGuidance;
 
   @Option(
+      names = "--cfg-normalize",
+      description = "guidance keeps the length of the prediction with the prompt")
+  private boolean normalisedGuidance;
+
+  @Option(
       names = "--text-mask",
       defaultValue = "masked",
       description =
@@ -46,6 +51,10 @@ final class HowOptions {
 
   boolean batchedGuidance() {
     return batchedGuidance;
+  }
+
+  boolean normalisedGuidance() {
+    return normalisedGuidance;
   }
 
   TextMask textMask() {

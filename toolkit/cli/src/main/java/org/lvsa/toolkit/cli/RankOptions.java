@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
+import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.RankPlan;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -22,6 +23,19 @@ final class RankOptions {
       paramLabel = "N",
       description = "N ranks that divide attention by heads")
   private Integer ulysses;
+
+  @Option(
+      names = "--ring-degree",
+      paramLabel = "N",
+      description =
+          "N ranks that pass keys and values round; with --ulysses-degree, that many groups of ranks")
+  private Integer ring;
+
+  @Option(
+      names = "--cfg-parallel-size",
+      paramLabel = "1|2",
+      description = "2: ranks that run the two branches of guidance at the same time")
+  private Integer guidance;
 
   @Option(
       names = "--global-kv-degree",
@@ -54,19 +68,31 @@ final class RankOptions {
     if (ulysses != null && globalKv != null) {
       throw new IllegalArgumentException("give --ulysses-degree or --global-kv-degree, not both");
     }
-    int world = ulysses != null ? ulysses : globalKv != null ? globalKv : 1;
-    if (world < 1) {
-      throw new IllegalArgumentException(
-          (ulysses != null ? "--ulysses-degree" : "--global-kv-degree")
-              + " must be at least 1, got "
-              + world);
+    if (ring != null && globalKv != null) {
+      throw new IllegalArgumentException("give --ring-degree or --global-kv-degree, not both");
     }
+    int byHeads = degree("--ulysses-degree", ulysses);
+    int byQueries = degree("--global-kv-degree", globalKv);
+    int round = degree("--ring-degree", ring);
+    int branches = degree("--cfg-parallel-size", guidance);
+    RankGroups groups = new RankGroups(1, byHeads * byQueries, round, 1, branches, 1);
+    Scheme scheme =
+        globalKv != null
+            ? Scheme.GLOBAL_KV
+            : round == 1 ? Scheme.ULYSSES : byHeads == 1 ? Scheme.RING : Scheme.HYBRID;
     return new RankPlan(
-        world,
-        globalKv != null ? Scheme.GLOBAL_KV : Scheme.ULYSSES,
+        groups,
+        scheme,
         ranks,
         Optional.ofNullable(joins).map(RankPlan.Place::parse),
         this::laterRank);
+  }
+
+  private static int degree(String option, Integer given) {
+    if (given != null && given < 1) {
+      throw new IllegalArgumentException(option + " must be at least 1, got " + given);
+    }
+    return given == null ? 1 : given;
   }
 
   /** Another JVM with this one's flags, class path and arguments. */

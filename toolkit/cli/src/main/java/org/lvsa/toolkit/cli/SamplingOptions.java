@@ -141,7 +141,8 @@ final class SamplingOptions {
             how.batchedGuidance(),
             optional(guidanceScale2),
             optional(boundaryRatio),
-            how.dynamicGuidance()),
+            how.dynamicGuidance(),
+            how.normalisedGuidance()),
         optional(flowShift),
         latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents, seed),
         inputs);

@@ -59,6 +59,9 @@ class SupportMatrixTest {
     features.put("pab", cache("pab", "{\"spatial_attention_block_skip_range\": 2}"));
     features.put("Ulysses", ranks("--ulysses-degree", "2", "3"));
     features.put("global KV", ranks("--global-kv-degree", "2", "3"));
+    features.put("ring", ranks("--ring-degree", "2", "3"));
+    features.put("Ulysses x ring", hybrid());
+    features.put("guidance parallel", ranks("--cfg-parallel-size", "2"));
     features.put(
         "batched guidance",
         Feature.of(out -> out.contains("dense attention"), "--batched-guidance"));
@@ -86,7 +89,21 @@ class SupportMatrixTest {
     for (String degree : degrees) {
       options.add(List.of(option, degree));
     }
-    return new Feature(options, out -> out.contains(" ranks, by "));
+    return new Feature(options, SupportMatrixTest::onRanks);
+  }
+
+  private static Feature hybrid() {
+    List<List<String>> options = new ArrayList<>();
+    for (String ulysses : List.of("2", "3")) {
+      for (String ring : List.of("2", "3")) {
+        options.add(List.of("--ulysses-degree", ulysses, "--ring-degree", ring));
+      }
+    }
+    return new Feature(options, SupportMatrixTest::onRanks);
+  }
+
+  private static boolean onRanks(String out) {
+    return out.contains(" ranks, ");
   }
 
   private static Map<String, List<String>> models() {

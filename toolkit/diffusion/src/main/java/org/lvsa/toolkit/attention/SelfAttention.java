@@ -52,7 +52,8 @@ final class SelfAttention {
                   generation, geometry, layout, joint.query(), joint.key(), joint.value()));
     }
     AttentionShape shape = shape(geometry, video);
-    ContextParallel ranks = generation.view().scheme().of(shape, generation.ranks());
+    ContextParallel ranks =
+        generation.view().scheme().of(shape, generation.view().place().sequence());
     Shard out =
         ranks.attend(
             generation::run,

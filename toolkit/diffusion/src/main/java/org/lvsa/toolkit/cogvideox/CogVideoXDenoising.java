@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.cogvideox;
 
 import java.util.Optional;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DenoisingLoop;
 import org.lvsa.toolkit.pipeline.DrawnNoise;
@@ -29,9 +30,7 @@ record CogVideoXDenoising(
     GuidanceSettings guidance = settings.guidance().inRuns(attention.ranks() > 1 ? 2 : 1);
     from.ifPresent(state -> scheduler.resume(state.history()));
     from.ifPresent(
-        state ->
-            attention.goOn(
-                model.config().layers(), (long) state.history().done() * guidance.passes()));
+        state -> attention.goOn(model.config().layers(), state.history().done(), guidance));
     float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
     DenoisingLoop loop =
         new DenoisingLoop(
@@ -43,13 +42,14 @@ record CogVideoXDenoising(
             },
             scheduler,
             shape,
-            guidance);
+            guidance,
+            attention.guidanceRanks());
     return loop.run(start, (step, latents) -> receiver.accept(step, latents, scheduler::history));
   }
 
   @Override
-  public Denoising forAnotherRank() {
-    return new CogVideoXDenoising(model.forAnotherRank(), settings, embeddings);
+  public Denoising forRank(RankPlace place) {
+    return new CogVideoXDenoising(model.forRank(place), settings, embeddings);
   }
 
   @Override

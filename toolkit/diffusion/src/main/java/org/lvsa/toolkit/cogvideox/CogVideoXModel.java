@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.ModelFolder;
@@ -160,11 +161,12 @@ record CogVideoXModel(
   }
 
   /**
-   * The same model for another rank of this process, which runs at the same time: weights are
-   * shared and stay this model's to close.
+   * The same model for one of several ranks, which may run at the same time: weights are shared and
+   * stay this model's to close.
    */
-  CogVideoXModel forAnotherRank() {
-    return new CogVideoXModel(transformer.sharing(), vae, scheduler, prompts, title, resolution);
+  CogVideoXModel forRank(RankPlace place) {
+    return new CogVideoXModel(
+        transformer.forRank(place), vae, scheduler, prompts, title, resolution);
   }
 
   /** Sizes of the transformer. */

@@ -22,6 +22,7 @@ import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.TimeSinusoid;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Riflex;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -100,8 +101,11 @@ public final class CogVideoXTransformer implements AutoCloseable {
     return new CogVideoXTransformer(config, Weights.random(config.tensors(), seed));
   }
 
-  /** The same transformer for another thread; weights are shared and stay this one's to close. */
-  CogVideoXTransformer sharing() {
+  /**
+   * The same transformer for one of several ranks, which may run at the same time; weights are
+   * shared and stay this one's to close.
+   */
+  CogVideoXTransformer forRank(RankPlace place) {
     CogVideoXTransformer other = new CogVideoXTransformer(config, weights);
     other.riflexScale = riflexScale;
     return other;

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.ModelFolder;
@@ -150,11 +151,11 @@ record HunyuanModel(
   }
 
   /**
-   * The same model for another rank of this process, which runs at the same time: weights are
-   * shared and stay this model's to close.
+   * The same model for one of several ranks, which may run at the same time: weights are shared and
+   * stay this model's to close.
    */
-  HunyuanModel forAnotherRank() {
-    return new HunyuanModel(transformer.sharing(), vae, scheduler, guider, texts, random);
+  HunyuanModel forRank(RankPlace place) {
+    return new HunyuanModel(transformer.forRank(place), vae, scheduler, guider, texts, random);
   }
 
   /** The latents of a video of that size. */

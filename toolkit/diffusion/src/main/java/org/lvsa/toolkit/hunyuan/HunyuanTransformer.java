@@ -20,6 +20,7 @@ import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.PatchLayout;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.Weights;
@@ -200,8 +201,11 @@ final class HunyuanTransformer implements AutoCloseable {
     }
   }
 
-  /** The same transformer for another thread; weights are shared and stay this one's to close. */
-  HunyuanTransformer sharing() {
+  /**
+   * The same transformer for one of several ranks, which may run at the same time; weights are
+   * shared and stay this one's to close.
+   */
+  HunyuanTransformer forRank(RankPlace place) {
     HunyuanTransformer other = new HunyuanTransformer(config, weights);
     other.rotary = rotary;
     return other;

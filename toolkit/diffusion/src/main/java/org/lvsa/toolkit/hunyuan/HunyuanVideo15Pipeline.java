@@ -10,6 +10,7 @@ import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DenoisingLoop;
@@ -146,7 +147,8 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline {
           state ->
               attention.goOn(
                   model.transformer().config().layers(),
-                  (long) state.history().done() * settings.guidance().passes()));
+                  state.history().done(),
+                  settings.guidance()));
       float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
       boolean padding = padding(attention);
       DenoisingLoop loop =
@@ -159,7 +161,8 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline {
               },
               scheduler,
               shape,
-              settings.guidance());
+              settings.guidance(),
+              attention.guidanceRanks());
       return loop.run(start, (step, latents) -> receiver.accept(step, latents, scheduler::history));
     }
 
@@ -201,8 +204,8 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline {
     }
 
     @Override
-    public Denoising forAnotherRank() {
-      return new Encoded(model.forAnotherRank(), settings, embeddings);
+    public Denoising forRank(RankPlace place) {
+      return new Encoded(model.forRank(place), settings, embeddings);
     }
 
     @Override

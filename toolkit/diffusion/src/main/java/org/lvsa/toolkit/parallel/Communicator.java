@@ -2,6 +2,8 @@
 package org.lvsa.toolkit.parallel;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
 
 /**
  * One rank's way to the others: the only thing that attention over several ranks needs of a
@@ -24,8 +26,21 @@ public interface Communicator extends AutoCloseable {
    */
   float[][] allToAll(float[][] parts);
 
-  /** Bytes that this rank has sent to others so far. */
+  /** Bytes that this rank has sent to others so far, in exchanges of its groups too. */
   long bytesSent();
+
+  /**
+   * The communicator of some of the ranks, for exchanges that the others take no part in. Each
+   * member asks for it with the same list. A failure of any rank ends the exchanges of all groups.
+   *
+   * @param members numbers of ranks of this communicator, in the group's order; this rank is one
+   */
+  Communicator group(List<Integer> members);
+
+  /** The number, among all ranks of the run, of a member of this communicator. */
+  default int number(int member) {
+    return member;
+  }
 
   /** Leaves. The others' next exchange with this rank fails at once instead of waiting. */
   @Override
@@ -62,13 +77,13 @@ public interface Communicator extends AutoCloseable {
     for (int from = 0; from < received.length; from++) {
       if (received[from].length != lengths[from]) {
         throw new RankFailure(
-            from,
+            number(from),
             "sent "
                 + received[from].length
                 + " numbers in place of "
                 + lengths[from]
                 + ": it runs with other settings than rank "
-                + rank());
+                + number(rank()));
       }
     }
     return received;
@@ -86,6 +101,25 @@ public interface Communicator extends AutoCloseable {
     int[] lengths = new int[world()];
     Arrays.fill(lengths, part.length);
     return allToAll(parts, lengths);
+  }
+
+  /**
+   * The place of this rank in a group.
+   *
+   * @throws IllegalArgumentException if it is not in it, or a number is no rank's or comes twice
+   */
+  default int requireMember(List<Integer> members) {
+    boolean ranks = members.stream().allMatch(member -> member >= 0 && member < world());
+    if (!ranks || Set.copyOf(members).size() != members.size() || !members.contains(rank())) {
+      throw new IllegalArgumentException(
+          "a group must have different ranks below "
+              + world()
+              + ", this one ("
+              + rank()
+              + ") among them, got "
+              + members);
+    }
+    return members.indexOf(rank());
   }
 
   /** The communicator of a rank that is alone. */
@@ -108,6 +142,12 @@ public interface Communicator extends AutoCloseable {
     @Override
     public float[][] allToAll(float[][] parts) {
       return parts.clone();
+    }
+
+    @Override
+    public Communicator group(List<Integer> members) {
+      requireMember(members);
+      return this;
     }
 
     @Override

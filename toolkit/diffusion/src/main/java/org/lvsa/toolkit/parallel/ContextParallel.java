@@ -11,7 +11,7 @@ import org.lvsa.kernels.BlockSparseLayout;
  * One self-attention over a sequence whose video tokens are split among ranks, in equal parts in
  * the order of the ranks. Text tokens are whole on every rank.
  */
-public sealed interface ContextParallel permits Ulysses, GlobalKeyValue {
+public sealed interface ContextParallel permits Ulysses, GlobalKeyValue, Ring, Hybrid {
 
   /** How the ranks divide the work. */
   enum Scheme {
@@ -21,29 +21,62 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue {
      * By queries: each rank computes its own tokens, of all heads. The ranks send each other the
      * keys and values of the frames that these tokens attend to ({@link GlobalKeyValue}).
      */
-    GLOBAL_KV;
+    GLOBAL_KV,
+    /**
+     * By queries: keys and values pass from rank to rank, and partial results are merged ({@link
+     * Ring}).
+     */
+    RING,
+    /** By heads among neighbours, and then round a ring ({@link Hybrid}). */
+    HYBRID;
 
     /**
      * The scheme for a shape.
      *
+     * @param ranks those that share the sequence
      * @throws IllegalArgumentException if the shape does not divide among the ranks
      */
-    public ContextParallel of(AttentionShape shape, Communicator ranks) {
+    public ContextParallel of(AttentionShape shape, SequenceRanks ranks) {
       return switch (this) {
-        case ULYSSES -> new Ulysses(shape, ranks);
-        case GLOBAL_KV -> new GlobalKeyValue(shape, ranks);
+        case ULYSSES -> new Ulysses(shape, ranks.all());
+        case GLOBAL_KV -> new GlobalKeyValue(shape, ranks.all());
+        case RING -> new Ring(shape, ranks.all());
+        case HYBRID -> new Hybrid(shape, ranks);
+      };
+    }
+
+    /** As {@link #of(AttentionShape, SequenceRanks)}, for a scheme of one kind of group. */
+    public ContextParallel of(AttentionShape shape, Communicator ranks) {
+      return of(shape, group(ranks));
+    }
+
+    /**
+     * Ranks that share a sequence by this scheme alone.
+     *
+     * @throws IllegalStateException for the hybrid, whose groups have two sizes
+     */
+    public SequenceRanks group(Communicator ranks) {
+      return switch (this) {
+        case ULYSSES, GLOBAL_KV -> SequenceRanks.of(ranks, ranks.world(), 1);
+        case RING -> SequenceRanks.of(ranks, 1, ranks.world());
+        case HYBRID -> throw new IllegalStateException("a hybrid has groups of two sizes");
       };
     }
 
     /**
-     * Checks that a shape can be divided among this number of ranks.
+     * Checks that a shape can be divided among the ranks.
      *
+     * @param ulysses ranks of a heads group, where the scheme has them
+     * @param ring ranks of a ring, where the scheme has them
      * @throws IllegalArgumentException saying what does not divide or fit
      */
-    public void check(AttentionShape shape, int world) {
-      ContextParallel.check(shape, world);
-      if (this == ULYSSES) {
-        Ulysses.checkHeads(shape, world);
+    public void check(AttentionShape shape, int ulysses, int ring) {
+      ContextParallel.check(shape, ulysses * ring);
+      if (this == ULYSSES || this == HYBRID) {
+        Ulysses.checkHeads(shape, ulysses);
+      }
+      if (this == RING || this == HYBRID) {
+        Ring.check(shape, ulysses, ring);
       }
     }
 

@@ -12,7 +12,6 @@ import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
-import org.lvsa.kernels.PartialAttention;
 
 /**
  * Attention divided by queries: a rank computes its own tokens, of all heads.
@@ -35,7 +34,7 @@ public final class GlobalKeyValue implements ContextParallel {
    * @throws IllegalArgumentException if the video tokens do not divide among the ranks
    */
   public GlobalKeyValue(AttentionShape shape, Communicator ranks) {
-    Scheme.GLOBAL_KV.check(shape, ranks.world());
+    ContextParallel.check(shape, ranks.world());
     this.shape = shape;
     this.ranks = ranks;
     localTokens = shape.videoTokens() / ranks.world();
@@ -90,7 +89,7 @@ public final class GlobalKeyValue implements ContextParallel {
     float[][] received = exchange(layout, key.video(), value.video());
     try (Arena arena = Arena.ofShared()) {
       float[] video = video(compute, layout, query, key, value, received, arena);
-      float[] text = shape.textTokens() == 0 ? new float[0] : text(compute, query, key, value);
+      float[] text = new JointText(shape, ranks).attend(compute, query, key, value);
       return new Shard(video, text);
     }
   }
@@ -245,44 +244,6 @@ public final class GlobalKeyValue implements ContextParallel {
   }
 
   /**
-   * Computes the text queries over text and over each rank's video tokens, and merges the parts.
-   */
-  private float[] text(Compute compute, Shard query, Shard key, Shard value) {
-    AttentionShape all =
-        new AttentionShape(
-            1, 1, shape.textTokens(), 0, shape.heads(), shape.kvHeads(), shape.headDim());
-    try (Arena arena = Arena.ofShared()) {
-      QueriesOverKeys part = new QueriesOverKeys(all, compute, arena);
-      AttentionOutput mine = part.attend(query.text(), key.video(), value.video());
-      float[] sent = new float[Math.toIntExact(all.queryElements() + all.logSumExpElements())];
-      int elements = Math.toIntExact(all.queryElements());
-      MemorySegment.copy(mine.out(), ValueLayout.JAVA_FLOAT, 0, sent, 0, elements);
-      MemorySegment.copy(
-          mine.logSumExp().orElseThrow(),
-          ValueLayout.JAVA_FLOAT,
-          0,
-          sent,
-          elements,
-          sent.length - elements);
-      // Merged in the order of ranks, so that every rank gets the same bits.
-      AttentionOutput whole = part.attend(query.text(), key.text(), value.text());
-      for (float[] received : ranks.allGather(sent)) {
-        AttentionOutput other = AttentionOutput.allocateWithLogSumExp(all, arena);
-        MemorySegment.copy(received, 0, other.out(), ValueLayout.JAVA_FLOAT, 0, elements);
-        MemorySegment.copy(
-            received,
-            elements,
-            other.logSumExp().orElseThrow(),
-            ValueLayout.JAVA_FLOAT,
-            0,
-            sent.length - elements);
-        PartialAttention.merge(all, whole, other);
-      }
-      return whole.out().toArray(ValueLayout.JAVA_FLOAT);
-    }
-  }
-
-  /**
    * {@inheritDoc}
    *
    * <p>To each other rank: keys and values of this rank's tokens in the frames that the other
@@ -293,11 +254,9 @@ public final class GlobalKeyValue implements ContextParallel {
     long elements = 0;
     for (int to = 0; to < ranks.world(); to++) {
       if (to != ranks.rank()) {
-        elements +=
-            2L * owned(layout, ranks.rank(), to) * shape.kvHeads() * shape.headDim()
-                + (long) shape.textTokens() * shape.heads() * (shape.headDim() + 1);
+        elements += 2L * owned(layout, ranks.rank(), to) * shape.kvHeads() * shape.headDim();
       }
     }
-    return elements * Float.BYTES;
+    return elements * Float.BYTES + new JointText(shape, ranks).bytesSent();
   }
 }

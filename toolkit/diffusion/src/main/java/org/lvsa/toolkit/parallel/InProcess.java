@@ -2,24 +2,37 @@
 package org.lvsa.toolkit.parallel;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 
 /** Ranks that are threads of one JVM. Parts change hands without a copy. */
 public final class InProcess {
-  private final float[][][] table;
-  private int arrived;
-  private int round;
+  private final List<Integer> all;
+  private final Map<List<Integer>, Meeting> meetings = new HashMap<>();
   private RankFailure gone;
 
   private InProcess(int world) {
-    table = new float[world][world][];
+    all = IntStream.range(0, world).boxed().toList();
+  }
+
+  /** Where the ranks of one group lay down what they have for each other. */
+  private static final class Meeting {
+    private final float[][][] table;
+    private int arrived;
+    private int round;
+
+    Meeting(int size) {
+      table = new float[size][size][];
+    }
   }
 
   /** The communicators of all ranks, in order, for threads that the caller starts. */
@@ -69,26 +82,30 @@ public final class InProcess {
   }
 
   private Rank rank(int rank) {
-    return new Rank(rank);
+    return new Rank(all, rank, bytes -> {});
   }
 
-  /** Returns when every rank has called it, or fails when one has left. */
-  private synchronized void await() {
-    int mine = round;
-    if (gone == null && ++arrived == table.length) {
-      arrived = 0;
-      round++;
+  private synchronized Meeting meeting(List<Integer> members) {
+    return meetings.computeIfAbsent(members, m -> new Meeting(m.size()));
+  }
+
+  /** Returns when every member has called it, or fails when a rank has left. */
+  private synchronized void await(Meeting meeting) {
+    int mine = meeting.round;
+    if (gone == null && ++meeting.arrived == meeting.table.length) {
+      meeting.arrived = 0;
+      meeting.round++;
       notifyAll();
     }
     try {
-      while (round == mine && gone == null) {
+      while (meeting.round == mine && gone == null) {
         wait();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while waiting for the other ranks", e);
     }
-    if (round == mine) {
+    if (meeting.round == mine) {
       throw new RankFailure(gone.rank(), gone.reason());
     }
   }
@@ -100,35 +117,65 @@ public final class InProcess {
     notifyAll();
   }
 
+  /** One rank in one group. */
   private final class Rank implements Communicator {
-    private final int rank;
+    private final List<Integer> members;
+    private final int place;
+    private final Meeting meeting;
+    private final LongConsumer outer;
     private long sent;
 
-    Rank(int rank) {
-      this.rank = rank;
+    /**
+     * @param members numbers of the group's ranks
+     * @param place this rank's among them
+     * @param outer is told the bytes that are sent
+     */
+    Rank(List<Integer> members, int place, LongConsumer outer) {
+      this.members = members;
+      this.place = place;
+      this.outer = outer;
+      meeting = meeting(members);
     }
 
     @Override
     public int rank() {
-      return rank;
+      return place;
     }
 
     @Override
     public int world() {
-      return table.length;
+      return members.size();
+    }
+
+    @Override
+    public int number(int member) {
+      return members.get(member);
+    }
+
+    @Override
+    public Communicator group(List<Integer> some) {
+      int mine = requireMember(some);
+      return new Rank(some.stream().map(members::get).toList(), mine, this::count);
     }
 
     @Override
     public float[][] allToAll(float[][] parts) {
       for (int to = 0; to < world(); to++) {
-        table[to][rank] = parts[to];
-        sent += to == rank ? 0 : (long) parts[to].length * Float.BYTES;
+        meeting.table[to][place] = parts[to];
+        if (to != place) {
+          count((long) parts[to].length * Float.BYTES);
+        }
       }
-      await();
-      float[][] received = table[rank].clone();
+      await(meeting);
+      float[][] received = meeting.table[place].clone();
       // Nobody may write the next round before everybody has read this one.
-      await();
+      await(meeting);
       return received;
+    }
+
+    private void count(long bytes) {
+      sent += bytes;
+      outer.accept(bytes);
     }
 
     @Override
@@ -138,12 +185,12 @@ public final class InProcess {
 
     @Override
     public void close() {
-      leave(new RankFailure(rank, "left"));
+      leave(new RankFailure(number(place), "left"));
     }
 
     @Override
     public void fail(Throwable cause) {
-      leave(RankFailure.of(rank, cause));
+      leave(RankFailure.of(number(place), cause));
     }
   }
 }

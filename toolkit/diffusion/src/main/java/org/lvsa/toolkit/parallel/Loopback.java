@@ -267,29 +267,35 @@ public final class Loopback implements Communicator {
 
   @Override
   public float[][] allToAll(float[][] parts) {
-    if (parts.length != world()) {
+    return exchange(IntStream.range(0, world()).boxed().toList(), parts);
+  }
+
+  /**
+   * Exchanges among some ranks.
+   *
+   * @param members their numbers; {@code parts[i]} is for the i-th
+   */
+  private float[][] exchange(List<Integer> members, float[][] parts) {
+    if (parts.length != members.size()) {
       throw new IllegalArgumentException(
-          "there must be one part per rank (" + world() + "), got " + parts.length);
+          "there must be one part per rank (" + members.size() + "), got " + parts.length);
     }
-    float[][] received = new float[world()][];
-    received[rank] = parts[rank];
+    float[][] received = new float[members.size()][];
     // Sending waits for the receiver once buffers are full, so it must not stand before receiving.
     FutureTask<Void> sending =
         new FutureTask<>(
             () -> {
-              for (int to = 0; to < world(); to++) {
-                if (to != rank) {
-                  send(to, parts[to]);
+              for (int i = 0; i < parts.length; i++) {
+                if (members.get(i) != rank) {
+                  send(members.get(i), parts[i]);
                 }
               }
               return null;
             });
     Thread.ofVirtual().start(sending);
     try {
-      for (int from = 0; from < world(); from++) {
-        if (from != rank) {
-          received[from] = receive(from);
-        }
+      for (int i = 0; i < parts.length; i++) {
+        received[i] = members.get(i) == rank ? parts[i] : receive(members.get(i));
       }
       sending.get();
       return received;
@@ -303,6 +309,67 @@ public final class Loopback implements Communicator {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while sending to the other ranks", e);
+    }
+  }
+
+  @Override
+  public Communicator group(List<Integer> members) {
+    return new Group(List.copyOf(members), requireMember(members));
+  }
+
+  /** Some of the ranks, over the same connections. */
+  private final class Group implements Communicator {
+    private final List<Integer> members;
+    private final int place;
+    private long sentInGroup;
+
+    Group(List<Integer> members, int place) {
+      this.members = members;
+      this.place = place;
+    }
+
+    @Override
+    public int rank() {
+      return place;
+    }
+
+    @Override
+    public int world() {
+      return members.size();
+    }
+
+    @Override
+    public int number(int member) {
+      return members.get(member);
+    }
+
+    @Override
+    public Communicator group(List<Integer> some) {
+      return new Group(some.stream().map(members::get).toList(), requireMember(some));
+    }
+
+    @Override
+    public float[][] allToAll(float[][] parts) {
+      float[][] received = exchange(members, parts);
+      for (int to = 0; to < parts.length; to++) {
+        sentInGroup += to == place ? 0 : (long) parts[to].length * Float.BYTES;
+      }
+      return received;
+    }
+
+    @Override
+    public long bytesSent() {
+      return sentInGroup;
+    }
+
+    @Override
+    public void close() {
+      Loopback.this.close();
+    }
+
+    @Override
+    public void fail(Throwable cause) {
+      Loopback.this.fail(cause);
     }
   }
 

@@ -53,6 +53,16 @@ public record RankGroups(int tensor, int ulysses, int ring, int pipeline, int gu
                 name + " parallel size must be > 0, got " + degree + ": 1 leaves it out");
           }
         });
+    long world = 1;
+    for (int degree : degrees.values()) {
+      world = Math.min(world * degree, Long.MAX_VALUE / Integer.MAX_VALUE);
+    }
+    if (world > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "ranks must be at most 2^31-1, the product of "
+              + degrees
+              + " is more: 1 leaves a degree out");
+    }
     if (guidance > MOST_GUIDANCE) {
       throw new IllegalArgumentException(
           "CFG parallel size must be 1 or 2, but got " + guidance + ": guidance has two branches");
@@ -126,6 +136,11 @@ public record RankGroups(int tensor, int ulysses, int ring, int pipeline, int gu
       }
     }
     return groups;
+  }
+
+  /** The group that a rank is in. */
+  static List<Integer> with(List<List<Integer>> groups, int rank) {
+    return groups.stream().filter(group -> group.contains(rank)).findFirst().orElseThrow();
   }
 
   /** The groups that divide by heads: neighbours inside a sequence group. */

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.pipeline;
 
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.schedulers.History;
 
 /**
@@ -22,10 +23,12 @@ public interface Denoising extends AutoCloseable {
       GenerationAttention attention, Optional<ResumeFile.State> from, StepReceiver receiver);
 
   /**
-   * The same for another rank of this process, which runs at the same time. Weights and embeddings
-   * are shared and stay this one's to close.
+   * The same for one of several ranks, which may run at the same time in this process. Weights and
+   * embeddings are shared and stay this one's to close.
+   *
+   * @param place the rank's, among those that make the video together
    */
-  Denoising forAnotherRank();
+  Denoising forRank(RankPlace place);
 
   /** Frees the embeddings; the weights belong to the pipeline. */
   @Override

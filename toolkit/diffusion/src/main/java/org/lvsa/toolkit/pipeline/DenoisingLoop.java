@@ -3,6 +3,7 @@ package org.lvsa.toolkit.pipeline;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.profile.StepEvent;
 import org.lvsa.toolkit.schedulers.Scheduler;
 import org.lvsa.toolkit.tensor.NdMemory;
@@ -18,9 +19,15 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param scheduler a new one, or one that has taken back an earlier run's history
  * @param shape of the sample
  * @param guidance how the two velocities become one
+ * @param ranks two ranks that compute one velocity each, and both combine them; or one, which
+ *     computes both
  */
 public record DenoisingLoop(
-    Model model, Scheduler scheduler, LatentSize shape, GuidanceSettings guidance) {
+    Model model,
+    Scheduler scheduler,
+    LatentSize shape,
+    GuidanceSettings guidance,
+    Communicator ranks) {
 
   /** Which text a run of the model sees. */
   public enum Branch {
@@ -86,6 +93,9 @@ public record DenoisingLoop(
           return NdMemory.floats(cond);
         }
       }
+      if (ranks.world() > 1) {
+        return velocityOfRanks(step, latents, timestep);
+      }
       if (guidance.batched()) {
         try (INDArray twice = Guidance.join(latents, latents);
             INDArray both =
@@ -102,9 +112,25 @@ public record DenoisingLoop(
     }
   }
 
+  /** This rank's velocity and the other's, which both combine: nothing is sent but these. */
+  private float[] velocityOfRanks(int step, INDArray latents, float timestep) {
+    Branch branch = Branch.values()[ranks.rank()];
+    float[][] both;
+    try (INDArray mine = model.velocity(step, List.of(branch), latents, timestep)) {
+      both = ranks.allGather(NdMemory.floats(mine));
+    }
+    try (INDArray cond = NdMemory.copy(MemorySegment.ofArray(both[0]), shape.shape());
+        INDArray uncond = NdMemory.copy(MemorySegment.ofArray(both[1]), shape.shape())) {
+      return guided(cond, uncond, timestep);
+    }
+  }
+
   private float[] guided(INDArray cond, INDArray uncond, float timestep) {
     double scale = guidance.at(timestep, scheduler.schedule().steps());
     try (INDArray guided = Guidance.combine(cond, uncond, scale)) {
+      if (guidance.normalised()) {
+        Guidance.normalise(guided, cond);
+      }
       return NdMemory.floats(guided);
     }
   }

@@ -28,6 +28,7 @@ import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
 import org.lvsa.toolkit.profile.ProfiledBlocks;
 
@@ -265,10 +266,17 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    * An earlier run made the first steps.
    *
    * @param layers blocks of the model
-   * @param passes runs of the model that it made
+   * @param steps that it made
+   * @param guidance how many runs of the model a step is
    */
-  public void goOn(int layers, long passes) {
-    generation.steps().goOn(layers, passes);
+  public void goOn(int layers, int steps, GuidanceSettings guidance) {
+    int passes = guidanceRanks().world() > 1 ? 1 : guidance.passes();
+    generation.steps().goOn(layers, (long) steps * passes);
+  }
+
+  /** The ranks that run the branches of guidance, one each; alone where one rank runs both. */
+  public Communicator guidanceRanks() {
+    return generation.view().place().guidance();
   }
 
   @Override
@@ -292,7 +300,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
     return out;
   }
 
-  /** How many ranks make the video together. */
+  /** How many ranks share the video's sequence. */
   public int ranks() {
     return generation.ranks().world();
   }

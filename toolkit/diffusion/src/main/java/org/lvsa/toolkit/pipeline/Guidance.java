@@ -42,6 +42,36 @@ public final class Guidance {
     return guided;
   }
 
+  /**
+   * Gives each vector of the last axis the length that it has in the prediction with the prompt:
+   * {@code guided · |conditional| / |guided|}. A vector of zeros stays as it is.
+   *
+   * @param guided changed in place
+   */
+  public static void normalise(INDArray guided, INDArray conditional) {
+    int width = Math.toIntExact(guided.size(-1));
+    Rows.merge(
+        Matrix.of(guided, width),
+        Matrix.of(conditional, width),
+        (index, row, wanted) -> {
+          double squares = squares(row);
+          if (squares > 0) {
+            float factor = (float) Math.sqrt(squares(wanted) / squares);
+            for (int i = 0; i < row.length; i++) {
+              row[i] *= factor;
+            }
+          }
+        });
+  }
+
+  private static double squares(float[] row) {
+    double sum = 0;
+    for (float value : row) {
+      sum += (double) value * value;
+    }
+    return sum;
+  }
+
   /** Two batches of the same shape as one, the first one's elements first. */
   public static INDArray join(INDArray first, INDArray second) {
     return Nd4j.concat(0, first, second);

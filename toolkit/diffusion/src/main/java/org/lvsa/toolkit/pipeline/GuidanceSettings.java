@@ -15,13 +15,15 @@ import java.util.OptionalDouble;
  * @param boundaryRatio noise level, as a share of the largest, at which the second of two
  *     transformers takes over; empty for the model's own
  * @param dynamic whether the scale changes with the noise level
+ * @param normalised whether the guided prediction is given the length of the one with the prompt
  */
 public record GuidanceSettings(
     double scale,
     boolean batched,
     OptionalDouble second,
     OptionalDouble boundaryRatio,
-    boolean dynamic) {
+    boolean dynamic,
+    boolean normalised) {
   /** Timesteps of pure noise, which a boundary is a share of. */
   public static final int TIMESTEPS = 1000;
 
@@ -39,7 +41,17 @@ public record GuidanceSettings(
 
   /** One scale for all steps. */
   public GuidanceSettings(double scale, boolean batched) {
-    this(scale, batched, OptionalDouble.empty(), OptionalDouble.empty(), false);
+    this(scale, batched, OptionalDouble.empty(), OptionalDouble.empty(), false, false);
+  }
+
+  /** As published: the guided prediction has the length that comes out. */
+  public GuidanceSettings(
+      double scale,
+      boolean batched,
+      OptionalDouble second,
+      OptionalDouble boundaryRatio,
+      boolean dynamic) {
+    this(scale, batched, second, boundaryRatio, dynamic, false);
   }
 
   private static void requireFinite(String what, double value) {
@@ -85,7 +97,8 @@ public record GuidanceSettings(
 
   /** The same with a boundary between two transformers. */
   public GuidanceSettings withBoundary(double ratio) {
-    return new GuidanceSettings(scale, batched, second, OptionalDouble.of(ratio), dynamic);
+    return new GuidanceSettings(
+        scale, batched, second, OptionalDouble.of(ratio), dynamic, normalised);
   }
 
   /**
@@ -94,7 +107,7 @@ public record GuidanceSettings(
    * @param runs 1 for a batch of both, else 2
    */
   public GuidanceSettings inRuns(int runs) {
-    return new GuidanceSettings(scale, runs == 1, second, boundaryRatio, dynamic);
+    return new GuidanceSettings(scale, runs == 1, second, boundaryRatio, dynamic, normalised);
   }
 
   /** Runs of the model per step. */

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.lvsa.toolkit.attention.RankView;
+import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.parallel.Loopback;
 import org.lvsa.toolkit.parallel.Patience;
+import org.lvsa.toolkit.parallel.RankGroups;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.parallel.RankProcesses;
 import org.lvsa.toolkit.parallel.RankWork;
 import org.lvsa.toolkit.parallel.RunSecret;
@@ -15,14 +21,18 @@ import org.lvsa.toolkit.parallel.RunSecret;
 /**
  * The ranks that make a video together, and how to run them.
  *
- * @param world number of ranks
- * @param scheme how they divide self-attention
+ * @param groups how many ranks share what
+ * @param scheme how those that share a sequence divide self-attention
  * @param ranks threads of this JVM, or processes
  * @param place where a process that is a later rank joins; empty in the process that a user started
  * @param laterRank the command of a process that is a later rank
  */
 public record RankPlan(
-    int world, Scheme scheme, Ranks ranks, Optional<Place> place, RankProcesses.Command laterRank) {
+    RankGroups groups,
+    Scheme scheme,
+    Ranks ranks,
+    Optional<Place> place,
+    RankProcesses.Command laterRank) {
 
   /** How the ranks run. */
   public enum Ranks {
@@ -35,7 +45,7 @@ public record RankPlan(
   /** One rank, which runs in this process. */
   public static RankPlan one() {
     return new RankPlan(
-        1,
+        new RankGroups(1, 1, 1, 1, 1, 1),
         Scheme.ULYSSES,
         Ranks.THREADS,
         Optional.empty(),
@@ -44,9 +54,14 @@ public record RankPlan(
         });
   }
 
+  /** Number of ranks. */
+  public int world() {
+    return groups.world();
+  }
+
   /** Ranks of one process, each of which holds what it computes with. */
   public int ranksPerProcess() {
-    return ranks == Ranks.THREADS ? world : 1;
+    return ranks == Ranks.THREADS ? world() : 1;
   }
 
   /**
@@ -77,19 +92,20 @@ public record RankPlan(
 
   /** One rank that runs the pattern that all ranks together run. */
   public RankView alone() {
-    return new RankView(Communicator.alone(), scheme, scheme.guardsBoundaries() ? world : 1);
+    return new RankView(
+        RankPlace.alone(), scheme, scheme.guardsBoundaries() ? groups.sequence() : 1);
   }
 
   /** One of the ranks. */
   public RankView view(Communicator rank) {
-    return RankView.of(rank, scheme);
+    return RankView.of(RankPlace.of(rank, groups), scheme);
   }
 
   /** Runs the work on every rank, and returns what rank 0 gives. */
   public <T> T run(RankWork<T> work) throws Exception {
     return switch (ranks) {
-      case THREADS -> InProcess.run(world, work).getFirst();
-      case PROCESSES -> RankProcesses.run(world, Patience.DEFAULT, laterRank, work);
+      case THREADS -> InProcess.run(world(), work).getFirst();
+      case PROCESSES -> RankProcesses.run(world(), Patience.DEFAULT, laterRank, work);
     };
   }
 
@@ -102,7 +118,7 @@ public record RankPlan(
     Place here = place.orElseThrow();
     try (Communicator rank =
         Loopback.join(
-            here.rank(), world, here.port(), RunSecret.of(System.getenv()), Patience.DEFAULT)) {
+            here.rank(), world(), here.port(), RunSecret.of(System.getenv()), Patience.DEFAULT)) {
       try {
         rank.work(work);
         return true;
@@ -112,9 +128,63 @@ public record RankPlan(
     }
   }
 
-  /** As the table's heading has it: {@code 4 ranks, by heads}. */
+  /**
+   * Settings of LVSA that the model gives, as these ranks run it: a guided step is one run per rank
+   * where each has a branch, and two where ranks divide one sequence.
+   */
+  public Map<Setting<?>, String> attentionDefaults(
+      VideoPipeline pipeline, GenerationSettings settings) {
+    Map<Setting<?>, String> defaults = new LinkedHashMap<>(pipeline.attentionDefaults(settings));
+    if (settings.guidance().on() && groups.guidance() > 1) {
+      defaults.put(Setting.LVSA_CFG_PASSES, "1");
+    } else if (settings.guidance().on() && groups.sequence() > 1) {
+      defaults.put(Setting.LVSA_CFG_PASSES, "2");
+    }
+    return defaults;
+  }
+
+  /**
+   * Refuses a video that these ranks cannot make.
+   *
+   * @throws IllegalArgumentException naming what does not fit, and what would
+   */
+  public void check(GenerationSettings settings) {
+    if (groups.guidance() == 1) {
+      return;
+    }
+    if (!settings.guidance().on()) {
+      throw new IllegalArgumentException(
+          "guidance has 2 branches for --cfg-parallel-size "
+              + groups.guidance()
+              + " only above a scale of 1, got "
+              + settings.guidance().scale()
+              + ": leave --cfg-parallel-size out, or give --guidance-scale 5");
+    }
+    if (settings.guidance().batched()) {
+      throw new IllegalArgumentException(
+          "ranks of --cfg-parallel-size 2 run one branch each: leave --batched-guidance out");
+    }
+  }
+
+  /** What the ranks share, in words: {@code 4 ranks, by heads (2), by branches of guidance (2)}. */
   @Override
   public String toString() {
-    return world + (scheme == Scheme.ULYSSES ? " ranks, by heads" : " ranks, by queries");
+    Map<String, Integer> shared = new LinkedHashMap<>();
+    shared.put("by weights", groups.tensor());
+    if (scheme == Scheme.GLOBAL_KV) {
+      shared.put("by queries", groups.sequence());
+    } else {
+      shared.put("by heads", groups.ulysses());
+      shared.put("round a ring", groups.ring());
+    }
+    shared.put("by branches of guidance", groups.guidance());
+    shared.values().removeIf(degree -> degree == 1);
+    return world()
+        + " ranks"
+        + shared.entrySet().stream()
+            .map(
+                one ->
+                    ", " + one.getKey() + (shared.size() == 1 ? "" : " (" + one.getValue() + ")"))
+            .collect(Collectors.joining());
   }
 }

@@ -14,7 +14,7 @@ import org.lvsa.toolkit.vae.Tiling;
  * A model that is opened and makes videos in three parts: what it is told is encoded ({@link
  * #prepare}), noise becomes clean latents ({@link Denoising#run}), and the latents become frames
  * ({@link #decode}). {@link VideoRun} drives the parts. One call at a time, except for {@link
- * Denoising#forAnotherRank}.
+ * Denoising#forRank}.
  */
 public interface VideoPipeline extends AutoCloseable {
   /** The pipeline's class name, as {@link PipelineType#className} gives it. */

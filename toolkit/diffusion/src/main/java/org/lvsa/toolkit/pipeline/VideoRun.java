@@ -144,16 +144,18 @@ public final class VideoRun {
       return denoise(denoising, saving, keepSteps);
     }
     return ranks.run(
-        one ->
-            one.rank() == 0
-                ? denoise(denoising, ranks.view(one), saving, keepSteps)
-                : denoiseQuietly(ranks.view(one), denoising, saving));
+        one -> {
+          RankView view = ranks.view(one);
+          return one.rank() == 0
+              ? denoise(denoising.forRank(view.place()), view, saving, keepSteps)
+              : denoiseQuietly(view, denoising, saving);
+        });
   }
 
   /** Denoises as a rank after the first. */
   public Denoised denoiseQuietly(RankView view, Denoising denoising, Saving saving) {
     return new VideoRun(pipeline, settings, attention, Listener.NONE)
-        .denoise(denoising.forAnotherRank(), view, saving.readOnly(), false);
+        .denoise(denoising.forRank(view.place()), view, saving.readOnly(), false);
   }
 
   private Denoised denoise(Denoising denoising, RankView view, Saving saving, boolean keepSteps) {

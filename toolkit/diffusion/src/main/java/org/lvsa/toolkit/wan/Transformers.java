@@ -3,6 +3,7 @@ package org.lvsa.toolkit.wan;
 
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.lvsa.toolkit.parallel.RankPlace;
 
 /**
  * The transformers of a model: one for all steps, or one for the steps of high noise and one for
@@ -66,9 +67,9 @@ record Transformers(Optional<WanTransformer> first, Optional<WanTransformer> sec
   }
 
   /** The same for another rank that runs at the same time; weights are shared. */
-  Transformers forAnotherRank() {
+  Transformers forRank(RankPlace place) {
     return new Transformers(
-        first.map(WanTransformer::sharing), second.map(WanTransformer::sharing));
+        first.map(one -> one.forRank(place)), second.map(one -> one.forRank(place)));
   }
 
   /** Slows the temporal position that would repeat, see {@link WanTransformer#riflex}. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DenoisingLoop;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
@@ -52,9 +53,7 @@ record WanDenoising(WanModel model, GenerationSettings settings, Encoded encoded
     }
     from.ifPresent(state -> scheduler.resume(state.history()));
     from.ifPresent(
-        state ->
-            attention.goOn(
-                model.config().layers(), (long) state.history().done() * guidance.passes()));
+        state -> attention.goOn(model.config().layers(), state.history().done(), guidance));
     float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
     DenoisingLoop loop =
         new DenoisingLoop(
@@ -65,7 +64,8 @@ record WanDenoising(WanModel model, GenerationSettings settings, Encoded encoded
             },
             scheduler,
             shape,
-            guidance);
+            guidance,
+            attention.guidanceRanks());
     return encoded
         .condition()
         .finish(
@@ -112,8 +112,8 @@ record WanDenoising(WanModel model, GenerationSettings settings, Encoded encoded
   }
 
   @Override
-  public Denoising forAnotherRank() {
-    return new WanDenoising(model.forAnotherRank(), settings, encoded);
+  public Denoising forRank(RankPlace place) {
+    return new WanDenoising(model.forRank(place), settings, encoded);
   }
 
   @Override

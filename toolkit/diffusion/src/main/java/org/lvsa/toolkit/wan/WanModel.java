@@ -9,6 +9,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
@@ -86,13 +87,13 @@ record WanModel(Parts parts, Traits traits, Optional<RandomWan> sizes) implement
   }
 
   /**
-   * The same model for another rank of this process, which runs at the same time: weights are
-   * shared and stay this model's to close.
+   * The same model for one of several ranks, which may run at the same time: weights are shared and
+   * stay this model's to close.
    */
-  WanModel forAnotherRank() {
+  WanModel forRank(RankPlace place) {
     Parts others =
         new Parts(
-            parts.transformers().forAnotherRank(),
+            parts.transformers().forRank(place),
             parts.vae(),
             parts.scheduler(),
             parts.prompts(),

@@ -17,6 +17,7 @@ import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -241,8 +242,11 @@ public final class WanTransformer implements AutoCloseable {
     }
   }
 
-  /** The same transformer for another thread; weights are shared and stay this one's to close. */
-  WanTransformer sharing() {
+  /**
+   * The same transformer for one of several ranks, which may run at the same time; weights are
+   * shared and stay this one's to close.
+   */
+  WanTransformer forRank(RankPlace place) {
     WanTransformer other = new WanTransformer(config, weights);
     other.rotary = rotary;
     return other;

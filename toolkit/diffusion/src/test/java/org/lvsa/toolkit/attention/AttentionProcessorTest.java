@@ -21,6 +21,7 @@ import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.InProcess;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -319,7 +320,7 @@ class AttentionProcessorTest {
 
   @Test
   void guardedBoundariesArePartOfThePattern() {
-    RankView guarded = new RankView(RankView.alone().ranks(), Scheme.GLOBAL_KV, 4);
+    RankView guarded = new RankView(RankPlace.alone(), Scheme.GLOBAL_KV, 4);
     try (Generation plain = generation(28);
         Generation more =
             new Generation(

@@ -222,10 +222,10 @@ class AddingAModelTest {
           InProcess.run(
               2,
               ranks -> {
-                try (GenerationAttention attention =
-                    attention(pipeline, settings, "LVSA", RankView.of(ranks, Scheme.ULYSSES))) {
+                RankView view = RankView.of(ranks, Scheme.ULYSSES);
+                try (GenerationAttention attention = attention(pipeline, settings, "LVSA", view)) {
                   return denoising
-                      .forAnotherRank()
+                      .forRank(view.place())
                       .run(attention, Optional.empty(), (step, latents, history) -> {});
                 }
               });

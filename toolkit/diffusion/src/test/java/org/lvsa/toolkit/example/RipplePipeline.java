@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DenoisingLoop;
@@ -124,7 +125,8 @@ public final class RipplePipeline implements VideoPipeline {
           state ->
               attention.goOn(
                   pipeline.transformer.config().layers(),
-                  (long) state.history().done() * settings.guidance().passes()));
+                  state.history().done(),
+                  settings.guidance()));
       DenoisingLoop loop =
           new DenoisingLoop(
               (step, branches, latents, timestep) -> {
@@ -135,14 +137,15 @@ public final class RipplePipeline implements VideoPipeline {
               },
               scheduler,
               shape,
-              settings.guidance());
+              settings.guidance(),
+              attention.guidanceRanks());
       return loop.run(
           from.map(ResumeFile.State::latents).orElseGet(() -> settings.start().of(shape)),
           (step, latents) -> receiver.accept(step, latents, scheduler::history));
     }
 
     @Override
-    public Denoising forAnotherRank() {
+    public Denoising forRank(RankPlace place) {
       // The transformer keeps nothing between two calls, so ranks of one JVM can share it.
       return this;
     }

@@ -6,8 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -117,5 +121,65 @@ class CollectivesTest {
                       return new Collectives(rank).allReduce(new float[5], Reduction.SUM);
                     }));
     assertTrue(failure.getMessage().contains("out of luck"), failure.getMessage());
+  }
+
+  @Test
+  void groupsExchangeForThemselvesAndTheWorldCountsWhatTheySend() throws Exception {
+    List<Integer> even = List.of(0, 2);
+    List<Integer> odd = List.of(3, 1);
+    InProcess.run(4, rank -> inGroups(rank, even, odd));
+    List<Communicator> tcp = TcpRanks.connected(4);
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<Object>> all = new ArrayList<>();
+      for (Communicator rank : tcp) {
+        all.add(threads.submit(() -> inGroups(rank, even, odd)));
+      }
+      for (Future<Object> one : all) {
+        one.get();
+      }
+    }
+    TcpRanks.close(tcp);
+  }
+
+  /** The odd ranks exchange three times as often as the even ones. */
+  private static Object inGroups(Communicator rank, List<Integer> even, List<Integer> odd) {
+    boolean isEven = rank.rank() % 2 == 0;
+    List<Integer> members = isEven ? even : odd;
+    Communicator group = rank.group(members);
+    assertEquals(members.indexOf(rank.rank()), group.rank());
+    assertEquals(rank.rank(), group.number(group.rank()));
+    for (int time = 0; time < (isEven ? 1 : 3); time++) {
+      float[][] got = group.allGather(new float[] {rank.rank()});
+      assertEquals(members.getFirst(), (int) got[0][0]);
+      assertEquals(members.getLast(), (int) got[1][0]);
+    }
+    long bytes = isEven ? 4 : 12;
+    assertEquals(bytes, group.bytesSent());
+    Communicator alone = group.group(List.of(group.rank()));
+    assertEquals(7, alone.allGather(new float[] {7})[0][0]);
+    assertEquals(bytes, rank.bytesSent());
+    assertThrows(IllegalArgumentException.class, () -> rank.group(List.of(rank.rank(), 4)));
+    rank.allGather(new float[1]);
+    return rank;
+  }
+
+  @Test
+  void aRankThatFailsEndsTheOthersGroupsToo() {
+    RankFailure failure =
+        assertThrows(
+            RankFailure.class,
+            () ->
+                InProcess.run(
+                    3,
+                    rank -> {
+                      if (rank.rank() == 0) {
+                        throw new RankFailure(0, "failed: no power");
+                      }
+                      Communicator pair = rank.group(List.of(1, 2));
+                      while (true) {
+                        pair.allGather(new float[1]);
+                      }
+                    }));
+    assertEquals("rank 0 failed: no power", failure.getMessage());
   }
 }

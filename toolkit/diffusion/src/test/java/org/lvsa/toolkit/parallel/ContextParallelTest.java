@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -53,6 +54,15 @@ class ContextParallelTest {
   private static void check(
       AttentionShape shape, Scheme scheme, double odds, List<Communicator> ranks)
       throws InterruptedException, ExecutionException {
+    check(shape, rank -> scheme.of(shape, rank), odds, ranks);
+  }
+
+  private static void check(
+      AttentionShape shape,
+      Function<Communicator, ContextParallel> scheme,
+      double odds,
+      List<Communicator> ranks)
+      throws InterruptedException, ExecutionException {
     try (Arena arena = Arena.ofShared();
         ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       AttentionProblem problem = RandomProblem.draw(shape, DType.F32, odds, 1, 3, arena);
@@ -65,7 +75,7 @@ class ContextParallelTest {
         Callable<Shard> work =
             () -> {
               try (AttentionKernel kernel = new ReferenceBackend().open(KernelOptions.DEFAULT)) {
-                ContextParallel parallel = scheme.of(shape, rank);
+                ContextParallel parallel = scheme.apply(rank);
                 Shard out =
                     parallel.attend(
                         kernel::run,
@@ -134,7 +144,67 @@ class ContextParallelTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"ULYSSES, 3, 6, 700", "GLOBAL_KV, 3, 6, 700", "GLOBAL_KV, 4, 5, 4"})
+  @CsvSource({
+    // world, frames, patches, text, heads, kvHeads, odds of a frame's attending to another
+    "1, 4, 6, 0, 4, 4, 0.5",
+    "2, 4, 6, 0, 3, 3, 0.5",
+    "4, 6, 6, 5, 2, 1, 0",
+    "4, 5, 8, 5, 4, 4, 1",
+    "2, 3, 6, 7, 4, 2, 0.5",
+    "3, 5, 6, 13, 3, 1, 0.4",
+    "7, 7, 3, 1, 2, 2, 0.3",
+    "5, 1, 10, 4, 2, 2, 1",
+    "6, 3, 4, 30, 2, 2, 0.5"
+  })
+  void roundARingAnyWorldGivesTheResultOfOneRank(
+      int world, int frames, int patches, int text, int heads, int kvHeads, double odds)
+      throws Exception {
+    AttentionShape shape = new AttentionShape(1, frames, patches, text, heads, kvHeads, 8);
+    check(shape, Scheme.RING, odds, InProcess.ranks(world));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // ulysses, ring, frames, patches, text, heads, kvHeads
+    "2, 2, 4, 6, 0, 4, 4",
+    "2, 2, 5, 8, 5, 4, 4",
+    "2, 3, 3, 8, 7, 2, 1",
+    "3, 2, 5, 6, 4, 6, 3",
+    "4, 2, 4, 6, 3, 8, 2",
+    "1, 3, 3, 4, 2, 1, 1",
+    "3, 1, 3, 4, 2, 3, 3"
+  })
+  void byHeadsAndRoundARingGivesItToo(
+      int ulysses, int ring, int frames, int patches, int text, int heads, int kvHeads)
+      throws Exception {
+    AttentionShape shape = new AttentionShape(1, frames, patches, text, heads, kvHeads, 8);
+    check(
+        shape,
+        ranks -> new Hybrid(shape, SequenceRanks.of(ranks, ulysses, ring)),
+        0.5,
+        InProcess.ranks(ulysses * ring));
+  }
+
+  @Test
+  void aRingOfAwkwardPartsIsRefusedWithOneThatFits() {
+    AttentionShape shape = new AttentionShape(1, 10_007, 2, 0, 1, 1, 8);
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> Scheme.RING.check(shape, 1, 2))
+            .getMessage();
+    assertTrue(
+        message.contains("10007 tokens each") && message.endsWith("--ring-degree [1]"), message);
+    AttentionShape other = new AttentionShape(1, 8 * 1021, 16, 0, 1, 1, 8);
+    Scheme.RING.check(other, 1, 2);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ULYSSES, 3, 6, 700",
+    "GLOBAL_KV, 3, 6, 700",
+    "GLOBAL_KV, 4, 5, 4",
+    "RING, 3, 6, 700",
+    "RING, 4, 5, 4"
+  })
   void ranksOverTcpGiveItToo(Scheme scheme, int world, int frames, int patches) throws Exception {
     List<Communicator> ranks = TcpRanks.connected(world);
     for (int rank = 0; rank < world; rank++) {
@@ -272,7 +342,8 @@ class ContextParallelTest {
       String numbers) {
     AttentionShape shape = new AttentionShape(1, frames, patches, text, heads, heads, headDim);
     String message =
-        assertThrows(IllegalArgumentException.class, () -> scheme.check(shape, world)).getMessage();
+        assertThrows(IllegalArgumentException.class, () -> scheme.check(shape, world, 1))
+            .getMessage();
     assertTrue(
         message.startsWith(
             "a rank's keys and values must be at most 2^31-1 numbers, got " + numbers + " ("),

@@ -14,8 +14,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lvsa.toolkit.parallel.Communicator;
+import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.pipeline.DenoisingLoop.Branch;
 import org.lvsa.toolkit.schedulers.Noise;
 import org.lvsa.toolkit.schedulers.Scheduler;
@@ -23,6 +26,7 @@ import org.lvsa.toolkit.schedulers.SchedulerConfig;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** The loop on a model that is a formula: the velocity is a multiple of the sample. */
@@ -57,7 +61,7 @@ class DenoisingLoopTest {
   }
 
   private static float[] run(Scheduler scheduler, GuidanceSettings guidance, List<String> calls) {
-    return new DenoisingLoop(model(calls), scheduler, SHAPE, guidance)
+    return new DenoisingLoop(model(calls), scheduler, SHAPE, guidance, Communicator.alone())
         .run(Noise.normal(5, SHAPE.elements()), (step, latents) -> {});
   }
 
@@ -99,7 +103,7 @@ class DenoisingLoopTest {
     Path file = directory.resolve("run.resume.safetensors");
     Scheduler first = config.start(5);
     float[] whole =
-        new DenoisingLoop(model(new ArrayList<>()), first, SHAPE, guidance)
+        new DenoisingLoop(model(new ArrayList<>()), first, SHAPE, guidance, Communicator.alone())
             .run(
                 Noise.normal(5, SHAPE.elements()),
                 (step, latents) -> {
@@ -118,7 +122,7 @@ class DenoisingLoopTest {
     second.resume(state.history());
     List<String> calls = new ArrayList<>();
     float[] resumed =
-        new DenoisingLoop(model(calls), second, SHAPE, guidance)
+        new DenoisingLoop(model(calls), second, SHAPE, guidance, Communicator.alone())
             .run(state.latents(), (step, latents) -> {});
     assertArrayEquals(whole, resumed);
     assertEquals(4, calls.size());
@@ -153,12 +157,48 @@ class DenoisingLoopTest {
             },
             scheduler,
             SHAPE,
-            new GuidanceSettings(1, false));
+            new GuidanceSettings(1, false),
+            Communicator.alone());
     assertTrue(
         assertThrows(
                 IllegalStateException.class,
                 () -> loop.run(new float[SHAPE.elements()], (step, latents) -> {}))
             .getMessage()
             .startsWith("the model gave NaN at step 0"));
+  }
+
+  @Test
+  void twoRanksOfGuidanceRunABranchEachAndGiveWhatOneGives(@TempDir Path directory)
+      throws Exception {
+    SchedulerConfig config = unipc(directory);
+    for (boolean normalised : new boolean[] {false, true}) {
+      GuidanceSettings guidance =
+          new GuidanceSettings(
+              3, false, OptionalDouble.empty(), OptionalDouble.empty(), false, normalised);
+      float[] one = run(config.start(3), guidance, new ArrayList<>());
+      InProcess.run(
+          2,
+          rank -> {
+            List<String> calls = new ArrayList<>();
+            float[] mine =
+                new DenoisingLoop(model(calls), config.start(3), SHAPE, guidance, rank)
+                    .run(Noise.normal(5, SHAPE.elements()), (step, latents) -> {});
+            assertArrayEquals(one, mine);
+            String branch = rank.rank() == 0 ? " [COND] " : " [UNCOND] ";
+            assertEquals(3, calls.stream().filter(call -> call.contains(branch)).count());
+            assertEquals(3, calls.size());
+            assertEquals(3L * SHAPE.elements() * Float.BYTES, rank.bytesSent());
+            return mine;
+          });
+    }
+  }
+
+  @Test
+  void normalisedGuidanceHasTheLengthOfThePromptsPrediction() {
+    try (INDArray guided = Nd4j.createFromArray(new float[][] {{6, 8}, {0, 0}, {1, 0}});
+        INDArray cond = Nd4j.createFromArray(new float[][] {{3, 4}, {5, 6}, {0, 0}})) {
+      Guidance.normalise(guided, cond);
+      assertArrayEquals(new float[] {3, 4, 0, 0, 0, 0}, NdMemory.floats(guided));
+    }
   }
 }

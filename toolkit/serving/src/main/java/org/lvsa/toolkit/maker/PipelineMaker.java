@@ -178,7 +178,8 @@ public final class PipelineMaker implements VideoMaker {
     }
     LvsaConfig config = LvsaConfig.of(settings.environment(), options, ignored -> {});
     config = config.withDefault(Setting.LVSA_BACKEND, "auto");
-    for (Map.Entry<Setting<?>, String> entry : pipeline.attentionDefaults(generation).entrySet()) {
+    for (Map.Entry<Setting<?>, String> entry :
+        settings.ranks().attentionDefaults(pipeline, generation).entrySet()) {
       config = config.withDefault(entry.getKey(), entry.getValue());
     }
     return config;
