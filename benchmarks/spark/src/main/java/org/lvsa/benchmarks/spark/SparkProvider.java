@@ -27,6 +27,8 @@ public final class SparkProvider implements ClusterProvider {
   }
 
   private static SparkConf conf(String master, Map<String, String> settings) {
-    return SparkSettings.of(master, settings, System.getenv("LVSA_SPARK_CLASSPATH"));
+    SparkConf conf = SparkSettings.of(master, settings, System.getenv("LVSA_SPARK_CLASSPATH"));
+    SparkSettings.shareClasses(conf, System.getenv("LVSA_SPARK_ARCHIVE"));
+    return conf;
   }
 }

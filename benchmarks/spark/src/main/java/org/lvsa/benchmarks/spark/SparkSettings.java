@@ -14,6 +14,7 @@ final class SparkSettings {
 
   private static final String CORES = "spark.executor.cores";
   private static final String TASK_CPUS = "spark.task.cpus";
+  private static final String JAVA_OPTIONS = "spark.executor.extraJavaOptions";
   private static final String GPUS = "spark.task.resource.gpu.amount";
   private static final Pattern LOCAL =
       Pattern.compile("local(?:\\[(\\*|\\d{1,4})(?:,\\d{1,4})?])?");
@@ -51,18 +52,35 @@ final class SparkSettings {
     }
     // The JVM counts the machine's processors, which may be more than the executor was given.
     conf.set(
-        "spark.executor.extraJavaOptions",
+        JAVA_OPTIONS,
         ("--add-modules=jdk.incubator.vector --enable-native-access=ALL-UNNAMED"
                 + " --sun-misc-unsafe-memory-access=allow -Djava.awt.headless=true"
                 + " -XX:ActiveProcessorCount="
                 + conf.get(TASK_CPUS)
                 + " "
-                + conf.get("spark.executor.extraJavaOptions", ""))
+                + conf.get(JAVA_OPTIONS, ""))
             .strip());
     if (classPath != null) {
       conf.setIfMissing("spark.executor.extraClassPath", classPath);
     }
     return conf;
+  }
+
+  /**
+   * Lets executors that see the checkout start from an archive of loaded classes, which the first
+   * one to end writes. The JVM passes over an archive that does not fit it.
+   *
+   * @param archive path of the archive; null where there is none to share
+   */
+  static void shareClasses(SparkConf conf, String archive) {
+    if (archive != null && conf.get("spark.master").matches("(spark://|local-cluster).*")) {
+      conf.set(
+          JAVA_OPTIONS,
+          conf.get(JAVA_OPTIONS)
+              + " -XX:+AutoCreateSharedArchive \"-XX:SharedArchiveFile="
+              + archive
+              + "\"");
+    }
   }
 
   /**

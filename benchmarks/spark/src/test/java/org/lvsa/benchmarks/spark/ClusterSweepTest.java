@@ -49,7 +49,7 @@ class ClusterSweepTest {
         .build();
   }
 
-  private static SparkCluster connect(String master, Map<String, String> user) {
+  static SparkCluster connect(String master, Map<String, String> user) {
     Map<String, String> settings = new TreeMap<>(user);
     settings.put("spark.driver.host", "127.0.0.1");
     settings.put("spark.driver.bindAddress", "127.0.0.1");

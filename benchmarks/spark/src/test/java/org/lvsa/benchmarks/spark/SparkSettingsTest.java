@@ -2,6 +2,7 @@
 package org.lvsa.benchmarks.spark;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -55,6 +56,18 @@ class SparkSettingsTest {
     refused("must be 1", "local", Map.of("spark.task.resource.gpu.amount", "2"));
     refused("--master must be spark://", "mesos://host", Map.of());
     refused("got local[x]", "local[x]", Map.of());
+  }
+
+  @Test
+  void executorsOfTheCheckoutShareAnArchiveOfClasses() {
+    String name = "spark.executor.extraJavaOptions";
+    SparkConf there = SparkSettings.of("local-cluster[2,1,1024]", Map.of(), null);
+    SparkSettings.shareClasses(there, "/a checkout/executor.jsa");
+    assertTrue(there.get(name).endsWith("\"-XX:SharedArchiveFile=/a checkout/executor.jsa\""));
+    SparkConf pods =
+        SparkSettings.of("k8s://https://host:6443", Map.of("spark.executor.cores", "8"), null);
+    SparkSettings.shareClasses(pods, "/a checkout/executor.jsa");
+    assertFalse(pods.get(name).contains("SharedArchiveFile"));
   }
 
   @Test

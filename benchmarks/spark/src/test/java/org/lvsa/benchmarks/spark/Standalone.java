@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -19,6 +20,16 @@ final class Standalone implements AutoCloseable {
   private Standalone() {}
 
   static Standalone start(Path directory) throws IOException {
+    return start(directory, worker -> List.of());
+  }
+
+  /**
+   * Starts a cluster.
+   *
+   * @param options further ones of a worker, by its name: {@code one} or {@code two}
+   */
+  static Standalone start(Path directory, Function<String, List<String>> options)
+      throws IOException {
     Standalone standalone = new Standalone();
     try {
       Path log = directory.resolve("master.log");
@@ -36,9 +47,8 @@ final class Standalone implements AutoCloseable {
       standalone.processes.add(master);
       standalone.master = "spark://127.0.0.1:" + port(log, master);
       for (String worker : List.of("one", "two")) {
-        standalone.processes.add(
-            java(
-                directory.resolve(worker + ".log"),
+        List<String> line =
+            new ArrayList<>(
                 List.of(
                     "org.apache.spark.deploy.worker.Worker",
                     "--host",
@@ -50,8 +60,10 @@ final class Standalone implements AutoCloseable {
                     "--webui-port",
                     "0",
                     "--work-dir",
-                    directory.resolve("work-" + worker).toString(),
-                    standalone.master)));
+                    directory.resolve("work-" + worker).toString()));
+        line.addAll(options.apply(worker));
+        line.add(standalone.master);
+        standalone.processes.add(java(directory.resolve(worker + ".log"), line));
       }
       return standalone;
     } catch (IOException | RuntimeException e) {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.lvsa.toolkit.cli.SweepOptions.Where;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.report.SweepReport;
@@ -145,7 +146,7 @@ final class SweepCommand implements Callable<Integer> {
             .anyMatch(option -> !NO_SETTINGS.contains(option.longestName()));
     return resume != null && !typed
         ? SweepSettings.of(directory)
-        : options.settings(strict, progress);
+        : options.settings(master == null ? Where.HERE : Where.CLUSTER, strict, progress);
   }
 
   private SweepRunner.Resume resumption() {

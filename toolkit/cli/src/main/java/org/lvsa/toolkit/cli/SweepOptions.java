@@ -8,7 +8,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
-import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
@@ -182,10 +181,11 @@ final class SweepOptions {
   /**
    * The settings that these options ask for.
    *
+   * @param where which machines measure: another one may have backends that this one lacks
    * @param strict whether {@code auto} must not pass over a faster backend
    * @param listener told what the user should know
    */
-  SweepSettings settings(boolean strict, SweepListener listener) {
+  SweepSettings settings(Where where, boolean strict, SweepListener listener) {
     if (latentFrames != null && frames != null) {
       throw new IllegalArgumentException(
           "--latent-frames takes the place of --frames: give one of them");
@@ -248,16 +248,28 @@ final class SweepOptions {
         .round(round)
         .backends(
             (backends == null ? List.of("auto") : backends)
-                .stream()
-                    .map(
-                        name ->
-                            Backends.named(name, message -> fallback(message, strict, listener)))
-                    .map(AttentionBackend::name)
-                    .toList());
+                .stream().map(name -> backend(name, where, strict, listener)).toList());
     if (preset == Preset.QUICK && frames == null && latentFrames == null && input != null) {
       settings.frames(lengthsOfTheVideo(settings.build(), listener));
     }
     return settings.build();
+  }
+
+  /** Which machines measure a sweep. */
+  enum Where {
+    /** This one. */
+    HERE,
+    /** Those of a cluster. */
+    CLUSTER
+  }
+
+  /** The backend's name; what {@code auto} takes on this machine is measured on every machine. */
+  private String backend(String name, Where where, boolean strict, SweepListener listener) {
+    if (where == Where.CLUSTER && !name.equals("auto")) {
+      Backends.requireKnown(name);
+      return name;
+    }
+    return Backends.named(name, message -> fallback(message, strict, listener)).name();
   }
 
   private static <T> void given(T value, Consumer<T> setting) {

@@ -65,16 +65,27 @@ public final class Backends {
     }
     AttentionBackend backend =
         all.stream().filter(b -> b.name().equals(name)).findFirst().orElse(null);
-    if (backend == null && !name.equals(TORNADO.name())) {
-      List<String> names = new ArrayList<>(List.of("auto"));
-      listed().forEach(known -> names.add(known.name()));
-      throw new IllegalArgumentException(Messages.unknown("backend", name, names));
+    if (backend == null) {
+      requireKnown(name);
     }
     Availability availability = backend == null ? TORNADO.availability() : backend.availability();
     if (availability instanceof Availability.Unavailable(String reason)) {
       throw new UnavailableException("backend " + name + " is not available here: " + reason);
     }
     return backend;
+  }
+
+  /**
+   * Refuses a name that no backend has, whether that backend can run here or not.
+   *
+   * @throws IllegalArgumentException if there is no such name, naming the nearest first
+   */
+  public static void requireKnown(String name) {
+    List<String> names = new ArrayList<>(List.of("auto"));
+    listed().forEach(known -> names.add(known.name()));
+    if (!names.contains(name)) {
+      throw new IllegalArgumentException(Messages.unknown("backend", name, names));
+    }
   }
 
   /**
