@@ -150,8 +150,8 @@ final class DemoCommand implements Callable<Integer> {
                     : Math.ceilDiv(dimScale.of(geometry.heads()), world) * world));
     PatchGrid patches = patches(geometry);
     GenerationSettings settings = settings(geometry, patches);
-    ranks.check(settings);
     try (VideoPipeline pipeline = Pipelines.random(sizes)) {
+      ranks.check(pipeline, settings);
       ranks
           .scheme()
           .check(

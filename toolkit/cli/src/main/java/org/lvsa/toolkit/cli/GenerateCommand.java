@@ -145,6 +145,11 @@ final class GenerateCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--save-every must be at least 1, got " + saveEvery);
     }
     Optional<CaptureSettings> captured = Optional.ofNullable(capture).map(CaptureSettings::parse);
+    if (capture != null && rankOptions.plan().groups().tensor() > 1) {
+      throw new IllegalArgumentException(
+          "--capture writes all heads of an attention, ranks of --tensor-parallel-size have some"
+              + " each: leave one of them out");
+    }
     cacheOptions.settings();
     attention
         .pattern()
@@ -190,7 +195,7 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     LatentSize shape = pipeline.latents(settings.size());
     RankPlan ranks = rankOptions.plan();
-    ranks.check(settings);
+    ranks.check(pipeline, settings);
     LvsaConfig config =
         attention.config(
             Lvsa.environment(spec),

@@ -19,6 +19,12 @@ final class RankOptions {
   private CommandSpec command;
 
   @Option(
+      names = "--tensor-parallel-size",
+      paramLabel = "N",
+      description = "N ranks that share the weights of each layer of the blocks")
+  private Integer tensor;
+
+  @Option(
       names = "--ulysses-degree",
       paramLabel = "N",
       description = "N ranks that divide attention by heads")
@@ -74,8 +80,9 @@ final class RankOptions {
     int byHeads = degree("--ulysses-degree", ulysses);
     int byQueries = degree("--global-kv-degree", globalKv);
     int round = degree("--ring-degree", ring);
+    int weights = degree("--tensor-parallel-size", tensor);
     int branches = degree("--cfg-parallel-size", guidance);
-    RankGroups groups = new RankGroups(1, byHeads * byQueries, round, 1, branches, 1);
+    RankGroups groups = new RankGroups(weights, byHeads * byQueries, round, 1, branches, 1);
     Scheme scheme =
         globalKv != null
             ? Scheme.GLOBAL_KV

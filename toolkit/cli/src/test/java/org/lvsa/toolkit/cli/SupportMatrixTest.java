@@ -61,6 +61,7 @@ class SupportMatrixTest {
     features.put("global KV", ranks("--global-kv-degree", "2", "3"));
     features.put("ring", ranks("--ring-degree", "2", "3"));
     features.put("Ulysses x ring", hybrid());
+    features.put("tensor parallel", ranks("--tensor-parallel-size", "2", "3"));
     features.put("guidance parallel", ranks("--cfg-parallel-size", "2"));
     features.put(
         "batched guidance",

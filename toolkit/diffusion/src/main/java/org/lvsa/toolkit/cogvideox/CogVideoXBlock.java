@@ -9,9 +9,11 @@ import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.HeadProjections;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -34,9 +36,7 @@ final class CogVideoXBlock {
   private final CogVideoXConfig config;
   private final int layer;
   private final TimedNorm norm1;
-  private final Linear query;
-  private final Linear key;
-  private final Linear value;
+  private final HeadProjections heads;
   private final Linear out;
   private final HeadNorm queryNorm;
   private final HeadNorm keyNorm;
@@ -44,26 +44,23 @@ final class CogVideoXBlock {
   private final Linear up;
   private final Linear down;
 
-  CogVideoXBlock(CogVideoXConfig config, Weights weights, int layer) {
+  CogVideoXBlock(CogVideoXConfig config, Weights weights, WeightShare share, int layer) {
     this.config = config;
     this.layer = layer;
     String prefix = "transformer_blocks." + layer + ".";
     norm1 = new TimedNorm(weights, prefix + "norm1.", config.eps());
-    query = projection(weights, prefix + "attn1.to_q");
-    key = projection(weights, prefix + "attn1.to_k");
-    value = projection(weights, prefix + "attn1.to_v");
-    out = Linear.of(weights, prefix + "attn1.to_out.0");
+    heads =
+        HeadProjections.of(
+            share,
+            weights,
+            HeadProjections.Names.of(prefix + "attn1.", config.biases().attention()),
+            config.heads());
+    out = share.taking(weights, prefix + "attn1.to_out.0");
     queryNorm = HeadNorm.of(weights, prefix + "attn1.norm_q");
     keyNorm = HeadNorm.of(weights, prefix + "attn1.norm_k");
     norm2 = new TimedNorm(weights, prefix + "norm2.", config.eps());
-    up = Linear.of(weights, prefix + "ff.net.0.proj");
-    down = Linear.of(weights, prefix + "ff.net.2");
-  }
-
-  private Linear projection(Weights weights, String name) {
-    return config.biases().attention()
-        ? Linear.of(weights, name)
-        : Linear.withoutBias(weights, name);
+    up = share.giving(weights, prefix + "ff.net.0.proj");
+    down = share.taking(weights, prefix + "ff.net.2");
   }
 
   /**
@@ -138,12 +135,12 @@ final class CogVideoXBlock {
   private INDArray attention(INDArray video, INDArray text, Context context) {
     String name = "b" + layer + ".lvsa.";
     Observer observer = context.observer();
-    try (INDArray videoQuery = headed(query, queryNorm, video);
-        INDArray videoKey = headed(key, keyNorm, video);
-        INDArray videoValue = value.apply(video, heads(video));
-        INDArray textQuery = headed(query, queryNorm, text);
-        INDArray textKey = headed(key, keyNorm, text);
-        INDArray textValue = value.apply(text, heads(text))) {
+    try (INDArray videoQuery = normed(heads.query(video), queryNorm);
+        INDArray videoKey = normed(heads.key(video), keyNorm);
+        INDArray videoValue = heads.value(video);
+        INDArray textQuery = normed(heads.query(text), queryNorm);
+        INDArray textKey = normed(heads.key(text), keyNorm);
+        INDArray textValue = heads.value(text)) {
       context.rotary().ifPresent(rotary -> rotary.rotate(videoQuery));
       context.rotary().ifPresent(rotary -> rotary.rotate(videoKey));
       observer.see(name + "q", videoQuery);
@@ -167,14 +164,11 @@ final class CogVideoXBlock {
     }
   }
 
-  private INDArray headed(Linear layer, HeadNorm norm, INDArray x) {
-    try (INDArray heads = layer.apply(x, heads(x))) {
-      return Norms.layerNorm(heads, norm.weight(), norm.bias(), HEAD_EPS);
+  /** The norm of each head, in place of what is given. */
+  private static INDArray normed(INDArray raw, HeadNorm norm) {
+    try (raw) {
+      return Norms.layerNorm(raw, norm.weight(), norm.bias(), HEAD_EPS);
     }
-  }
-
-  private long[] heads(INDArray x) {
-    return new long[] {x.size(0), x.size(1), config.heads(), config.headDim()};
   }
 
   private void feedForward(

@@ -157,6 +157,11 @@ public record CogVideoXConfig(
     return heads * headDim;
   }
 
+  /** Features inside a block's feed-forward part. */
+  public int feedForward() {
+    return FEED_FORWARD * width();
+  }
+
   /** The length of the videos that the model was trained on, in frames of patches. */
   public int referenceFrames() {
     return Math.ceilDiv(sample.latentFrames(), patch.frames());

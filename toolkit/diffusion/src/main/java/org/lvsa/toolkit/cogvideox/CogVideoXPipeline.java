@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.layers.WeightShare;
+import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DrawnNoise;
@@ -100,6 +102,12 @@ public final class CogVideoXPipeline implements VideoPipeline {
         Integer.toString(model.vae().config().temporalFactor()),
         Setting.LVSA_CFG_PASSES,
         "1");
+  }
+
+  @Override
+  public void check(RankGroups ranks) {
+    CogVideoXConfig config = model.config();
+    WeightShare.check(config.heads(), config.feedForward(), ranks.tensor());
   }
 
   @Override

@@ -20,6 +20,7 @@ import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.PatchLayout;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.TimeSinusoid;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Riflex;
 import org.lvsa.toolkit.parallel.RankPlace;
@@ -56,6 +57,10 @@ public final class CogVideoXTransformer implements AutoCloseable {
    * @param weights closed together with the transformer
    */
   public CogVideoXTransformer(CogVideoXConfig config, Weights weights) {
+    this(config, weights, WeightShare.WHOLE);
+  }
+
+  private CogVideoXTransformer(CogVideoXConfig config, Weights weights, WeightShare share) {
     this.config = config;
     this.weights = weights;
     CogVideoXConfig.Patch patch = config.patch();
@@ -70,7 +75,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
     time2 = Linear.of(weights, "time_embedding.linear_2");
     blocks =
         IntStream.range(0, config.layers())
-            .mapToObj(layer -> new CogVideoXBlock(config, weights, layer))
+            .mapToObj(layer -> new CogVideoXBlock(config, weights, share, layer))
             .toArray(CogVideoXBlock[]::new);
     finalWeight = weights.floats("norm_final.weight");
     finalBias = weights.floats("norm_final.bias");
@@ -106,7 +111,8 @@ public final class CogVideoXTransformer implements AutoCloseable {
    * shared and stay this one's to close.
    */
   CogVideoXTransformer forRank(RankPlace place) {
-    CogVideoXTransformer other = new CogVideoXTransformer(config, weights);
+    CogVideoXTransformer other =
+        new CogVideoXTransformer(config, weights, new WeightShare(place.tensor()));
     other.riflexScale = riflexScale;
     return other;
   }

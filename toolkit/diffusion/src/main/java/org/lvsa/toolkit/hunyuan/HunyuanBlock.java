@@ -8,10 +8,12 @@ import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.HeadProjections;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -28,7 +30,7 @@ final class HunyuanBlock {
   private final Stream video;
   private final Stream text;
 
-  HunyuanBlock(HunyuanConfig config, Weights weights, int layer) {
+  HunyuanBlock(HunyuanConfig config, Weights weights, WeightShare share, int layer) {
     this.config = config;
     this.layer = layer;
     String prefix = HunyuanConfig.blockPrefix(layer);
@@ -36,11 +38,13 @@ final class HunyuanBlock {
         new Stream(
             config,
             weights,
+            share,
             new Names(prefix, "to_q", "to_k", "to_v", "norm_q", "norm_k", "to_out.0", ""));
     text =
         new Stream(
             config,
             weights,
+            share,
             new Names(
                 prefix,
                 "add_q_proj",
@@ -136,8 +140,8 @@ final class HunyuanBlock {
         textOut) {
       observer.see(name + "o", () -> Nd4j.concat(1, videoOut, textOut));
       int width = config.width();
-      Matrix videoRows = Matrix.of(videoOut, width);
-      Matrix textRows = Matrix.of(textOut, width);
+      Matrix videoRows = Matrix.of(videoOut, video.out.in());
+      Matrix textRows = Matrix.of(textOut, text.out.in());
       INDArray joint =
           Nd4j.createUninitialized(
               DataType.FLOAT, new long[] {1, videoRows.rows() + (long) textRows.rows(), width});
@@ -174,26 +178,31 @@ final class HunyuanBlock {
     final Linear modulation;
     final Linear out;
     private final HunyuanConfig config;
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
+    private final HeadProjections heads;
     private final float[] queryNorm;
     private final float[] keyNorm;
     private final FeedForward feedForward;
 
-    Stream(HunyuanConfig config, Weights weights, Names names) {
+    Stream(HunyuanConfig config, Weights weights, WeightShare share, Names names) {
       this.config = config;
       String attention = names.prefix() + "attn.";
       modulation = Linear.of(weights, names.prefix() + "norm1" + names.suffix() + ".linear");
-      query = Linear.of(weights, attention + names.query());
-      key = Linear.of(weights, attention + names.key());
-      value = Linear.of(weights, attention + names.value());
+      heads =
+          HeadProjections.of(
+              share,
+              weights,
+              new HeadProjections.Names(
+                  attention + names.query(),
+                  attention + names.key(),
+                  attention + names.value(),
+                  true),
+              config.heads());
       queryNorm = weights.floats(attention + names.queryNorm() + ".weight");
       keyNorm = weights.floats(attention + names.keyNorm() + ".weight");
-      out = Linear.of(weights, attention + names.out());
+      out = share.taking(weights, attention + names.out());
       feedForward =
           FeedForward.of(
-              weights, names.prefix() + "ff" + names.suffix() + ".", Elementwise::geluTanh);
+              share, weights, names.prefix() + "ff" + names.suffix() + ".", Elementwise::geluTanh);
     }
 
     INDArray modulated(INDArray x, float[][] shift, float[][] scale) {
@@ -201,26 +210,21 @@ final class HunyuanBlock {
     }
 
     INDArray query(INDArray x) {
-      return normed(query, x, queryNorm);
+      return normed(heads.query(x), queryNorm);
     }
 
     INDArray key(INDArray x) {
-      return normed(key, x, keyNorm);
+      return normed(heads.key(x), keyNorm);
     }
 
     INDArray value(INDArray x) {
-      return value.apply(x, heads(x));
+      return heads.value(x);
     }
 
     /** With an RMS norm for each head. */
-    private INDArray normed(Linear projection, INDArray x, float[] weight) {
-      INDArray heads = projection.apply(x, heads(x));
-      Norms.rmsNormInPlace(heads, weight, HunyuanConfig.EPS);
-      return heads;
-    }
-
-    private long[] heads(INDArray x) {
-      return new long[] {1, x.size(1), config.heads(), config.headDim()};
+    private static INDArray normed(INDArray x, float[] weight) {
+      Norms.rmsNormInPlace(x, weight, HunyuanConfig.EPS);
+      return x;
     }
 
     /** The feed-forward part, in place. */

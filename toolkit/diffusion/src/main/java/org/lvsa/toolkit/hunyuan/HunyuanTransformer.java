@@ -18,6 +18,7 @@ import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.PatchLayout;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.parallel.RankPlace;
@@ -51,6 +52,10 @@ final class HunyuanTransformer implements AutoCloseable {
    * @param weights closed together with the transformer
    */
   HunyuanTransformer(HunyuanConfig config, Weights weights) {
+    this(config, weights, WeightShare.WHOLE);
+  }
+
+  private HunyuanTransformer(HunyuanConfig config, Weights weights, WeightShare share) {
     this.config = config;
     this.weights = weights;
     HunyuanConfig.Patch patch = config.patch();
@@ -62,7 +67,7 @@ final class HunyuanTransformer implements AutoCloseable {
     textTokens = new TextTokens(config, weights);
     blocks =
         IntStream.range(0, config.layers())
-            .mapToObj(layer -> new HunyuanBlock(config, weights, layer))
+            .mapToObj(layer -> new HunyuanBlock(config, weights, share, layer))
             .toArray(HunyuanBlock[]::new);
     headModulation = Linear.of(weights, "norm_out.linear");
     head = Linear.of(weights, "proj_out");
@@ -206,7 +211,8 @@ final class HunyuanTransformer implements AutoCloseable {
    * shared and stay this one's to close.
    */
   HunyuanTransformer forRank(RankPlace place) {
-    HunyuanTransformer other = new HunyuanTransformer(config, weights);
+    HunyuanTransformer other =
+        new HunyuanTransformer(config, weights, new WeightShare(place.tensor()));
     other.rotary = rotary;
     return other;
   }

@@ -8,8 +8,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
@@ -110,6 +112,12 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline {
         Integer.toString(Models.named(RandomHunyuan.NAME).referenceFrames()),
         Setting.LVSA_CFG_PASSES,
         Integer.toString(settings.guidance().passes()));
+  }
+
+  @Override
+  public void check(RankGroups ranks) {
+    HunyuanConfig config = model.transformer().config();
+    WeightShare.check(config.heads(), config.feedForward(), ranks.tensor());
   }
 
   @Override

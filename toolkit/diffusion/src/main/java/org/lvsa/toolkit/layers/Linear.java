@@ -4,6 +4,8 @@ package org.lvsa.toolkit.layers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import org.lvsa.toolkit.parallel.Collectives;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.weights.WeightTensor;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -17,9 +19,17 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class Linear {
   private final WeightTensor weight;
-  private final int in;
-  private final int out;
   private final Optional<float[]> bias;
+  private final int out;
+
+  /** The columns of the weight that this layer takes, of all that there are. */
+  private final int first;
+
+  private final int in;
+  private final int allIn;
+
+  /** Ranks whose results add up to the layer's; alone where the layer takes all columns. */
+  private final Communicator adding;
 
   /**
    * A layer without bias.
@@ -30,11 +40,24 @@ public final class Linear {
     this(weight, Optional.empty());
   }
 
-  private Linear(WeightTensor weight, Optional<float[]> bias) {
+  /** As {@link #Linear(WeightTensor)}, with a bias for each of the features that it gives. */
+  Linear(WeightTensor weight, Optional<float[]> bias) {
+    this(weight, bias, Communicator.alone());
+  }
+
+  /**
+   * A layer of which each rank takes a part of the features and whose results the ranks add up.
+   *
+   * @param adding the ranks; the features divide among them
+   */
+  Linear(WeightTensor weight, Optional<float[]> bias, Communicator adding) {
     this.weight = weight;
-    this.out = weight.size(0);
-    this.in = Math.toIntExact(weight.elements() / out);
     this.bias = bias;
+    this.adding = adding;
+    out = weight.size(0);
+    allIn = Math.toIntExact(weight.elements() / out);
+    in = allIn / adding.world();
+    first = in * adding.rank();
   }
 
   /** The layer of the tensors {@code name.weight} and {@code name.bias}. */
@@ -90,20 +113,47 @@ public final class Linear {
 
   /** Applies the layer to each row of {@code x} and writes to {@code y}. */
   public void apply(Matrix x, Matrix y) {
+    if (adding.world() > 1) {
+      multiply(x, 0, y);
+      addUp(y);
+      return;
+    }
     bias.ifPresent(row -> Rows.fill(y, row));
-    float keep = bias.isPresent() ? 1 : 0;
+    multiply(x, bias.isPresent() ? 1 : 0, y);
+  }
+
+  private void multiply(Matrix x, float keep, Matrix y) {
     if (weight.isNativeFloat32()) {
-      Gemm.multiplyTransposed(x, matrix(weight.data()), 1, keep, y);
+      Matrix all = new Matrix(weight.data(), out, allIn, allIn);
+      Gemm.multiplyTransposed(x, all.columns(first, in), 1, keep, y);
       return;
     }
     try (Arena arena = Arena.ofShared()) {
       MemorySegment wide = arena.allocate((long) out * in * Float.BYTES, 64);
-      weight.widen(0, wide);
-      Gemm.multiplyTransposed(x, matrix(wide), 1, keep, y);
+      if (in == allIn) {
+        weight.widen(0, wide);
+      } else {
+        weight.widenColumns(allIn, first, in, wide);
+      }
+      Gemm.multiplyTransposed(x, new Matrix(wide, out, in, in), 1, keep, y);
     }
   }
 
-  private Matrix matrix(MemorySegment memory) {
-    return new Matrix(memory, out, in, in);
+  /** Adds the ranks' results, in their order, and then the bias. */
+  private void addUp(Matrix y) {
+    float[] mine = new float[Math.multiplyExact(y.rows(), y.columns())];
+    float[] row = new float[y.columns()];
+    for (int i = 0; i < y.rows(); i++) {
+      Rows.read(y, i, row);
+      System.arraycopy(row, 0, mine, i * row.length, row.length);
+    }
+    float[] sum = new Collectives(adding).allReduce(mine, Collectives.Reduction.SUM);
+    Rows.map(
+        y,
+        y,
+        (index, to) -> {
+          System.arraycopy(sum, index * to.length, to, 0, to.length);
+          bias.ifPresent(terms -> Floats.add(to, terms));
+        });
   }
 }

@@ -144,11 +144,12 @@ public record RankPlan(
   }
 
   /**
-   * Refuses a video that these ranks cannot make.
+   * Refuses a video that these ranks cannot make with a model.
    *
    * @throws IllegalArgumentException naming what does not fit, and what would
    */
-  public void check(GenerationSettings settings) {
+  public void check(VideoPipeline pipeline, GenerationSettings settings) {
+    pipeline.check(groups);
     if (groups.guidance() == 1) {
       return;
     }

@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -44,6 +45,23 @@ public interface VideoPipeline extends AutoCloseable {
    * latents lie, and runs per step.
    */
   Map<Setting<?>, String> attentionDefaults(GenerationSettings settings);
+
+  /**
+   * Refuses ranks that cannot share this model.
+   *
+   * @throws IllegalArgumentException naming what is not supported, or the numbers that do not
+   *     divide
+   */
+  default void check(RankGroups ranks) {
+    if (ranks.tensor() > 1) {
+      throw new IllegalArgumentException(
+          "--tensor-parallel-size is not supported by this pipeline ("
+              + className()
+              + "), got "
+              + ranks.tensor()
+              + ": leave it out");
+    }
+  }
 
   /**
    * What a generation takes of the machine's memory, part by part.

@@ -6,10 +6,12 @@ import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.HeadProjections;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -29,15 +31,18 @@ final class WanBlock {
   private final Optional<CrossNorm> crossNorm;
   private final Modulation modulation;
 
-  WanBlock(WanConfig config, Weights weights, int layer) {
+  WanBlock(WanConfig config, Weights weights, WeightShare share, int layer) {
     this.config = config;
     this.layer = layer;
     String prefix = "blocks." + layer + ".";
-    self = new Projections(config, weights, prefix + "attn1.");
-    cross = new Projections(config, weights, prefix + "attn2.");
-    added = config.image().map(image -> new AddedProjections(config, weights, prefix + "attn2."));
-    up = Linear.of(weights, prefix + "ffn.net.0.proj");
-    down = Linear.of(weights, prefix + "ffn.net.2");
+    self = new Projections(config, weights, share, prefix + "attn1.");
+    cross = new Projections(config, weights, share, prefix + "attn2.");
+    added =
+        config
+            .image()
+            .map(image -> new AddedProjections(config, weights, share, prefix + "attn2."));
+    up = share.giving(weights, prefix + "ffn.net.0.proj");
+    down = share.taking(weights, prefix + "ffn.net.2");
     crossNorm =
         config.crossAttentionNorm()
             ? Optional.of(
@@ -198,70 +203,69 @@ final class WanBlock {
   /** The linear layers that make key and value of the tokens of pictures. */
   private static final class AddedProjections {
     private final WanConfig config;
+    private final WeightShare share;
     private final Linear key;
     private final Linear value;
     private final float[] keyNorm;
 
-    AddedProjections(WanConfig config, Weights weights, String prefix) {
+    AddedProjections(WanConfig config, Weights weights, WeightShare share, String prefix) {
       this.config = config;
-      key = Linear.of(weights, prefix + "add_k_proj");
-      value = Linear.of(weights, prefix + "add_v_proj");
-      keyNorm = weights.floats(prefix + "norm_added_k.weight");
+      this.share = share;
+      key = share.giving(weights, prefix + "add_k_proj");
+      value = share.giving(weights, prefix + "add_v_proj");
+      keyNorm = share.of(weights.floats(prefix + "norm_added_k.weight"));
     }
 
     INDArray key(INDArray x) {
-      return normed(config, key, x, keyNorm);
+      INDArray heads = HeadProjections.headed(key, x, share.of(config.heads()));
+      share.rmsNormInPlace(heads, keyNorm, config.eps());
+      return heads;
     }
 
     INDArray value(INDArray x) {
-      return value.apply(x, heads(config, x));
+      return HeadProjections.headed(value, x, share.of(config.heads()));
     }
-  }
-
-  private static INDArray normed(WanConfig config, Linear layer, INDArray x, float[] weight) {
-    INDArray heads = layer.apply(x, heads(config, x));
-    Norms.rmsNormInPlace(heads, weight, config.eps());
-    return heads;
-  }
-
-  private static long[] heads(WanConfig config, INDArray x) {
-    return new long[] {x.size(0), x.size(1), config.heads(), config.headDim()};
   }
 
   /** The linear layers of an attention, with RMS norms of query and key over all heads at once. */
   private static final class Projections {
     private final WanConfig config;
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
+    private final WeightShare share;
+    private final HeadProjections heads;
     private final Linear out;
     private final float[] queryNorm;
     private final float[] keyNorm;
 
-    Projections(WanConfig config, Weights weights, String prefix) {
+    Projections(WanConfig config, Weights weights, WeightShare share, String prefix) {
       this.config = config;
-      query = Linear.of(weights, prefix + "to_q");
-      key = Linear.of(weights, prefix + "to_k");
-      value = Linear.of(weights, prefix + "to_v");
-      out = Linear.of(weights, prefix + "to_out.0");
-      queryNorm = weights.floats(prefix + "norm_q.weight");
-      keyNorm = weights.floats(prefix + "norm_k.weight");
+      this.share = share;
+      heads =
+          HeadProjections.of(
+              share, weights, HeadProjections.Names.of(prefix, true), config.heads());
+      out = share.taking(weights, prefix + "to_out.0");
+      queryNorm = share.of(weights.floats(prefix + "norm_q.weight"));
+      keyNorm = share.of(weights.floats(prefix + "norm_k.weight"));
     }
 
     INDArray query(INDArray x) {
-      return normed(config, query, x, queryNorm);
+      return normed(heads.query(x), queryNorm);
     }
 
     INDArray key(INDArray x) {
-      return normed(config, key, x, keyNorm);
+      return normed(heads.key(x), keyNorm);
     }
 
     INDArray value(INDArray x) {
-      return value.apply(x, heads(config, x));
+      return heads.value(x);
     }
 
-    INDArray out(INDArray heads) {
-      return out.apply(heads, new long[] {heads.size(0), heads.size(1), config.width()});
+    INDArray out(INDArray attended) {
+      return out.apply(attended, new long[] {attended.size(0), attended.size(1), config.width()});
+    }
+
+    private INDArray normed(INDArray x, float[] weight) {
+      share.rmsNormInPlace(x, weight, config.eps());
+      return x;
     }
   }
 }

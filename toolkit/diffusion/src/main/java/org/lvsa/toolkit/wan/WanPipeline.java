@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.layers.WeightShare;
+import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
@@ -85,6 +87,12 @@ public final class WanPipeline implements VideoPipeline {
   @Override
   public Map<Setting<?>, String> attentionDefaults(GenerationSettings settings) {
     return model.attentionDefaults(settings);
+  }
+
+  @Override
+  public void check(RankGroups ranks) {
+    WanConfig config = model.config();
+    WeightShare.check(config.heads(), config.feedForward(), ranks.tensor());
   }
 
   @Override

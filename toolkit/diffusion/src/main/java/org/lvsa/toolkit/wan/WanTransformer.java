@@ -15,6 +15,7 @@ import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.parallel.RankPlace;
@@ -47,6 +48,10 @@ public final class WanTransformer implements AutoCloseable {
    * @param weights closed together with the transformer
    */
   public WanTransformer(WanConfig config, Weights weights) {
+    this(config, weights, WeightShare.WHOLE);
+  }
+
+  private WanTransformer(WanConfig config, Weights weights, WeightShare share) {
     this.config = config;
     this.weights = weights;
     inPatches = new Patches(config.patch(), config.channels().in());
@@ -55,7 +60,7 @@ public final class WanTransformer implements AutoCloseable {
     conditioning = new Conditioning(config, weights);
     blocks =
         IntStream.range(0, config.layers())
-            .mapToObj(layer -> new WanBlock(config, weights, layer))
+            .mapToObj(layer -> new WanBlock(config, weights, share, layer))
             .toArray(WanBlock[]::new);
     headModulation = new Modulation(weights.floats("scale_shift_table"), config.width());
     head = Linear.of(weights, "proj_out");
@@ -247,7 +252,7 @@ public final class WanTransformer implements AutoCloseable {
    * shared and stay this one's to close.
    */
   WanTransformer forRank(RankPlace place) {
-    WanTransformer other = new WanTransformer(config, weights);
+    WanTransformer other = new WanTransformer(config, weights, new WeightShare(place.tensor()));
     other.rotary = rotary;
     return other;
   }

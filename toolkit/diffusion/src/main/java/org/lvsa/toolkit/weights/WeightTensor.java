@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.lvsa.kernels.DType;
 
@@ -35,11 +36,31 @@ public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySeg
    * @param part which of the parts
    * @param parts as many as divide the rows evenly
    */
-  WeightTensor rows(String partName, int part, int parts) {
+  public WeightTensor rows(String partName, int part, int parts) {
     long bytes = data.byteSize() / parts;
     List<Long> sizes = new ArrayList<>(shape);
     sizes.set(0, shape.getFirst() / parts);
     return new WeightTensor(partName, dtype, sizes, data.asSlice(part * bytes, bytes));
+  }
+
+  /**
+   * Copies some columns of a matrix, widened to float32, on all processors.
+   *
+   * @param columns of the matrix
+   * @param first the first column that is copied
+   * @param count number of columns
+   * @param to filled whole, row by row
+   */
+  public void widenColumns(int columns, int first, int count, MemorySegment to) {
+    IntStream.range(0, Math.toIntExact(elements() / columns))
+        .parallel()
+        .forEach(
+            row -> {
+              float[] floats = new float[count];
+              widen((long) row * columns + first, floats);
+              MemorySegment.copy(
+                  floats, 0, to, ValueLayout.JAVA_FLOAT, (long) row * count * Float.BYTES, count);
+            });
   }
 
   /** Number of elements. */

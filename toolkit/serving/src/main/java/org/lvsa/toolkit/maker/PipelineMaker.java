@@ -63,6 +63,7 @@ public final class PipelineMaker implements VideoMaker {
     this.pipeline = pipeline;
     this.model = model;
     this.settings = settings;
+    pipeline.check(settings.ranks().groups());
   }
 
   @Override

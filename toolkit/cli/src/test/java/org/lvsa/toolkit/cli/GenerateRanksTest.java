@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.tensor.Safetensors;
+
+/** {@code lvsa generate} on several ranks, of every kind and of two kinds at a time. */
+class GenerateRanksTest {
+  private static final Path MODELS = Path.of("../../../shared/golden/pipelines");
+
+  /** Kinds by their option; each with two ranks. */
+  private static final List<String> KINDS =
+      List.of(
+          "--tensor-parallel-size",
+          "--ulysses-degree",
+          "--ring-degree",
+          "--global-kv-degree",
+          "--cfg-parallel-size");
+
+  @TempDir private Path directory;
+
+  private float[] latents(Path file) {
+    try (Arena arena = Arena.ofConfined()) {
+      return Safetensors.open(file, arena)
+          .data("latents")
+          .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    }
+  }
+
+  private static double difference(float[] expected, float[] actual) {
+    assertEquals(expected.length, actual.length);
+    double squares = 0;
+    double size = 0;
+    for (int e = 0; e < expected.length; e++) {
+      squares += Math.pow((double) expected[e] - actual[e], 2);
+      size += Math.pow(expected[e], 2);
+    }
+    return Math.sqrt(squares / size);
+  }
+
+  private Run run(List<Object> words, Path out, String... more) {
+    List<Object> all = new ArrayList<>(words);
+    all.addAll(List.of("-o", out));
+    all.addAll(List.of(more));
+    return Run.lvsa(all.toArray());
+  }
+
+  /** A model with four heads, so that two kinds can divide them. */
+  private static final List<Object> FOUR_HEADS =
+      List.of(
+          "generate",
+          "--random-weights",
+          "wan2.1-1.3b",
+          "--dim-scale",
+          "medium",
+          "--layers",
+          "2",
+          "--frames",
+          "29",
+          "--resolution",
+          "32x32",
+          "--steps",
+          "2");
+
+  @ParameterizedTest
+  @CsvSource({
+    "--tensor-parallel-size 2 --ring-degree 2, 'by weights (2), round a ring (2)'",
+    "--tensor-parallel-size 2 --ulysses-degree 2, 'by weights (2), by heads (2)'",
+    "--tensor-parallel-size 2 --cfg-parallel-size 2, 'by weights (2), by branches of guidance (2)'",
+    "--ulysses-degree 2 --ring-degree 2, 'by heads (2), round a ring (2)'"
+  })
+  void ranksOfTwoKindsMakeTheVideoOfOne(String options, String shown) {
+    Path one = directory.resolve("one.safetensors");
+    Path several = directory.resolve("several.safetensors");
+    assertEquals(0, run(FOUR_HEADS, one).code());
+    Run run = run(FOUR_HEADS, several, options.split(" "));
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains("  on 4 ranks, " + shown + "\n"), run.out());
+    double difference = difference(latents(one), latents(several));
+    assertTrue(difference <= 1e-5, "differs by " + difference);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--tensor-parallel-size 3 | heads must be a multiple of --tensor-parallel-size (3), got 4:"
+            + " try one of [1, 2]",
+        "--tensor-parallel-size 2 --capture DIR | --capture writes all heads of an attention",
+        "--cfg-parallel-size 3 | CFG parallel size must be 1 or 2, but got 3",
+        "--cfg-parallel-size 2 --guidance-scale 1 | guidance has 2 branches for --cfg-parallel-size"
+            + " 2 only above a scale of 1, got 1.0",
+        "--cfg-parallel-size 2 --batched-guidance | ranks of --cfg-parallel-size 2 run one branch",
+        "--ring-degree 0 | --ring-degree must be at least 1, got 0",
+        "--ring-degree 2 --global-kv-degree 2 | give --ring-degree or --global-kv-degree, not both",
+        "--ulysses-degree 2147483647 --ring-degree 3 | ranks must be at most 2^31-1, the product"
+      })
+  void whatDoesNotFitIsRefusedInOneLine(String options, String message) {
+    Run run = run(FOUR_HEADS, directory.resolve("x.safetensors"), options.split(" "));
+    assertEquals(2, run.code(), run.out());
+    assertTrue(run.err().contains("lvsa: " + message), run.err());
+    assertEquals(1, run.err().lines().filter(line -> line.startsWith("lvsa: ")).count(), run.err());
+  }
+
+  @Test
+  void normalisedGuidanceIsAnotherVideoAndTheSameOnTwoRanks() {
+    Path published = directory.resolve("published.safetensors");
+    Path one = directory.resolve("one.safetensors");
+    Path two = directory.resolve("two.safetensors");
+    assertEquals(0, run(FOUR_HEADS, published).code());
+    assertEquals(0, run(FOUR_HEADS, one, "--cfg-normalize").code());
+    assertEquals(0, run(FOUR_HEADS, two, "--cfg-normalize", "--cfg-parallel-size", "2").code());
+    assertTrue(difference(latents(published), latents(one)) > 1e-3);
+    assertArrayEquals(latents(one), latents(two));
+  }
+
+  /** Every kind alone, and every two of them, on every tiny model. */
+  @Tag("full")
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "wan/model 48x32",
+        "wan_i2v/model 48x32",
+        "wan22/a14b/model 48x32",
+        "wan22/ti2v5b/model 96x64",
+        "hunyuan15/model 96x64",
+        "cogvideox/model 48x32"
+      })
+  void everyTwoKindsMakeTheVideoOfOne(String which) throws IOException {
+    Assumptions.assumeTrue(
+        Files.isDirectory(MODELS), () -> "skipped: no golden data at " + MODELS.toAbsolutePath());
+    Path folder = MODELS.resolve(which.split(" ")[0]);
+    Path picture = directory.resolve("picture.png");
+    ImageIO.write(new BufferedImage(48, 32, BufferedImage.TYPE_INT_RGB), "png", picture.toFile());
+    List<Object> words = new ArrayList<>();
+    words.addAll(List.of("generate", "--model", folder, "--prompt", "A cat walks"));
+    words.addAll(List.of("--frames", "13", "--steps", "2", "--resolution", which.split(" ")[1]));
+    if (which.startsWith("wan_i2v")) {
+      words.addAll(List.of("--image", picture));
+    }
+    Path one = directory.resolve("one.safetensors");
+    Run alone = run(words, one);
+    assertEquals(0, alone.code(), alone.err());
+    float[] expected = latents(one);
+    for (int first = 0; first < KINDS.size(); first++) {
+      for (int second = first; second < KINDS.size(); second++) {
+        Map<String, Integer> degrees = new LinkedHashMap<>();
+        degrees.put(KINDS.get(first), 2);
+        degrees.put(KINDS.get(second), 2);
+        check(folder, words, degrees, expected);
+      }
+    }
+  }
+
+  private void check(
+      Path folder, List<Object> words, Map<String, Integer> degrees, float[] expected)
+      throws IOException {
+    List<String> options = new ArrayList<>();
+    degrees.forEach((option, degree) -> options.addAll(List.of(option, degree.toString())));
+    Path out = directory.resolve("several.safetensors");
+    Files.deleteIfExists(out);
+    Run run = run(words, out, options.toArray(String[]::new));
+    String what = folder + " " + options + ": ";
+    if (!fits(folder, degrees)) {
+      assertEquals(2, run.code(), what + run.out());
+      assertTrue(
+          run.err().contains("must be a multiple of") || run.err().contains("not both"), what);
+      return;
+    }
+    assertEquals(0, run.code(), what + run.err());
+    assertTrue(run.out().contains(" ranks, "), what + run.out());
+    float[] actual = latents(out);
+    if (degrees.keySet().equals(Set.of("--cfg-parallel-size"))
+        && !folder.toString().contains("cog")) {
+      // Nothing is computed otherwise: CogVideoX alone runs both branches in a batch.
+      assertArrayEquals(expected, actual, what);
+    }
+    double difference = difference(expected, actual);
+    assertTrue(difference <= 1e-5, what + "differs by " + difference);
+  }
+
+  /** Whether heads and feed-forward parts divide, and the two kinds go together. */
+  private static boolean fits(Path folder, Map<String, Integer> degrees) throws IOException {
+    JsonNode config = Json.read(folder.resolve("transformer/config.json"));
+    int heads = config.get("num_attention_heads").intValue();
+    int tensor = degrees.getOrDefault("--tensor-parallel-size", 1);
+    int byHeads = degrees.getOrDefault("--ulysses-degree", 1);
+    boolean twice =
+        degrees.containsKey("--global-kv-degree")
+            && (degrees.containsKey("--ulysses-degree") || degrees.containsKey("--ring-degree"));
+    return heads % (tensor * byHeads) == 0 && !twice;
+  }
+}
