@@ -31,6 +31,15 @@ tornado_sdk_version() {
   sed -n 's/^version=//p' "$1/etc/tornado.release" 2>/dev/null | head -n 1 | grep . || echo "of unknown version"
 }
 
+# Keeps the signal handlers of the JVM in $1, for every process that is started from here. CUDA's run-time
+# compiler takes the handler of SIGSEGV away while it works; a null check or a safepoint in another Java
+# thread is then the end of the process, without a word. libjsig, a part of the JDK, hands such signals on.
+tornado_sdk_keep_signals() {
+  if [ -f "$1/lib/libjsig.so" ]; then
+    export LD_PRELOAD=$1/lib/libjsig.so${LD_PRELOAD:+:$LD_PRELOAD}
+  fi
+}
+
 # Writes the JVM flags of the SDK in $1 for the JDK in $2 to the file $3. Says why if it cannot.
 # An SDK brings them as a file (tornado-argfile, 5.x and some later ones), or prints them
 # (tornado --printJavaFlags) as "/path/to/java FLAG ... @FILE ...".
