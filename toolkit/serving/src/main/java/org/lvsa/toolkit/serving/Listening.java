@@ -8,9 +8,11 @@ import io.javalin.config.SizeUnit;
 import java.nio.file.Path;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.NetworkConnectionLimit;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.Callback;
 
 /**
@@ -46,7 +48,17 @@ final class Listening {
         http -> {
           http.setSendServerVersion(false);
           http.setRequestHeaderSize(HEADER_BYTES);
-          http.setIdleTimeout(settings.times().idle().toMillis());
+        });
+    config.jetty.addConnector(
+        (server, http) -> {
+          ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http));
+          connector.setHost(settings.address().host());
+          connector.setPort(settings.address().port());
+          // Of the connector, so that it holds between two requests too.
+          connector.setIdleTimeout(settings.times().idle().toMillis());
+          // A server's own listeners are not told of connections, only a connector's.
+          connector.addBean(new SlowConnections(settings.times().headers()));
+          return connector;
         });
     config.jetty.modifyServletContextHandler(
         context -> {
@@ -56,7 +68,6 @@ final class Listening {
     config.jetty.modifyServer(
         server -> {
           server.addBean(new NetworkConnectionLimit(CONNECTIONS, server));
-          server.addBean(new SlowConnections(settings.times().headers()));
           server.setErrorHandler(Listening::failed);
         });
   }
@@ -66,7 +77,8 @@ final class Listening {
    */
   private static boolean failed(Request request, Response response, Callback callback) {
     int status = response.getStatus();
-    Fault fault = status < 500 ? Fault.MALFORMED_BODY : Fault.INTERNAL;
+    // 501 and 505 are of requests in an encoding, or a version, that is none of this server's.
+    Fault fault = status == 500 ? Fault.INTERNAL : Fault.MALFORMED_BODY;
     JsonNode body =
         new ApiException(fault, "the request cannot be read (HTTP status " + status + ")").body();
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");

@@ -84,7 +84,7 @@ public final class VideoServer implements AutoCloseable {
             });
     VideoServer server = new VideoServer(settings, jobs, profiler, javalin);
     try {
-      javalin.start(address.host(), address.port());
+      javalin.start();
       return server;
     } catch (RuntimeException e) {
       server.close();
