@@ -147,6 +147,7 @@ class GenerateRanksTest {
         "wan_i2v/model 48x32",
         "wan22/a14b/model 48x32",
         "wan22/ti2v5b/model 96x64",
+        "wan22/ti2v5b/model 96x64 picture",
         "hunyuan15/model 96x64",
         "cogvideox/model 48x32"
       })
@@ -159,7 +160,7 @@ class GenerateRanksTest {
     List<Object> words = new ArrayList<>();
     words.addAll(List.of("generate", "--model", folder, "--prompt", "A cat walks"));
     words.addAll(List.of("--frames", "13", "--steps", "2", "--resolution", which.split(" ")[1]));
-    if (which.startsWith("wan_i2v")) {
+    if (which.startsWith("wan_i2v") || which.endsWith("picture")) {
       words.addAll(List.of("--image", picture));
     }
     Path one = directory.resolve("one.safetensors");
@@ -174,6 +175,62 @@ class GenerateRanksTest {
         check(folder, words, degrees, expected);
       }
     }
+  }
+
+  /** 27 tokens, or 9 frames of 15: two ranks by heads hold padding. */
+  @Tag("full")
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "wan22/a14b/model 48x48",
+        "wan22/ti2v5b/model 96x96",
+        "hunyuan15/model 48x80",
+        "cogvideox/model 48x48"
+      })
+  void anyNumberOfTokensDividesByHeads(String which) {
+    Assumptions.assumeTrue(
+        Files.isDirectory(MODELS), () -> "skipped: no golden data at " + MODELS.toAbsolutePath());
+    List<Object> words = new ArrayList<>();
+    words.addAll(List.of("generate", "--model", MODELS.resolve(which.split(" ")[0])));
+    words.addAll(List.of("--prompt", "A cat walks", "--frames", "9", "--steps", "2"));
+    words.addAll(List.of("--resolution", which.split(" ")[1], "--attention", "lvsa"));
+    Path one = directory.resolve("one.safetensors");
+    Path two = directory.resolve("two.safetensors");
+    Run alone = run(words, one);
+    assertEquals(0, alone.code(), alone.err());
+    Run run = run(words, two, "--ulysses-degree", "2");
+    assertEquals(0, run.code(), run.err());
+    double difference = difference(latents(one), latents(two));
+    assertTrue(difference <= 1e-5, "differs by " + difference);
+    Run ring = run(words, two, "--ring-degree", "2");
+    assertEquals(2, ring.code(), ring.out());
+    assertTrue(ring.err().contains("the video's tokens must be a multiple of the ranks (2), got"));
+    assertTrue(ring.err().contains("use --ulysses-degree alone"), ring.err());
+  }
+
+  @Test
+  void tokensThatDoNotDivideArePaddedAndStepCachesDecideTogether() {
+    List<Object> words = new ArrayList<>(FOUR_HEADS);
+    words.set(words.lastIndexOf("2"), "4");
+    words.addAll(List.of("--attention", "lvsa", "--cache-backend", "cache_dit"));
+    words.addAll(
+        List.of("--cache-config", "{\"residual_diff_threshold\": 0.3, \"max_warmup_steps\": 2}"));
+    // 6 latent frames of 3x3 patches: 54 tokens over 4 ranks leave 2.
+    words.set(words.indexOf("29"), "21");
+    words.set(words.indexOf("32x32"), "48x48");
+    Path one = directory.resolve("one.safetensors");
+    Path four = directory.resolve("four.safetensors");
+    Run alone = run(words, one);
+    assertEquals(0, alone.code(), alone.err());
+    Run run = run(words, four, "--ulysses-degree", "4");
+    assertEquals(0, run.code(), run.err());
+    assertEquals(cached(alone), cached(run));
+    double difference = difference(latents(one), latents(four));
+    assertTrue(difference <= 1e-5, "differs by " + difference);
+  }
+
+  private static List<String> cached(Run run) {
+    return run.out().lines().filter(line -> line.contains("cache")).toList();
   }
 
   private void check(

@@ -33,6 +33,7 @@ public final class Generation implements AutoCloseable {
   private final KernelRunner kernel;
   private final Map<String, DiffusionAttention> roles = new ConcurrentHashMap<>();
   private final List<String> fallbacks = new CopyOnWriteArrayList<>();
+  private volatile int sharedTokens;
   private double density = Double.NaN;
 
   /**
@@ -88,6 +89,22 @@ public final class Generation implements AutoCloseable {
   /** This rank and its way to the others. */
   public Communicator ranks() {
     return view().ranks();
+  }
+
+  /**
+   * Tells how many video tokens the ranks that share the sequence have together, where the last
+   * ranks' hold padding behind them.
+   */
+  public void shareSequence(int tokens) {
+    sharedTokens = tokens;
+  }
+
+  /** Tokens of the whole video, of which this rank has a part. */
+  int videoTokens(Qkv mine) {
+    int atMost = Math.multiplyExact(mine.tokens(), ranks().world());
+    return sharedTokens > 0 && Math.ceilDiv(sharedTokens, ranks().world()) == mine.tokens()
+        ? sharedTokens
+        : atMost;
   }
 
   /** The denoising steps. */

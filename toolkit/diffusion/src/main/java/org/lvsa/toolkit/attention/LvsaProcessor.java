@@ -15,8 +15,7 @@ import org.lvsa.toolkit.pattern.Pattern;
 public record LvsaProcessor(String origin) implements AttentionProcessor {
   @Override
   public Attended attend(Generation generation, Object layer, Qkv video, Optional<Qkv> text) {
-    int world = generation.ranks().world();
-    int tokens = Math.multiplyExact(video.tokens(), world);
+    int tokens = generation.videoTokens(video);
     int step = generation.steps().tick(layer, tokens);
     if (generation.latentFrames().isEmpty()) {
       generation.fallback(origin, "no_t_lat", tokens, "hint=set LVSA_TOTAL_LATENT_FRAMES");

@@ -11,6 +11,7 @@ import jdk.incubator.vector.VectorSpecies;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.model.RotaryEmbedding;
+import org.lvsa.toolkit.sharding.TokenRange;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The turns of a rotary embedding along each axis of a grid, ready to be applied to tokens. */
@@ -21,6 +22,7 @@ public final class RotaryTable {
   private static final VectorShuffle<Float> SWAP = VectorShuffle.fromOp(SPECIES, lane -> lane ^ 1);
 
   private final VideoGrid grid;
+  private final TokenRange range;
   private final int headDim;
 
   /** For each axis and position, the head's cosines, elements of the other axes being 0. */
@@ -48,6 +50,7 @@ public final class RotaryTable {
    */
   public RotaryTable(VideoGrid grid, List<float[][]> turns) {
     this.grid = grid;
+    range = new TokenRange(0, grid.tokens(), grid.tokens());
     headDim = turns.stream().mapToInt(axis -> axis[0].length).sum();
     cosines = new float[turns.size()][][];
     sines = new float[turns.size()][][];
@@ -68,11 +71,24 @@ public final class RotaryTable {
     }
   }
 
+  private RotaryTable(RotaryTable whole, TokenRange range) {
+    grid = whole.grid;
+    headDim = whole.headDim;
+    cosines = whole.cosines;
+    sines = whole.sines;
+    this.range = range;
+  }
+
+  /** The same positions for one rank's tokens. */
+  public RotaryTable part(TokenRange tokens) {
+    return new RotaryTable(this, tokens);
+  }
+
   private static float[][] alongAxis(int places, IntFunction<float[]> turns) {
     return IntStream.range(0, places).mapToObj(turns).toArray(float[][]::new);
   }
 
-  /** How the tokens lie. */
+  /** How the tokens of the whole video lie. */
   public VideoGrid grid() {
     return grid;
   }
@@ -84,8 +100,9 @@ public final class RotaryTable {
         tokens,
         tokens,
         (index, row) -> {
-          float[] cosine = at(cosines, index % grid.tokens());
-          float[] sine = at(sines, index % grid.tokens());
+          int token = range.token(index % range.count());
+          float[] cosine = at(cosines, token);
+          float[] sine = at(sines, token);
           for (int head = 0; head < row.length; head += headDim) {
             turn(row, head, cosine, sine);
           }

@@ -24,7 +24,7 @@ final class SelfAttention {
           text,
           joint -> SdpaAttention.dense(generation, joint.query(), joint.key(), joint.value()));
     }
-    int tokens = Math.multiplyExact(video.tokens(), generation.ranks().world());
+    int tokens = generation.videoTokens(video);
     SequenceGeometry whole = new SequenceGeometry(1, tokens, text.map(Qkv::tokens).orElse(0));
     return run(generation, whole, BlockSparseLayout.dense(1), video, text);
   }

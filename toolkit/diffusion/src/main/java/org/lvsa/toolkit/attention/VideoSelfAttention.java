@@ -3,6 +3,8 @@ package org.lvsa.toolkit.attention;
 
 import java.util.Optional;
 import org.lvsa.toolkit.blocks.BlockRunner;
+import org.lvsa.toolkit.sharding.SequencePlan;
+import org.lvsa.toolkit.sharding.SequenceShards;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -18,7 +20,7 @@ public interface VideoSelfAttention {
    * @param layer which block calls, from 0
    * @param grid how the video's tokens lie
    * @param video {@code [batch, tokens, heads, headDim]}, float32, row-major, after norm and rotary
-   *     embedding
+   *     embedding; this rank's tokens where a {@link #sequence} is divided
    * @param text tokens that attend together with the video; empty for models that see their text by
    *     cross-attention
    * @return new row-major tensors like the queries, which the caller frees
@@ -28,6 +30,17 @@ public interface VideoSelfAttention {
   /** As {@link #attend(int, VideoGrid, Qkv, Optional)}, for a video without text. */
   default INDArray attend(int layer, INDArray query, INDArray key, INDArray value, VideoGrid grid) {
     return attend(layer, grid, new Qkv(query, key, value), Optional.empty()).video();
+  }
+
+  /**
+   * How the ranks that share the sequence divide the tokens of a prediction. A transformer that has
+   * a plan asks for it at the beginning of each prediction and closes it at the end.
+   *
+   * @param tokens of the video
+   * @return all of them where one rank has the sequence
+   */
+  default SequenceShards sequence(SequencePlan plan, int tokens) {
+    return SequenceShards.whole(tokens);
   }
 
   /** What runs the transformer's blocks around this attention: all of them, or a step cache. */

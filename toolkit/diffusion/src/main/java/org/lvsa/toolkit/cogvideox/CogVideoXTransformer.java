@@ -24,6 +24,8 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Riflex;
 import org.lvsa.toolkit.parallel.RankPlace;
+import org.lvsa.toolkit.sharding.SequencePlan;
+import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -184,14 +186,23 @@ public final class CogVideoXTransformer implements AutoCloseable {
       Observer observer) {
     VideoGrid grid = grid(latents);
     checkText(latents, text);
-    try (INDArray time = time(latents, timestep, observer);
-        INDArray video = embed(latents, grid);
+    Optional<RotaryTable> positions = rotary(grid);
+    SequencePlan plan = SequencePlan.ofVideoStream("transformer_blocks.0", positions.isPresent());
+    try (SequenceShards shards = attention.sequence(plan, grid.tokens());
+        INDArray time = time(latents, timestep, observer);
+        INDArray video =
+            shards.input("transformer_blocks.0", "hidden_states", embed(latents, grid));
         INDArray encoder = textEmbedding.apply(text)) {
       observer.see("patch_embed.video", video);
       observer.see("patch_embed.text", encoder);
       CogVideoXBlock.Streams streams = new CogVideoXBlock.Streams(video, encoder);
       CogVideoXBlock.Context context =
-          new CogVideoXBlock.Context(time, grid, rotary(grid), attention, observer);
+          new CogVideoXBlock.Context(
+              time,
+              grid,
+              positions.map(table -> shards.output("rope", 0, 4, table, RotaryTable::part)),
+              attention,
+              observer);
       attention
           .blocks()
           .run(
@@ -203,7 +214,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
                   Optional.of(encoder),
                   block -> blocks[block].apply(streams, context),
                   () -> blocks[0].modulated(video, time)));
-      return head(video, context);
+      return head(video, context, shards);
     }
   }
 
@@ -264,12 +275,12 @@ public final class CogVideoXTransformer implements AutoCloseable {
     return Optional.of(lastRotary);
   }
 
-  private INDArray head(INDArray video, CogVideoXBlock.Context context) {
+  private INDArray head(INDArray video, CogVideoXBlock.Context context, SequenceShards shards) {
     Observer observer = context.observer();
     VideoGrid grid = context.grid();
     try (INDArray normed = Norms.layerNorm(video, finalWeight, finalBias, config.eps());
         INDArray in = headNorm.at(context.time()).apply(normed, 0);
-        INDArray out = head.apply(in)) {
+        INDArray out = shards.output("proj_out", 0, head.apply(in))) {
       observer.see("norm_final", normed);
       observer.see("norm_out", in);
       observer.see("proj_out", out);

@@ -22,6 +22,8 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.parallel.RankPlace;
+import org.lvsa.toolkit.sharding.SequencePlan;
+import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.Weights;
@@ -34,6 +36,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * in which video and text attend together, output head. One video at a time, one call at a time.
  */
 final class HunyuanTransformer implements AutoCloseable {
+  private static final SequencePlan SEQUENCE_PLAN =
+      SequencePlan.ofVideoStream("transformer_blocks.0", true);
+
   private final HunyuanConfig config;
   private final Weights weights;
   private final PatchLayout patches;
@@ -138,9 +143,13 @@ final class HunyuanTransformer implements AutoCloseable {
       VideoSelfAttention attention,
       Observer observer) {
     VideoGrid grid = grid(latents);
-    RotaryTable table = table(grid);
-    try (INDArray embedding = time.time(timestep);
-        Streams x = new Streams(embed(latents), textTokens.of(text, timestep, padding, observer))) {
+    try (SequenceShards shards = attention.sequence(SEQUENCE_PLAN, grid.tokens());
+        INDArray embedding = time.time(timestep);
+        Streams x =
+            new Streams(
+                shards.input("transformer_blocks.0", "hidden_states", embed(latents)),
+                textTokens.of(text, timestep, padding, observer))) {
+      RotaryTable table = shards.output("rope", 0, 4, table(grid), RotaryTable::part);
       observer.see("temb", embedding);
       observer.see("x_embed", x.video());
       observer.see("tokens.encoder_in", x.text());
@@ -155,7 +164,7 @@ final class HunyuanTransformer implements AutoCloseable {
                   Optional.of(x.text()),
                   block -> blocks[block].apply(x, embedding, table, attention, observer),
                   () -> blocks[0].modulated(x.video(), embedding)));
-      return head(x.video(), embedding, grid, observer);
+      return head(x.video(), embedding, grid, shards, observer);
     }
   }
 
@@ -192,11 +201,12 @@ final class HunyuanTransformer implements AutoCloseable {
     }
   }
 
-  private INDArray head(INDArray x, INDArray embedding, VideoGrid grid, Observer observer) {
+  private INDArray head(
+      INDArray x, INDArray embedding, VideoGrid grid, SequenceShards shards, Observer observer) {
     float[][][] parts = Condition.parts(headModulation, embedding);
     float[][] scale = Condition.onePlus(parts[0]);
     try (INDArray in = Norms.layerNorm(x, scale, parts[1], HunyuanConfig.EPS);
-        INDArray out = head.apply(in)) {
+        INDArray out = shards.output("proj_out", 0, head.apply(in))) {
       observer.see("norm_out", in);
       observer.see("proj_out", out);
       return patches.scatter(

@@ -56,6 +56,31 @@ public record Collectives(Communicator ranks) {
   }
 
   /**
+   * Every rank gets the sums of all ranks' numbers, in the order of the ranks. A number travels as
+   * three of float32, which hold all digits of one that float32 has the range for.
+   */
+  public double[] sum(double[] mine) {
+    if (ranks.world() == 1) {
+      return mine.clone();
+    }
+    float[] parts = new float[3 * mine.length];
+    for (int i = 0; i < mine.length; i++) {
+      double rest = mine[i];
+      for (int part = 0; part < 3; part++) {
+        parts[3 * i + part] = (float) rest;
+        rest = Double.isFinite(rest) ? rest - parts[3 * i + part] : 0;
+      }
+    }
+    double[] sum = new double[mine.length];
+    for (float[] theirs : ranks.allGather(parts)) {
+      for (int i = 0; i < sum.length; i++) {
+        sum[i] += (double) theirs[3 * i] + theirs[3 * i + 1] + theirs[3 * i + 2];
+      }
+    }
+    return sum;
+  }
+
+  /**
    * Every rank gets its part of the reduction of all ranks' numbers.
    *
    * @param mine numbers, as many on every rank

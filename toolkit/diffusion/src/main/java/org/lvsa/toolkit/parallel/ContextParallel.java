@@ -72,6 +72,9 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue, Ring, H
      */
     public void check(AttentionShape shape, int ulysses, int ring) {
       ContextParallel.check(shape, ulysses * ring);
+      if (this != ULYSSES) {
+        ContextParallel.checkTokens(shape, ulysses * ring);
+      }
       if (this == ULYSSES || this == HYBRID) {
         Ulysses.checkHeads(shape, ulysses);
       }
@@ -113,7 +116,7 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue, Ring, H
   long bytesSent(BlockSparseLayout layout);
 
   /**
-   * Checks that a sequence can be split, and that a rank's part of it fits into one message. Sizes
+   * Checks that there is one sequence, and that a rank's part of it fits into one message. Sizes
    * computed after this check cannot overflow.
    *
    * @throws IllegalArgumentException saying what does not divide or fit, and what would
@@ -125,24 +128,10 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue, Ring, H
               + shape.batch()
               + ": run guidance's passes one after the other");
     }
-    int left = shape.videoTokens() % world;
-    if (left != 0) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "video tokens must be a multiple of the ranks: %d frames of %d patches are %d tokens,"
-                  + " over %d ranks %d are left; choose a length or a resolution whose product"
-                  + " divides",
-              shape.latentFrames(),
-              shape.patchesPerFrame(),
-              shape.videoTokens(),
-              world,
-              left));
-    }
     // A shape has at most 2^60 elements, so that the product is a long.
     long largest =
         2L
-            * ((long) shape.videoTokens() / world + shape.textTokens())
+            * (Math.ceilDiv((long) shape.videoTokens(), world) + shape.textTokens())
             * shape.heads()
             * (shape.headDim() + 1L);
     if (largest > Integer.MAX_VALUE) {
@@ -156,6 +145,28 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue, Ring, H
               shape.textTokens(),
               shape.heads(),
               shape.headDim()));
+    }
+  }
+
+  /**
+   * Checks that a sequence divides among the ranks.
+   *
+   * @throws IllegalArgumentException saying how many tokens are left
+   */
+  static void checkTokens(AttentionShape shape, int world) {
+    int left = shape.videoTokens() % world;
+    if (left != 0) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "video tokens must be a multiple of the ranks: %d frames of %d patches are %d tokens,"
+                  + " over %d ranks %d are left; choose a length or a resolution whose product"
+                  + " divides, or ranks by heads alone (--ulysses-degree), which take any",
+              shape.latentFrames(),
+              shape.patchesPerFrame(),
+              shape.videoTokens(),
+              world,
+              left));
     }
   }
 }

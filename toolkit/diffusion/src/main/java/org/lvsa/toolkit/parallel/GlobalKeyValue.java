@@ -35,6 +35,7 @@ public final class GlobalKeyValue implements ContextParallel {
    */
   public GlobalKeyValue(AttentionShape shape, Communicator ranks) {
     ContextParallel.check(shape, ranks.world());
+    ContextParallel.checkTokens(shape, ranks.world());
     this.shape = shape;
     this.ranks = ranks;
     localTokens = shape.videoTokens() / ranks.world();

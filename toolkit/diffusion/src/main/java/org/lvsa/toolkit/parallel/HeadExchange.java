@@ -8,7 +8,8 @@ import org.lvsa.kernels.AttentionShape;
 
 /**
  * The exchange between ranks that each hold some tokens of all heads, and the same ranks holding
- * all tokens of some heads. Text tokens are whole on every rank.
+ * all tokens of some heads. Text tokens are whole on every rank. Where video tokens do not divide,
+ * the ranks hold equally many with padding behind the last, which is left out in between.
  */
 final class HeadExchange {
   private final AttentionShape shape;
@@ -23,7 +24,7 @@ final class HeadExchange {
   HeadExchange(AttentionShape shape, Communicator ranks) {
     this.shape = shape;
     this.ranks = ranks;
-    localTokens = shape.videoTokens() / ranks.world();
+    localTokens = Math.ceilDiv(shape.videoTokens(), ranks.world());
     localHeads = shape.heads() / ranks.world();
   }
 
@@ -62,7 +63,7 @@ final class HeadExchange {
    * Token shards of all heads to all tokens of this rank's heads.
    *
    * @param keys whether the tensor is one of keys or values, which may have fewer heads
-   * @return the tokens of each rank in their order, and behind them the text
+   * @return the tokens of each rank in their order, without padding, and behind them the text
    */
   float[][] toHeads(Shard shard, boolean keys) {
     float[][] parts = new float[ranks.world()][];
@@ -73,8 +74,18 @@ final class HeadExchange {
     float[][] received =
         ranks.allToAll(parts, lengths(localTokens * mine.count() * shape.headDim()));
     float[][] all = Arrays.copyOf(received, received.length + 1);
+    for (int from = 0; from < received.length; from++) {
+      int real = real(from) * mine.count() * shape.headDim();
+      all[from] =
+          real == received[from].length ? received[from] : Arrays.copyOf(received[from], real);
+    }
     all[received.length] = headsOf(shard.text(), mine);
     return all;
+  }
+
+  /** Tokens of a rank that are no padding: where they do not divide, the last ranks have fewer. */
+  private int real(int rank) {
+    return Math.clamp(shape.videoTokens() - (long) rank * localTokens, 0, localTokens);
   }
 
   /** Every rank sends the same amount. */
@@ -105,7 +116,7 @@ final class HeadExchange {
     int row = localHeads * shape.headDim();
     float[][] parts = new float[ranks.world()][(localTokens + shape.textTokens()) * row];
     for (int to = 0; to < parts.length; to++) {
-      copy(out, (long) to * localTokens, parts[to], 0, localTokens);
+      copy(out, (long) to * localTokens, parts[to], 0, real(to));
       copy(out, shape.videoTokens(), parts[to], localTokens, shape.textTokens());
     }
     float[][] received = ranks.allToAll(parts, lengths(parts[0].length));
@@ -124,6 +135,9 @@ final class HeadExchange {
   }
 
   private void copy(MemorySegment out, long token, float[] part, int at, int count) {
+    if (count == 0) {
+      return;
+    }
     int row = localHeads * shape.headDim();
     MemorySegment.copy(
         out, ValueLayout.JAVA_FLOAT, token * row * Float.BYTES, part, at * row, count * row);

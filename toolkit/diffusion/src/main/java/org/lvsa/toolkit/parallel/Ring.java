@@ -43,6 +43,7 @@ public final class Ring implements ContextParallel {
    */
   public Ring(AttentionShape shape, Communicator ranks) {
     ContextParallel.check(shape, ranks.world());
+    ContextParallel.checkTokens(shape, ranks.world());
     check(shape, 1, ranks.world());
     this.shape = shape;
     this.ranks = ranks;

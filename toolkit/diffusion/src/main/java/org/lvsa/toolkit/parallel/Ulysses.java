@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -36,7 +37,15 @@ public final class Ulysses implements ContextParallel {
   static void checkHeads(AttentionShape shape, int world) {
     if (shape.heads() % world != 0) {
       throw new IllegalArgumentException(
-          "heads must be a multiple of the ranks (" + world + "), got " + shape.heads());
+          "heads must be a multiple of the ranks ("
+              + world
+              + "), got "
+              + shape.heads()
+              + ": try one of "
+              + IntStream.rangeClosed(1, shape.heads())
+                  .filter(ranks -> shape.heads() % ranks == 0)
+                  .boxed()
+                  .toList());
     }
     if (shape.kvHeads() % world != 0 && world % shape.kvHeads() != 0) {
       throw new IllegalArgumentException(

@@ -31,6 +31,8 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
 import org.lvsa.toolkit.profile.ProfiledBlocks;
+import org.lvsa.toolkit.sharding.SequencePlan;
+import org.lvsa.toolkit.sharding.SequenceShards;
 
 /**
  * The self-attention of one denoising run, dense or sparse as the settings say, on the backend that
@@ -50,6 +52,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
   private final StepCounting counting;
   private final boolean sparse;
   private final List<String> passedOver = new ArrayList<>();
+  private SequenceShards shards = SequenceShards.whole(0);
   private int step;
   private List<DenoisingLoop.Branch> branches = List.of();
   private int calls;
@@ -163,7 +166,8 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
             ? pattern.get()
             : new SharedAttention(
                 new ProcessorAttention(generation, processor(settings.config(), video)),
-                view.ranks());
+                view.ranks(),
+                () -> shards.inside());
     runBlocksWith(BlockRunner.ALL);
   }
 
@@ -281,11 +285,27 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
 
   @Override
   public Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
+    generation.shareSequence(grid.tokens());
     Attended out = attention.attend(layer, grid, video, text);
     calls++;
     densities += generation.density();
     if (capture.isPresent() && capture.get().selects(layer, step)) {
-      Qkv joint = video.then(text);
+      capture(layer, grid, video, text);
+    }
+    return out;
+  }
+
+  /** Writes the whole sequence's tokens; of several ranks that share it, the first one writes. */
+  private void capture(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
+    Qkv whole =
+        shards.inside()
+            ? new Qkv(
+                shards.gather(video.query(), 1),
+                shards.gather(video.key(), 1),
+                shards.gather(video.value(), 1))
+            : video;
+    if (generation.ranks().rank() == 0) {
+      Qkv joint = whole.then(text);
       for (int element = 0; element < branches.size(); element++) {
         CaptureFile.write(
             capture.get().file(layer, step, branches.get(element)),
@@ -297,7 +317,15 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
                 .withStep(generation.steps().step()));
       }
     }
-    return out;
+    if (whole != video) {
+      whole.close();
+    }
+  }
+
+  @Override
+  public SequenceShards sequence(SequencePlan plan, int tokens) {
+    shards = SequenceShards.of(plan, generation.view().place().sequence(), tokens);
+    return shards;
   }
 
   /** How many ranks share the video's sequence. */

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.pipeline;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.Qkv;
 import org.lvsa.toolkit.attention.VideoGrid;
@@ -15,21 +16,22 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Self-attention that several ranks compute together. Every rank runs the whole model, so each has
- * all query, key and value; it attends with its part of the video's tokens and gets the others'
- * results. Text tokens are whole on every rank. Layers other than self-attention are computed by
- * every rank.
+ * Self-attention that several ranks compute together. In a transformer that divides its tokens,
+ * each rank has its own. In one that does not, every rank has all query, key and value; it attends
+ * with its part of the video's tokens and gets the others' results. Text tokens are whole on every
+ * rank.
  *
  * @param attention attends with one rank's tokens, together with the other ranks
  * @param ranks this rank and the others
+ * @param divided whether the tokens that come are this rank's already
  */
-record SharedAttention(VideoSelfAttention attention, Communicator ranks)
+record SharedAttention(VideoSelfAttention attention, Communicator ranks, BooleanSupplier divided)
     implements VideoSelfAttention {
 
   @Override
   public Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
     int world = ranks.world();
-    if (world == 1) {
+    if (world == 1 || divided.getAsBoolean()) {
       return attention.attend(layer, grid, video, text);
     }
     int tokens = video.tokens();

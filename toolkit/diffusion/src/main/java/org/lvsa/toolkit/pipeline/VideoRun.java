@@ -12,9 +12,9 @@ import java.util.Optional;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.cache.CacheSummary;
-import org.lvsa.toolkit.cache.RankMeans;
 import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.parallel.Collectives;
 import org.lvsa.toolkit.profile.PhaseEvent;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
@@ -170,7 +170,7 @@ public final class VideoRun {
     try (GenerationAttention running =
             new GenerationAttention(
                 attention, pipeline.attended(settings.size()), (level, line) -> log(line), view);
-        StepCaching caching = StepCaching.of(cache(saving));
+        StepCaching caching = StepCaching.of(cache(saving, view));
         PhaseEvent _ = PhaseEvent.begin("denoise")) {
       caching.cache().ifPresent(running::cacheSteps);
       caching.cache().ifPresent(cache -> listener.line(cache.enabledLine()));
@@ -209,7 +209,7 @@ public final class VideoRun {
   }
 
   /** A new step cache: nothing of an earlier run is in it. */
-  private Optional<StepCache> cache(Saving saving) {
+  private Optional<StepCache> cache(Saving saving, RankView view) {
     if (attention.cache().isPresent() && saving.resume()) {
       throw new IllegalArgumentException(
           "a run with a step cache cannot be resumed, since the saved state does not hold the cache:"
@@ -222,7 +222,9 @@ public final class VideoRun {
                 new StepCache(
                     how,
                     StepCache.Model.of(pipeline.className(), settings.steps()),
-                    RankMeans.ALONE));
+                    // Ranks that hold the same tokens add up the same numbers: means stay as they
+                    // are.
+                    new Collectives(view.ranks())::sum));
   }
 
   /** Decodes latents and hands frame after frame on. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
+import java.math.BigInteger;
 import java.util.Arrays;
+import org.lvsa.toolkit.sharding.TokenRange;
 
 /**
  * Shifts, scales and gates that a time step gives to a block or to the output head: a learned table
@@ -38,6 +40,22 @@ final class Modulation {
       }
     }
     return scale;
+  }
+
+  /**
+   * Rows of latent frames as rows of one rank's tokens: one for each piece of as many tokens as
+   * divide both a frame and the rank's part.
+   *
+   * @param frames a row per latent frame
+   */
+  static float[][] ofTokens(float[][] frames, TokenRange tokens) {
+    int perFrame = tokens.whole() / frames.length;
+    int piece = BigInteger.valueOf(perFrame).gcd(BigInteger.valueOf(tokens.count())).intValue();
+    float[][] rows = new float[tokens.count() / piece][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = frames[tokens.token(i * piece) / perFrame];
+    }
+    return rows;
   }
 
   private float[][] sum(int row, float[][] time, int timeRow) {

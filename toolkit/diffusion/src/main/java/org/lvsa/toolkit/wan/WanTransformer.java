@@ -3,8 +3,11 @@ package org.lvsa.toolkit.wan;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
@@ -19,6 +22,11 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.parallel.RankPlace;
+import org.lvsa.toolkit.sharding.SequencePlan;
+import org.lvsa.toolkit.sharding.SequencePlan.Gather;
+import org.lvsa.toolkit.sharding.SequencePlan.SplitInput;
+import org.lvsa.toolkit.sharding.SequencePlan.SplitOutput;
+import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -29,6 +37,24 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 public final class WanTransformer implements AutoCloseable {
   private static final double ROTARY_THETA = 10_000;
+
+  /**
+   * Where ranks divide the video's tokens. Modulations are divided where there is one per token,
+   * which their axes tell.
+   */
+  private static final SequencePlan SEQUENCE_PLAN =
+      new SequencePlan(
+          Map.of(
+              "rope",
+              List.of(new SplitOutput(0, 1, OptionalInt.of(4), true)),
+              "timestep_proj_prepare",
+              List.of(new SplitOutput(0, 1, OptionalInt.of(4), true)),
+              "blocks.0",
+              List.of(new SplitInput("hidden_states", 1, OptionalInt.of(3), true)),
+              "output_scale_shift_prepare",
+              List.of(new SplitOutput(0, 1, OptionalInt.of(3), true)),
+              "proj_out",
+              List.of(new Gather(0, 1, OptionalInt.of(3)))));
 
   private final WanConfig config;
   private final Weights weights;
@@ -179,11 +205,16 @@ public final class WanTransformer implements AutoCloseable {
     checkText(latents, input.text());
     checkTimesteps(latents, input.timesteps());
     Conditioning.Time time = conditioning.time(input.timesteps(), observer);
-    RotaryTable table = table(grid);
-    try (INDArray x = embed(latents);
+    // A published model has a row of modulations per token where frames have their own time steps.
+    int more = input.timesteps().length > latents.size(0) ? 1 : 0;
+    try (SequenceShards shards = attention.sequence(SEQUENCE_PLAN, grid.tokens());
+        INDArray x = shards.input("blocks.0", "hidden_states", embed(latents));
         WanBlock.Context context =
             new WanBlock.Context(
                 conditioning.text(input.text()), conditioning.image(input.image()))) {
+      RotaryTable table = shards.output("rope", 0, 4, table(grid), RotaryTable::part);
+      float[][] times =
+          shards.output("timestep_proj_prepare", 0, 3 + more, time.blocks(), Modulation::ofTokens);
       observer.see("patch_embed", x);
       observer.see("text_embed", context.text());
       context.image().ifPresent(image -> observer.see("image_embed", image));
@@ -196,10 +227,12 @@ public final class WanTransformer implements AutoCloseable {
                   ForwardPattern.PATTERN_2,
                   x,
                   Optional.of(context.text()),
-                  block ->
-                      blocks[block].apply(x, context, time.blocks(), table, attention, observer),
-                  () -> blocks[0].modulated(x, time.blocks())));
-      return head(x, time.head(), grid, observer);
+                  block -> blocks[block].apply(x, context, times, table, attention, observer),
+                  () -> blocks[0].modulated(x, times)));
+      float[][] head =
+          shards.output(
+              "output_scale_shift_prepare", 0, 2 + more, time.head(), Modulation::ofTokens);
+      return head(x, head, grid, shards, observer);
     }
   }
 
@@ -235,12 +268,13 @@ public final class WanTransformer implements AutoCloseable {
     }
   }
 
-  private INDArray head(INDArray x, float[][] time, VideoGrid grid, Observer observer) {
+  private INDArray head(
+      INDArray x, float[][] time, VideoGrid grid, SequenceShards shards, Observer observer) {
     observer.see("norm_out", () -> Norms.layerNorm(x, config.eps()));
     float[][] shift = headModulation.rowOfShared(0, time);
     float[][] scale = Modulation.onePlus(headModulation.rowOfShared(1, time));
     try (INDArray in = Norms.layerNorm(x, scale, shift, config.eps());
-        INDArray out = head.apply(in)) {
+        INDArray out = shards.output("proj_out", 0, head.apply(in))) {
       observer.see("proj_in", in);
       observer.see("proj_out", out);
       return outPatches.scatter(out, grid);
