@@ -38,9 +38,10 @@ final class ModelOptions {
 
   @Option(
       names = "--component",
-      paramLabel = "NAME=DIR",
+      paramLabel = "NAME=PATH",
       description =
-          "a component from another folder, such as scheduler=DIR with scheduler_config.json")
+          "a component from another folder, such as scheduler=DIR with scheduler_config.json, or"
+              + " its weights from one file, such as transformer=FILE.safetensors")
   private Map<String, Path> components = new LinkedHashMap<>();
 
   @Option(

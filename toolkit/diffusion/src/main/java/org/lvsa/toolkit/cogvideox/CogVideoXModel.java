@@ -78,10 +78,10 @@ record CogVideoXModel(
     folder.requireOff(Map.of());
     CogVideoXSchedulerConfig scheduler = scheduler(folder.component(SCHEDULER).folder());
     CogVideoXTransformer transformer =
-        CogVideoXTransformer.open(folder.component(TRANSFORMER).folder(), allowUnused);
+        CogVideoXTransformer.open(folder.component(TRANSFORMER).files(), allowUnused);
     AutoencoderKlCogVideoX vae = null;
     try {
-      vae = AutoencoderKlCogVideoX.open(folder.component(VAE).folder(), allowUnused);
+      vae = AutoencoderKlCogVideoX.open(folder.component(VAE).files(), allowUnused);
       CogVideoXConfig config = transformer.config();
       PromptSource.Encoder prompts =
           new PromptSource.Encoder(

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cogvideox;
 
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
@@ -27,6 +26,7 @@ import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -88,12 +88,12 @@ public final class CogVideoXTransformer implements AutoCloseable {
   /**
    * Reads a published {@code transformer} folder.
    *
-   * @param allowUnused whether the folder may hold tensors that the transformer does not need
+   * @param allowUnused whether the weights may hold tensors that the transformer does not need
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
-  public static CogVideoXTransformer open(Path folder, boolean allowUnused) {
-    CogVideoXConfig config = CogVideoXConfig.of(ComponentConfig.read(folder));
-    Weights weights = Weights.open(folder);
+  public static CogVideoXTransformer open(ComponentFiles files, boolean allowUnused) {
+    CogVideoXConfig config = CogVideoXConfig.of(ComponentConfig.read(files.folder()));
+    Weights weights = Weights.open(files.weights());
     try {
       weights.check(config.tensors(), Set.of(STORED_POSITIONS), allowUnused);
       return new CogVideoXTransformer(config, weights);

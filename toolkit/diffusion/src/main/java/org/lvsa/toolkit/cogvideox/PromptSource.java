@@ -32,7 +32,7 @@ sealed interface PromptSource {
     }
 
     TextEncoder open() {
-      return TextEncoder.open(tokenizer.folder(), textEncoder.folder(), tokens, allowUnused);
+      return TextEncoder.open(tokenizer.folder(), textEncoder.files(), tokens, allowUnused);
     }
 
     @Override

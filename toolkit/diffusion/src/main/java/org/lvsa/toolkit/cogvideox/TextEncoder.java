@@ -7,6 +7,7 @@ import java.util.List;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.text.PromptTokenizer;
 import org.lvsa.toolkit.text.T5Encoder;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -28,14 +29,15 @@ final class TextEncoder implements AutoCloseable {
   }
 
   /**
-   * Opens the two folders of a published model.
+   * Opens the two components of a published model.
    *
    * @param tokenizer the folder {@code tokenizer}
-   * @param textEncoder the folder {@code text_encoder}
+   * @param textEncoder the text encoder
    * @param tokens of every prompt: longer ones are cut, shorter ones are filled up
-   * @param allowUnused whether the encoder's folder may hold tensors that are not needed
+   * @param allowUnused whether the encoder's weights may hold tensors that are not needed
    */
-  static TextEncoder open(Path tokenizer, Path textEncoder, int tokens, boolean allowUnused) {
+  static TextEncoder open(
+      Path tokenizer, ComponentFiles textEncoder, int tokens, boolean allowUnused) {
     PromptTokenizer opened = PromptTokenizer.open(tokenizer, tokens);
     try {
       return new TextEncoder(opened, T5Encoder.open(textEncoder, allowUnused), tokens);

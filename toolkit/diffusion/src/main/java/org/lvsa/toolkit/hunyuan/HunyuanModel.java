@@ -84,10 +84,10 @@ record HunyuanModel(
             folder.component(TEXT_ENCODER_2),
             allowUnused);
     HunyuanTransformer transformer =
-        HunyuanTransformer.open(folder.component(TRANSFORMER).folder(), allowUnused);
+        HunyuanTransformer.open(folder.component(TRANSFORMER).files(), allowUnused);
     AutoencoderKlHunyuan15 vae = null;
     try {
-      vae = AutoencoderKlHunyuan15.open(folder.component(VAE).folder(), allowUnused);
+      vae = AutoencoderKlHunyuan15.open(folder.component(VAE).files(), allowUnused);
       HunyuanModel model =
           new HunyuanModel(transformer, vae, scheduler, guider, texts, Optional.empty());
       model.requireOneModel(folder, texts);

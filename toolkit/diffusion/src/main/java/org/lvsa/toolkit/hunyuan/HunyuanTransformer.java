@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.hunyuan;
 
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
@@ -26,6 +25,7 @@ import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -80,14 +80,14 @@ final class HunyuanTransformer implements AutoCloseable {
   }
 
   /**
-   * Reads a published {@code transformer} folder.
+   * Reads a published transformer.
    *
-   * @param allowUnused whether the folder may hold tensors that the transformer does not need
+   * @param allowUnused whether the weights may hold tensors that the transformer does not need
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
-  static HunyuanTransformer open(Path folder, boolean allowUnused) {
-    ComponentConfig file = ComponentConfig.read(folder);
-    Weights weights = Weights.open(folder);
+  static HunyuanTransformer open(ComponentFiles files, boolean allowUnused) {
+    ComponentConfig file = ComponentConfig.read(files.folder());
+    Weights weights = Weights.open(files.weights(), HunyuanNames.TRANSFORMER);
     try {
       int glyphHidden = weights.get("context_embedder_2.linear_1.weight").size(0);
       HunyuanConfig config = HunyuanConfig.of(file, glyphHidden);

@@ -12,6 +12,7 @@ import org.lvsa.toolkit.text.QwenConfig;
 import org.lvsa.toolkit.text.QwenTextModel;
 import org.lvsa.toolkit.text.T5Encoder;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -51,7 +52,8 @@ final class TextEncoders implements AutoCloseable {
    * @param byteTokenizer of the encoder of bytes
    * @param bytes the encoder of bytes
    */
-  record Folders(Path tokenizer, Path language, Path byteTokenizer, Path bytes) {}
+  record Folders(
+      Path tokenizer, ComponentFiles language, Path byteTokenizer, ComponentFiles bytes) {}
 
   /** Bytes that the language model takes beside its weights for the longest prompt. */
   static long workingBytes(Path language) {
@@ -69,7 +71,7 @@ final class TextEncoders implements AutoCloseable {
       language = QwenTextModel.open(folders.language(), allowUnused);
       if (language.config().layers() <= SKIPPED_LAYERS) {
         throw new MalformedFileException(
-            folders.language()
+            folders.language().folder()
                 + ": num_hidden_layers must be more than "
                 + SKIPPED_LAYERS
                 + ", got "

@@ -40,7 +40,7 @@ sealed interface TextSource {
     TextEncoders open() {
       return TextEncoders.open(
           new TextEncoders.Folders(
-              tokenizer.folder(), language.folder(), byteTokenizer.folder(), bytesEncoder.folder()),
+              tokenizer.folder(), language.files(), byteTokenizer.folder(), bytesEncoder.files()),
           allowUnused);
     }
 

@@ -3,7 +3,7 @@ package org.lvsa.toolkit.layers;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.tensor.TensorType;
 import org.lvsa.toolkit.weights.WeightTensor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,7 +43,7 @@ public final class Conv3d implements AutoCloseable {
     this(
         geometry,
         new WeightTensor(
-            "weight", DType.F32, List.of((long) weight.length), MemorySegment.ofArray(weight)),
+            "weight", TensorType.F32, List.of((long) weight.length), MemorySegment.ofArray(weight)),
         bias,
         oneDnn);
   }

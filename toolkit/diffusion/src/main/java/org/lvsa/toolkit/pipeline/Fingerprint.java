@@ -49,15 +49,15 @@ final class Fingerprint {
   }
 
   /**
-   * Of all files of some folders: names, sizes and contents, of large files a sample of their
-   * contents. Where the folders lie does not matter.
+   * Of some files, and of all files of some folders: names, sizes and contents, of large files a
+   * sample of their contents. Where they lie does not matter.
    */
-  static String of(List<Path> folders) {
+  static String of(List<Path> places) {
     MessageDigest digest = sha256();
     try {
-      for (Path folder : folders) {
+      for (Path place : places) {
         List<Path> files;
-        try (Stream<Path> all = Files.list(folder)) {
+        try (Stream<Path> all = Files.walk(place, 1)) {
           files = all.filter(Files::isRegularFile).sorted().toList();
         }
         for (Path file : files) {

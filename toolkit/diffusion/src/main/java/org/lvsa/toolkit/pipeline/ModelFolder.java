@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
+import org.lvsa.toolkit.weights.ComponentFiles;
 
 /**
  * A published model's folder in the format of Hugging Face diffusers: {@code model_index.json}
@@ -30,13 +31,18 @@ public final class ModelFolder {
    *
    * @param name the name in {@code model_index.json}, such as {@code transformer}
    * @param className the class that {@code model_index.json} gives it
-   * @param folder where it lies: in the model's folder, or elsewhere if it was replaced
+   * @param files where it lies: in the model's folder, or elsewhere if it was replaced
    */
-  public record Component(String name, String className, Path folder) {
-    /** Bytes of all files in the folder. */
+  public record Component(String name, String className, ComponentFiles files) {
+    /** The folder with its configuration. */
+    public Path folder() {
+      return files.folder();
+    }
+
+    /** Bytes of its weights, and of all other files in their folder. */
     public long bytes() {
-      try (Stream<Path> files = Files.list(folder)) {
-        return files.filter(Files::isRegularFile).mapToLong(file -> file.toFile().length()).sum();
+      try (Stream<Path> all = Files.walk(files.weights(), 1)) {
+        return all.filter(Files::isRegularFile).mapToLong(file -> file.toFile().length()).sum();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
@@ -51,7 +57,7 @@ public final class ModelFolder {
     public void requireEqual(String what, int its, int transformers) {
       if (its != transformers) {
         throw new MalformedFileException(
-            folder
+            folder()
                 + ": the "
                 + name
                 + " has "
@@ -90,7 +96,8 @@ public final class ModelFolder {
    * Reads a folder's index.
    *
    * @param path the model's folder
-   * @param replaced component name → the folder that takes its place
+   * @param replaced component name → the folder that takes its place, or a safetensors file that
+   *     takes the place of its weights
    * @throws MalformedFileException if the folder or its index is missing or malformed, or a folder
    *     of a component is missing
    * @throws IllegalArgumentException if a replaced component is none of the model's
@@ -122,8 +129,8 @@ public final class ModelFolder {
       if (!value.isArray()) {
         settings.put(name, value);
       } else if (!absent(value)) {
-        Path folder = replaced.getOrDefault(name, path.resolve(name));
-        components.put(name, component(index, name, value, folder));
+        ComponentFiles files = files(path.resolve(name), Optional.ofNullable(replaced.get(name)));
+        components.put(name, component(index, name, value, files));
       }
     }
     for (String name : replaced.keySet()) {
@@ -135,12 +142,20 @@ public final class ModelFolder {
     return new ModelFolder(path, pipelineClass, components, settings);
   }
 
+  /** A file in the place of weights leaves the configuration where it is. */
+  private static ComponentFiles files(Path own, Optional<Path> replacement) {
+    return replacement.isPresent() && Files.isRegularFile(replacement.get())
+        ? new ComponentFiles(own, replacement.get())
+        : ComponentFiles.in(replacement.orElse(own));
+  }
+
   /** Published indices list components that a variant lacks as {@code [null, null]}. */
   private static boolean absent(JsonNode value) {
     return value.size() == 2 && value.get(0).isNull() && value.get(1).isNull();
   }
 
-  private static Component component(Path index, String name, JsonNode value, Path folder) {
+  private static Component component(
+      Path index, String name, JsonNode value, ComponentFiles files) {
     if (value.size() != 2 || !value.get(1).isTextual()) {
       throw new MalformedFileException(
           index
@@ -153,11 +168,16 @@ public final class ModelFolder {
       throw new MalformedFileException(
           index + ": component " + Messages.cut(name) + " must be the name of a folder");
     }
-    if (!Files.isDirectory(folder)) {
+    if (!Files.isDirectory(files.folder())) {
       throw new MalformedFileException(
-          folder + ": component " + name + " (" + value.get(1).textValue() + ") is missing");
+          files.folder()
+              + ": component "
+              + name
+              + " ("
+              + value.get(1).textValue()
+              + ") is missing");
     }
-    return new Component(name, value.get(1).textValue(), folder);
+    return new Component(name, value.get(1).textValue(), files);
   }
 
   /** Where the model is. */
@@ -333,7 +353,10 @@ public final class ModelFolder {
 
   /** A hash that tells this model's files from another's, wherever they lie. */
   public String fingerprint() {
-    return Fingerprint.of(components.values().stream().map(Component::folder).toList());
+    return Fingerprint.of(
+        components.values().stream()
+            .flatMap(one -> Stream.of(one.files().folder(), one.files().weights()).distinct())
+            .toList());
   }
 
   /** Names of the components that are there. */

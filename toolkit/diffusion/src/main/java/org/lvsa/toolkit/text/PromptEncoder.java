@@ -4,6 +4,7 @@ package org.lvsa.toolkit.text;
 import java.nio.file.Path;
 import java.util.List;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -22,13 +23,14 @@ public final class PromptEncoder implements AutoCloseable {
   }
 
   /**
-   * Opens the two folders of a published model.
+   * Opens the two components of a published model.
    *
    * @param tokenizer the folder {@code tokenizer}
-   * @param textEncoder the folder {@code text_encoder}
-   * @param allowUnused whether the encoder's folder may hold tensors that are not needed
+   * @param textEncoder the text encoder
+   * @param allowUnused whether the encoder's weights may hold tensors that are not needed
    */
-  public static PromptEncoder open(Path tokenizer, Path textEncoder, boolean allowUnused) {
+  public static PromptEncoder open(
+      Path tokenizer, ComponentFiles textEncoder, boolean allowUnused) {
     PromptTokenizer opened = PromptTokenizer.open(tokenizer, TOKENS);
     try {
       return new PromptEncoder(opened, T5Encoder.open(textEncoder, allowUnused));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.text;
 
-import java.nio.file.Path;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.layers.Elementwise;
@@ -14,6 +13,7 @@ import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.layers.SoftmaxAttention.Bias;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -40,14 +40,14 @@ public final class QwenTextModel implements AutoCloseable {
   }
 
   /**
-   * Reads a published {@code text_encoder} folder.
+   * Reads a published text encoder.
    *
-   * @param allowUnused whether the folder may hold tensors that the model does not need
+   * @param allowUnused whether the weights may hold tensors that the model does not need
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
-  public static QwenTextModel open(Path folder, boolean allowUnused) {
-    QwenConfig config = QwenConfig.of(ComponentConfig.read(folder));
-    Weights weights = Weights.open(folder);
+  public static QwenTextModel open(ComponentFiles files, boolean allowUnused) {
+    QwenConfig config = QwenConfig.of(ComponentConfig.read(files.folder()));
+    Weights weights = Weights.open(files.weights());
     try {
       weights.check(config.tensors(), Set.of(), allowUnused);
       return new QwenTextModel(config, weights);

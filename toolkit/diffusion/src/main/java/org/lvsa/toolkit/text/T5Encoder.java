@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.text;
 
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -13,6 +12,8 @@ import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
+import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -22,10 +23,26 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * (Chung et al. 2023). Layers of self-attention, whose scores are not scaled and have a bias by
  * relative position, and of a gated feed-forward part. UMT5 has a table of biases for each layer,
  * the others have one that all layers share: {@link T5Config#biasPerLayer}, which is read from the
- * folder's {@code config.json}, so that one class serves all of them. Weights may be F32, F16 or
- * BF16; the computation is in float32.
+ * folder's {@code config.json}, so that one class serves all of them. Weights may be narrower; the
+ * computation is in float32.
  */
 public final class T5Encoder implements AutoCloseable {
+  private static final String LAYER = "encoder.block.$1.layer.";
+
+  /** The names in the publisher's own repository of Wan, as those of transformers. */
+  private static final Renaming NAMES =
+      Renaming.of("^token_embedding\\.", "shared.")
+          .then("^norm\\.weight$", "encoder.final_layer_norm.weight")
+          .then("^blocks\\.(\\d+)\\.norm1\\.", LAYER + "0.layer_norm.")
+          .then("^blocks\\.(\\d+)\\.norm2\\.", LAYER + "1.layer_norm.")
+          .then("^blocks\\.(\\d+)\\.attn\\.", LAYER + "0.SelfAttention.")
+          .then(
+              "^blocks\\.(\\d+)\\.pos_embedding\\.embedding\\.",
+              LAYER + "0.SelfAttention.relative_attention_bias.")
+          .then("^blocks\\.(\\d+)\\.ffn\\.gate\\.0\\.", LAYER + "1.DenseReluDense.wi_0.")
+          .then("^blocks\\.(\\d+)\\.ffn\\.fc1\\.", LAYER + "1.DenseReluDense.wi_1.")
+          .then("^blocks\\.(\\d+)\\.ffn\\.fc2\\.", LAYER + "1.DenseReluDense.wo.");
+
   private final T5Config config;
   private final Weights weights;
   private final Embedding embeddings;
@@ -49,14 +66,14 @@ public final class T5Encoder implements AutoCloseable {
   }
 
   /**
-   * Reads a published {@code text_encoder} folder.
+   * Reads a published text encoder.
    *
-   * @param allowUnused whether the folder may hold tensors that the encoder does not need
+   * @param allowUnused whether the weights may hold tensors that the encoder does not need
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
-  public static T5Encoder open(Path folder, boolean allowUnused) {
-    T5Config config = T5Config.of(ComponentConfig.read(folder));
-    Weights weights = Weights.open(folder);
+  public static T5Encoder open(ComponentFiles files, boolean allowUnused) {
+    T5Config config = T5Config.of(ComponentConfig.read(files.folder()));
+    Weights weights = Weights.open(files.weights(), NAMES);
     try {
       // A copy of shared.weight that some files hold under a second name.
       weights.check(config.tensors(), Set.of("encoder.embed_tokens.weight"), allowUnused);

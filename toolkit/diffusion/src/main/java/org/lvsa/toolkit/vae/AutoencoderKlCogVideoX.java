@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vae;
 
-import java.nio.file.Path;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.vae.TiledDecode.Decoded;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
@@ -47,14 +47,13 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
   }
 
   /**
-   * Opens the autoencoder of a published folder.
+   * Opens a published autoencoder.
    *
-   * @param folder the component's own folder, as a rule {@code vae}
    * @param allowUnused as for the constructor
    */
-  public static AutoencoderKlCogVideoX open(Path folder, boolean allowUnused) {
-    CogVideoXVaeConfig config = CogVideoXVaeConfig.read(folder);
-    Weights weights = Weights.open(folder);
+  public static AutoencoderKlCogVideoX open(ComponentFiles files, boolean allowUnused) {
+    CogVideoXVaeConfig config = CogVideoXVaeConfig.read(files.folder());
+    Weights weights = Weights.open(files.weights());
     try {
       return new AutoencoderKlCogVideoX(config, weights, allowUnused);
     } catch (RuntimeException e) {

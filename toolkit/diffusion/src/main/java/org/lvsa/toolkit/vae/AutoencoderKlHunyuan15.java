@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vae;
 
-import java.nio.file.Path;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.vae.TiledDecode.Decoded;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
@@ -41,14 +41,13 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
   }
 
   /**
-   * Opens the autoencoder of a published folder.
+   * Opens a published autoencoder.
    *
-   * @param folder the component's own folder, as a rule {@code vae}
    * @param allowUnused as for the constructor
    */
-  public static AutoencoderKlHunyuan15 open(Path folder, boolean allowUnused) {
-    HunyuanVaeConfig config = HunyuanVaeConfig.read(folder);
-    Weights weights = Weights.open(folder);
+  public static AutoencoderKlHunyuan15 open(ComponentFiles files, boolean allowUnused) {
+    HunyuanVaeConfig config = HunyuanVaeConfig.read(files.folder());
+    Weights weights = Weights.open(files.weights(), VaeNames.HUNYUAN);
     try {
       return new AutoencoderKlHunyuan15(config, weights, allowUnused);
     } catch (RuntimeException e) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vae;
 
-import java.nio.file.Path;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Matrix;
@@ -10,6 +9,7 @@ import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.vae.TiledDecode.Decoded;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
@@ -41,14 +41,13 @@ public final class AutoencoderKlWan implements AutoCloseable {
   }
 
   /**
-   * Opens the autoencoder of a published folder.
+   * Opens a published autoencoder.
    *
-   * @param folder the component's own folder, as a rule {@code vae}
    * @param allowUnused as for the constructor
    */
-  public static AutoencoderKlWan open(Path folder, boolean allowUnused) {
-    WanVaeConfig config = WanVaeConfig.read(folder);
-    Weights weights = Weights.open(folder);
+  public static AutoencoderKlWan open(ComponentFiles files, boolean allowUnused) {
+    WanVaeConfig config = WanVaeConfig.read(files.folder());
+    Weights weights = Weights.open(files.weights(), VaeNames.wan(config));
     try {
       return new AutoencoderKlWan(config, weights, allowUnused);
     } catch (RuntimeException e) {

@@ -3,7 +3,6 @@ package org.lvsa.toolkit.vision;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.layers.Activation;
@@ -14,6 +13,7 @@ import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -64,14 +64,14 @@ public final class ClipImageEncoder implements AutoCloseable {
   }
 
   /**
-   * Reads a published {@code image_encoder} folder.
+   * Reads a published image encoder.
    *
-   * @param allowUnused whether the folder may hold tensors that the encoder does not need
+   * @param allowUnused whether the weights may hold tensors that the encoder does not need
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
-  public static ClipImageEncoder open(Path folder, boolean allowUnused) {
-    ClipConfig config = ClipConfig.of(ComponentConfig.read(folder));
-    Weights weights = Weights.open(folder, NAMES);
+  public static ClipImageEncoder open(ComponentFiles files, boolean allowUnused) {
+    ClipConfig config = ClipConfig.of(ComponentConfig.read(files.folder()));
+    Weights weights = Weights.open(files.weights(), NAMES);
     try {
       weights.check(config.tensors(), IGNORED, allowUnused);
       return new ClipImageEncoder(config, weights);

@@ -41,7 +41,7 @@ record PictureEncoder(AutoencoderKlWan vae, Optional<Clip> clip) {
    */
   record Clip(ModelFolder.Component encoder, ModelFolder.Component processor, boolean allowUnused) {
     ClipImageEncoder open() {
-      return ClipImageEncoder.open(encoder.folder(), allowUnused);
+      return ClipImageEncoder.open(encoder.files(), allowUnused);
     }
 
     ClipPreprocessing preprocessing() {

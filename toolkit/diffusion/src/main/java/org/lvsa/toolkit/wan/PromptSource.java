@@ -28,7 +28,7 @@ sealed interface PromptSource {
     }
 
     PromptEncoder open() {
-      return PromptEncoder.open(tokenizer.folder(), textEncoder.folder(), allowUnused);
+      return PromptEncoder.open(tokenizer.folder(), textEncoder.files(), allowUnused);
     }
 
     @Override

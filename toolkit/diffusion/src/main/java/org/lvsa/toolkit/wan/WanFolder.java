@@ -83,7 +83,7 @@ final class WanFolder {
     Transformers transformers = transformers();
     AutoencoderKlWan vae = null;
     try {
-      vae = AutoencoderKlWan.open(folder.component(VAE).folder(), allowUnused);
+      vae = AutoencoderKlWan.open(folder.component(VAE).files(), allowUnused);
       Pictures pictures = pictures(transformers.config(), vae);
       WanModel.Parts parts =
           new WanModel.Parts(
@@ -128,7 +128,7 @@ final class WanFolder {
   }
 
   private WanTransformer transformer(ModelFolder.Component component) {
-    return WanTransformer.open(component.folder(), allowUnused);
+    return WanTransformer.open(component.files(), allowUnused);
   }
 
   private FlowSchedulerConfig scheduler(boolean boundary) {

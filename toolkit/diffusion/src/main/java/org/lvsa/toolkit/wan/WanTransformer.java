@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -28,6 +27,7 @@ import org.lvsa.toolkit.sharding.SequencePlan.SplitInput;
 import org.lvsa.toolkit.sharding.SequencePlan.SplitOutput;
 import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -94,14 +94,14 @@ public final class WanTransformer implements AutoCloseable {
   }
 
   /**
-   * Reads a published {@code transformer} folder.
+   * Reads a published transformer.
    *
-   * @param allowUnused whether the folder may hold tensors that the transformer does not need
+   * @param allowUnused whether the weights may hold tensors that the transformer does not need
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
-  public static WanTransformer open(Path folder, boolean allowUnused) {
-    WanConfig config = WanConfig.of(ComponentConfig.read(folder));
-    Weights weights = Weights.open(folder);
+  public static WanTransformer open(ComponentFiles files, boolean allowUnused) {
+    WanConfig config = WanConfig.of(ComponentConfig.read(files.folder()));
+    Weights weights = Weights.open(files.weights(), WanNames.TRANSFORMER);
     try {
       weights.check(config.tensors(), Set.of(), allowUnused);
       return new WanTransformer(config, weights);

@@ -7,7 +7,8 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,78 +20,158 @@ import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.TensorInfo;
 
 /**
- * A component's folder in the format of Hugging Face diffusers: {@code
- * diffusion_pytorch_model.safetensors} (or {@code model.safetensors} for text encoders), or several
- * shards with an {@code ….safetensors.index.json} that says which shard holds which tensor. The
- * index goes first where both are present.
+ * The files of a component's weights: a safetensors file, or a folder. In a folder the first of
+ * these is taken: the shards that {@code diffusion_pytorch_model.safetensors.index.json} (or {@code
+ * model.…}, of text encoders) names, the one file {@code diffusion_pytorch_model.safetensors} (or
+ * {@code model.safetensors}), or all safetensors files, in natural order.
  */
 final class WeightFolder {
+  private static final String ENDING = ".safetensors";
   private static final List<String> NAMES = List.of("diffusion_pytorch_model", "model");
 
-  private WeightFolder() {}
+  private final Path place;
+  private final List<Path> files;
 
-  /** Maps each tensor of the folder for as long as {@code arena} lives. */
-  static Map<String, WeightTensor> read(Path folder, Arena arena) {
-    if (!Files.isDirectory(folder)) {
-      throw new MalformedFileException(folder + ": no such folder");
-    }
-    for (String name : NAMES) {
-      Path index = folder.resolve(name + ".safetensors.index.json");
-      if (Files.exists(index)) {
-        return shards(index, arena);
-      }
-      Path file = folder.resolve(name + ".safetensors");
-      if (Files.exists(file)) {
-        return file(file, arena);
-      }
-    }
-    throw new MalformedFileException(
-        folder
-            + ": no weights: neither diffusion_pytorch_model.safetensors nor model.safetensors"
-            + " nor an index (….safetensors.index.json)"
-            + pickled(folder));
+  /** Tensor → the name of its shard, as an index has it; empty without an index. */
+  private final Map<String, String> shards;
+
+  private WeightFolder(Path place, List<Path> files, Map<String, String> shards) {
+    this.place = place;
+    this.files = files;
+    this.shards = shards;
   }
 
-  private static String pickled(Path folder) {
-    try (Stream<Path> files = Files.list(folder)) {
-      return files.anyMatch(file -> file.toString().matches(".*\\.(bin|pth|pt)"))
-          ? "; the weights there are pickled (.bin, .pth) and must be converted to safetensors"
-          : "";
+  /**
+   * Finds a component's weights.
+   *
+   * @param place a folder, or a safetensors file
+   * @throws MalformedFileException if there are none, or the index is malformed
+   */
+  static WeightFolder of(Path place) {
+    for (String name : NAMES) {
+      Path index = place.resolve(name + ENDING + ".index.json");
+      if (Files.exists(index)) {
+        Map<String, String> shards = shards(index);
+        List<Path> files =
+            shards.values().stream()
+                .distinct()
+                .sorted(new NaturalOrder())
+                .map(place::resolve)
+                .toList();
+        return new WeightFolder(place, files, shards);
+      }
+    }
+    return new WeightFolder(place, withoutIndex(place), Map.of());
+  }
+
+  /** The files, in natural order. */
+  List<Path> files() {
+    return files;
+  }
+
+  /**
+   * Maps each tensor for as long as {@code arena} lives. What a shard holds beyond the index is
+   * among them too, so that a check names it.
+   *
+   * @throws MalformedFileException if a file is missing or broken, lacks what the index says, or
+   *     holds what another one holds too
+   */
+  Map<String, WeightTensor> read(Arena arena) {
+    Map<String, WeightTensor> tensors = new TreeMap<>();
+    for (Path file : files) {
+      Map<String, WeightTensor> held = file(file, arena);
+      String shard = file.getFileName().toString();
+      shards.forEach(
+          (name, home) -> {
+            if (home.equals(shard) && !held.containsKey(name)) {
+              throw new MalformedFileException(
+                  place + ": the index says that " + name + " is in " + shard + ", which lacks it");
+            }
+          });
+      held.forEach(
+          (name, tensor) -> {
+            boolean elsewhere = !shards.getOrDefault(name, shard).equals(shard);
+            if (!elsewhere && tensors.putIfAbsent(name, tensor) != null && shards.isEmpty()) {
+              throw new MalformedFileException(
+                  file + ": holds the tensor " + name + ", which a file before it holds too");
+            }
+          });
+    }
+    return tensors;
+  }
+
+  private static List<Path> withoutIndex(Path place) {
+    if (Files.isRegularFile(place)) {
+      if (!place.toString().endsWith(ENDING)) {
+        throw new MalformedFileException(
+            place + ": weights must be a .safetensors file" + howToConvert(List.of(place)));
+      }
+      return List.of(place);
+    }
+    if (!Files.isDirectory(place)) {
+      throw new MalformedFileException(place + ": no such folder");
+    }
+    for (String name : NAMES) {
+      Path file = place.resolve(name + ENDING);
+      if (Files.exists(file)) {
+        return List.of(file);
+      }
+    }
+    List<Path> all = new ArrayList<>();
+    try (Stream<Path> files = Files.list(place)) {
+      files.forEach(all::add);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+    all.sort(Comparator.comparing(file -> file.getFileName().toString(), new NaturalOrder()));
+    List<Path> weights = all.stream().filter(file -> file.toString().endsWith(ENDING)).toList();
+    if (weights.isEmpty()) {
+      throw new MalformedFileException(
+          place
+              + ": no weights: neither diffusion_pytorch_model.safetensors nor model.safetensors"
+              + " nor an index (….safetensors.index.json) nor other .safetensors files"
+              + howToConvert(all));
+    }
+    return weights;
   }
 
-  private static Map<String, WeightTensor> shards(Path index, Arena arena) {
-    JsonNode root = Json.read(index);
-    JsonNode map = root.path("weight_map");
+  /** Pickled files hold programs that run when they are read, so they are not read. */
+  private static String howToConvert(List<Path> files) {
+    return files.stream()
+        .map(Path::getFileName)
+        .map(Path::toString)
+        .filter(name -> name.matches(".*\\.(bin|pth|pt|ckpt)"))
+        .findFirst()
+        .map(
+            name ->
+                "; "
+                    + name
+                    + " is pickled and must be converted to safetensors, in Python:"
+                    + " safetensors.torch.save_file(torch.load(\""
+                    + name
+                    + "\", weights_only=True), \"model.safetensors\")")
+        .orElse("");
+  }
+
+  /** Tensor → the name of its shard, as an index has it. */
+  private static Map<String, String> shards(Path index) {
+    JsonNode map = Json.read(index).path("weight_map");
     if (!map.isObject() || map.isEmpty()) {
       throw new MalformedFileException(
           index + ": weight_map must be an object of tensor names and file names");
     }
-    Map<String, Map<String, WeightTensor>> shards = new HashMap<>();
-    Map<String, WeightTensor> tensors = new TreeMap<>();
-    for (Map.Entry<String, JsonNode> entry : map.properties()) {
-      String shard = shardName(index, entry.getKey(), entry.getValue());
-      WeightTensor tensor =
-          shards
-              .computeIfAbsent(shard, name -> file(index.resolveSibling(name), arena))
-              .get(entry.getKey());
-      if (tensor == null) {
-        throw new MalformedFileException(
-            index + ": says that " + entry.getKey() + " is in " + shard + ", which lacks it");
-      }
-      tensors.put(entry.getKey(), tensor);
-    }
-    // What a shard holds beyond the index is listed too, so that a strict check names it.
-    shards.values().forEach(shard -> shard.forEach(tensors::putIfAbsent));
-    return tensors;
+    Map<String, String> shards = new TreeMap<>();
+    map.properties()
+        .forEach(
+            entry ->
+                shards.put(entry.getKey(), shardName(index, entry.getKey(), entry.getValue())));
+    return shards;
   }
 
   /** A shard's file name, which must name a file beside the index and nothing else. */
   private static String shardName(Path index, String tensor, JsonNode value) {
     String name = value.isTextual() ? value.textValue() : "";
-    if (!name.endsWith(".safetensors") || !name.matches("[^/\\\\:\\x00]+")) {
+    if (!name.endsWith(ENDING) || !name.matches("[^/\\\\:\\x00]+")) {
       throw new MalformedFileException(
           index
               + ": the shard of "
@@ -106,7 +187,7 @@ final class WeightFolder {
     Map<String, WeightTensor> tensors = new TreeMap<>();
     for (String name : file.names()) {
       TensorInfo info = file.info(name);
-      tensors.put(name, new WeightTensor(name, info.dtype(), info.shape(), file.data(name)));
+      tensors.put(name, new WeightTensor(name, info.type(), info.shape(), file.data(name)));
     }
     return tensors;
   }

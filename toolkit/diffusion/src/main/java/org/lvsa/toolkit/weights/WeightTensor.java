@@ -7,17 +7,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
-import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.tensor.TensorType;
 
 /**
  * One tensor of a model, row-major, as it is stored.
  *
  * @param name the name in the checkpoint, such as {@code blocks.0.attn1.to_q.weight}
- * @param dtype how each element is stored
+ * @param type how each element is stored; {@link Widening} says which types can be read
  * @param shape sizes, outermost first
  * @param data the elements; read-only where the tensor is mapped from a file
  */
-public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySegment data) {
+public record WeightTensor(String name, TensorType type, List<Long> shape, MemorySegment data) {
   private static final int CHUNK = 1 << 14;
 
   /** The shape is copied. */
@@ -27,7 +28,7 @@ public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySeg
 
   /** The same tensor under another name. */
   WeightTensor named(String other) {
-    return other.equals(name) ? this : new WeightTensor(other, dtype, shape, data);
+    return other.equals(name) ? this : new WeightTensor(other, type, shape, data);
   }
 
   /**
@@ -40,7 +41,12 @@ public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySeg
     long bytes = data.byteSize() / parts;
     List<Long> sizes = new ArrayList<>(shape);
     sizes.set(0, shape.getFirst() / parts);
-    return new WeightTensor(partName, dtype, sizes, data.asSlice(part * bytes, bytes));
+    return new WeightTensor(partName, type, sizes, data.asSlice(part * bytes, bytes));
+  }
+
+  /** The shape of a row: all sizes but the outermost. */
+  List<Long> rowShape() {
+    return shape.subList(1, shape.size());
   }
 
   /**
@@ -65,7 +71,7 @@ public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySeg
 
   /** Number of elements. */
   public long elements() {
-    return data.byteSize() / dtype.bytes();
+    return data.byteSize() * Byte.SIZE / type.bits();
   }
 
   /** Size of one axis. */
@@ -87,23 +93,10 @@ public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySeg
    * @param to filled whole
    */
   public void widen(long first, float[] to) {
-    if (dtype == DType.F32) {
-      MemorySegment.copy(
-          data, ValueLayout.JAVA_FLOAT_UNALIGNED, first * Float.BYTES, to, 0, to.length);
-      return;
+    if (!Widening.reads(type)) {
+      throw new MalformedFileException("tensor " + name + " " + Widening.refusal(type));
     }
-    short[] bits = new short[to.length];
-    MemorySegment.copy(
-        data, ValueLayout.JAVA_SHORT_UNALIGNED, first * Short.BYTES, bits, 0, bits.length);
-    if (dtype == DType.BF16) {
-      for (int i = 0; i < bits.length; i++) {
-        to[i] = Float.intBitsToFloat(bits[i] << 16);
-      }
-    } else {
-      for (int i = 0; i < bits.length; i++) {
-        to[i] = Float.float16ToFloat(bits[i]);
-      }
-    }
+    Widening.widen(type, data, first, to);
   }
 
   /**
@@ -111,7 +104,7 @@ public record WeightTensor(String name, DType dtype, List<Long> shape, MemorySeg
    * MemorySegment)} would only copy it.
    */
   public boolean isNativeFloat32() {
-    return dtype == DType.F32 && data.isNative() && data.address() % Float.BYTES == 0;
+    return type == TensorType.F32 && data.isNative() && data.address() % Float.BYTES == 0;
   }
 
   /**

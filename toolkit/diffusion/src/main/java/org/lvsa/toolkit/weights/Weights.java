@@ -10,10 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
-import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.tensor.TensorType;
 
 /**
  * The tensors of one component of a model by name: mapped from a folder, or random. Tensors stay
@@ -34,12 +33,13 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
-   * Maps the weights of a component's folder, see {@link WeightFolder}.
+   * Maps a component's weights.
    *
+   * @param place a component's folder, or a safetensors file
    * @throws MalformedFileException if there are none, or a file is missing, truncated or broken
    */
-  public static Weights open(Path folder) {
-    return open(folder, Renaming.NONE);
+  public static Weights open(Path place) {
+    return open(place, Renaming.NONE);
   }
 
   /**
@@ -48,22 +48,11 @@ public final class Weights implements AutoCloseable {
    * @param renaming from the names that are stored
    * @throws MalformedFileException also if two tensors get the same name
    */
-  public static Weights open(Path folder, Renaming renaming) {
+  public static Weights open(Path place, Renaming renaming) {
     Arena arena = Arena.ofShared();
     try {
-      Map<String, WeightTensor> tensors = new TreeMap<>();
-      for (WeightTensor stored : WeightFolder.read(folder, arena).values()) {
-        renaming
-            .apply(stored)
-            .forEach(
-                (name, tensor) -> {
-                  if (tensors.putIfAbsent(name, tensor) != null) {
-                    throw new MalformedFileException(
-                        folder + ": holds the tensor " + name + " twice, once as " + stored.name());
-                  }
-                });
-      }
-      return new Weights(folder.toString(), tensors, arena);
+      Map<String, WeightTensor> stored = WeightFolder.of(place).read(arena);
+      return new Weights(place.toString(), renaming.apply(place, stored, arena), arena);
     } catch (RuntimeException e) {
       arena.close();
       throw e;
@@ -99,7 +88,7 @@ public final class Weights implements AutoCloseable {
       data.setAtIndex(
           ValueLayout.JAVA_FLOAT, i, (float) (mean + (random.nextDouble() - 0.5) * range));
     }
-    return new WeightTensor(name, DType.F32, shape, data);
+    return new WeightTensor(name, TensorType.F32, shape, data);
   }
 
   /** Names of all tensors, sorted. */
@@ -118,11 +107,12 @@ public final class Weights implements AutoCloseable {
    * @param needed each tensor that the model reads
    * @param ignored names that may be present and are not read
    * @param allowUnused whether other tensors may be present too
-   * @throws MalformedFileException naming what is missing, of another shape, or unexpected
+   * @throws MalformedFileException naming what is missing, of another shape or type, or unexpected
    */
   public void check(TensorShapes needed, Set<String> ignored, boolean allowUnused) {
     List<String> missing = new ArrayList<>();
     List<String> wrong = new ArrayList<>();
+    List<String> unreadable = new ArrayList<>();
     needed
         .asMap()
         .forEach(
@@ -132,6 +122,8 @@ public final class Weights implements AutoCloseable {
                 missing.add(name);
               } else if (!tensor.shape().equals(shape)) {
                 wrong.add(name + " (must be " + shape + ", got " + tensor.shape() + ")");
+              } else if (!Widening.reads(tensor.type())) {
+                unreadable.add(name + " " + Widening.refusal(tensor.type()));
               }
             });
     List<String> unexpected = new ArrayList<>();
@@ -145,6 +137,7 @@ public final class Weights implements AutoCloseable {
     List<String> problems = new ArrayList<>();
     problem(problems, "missing", missing);
     problem(problems, "of another shape", wrong);
+    problem(problems, "of a type that is not read", unreadable);
     problem(problems, "unexpected", unexpected);
     if (!problems.isEmpty()) {
       throw new MalformedFileException(

@@ -30,6 +30,7 @@ import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** CogVideoX's transformers, value by value, against recorded runs of the published one. */
@@ -43,7 +44,7 @@ class CogVideoXGoldenTest {
     Path tokenizer =
         GoldenRun.file("cogvideox/model/tokenizer/tokenizer.json", directory).getParent();
     Path encoder = GoldenRun.component("cogvideox/model/text_encoder", directory);
-    try (TextEncoder text = TextEncoder.open(tokenizer, encoder, 226, false)) {
+    try (TextEncoder text = TextEncoder.open(tokenizer, ComponentFiles.in(encoder), 226, false)) {
       return text.encode(
           List.of(settings.get("negative_prompt").textValue(), settings.get("prompt").textValue()));
     }
@@ -75,7 +76,8 @@ class CogVideoXGoldenTest {
     Map<String, Double> differences = new TreeMap<>();
     GenerationOptions options =
         GenerationOptions.of(TestConfig.of(Map.of("LVSA_BACKEND", "vector")));
-    try (CogVideoXTransformer transformer = CogVideoXTransformer.open(folder, false);
+    try (CogVideoXTransformer transformer =
+            CogVideoXTransformer.open(ComponentFiles.in(folder), false);
         Generation generation = new Generation(options, LineLog.none());
         INDArray text = text(settings)) {
       ProcessorAttention attention =
@@ -129,7 +131,8 @@ class CogVideoXGoldenTest {
     Path folder = GoldenRun.component("cogvideox/" + component, directory);
     float[] cosines = run.floats("rope.cos");
     float[] sines = run.floats("rope.sin");
-    try (CogVideoXTransformer transformer = CogVideoXTransformer.open(folder, false)) {
+    try (CogVideoXTransformer transformer =
+        CogVideoXTransformer.open(ComponentFiles.in(folder), false)) {
       int headDim = transformer.config().headDim();
       var grid = transformer.grid(tensor(run, "latents_init", 1));
       // Ones in the first elements of the pairs come out as cosines and sines.
@@ -183,7 +186,8 @@ class CogVideoXGoldenTest {
             .withCounting(StepCounting.EXAMPLES);
     int steps = settings.get("steps").intValue();
     float[] timesteps = {999, 666, 332};
-    try (CogVideoXTransformer transformer = CogVideoXTransformer.open(folder, false);
+    try (CogVideoXTransformer transformer =
+            CogVideoXTransformer.open(ComponentFiles.in(folder), false);
         Generation generation = new Generation(options, LineLog.none());
         INDArray text = text(settings)) {
       ProcessorAttention attention =

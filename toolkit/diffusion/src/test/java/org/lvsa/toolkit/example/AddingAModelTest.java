@@ -49,6 +49,7 @@ import org.lvsa.toolkit.schedulers.Noise;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 
 /** docs/adding-a-model.md: what it shows is real, and what it says works. */
 class AddingAModelTest {
@@ -190,7 +191,9 @@ class AddingAModelTest {
     Files.copy(folder.resolve("transformer/config.json"), other.resolve("config.json"));
     write(other, Map.of("blocks.1.attn.to_k.bias", List.of(7L)));
     MalformedFileException refused =
-        assertThrows(MalformedFileException.class, () -> RippleTransformer.open(other, false));
+        assertThrows(
+            MalformedFileException.class,
+            () -> RippleTransformer.open(ComponentFiles.in(other), false));
     assertTrue(refused.getMessage().contains("blocks.1.attn.to_k.bias"), refused.getMessage());
   }
 

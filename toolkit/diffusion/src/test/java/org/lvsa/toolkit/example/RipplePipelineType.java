@@ -34,10 +34,10 @@ public final class RipplePipelineType implements PipelineType {
         SchedulerConfig.read(
             folder.component("scheduler").folder().resolve("scheduler_config.json"));
     RippleTransformer transformer =
-        RippleTransformer.open(folder.component("transformer").folder(), allowUnused);
+        RippleTransformer.open(folder.component("transformer").files(), allowUnused);
     AutoencoderKlWan vae = null;
     try {
-      vae = AutoencoderKlWan.open(folder.component("vae").folder(), allowUnused);
+      vae = AutoencoderKlWan.open(folder.component("vae").files(), allowUnused);
       folder
           .component("vae")
           .requireEqual(
@@ -45,7 +45,7 @@ public final class RipplePipelineType implements PipelineType {
       PromptEncoder prompts =
           PromptEncoder.open(
               folder.component("tokenizer").folder(),
-              folder.component("text_encoder").folder(),
+              folder.component("text_encoder").files(),
               allowUnused);
       return new RipplePipeline(transformer, vae, prompts, scheduler);
     } catch (RuntimeException e) {

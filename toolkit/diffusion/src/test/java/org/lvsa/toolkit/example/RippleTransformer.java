@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.example;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -21,6 +20,7 @@ import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -57,10 +57,10 @@ public final class RippleTransformer implements AutoCloseable {
     head = Linear.of(weights, "proj_out");
   }
 
-  /** Reads a {@code transformer} folder. */
-  public static RippleTransformer open(Path folder, boolean allowUnused) {
-    RippleConfig config = RippleConfig.of(ComponentConfig.read(folder));
-    Weights weights = Weights.open(folder);
+  /** Reads a transformer. */
+  public static RippleTransformer open(ComponentFiles files, boolean allowUnused) {
+    RippleConfig config = RippleConfig.of(ComponentConfig.read(files.folder()));
+    Weights weights = Weights.open(files.weights());
     try {
       weights.check(config.tensors(), Set.of(), allowUnused);
       return new RippleTransformer(config, weights);

@@ -31,6 +31,7 @@ import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The transformer of HunyuanVideo 1.5 against recorded runs, dense and with LVSA. */
@@ -46,7 +47,7 @@ class HunyuanTransformerTest {
   }
 
   private static HunyuanTransformer open() {
-    return HunyuanTransformer.open(model.resolve("transformer"), false);
+    return HunyuanTransformer.open(ComponentFiles.in(model.resolve("transformer")), false);
   }
 
   private static INDArray tensor(GoldenRun run, String name) {

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.hunyuan;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.weights.ComponentFiles;
 
 /** The folder of the tiny HunyuanVideo 1.5 model. */
 public final class TinyHunyuan {
@@ -34,9 +35,9 @@ public final class TinyHunyuan {
     return TextEncoders.open(
         new TextEncoders.Folders(
             model.resolve("tokenizer"),
-            model.resolve("text_encoder"),
+            ComponentFiles.in(model.resolve("text_encoder")),
             model.resolve("tokenizer_2"),
-            model.resolve("text_encoder_2")),
+            ComponentFiles.in(model.resolve("text_encoder_2"))),
         false);
   }
 }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lvsa.toolkit.weights.ComponentFiles;
 
 class ModelFolderTest {
   @TempDir private Path directory;
@@ -43,7 +44,9 @@ class ModelFolderTest {
     ModelFolder folder = ModelFolder.open(directory);
     assertEquals("WanPipeline", folder.pipelineClass());
     assertEquals(
-        List.of(new ModelFolder.Component("vae", "AutoencoderKLWan", directory.resolve("vae"))),
+        List.of(
+            new ModelFolder.Component(
+                "vae", "AutoencoderKLWan", ComponentFiles.in(directory.resolve("vae")))),
         List.copyOf(folder.components()));
     folder.requirePipeline(List.of("WanPipeline"));
     folder.requireComponents(Map.of("vae", List.of("AutoencoderKLWan")));

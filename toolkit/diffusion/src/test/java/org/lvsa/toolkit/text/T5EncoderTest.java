@@ -21,6 +21,7 @@ import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.TestWeights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -42,7 +43,8 @@ class T5EncoderTest {
       lengths[prompt] = Arrays.stream(mask, prompt * tokens, (prompt + 1) * tokens).sum();
     }
     Map<String, Double> seen = new LinkedHashMap<>();
-    try (T5Encoder encoder = T5Encoder.open(GoldenRun.component(FOLDER, directory), false)) {
+    try (T5Encoder encoder =
+        T5Encoder.open(ComponentFiles.in(GoldenRun.component(FOLDER, directory)), false)) {
       INDArray out =
           encoder.encode(
               rows,
@@ -88,7 +90,7 @@ class T5EncoderTest {
     int[] ids = ByteTokenizer.open(tokenizer).ids(glyphs, 256);
     assertArrayEquals(run.ints("byt5.prompt.ids"), ids);
     Path folder = GoldenRun.component(model + "text_encoder_2", directory);
-    try (T5Encoder encoder = T5Encoder.open(folder, false)) {
+    try (T5Encoder encoder = T5Encoder.open(ComponentFiles.in(folder), false)) {
       assertFalse(encoder.config().biasPerLayer());
       run.check(
           "byt5.prompt.last_hidden_state", NdMemory.floats(encoder.encode(new int[][] {ids})));
@@ -116,7 +118,8 @@ class T5EncoderTest {
     GoldenRun run = GoldenRun.open("wan/unipc");
     Path tokenizer = GoldenRun.file("wan/model/tokenizer/tokenizer.json", directory).getParent();
     try (PromptEncoder encoder =
-        PromptEncoder.open(tokenizer, GoldenRun.component(FOLDER, directory), false)) {
+        PromptEncoder.open(
+            tokenizer, ComponentFiles.in(GoldenRun.component(FOLDER, directory)), false)) {
       String prompt = run.json().get("settings").get("prompt").textValue();
       String negative = run.json().get("settings").get("negative_prompt").textValue();
       float[] both = NdMemory.floats(encoder.encode(List.of(prompt, negative)));
@@ -140,7 +143,8 @@ class T5EncoderTest {
   void anEmptyPromptAndATooLongOneAreEncoded(@TempDir Path directory) throws IOException {
     Path tokenizer = GoldenRun.file("wan/model/tokenizer/tokenizer.json", directory).getParent();
     try (PromptEncoder encoder =
-        PromptEncoder.open(tokenizer, GoldenRun.component(FOLDER, directory), false)) {
+        PromptEncoder.open(
+            tokenizer, ComponentFiles.in(GoldenRun.component(FOLDER, directory)), false)) {
       float[] out =
           NdMemory.floats(encoder.encode(List.of("", "a cat walks on the grass ".repeat(200))));
       int width = encoder.width();
@@ -162,8 +166,8 @@ class T5EncoderTest {
     for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
       Path narrow = copy(folder, directory.resolve(dtype.name()), dtype, dtype);
       Path widened = copy(folder, directory.resolve(dtype + "-widened"), dtype, DType.F32);
-      try (T5Encoder a = T5Encoder.open(narrow, false);
-          T5Encoder b = T5Encoder.open(widened, false)) {
+      try (T5Encoder a = T5Encoder.open(ComponentFiles.in(narrow), false);
+          T5Encoder b = T5Encoder.open(ComponentFiles.in(widened), false)) {
         assertArrayEquals(
             NdMemory.floats(b.encode(ids)), NdMemory.floats(a.encode(ids)), dtype.toString());
       }
@@ -181,7 +185,8 @@ class T5EncoderTest {
 
   @Test
   void tokensOfAnotherVocabularyAreNamed(@TempDir Path directory) throws IOException {
-    try (T5Encoder encoder = T5Encoder.open(GoldenRun.component(FOLDER, directory), false)) {
+    try (T5Encoder encoder =
+        T5Encoder.open(ComponentFiles.in(GoldenRun.component(FOLDER, directory)), false)) {
       String message =
           assertThrows(IllegalArgumentException.class, () -> encoder.encode(new int[][] {{576}}))
               .getMessage();

@@ -24,6 +24,7 @@ import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.PixelAttention;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
 
 /** HunyuanVideo 1.5's autoencoder against recorded values, and its memory and settings. */
@@ -33,7 +34,8 @@ class HunyuanVaeTest {
   @TempDir private Path directory;
 
   private AutoencoderKlHunyuan15 open() throws IOException {
-    return AutoencoderKlHunyuan15.open(GoldenRun.component(FOLDER, directory), false);
+    return AutoencoderKlHunyuan15.open(
+        ComponentFiles.in(GoldenRun.component(FOLDER, directory)), false);
   }
 
   private static LatentSize size(int[] shape) {

@@ -21,6 +21,7 @@ import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.schedulers.Noise;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.vae.WanVaeGoldenTest.Collected;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
 
 /** The autoencoder of Wan 2.2 TI2V: shortcuts around blocks, patches of pixels. */
@@ -43,7 +44,7 @@ class ResidualVaeTest {
   @TempDir private Path directory;
 
   private AutoencoderKlWan open() throws IOException {
-    return AutoencoderKlWan.open(GoldenRun.component(MODEL, directory), false);
+    return AutoencoderKlWan.open(ComponentFiles.in(GoldenRun.component(MODEL, directory)), false);
   }
 
   private static Set<String> recorded(GoldenRun golden, String prefix) {

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentFiles;
 
 /** Every recorded value of the published autoencoder, on the way and at the end. */
 class WanVaeGoldenTest {
@@ -22,7 +23,7 @@ class WanVaeGoldenTest {
   private AutoencoderKlWan open() throws IOException {
     GoldenRun.file("wan/model/vae/config.json", directory);
     Path weights = GoldenRun.file("wan/model/vae/diffusion_pytorch_model.safetensors", directory);
-    return AutoencoderKlWan.open(weights.getParent(), false);
+    return AutoencoderKlWan.open(ComponentFiles.in(weights.getParent()), false);
   }
 
   static LatentSize size(int[] shape) {

@@ -22,6 +22,7 @@ import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Pictures on their way to the transformer against the recorded values. */
@@ -76,7 +77,7 @@ class ClipGoldenTest {
     int perPicture = pixels.length / pictures;
     Path folder = GoldenRun.component(MODEL + "image_encoder", directory);
     Map<String, float[]> seen = new TreeMap<>();
-    try (ClipImageEncoder encoder = ClipImageEncoder.open(folder, false)) {
+    try (ClipImageEncoder encoder = ClipImageEncoder.open(ComponentFiles.in(folder), false)) {
       for (int picture = 0; picture < pictures; picture++) {
         int index = picture;
         try (INDArray out =
@@ -122,7 +123,8 @@ class ClipGoldenTest {
     Files.writeString(config, json.replace(text, other));
     String message =
         assertThrows(
-                MalformedFileException.class, () -> ClipImageEncoder.open(folder, false).close())
+                MalformedFileException.class,
+                () -> ClipImageEncoder.open(ComponentFiles.in(folder), false).close())
             .getMessage();
     assertTrue(message.contains(part), message);
   }

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.INDArrayIndex;
@@ -43,7 +44,7 @@ class WanConditionsGoldenTest {
     GoldenRun run = GoldenRun.open(name);
     Path folder = GoldenRun.component(component, directory);
     Set<String> compared = new TreeSet<>();
-    try (WanTransformer transformer = WanTransformer.open(folder, false);
+    try (WanTransformer transformer = WanTransformer.open(ComponentFiles.in(folder), false);
         DenseAttention attention = new DenseAttention()) {
       String prefix = "s0.cond.";
       Observer observer =

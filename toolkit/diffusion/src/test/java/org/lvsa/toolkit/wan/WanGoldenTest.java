@@ -29,6 +29,7 @@ import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.pipeline.Guidance;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.PromptEncoder;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The whole transformer against every value that the published one recorded on its way. */
@@ -49,7 +50,7 @@ class WanGoldenTest {
     GoldenRun run = GoldenRun.open("wan/unipc");
     Map<String, Double> differences = new TreeMap<>();
     Path folder = GoldenRun.component("wan/model/transformer", directory);
-    try (WanTransformer transformer = WanTransformer.open(folder, false);
+    try (WanTransformer transformer = WanTransformer.open(ComponentFiles.in(folder), false);
         DenseAttention attention = new DenseAttention()) {
       String prefix = "s0." + branch + ".";
       Observer observer =
@@ -135,7 +136,7 @@ class WanGoldenTest {
     GoldenRun run = GoldenRun.open(name);
     Map<String, Double> differences = new TreeMap<>();
     Path folder = GoldenRun.component("wan/model/transformer", directory);
-    try (WanTransformer transformer = WanTransformer.open(folder, false);
+    try (WanTransformer transformer = WanTransformer.open(ComponentFiles.in(folder), false);
         DenseAttention attention = new DenseAttention()) {
       predictions(run, step -> transformer, attention, differences);
     }
@@ -149,8 +150,8 @@ class WanGoldenTest {
     Map<String, Double> differences = new TreeMap<>();
     Path first = GoldenRun.component("wan22/a14b/model/transformer", directory);
     Path second = GoldenRun.component("wan22/a14b/model/transformer_2", directory);
-    try (WanTransformer high = WanTransformer.open(first, false);
-        WanTransformer low = WanTransformer.open(second, false);
+    try (WanTransformer high = WanTransformer.open(ComponentFiles.in(first), false);
+        WanTransformer low = WanTransformer.open(ComponentFiles.in(second), false);
         DenseAttention attention = new DenseAttention()) {
       List<String> used =
           IntStream.range(0, 8)

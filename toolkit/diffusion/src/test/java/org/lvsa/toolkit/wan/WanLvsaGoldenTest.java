@@ -28,6 +28,7 @@ import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.PromptEncoder;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The transformer with LVSA against recorded runs of the published example program. */
@@ -51,8 +52,8 @@ class WanLvsaGoldenTest {
         GenerationOptions.of(config(settings))
             .withLatentFrames(settings.get("latent_frames").intValue())
             .withCounting(StepCounting.EXAMPLES);
-    try (PromptEncoder encoder = PromptEncoder.open(tokenizer, text, false);
-        WanTransformer transformer = WanTransformer.open(folder, false);
+    try (PromptEncoder encoder = PromptEncoder.open(tokenizer, ComponentFiles.in(text), false);
+        WanTransformer transformer = WanTransformer.open(ComponentFiles.in(folder), false);
         Generation generation = new Generation(options, LineLog.none())) {
       INDArray prompt = encoder.encode(List.of(settings.get("prompt").textValue()));
       INDArray negative = encoder.encode(List.of(settings.get("negative_prompt").textValue()));
@@ -130,7 +131,7 @@ class WanLvsaGoldenTest {
                     "LVSA_REFERENCE_LATENT_FRAMES",
                     "5"))
             .withLatentFrames(5);
-    try (WanTransformer transformer = WanTransformer.open(folder, false);
+    try (WanTransformer transformer = WanTransformer.open(ComponentFiles.in(folder), false);
         DenseAttention dense = new DenseAttention();
         Generation generation = new Generation(options, LineLog.none())) {
       assertArrayEquals(

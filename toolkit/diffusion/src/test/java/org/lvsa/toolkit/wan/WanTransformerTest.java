@@ -33,6 +33,7 @@ import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.pipeline.Guidance;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.TestWeights;
 import org.lvsa.toolkit.weights.WeightTensor;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -177,7 +178,7 @@ class WanTransformerTest {
     INDArray latents = WanGoldenTest.tensor(run, "latents_init");
     INDArray text = WanGoldenTest.embeddings(run, "prompt_embeds");
     float[] expected;
-    try (WanTransformer transformer = WanTransformer.open(sharded, false)) {
+    try (WanTransformer transformer = WanTransformer.open(ComponentFiles.in(sharded), false)) {
       expected = NdMemory.floats(transformer.predict(latents, 999, text, DENSE));
       assertArrayEquals(
           expected,
@@ -189,7 +190,7 @@ class WanTransformerTest {
   }
 
   private static float[] predict(Path folder, INDArray latents, INDArray text) {
-    try (WanTransformer transformer = WanTransformer.open(folder, false)) {
+    try (WanTransformer transformer = WanTransformer.open(ComponentFiles.in(folder), false)) {
       return NdMemory.floats(transformer.predict(latents, 999, text, DENSE));
     }
   }
@@ -283,7 +284,9 @@ class WanTransformerTest {
     Files.writeString(
         config, Files.readString(config).replace("\"num_layers\": 2", "\"num_layers\": 3"));
     String message =
-        assertThrows(MalformedFileException.class, () -> WanTransformer.open(folder, false).close())
+        assertThrows(
+                MalformedFileException.class,
+                () -> WanTransformer.open(ComponentFiles.in(folder), false).close())
             .getMessage();
     assertTrue(message.contains("missing: blocks.2.attn1.to_q.weight"), message);
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.weights;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayOutputStream;
@@ -13,12 +16,16 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.TensorInfo;
+import org.lvsa.toolkit.tensor.TensorType;
 
 /** Writes weights for tests: what the product only reads. */
 public final class TestWeights {
@@ -31,7 +38,7 @@ public final class TestWeights {
     for (Map.Entry<String, WeightTensor> entry : tensors.entrySet()) {
       WeightTensor tensor = entry.getValue();
       ObjectNode node = header.putObject(entry.getKey());
-      node.put("dtype", tensor.dtype().name());
+      node.put("dtype", tensor.type().name());
       tensor.shape().forEach(node.putArray("shape")::add);
       node.putArray("data_offsets").add(data.size()).add(data.size() + tensor.data().byteSize());
       data.write(tensor.data().toArray(ValueLayout.JAVA_BYTE));
@@ -54,7 +61,7 @@ public final class TestWeights {
     for (int i = 0; i < values.length; i++) {
       dtype.set(data, i, values[i]);
     }
-    return new WeightTensor(name, dtype, shape, data);
+    return new WeightTensor(name, TensorType.valueOf(dtype.name()), shape, data);
   }
 
   /** Copies a file with all values rounded to one type and stored as another. */
@@ -64,11 +71,72 @@ public final class TestWeights {
       Map<String, WeightTensor> tensors = new TreeMap<>();
       for (String name : file.names()) {
         TensorInfo info = file.info(name);
-        WeightTensor wide = new WeightTensor(name, info.dtype(), info.shape(), file.data(name));
+        WeightTensor wide = new WeightTensor(name, info.type(), info.shape(), file.data(name));
         float[] values = tensor(name, rounded, info.shape(), wide.floats()).floats();
         tensors.put(name, tensor(name, stored, info.shape(), values));
       }
       write(to, tensors);
+    }
+  }
+
+  /**
+   * Copies a component's weights to one file, under other names.
+   *
+   * @param names from those that are stored
+   */
+  public static void copyRenamed(Path folder, Path file, UnaryOperator<String> names)
+      throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, WeightTensor> tensors = new TreeMap<>();
+      WeightFolder.of(folder)
+          .read(arena)
+          .forEach((name, tensor) -> tensors.put(names.apply(name), tensor));
+      write(file, tensors);
+    }
+  }
+
+  /** Joins tensors of a file along their first axis, as a file may store them. */
+  public static void join(Path file, List<String> names, String joined) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, WeightTensor> tensors = WeightFolder.of(file).read(arena);
+      List<Long> shape = new ArrayList<>(tensors.get(names.getFirst()).shape());
+      float[] values = new float[0];
+      for (String name : names) {
+        float[] part = tensors.remove(name).floats();
+        float[] longer = Arrays.copyOf(values, values.length + part.length);
+        System.arraycopy(part, 0, longer, values.length, part.length);
+        values = longer;
+      }
+      shape.set(0, shape.getFirst() * names.size());
+      tensors.put(joined, tensor(joined, DType.F32, shape, values));
+      write(file, tensors);
+    }
+  }
+
+  /** Gives a tensor of a file another name, and its second half of rows first. */
+  public static void swapHalves(Path file, String name, String swapped) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, WeightTensor> tensors = WeightFolder.of(file).read(arena);
+      WeightTensor tensor = tensors.remove(name);
+      float[] values = tensor.floats();
+      float[] turned = new float[values.length];
+      for (int i = 0; i < values.length; i++) {
+        turned[i] = values[(i + values.length / 2) % values.length];
+      }
+      tensors.put(swapped, tensor(swapped, DType.F32, tensor.shape(), turned));
+      write(file, tensors);
+    }
+  }
+
+  /** That two places hold the same tensors, once the second one's are renamed. */
+  public static void assertSame(Path folder, Path file, Renaming names) {
+    try (Weights expected = Weights.open(folder);
+        Weights renamed = Weights.open(file, names)) {
+      assertEquals(expected.names(), renamed.names());
+      for (String name : expected.names()) {
+        assertEquals(expected.get(name).shape(), renamed.get(name).shape(), name);
+        assertArrayEquals(expected.floats(name), renamed.floats(name), name);
+      }
     }
   }
 }

@@ -21,9 +21,11 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.tensor.TensorType;
 
 /** Folders of weights: what is read, and what is refused with which words. */
 class WeightsTest {
@@ -108,6 +110,118 @@ class WeightsTest {
         assertArrayEquals(all, segment.toArray(ValueLayout.JAVA_FLOAT), dtype.name());
       }
     }
+  }
+
+  /** Each of the 256 numbers of both formats, by their definition. */
+  @ParameterizedTest
+  @CsvSource({"F8_E4M3, 4, 3", "F8_E5M2, 5, 2"})
+  void numbersOfEightBitsAreWidenedExactly(TensorType type, int exponentBits, int fractionBits)
+      throws IOException {
+    byte[] bits = new byte[256];
+    for (int i = 0; i < bits.length; i++) {
+      bits[i] = (byte) i;
+    }
+    WeightTensor all =
+        new WeightTensor("all", type, List.of(16L, 16L), MemorySegment.ofArray(bits));
+    TestWeights.write(folder.resolve("model.safetensors"), Map.of("all", all));
+    int bias = (1 << exponentBits - 1) - 1;
+    try (Weights weights = Weights.open(folder)) {
+      weights.check(new TensorShapes().add("all", 16, 16), Set.of(), false);
+      assertEquals(256, weights.bytes());
+      float[] numbers = weights.floats("all");
+      for (int i = 0; i < numbers.length; i++) {
+        int exponent = i >> fractionBits & (1 << exponentBits) - 1;
+        double fraction = (i & (1 << fractionBits) - 1) / (double) (1 << fractionBits);
+        double size =
+            exponent == 0
+                ? fraction * Math.pow(2, 1 - bias)
+                : (1 + fraction) * Math.pow(2, exponent - bias);
+        boolean special = exponent == (1 << exponentBits) - 1;
+        if (special && type == TensorType.F8_E5M2) {
+          size = fraction == 0 ? Double.POSITIVE_INFINITY : Double.NaN;
+        } else if (special && fraction == 0.875) {
+          size = Double.NaN;
+        }
+        assertEquals((float) (i < 128 ? size : -size), numbers[i], "bits " + i);
+      }
+    }
+  }
+
+  @Test
+  void aTypeThatIsNotReadIsNamedOnlyWhereItIsNeeded() throws IOException {
+    Map<String, WeightTensor> tensors = tensors(DType.F32);
+    tensors.put(
+        "ids",
+        new WeightTensor("ids", TensorType.I64, List.of(1L), MemorySegment.ofArray(new byte[8])));
+    TestWeights.write(folder.resolve("model.safetensors"), tensors);
+    try (Weights weights = Weights.open(folder)) {
+      weights.check(SHAPES, Set.of("ids"), false);
+      TensorShapes needed = new TensorShapes().add("ids", 1);
+      String message =
+          assertThrows(MalformedFileException.class, () -> weights.check(needed, Set.of(), true))
+              .getMessage();
+      assertTrue(message.contains("ids has dtype I64, allowed are F8_E5M2, F8_E4M3, F16"), message);
+    }
+  }
+
+  @Test
+  void shardsWithoutAnIndexAreReadInNaturalOrder() throws IOException {
+    Map<String, WeightTensor> all = tensors(DType.F32);
+    int shard = 12;
+    for (String name : all.keySet()) {
+      TestWeights.write(
+          folder.resolve("part-" + shard + ".safetensors"), Map.of(name, all.get(name)));
+      shard -= 4;
+    }
+    assertEquals(
+        List.of("part-4.safetensors", "part-8.safetensors", "part-12.safetensors"),
+        WeightFolder.of(folder).files().stream()
+            .map(file -> file.getFileName().toString())
+            .toList());
+    try (Weights weights = Weights.open(folder)) {
+      weights.check(SHAPES, Set.of(), false);
+    }
+    TestWeights.write(folder.resolve("part-13.safetensors"), all);
+    String message = refused();
+    assertTrue(
+        message.contains("part-13.safetensors: holds the tensor")
+            && message.contains("a file before it holds too"),
+        message);
+  }
+
+  @Test
+  void rowsOfSeveralTensorsAreReadAsOne() throws IOException {
+    Map<String, WeightTensor> parts = new LinkedHashMap<>();
+    parts.put(
+        "a.to_q.weight", TestWeights.tensor("", DType.BF16, List.of(1L, 2L), new float[] {1, 2}));
+    parts.put(
+        "a.to_k.weight", TestWeights.tensor("", DType.BF16, List.of(1L, 2L), new float[] {3, 4}));
+    parts.put(
+        "a.to_v.weight", TestWeights.tensor("", DType.BF16, List.of(1L, 2L), new float[] {5, 6}));
+    parts.put("b.to_q.weight", parts.get("a.to_q.weight"));
+    TestWeights.write(folder.resolve("model.safetensors"), parts);
+    Renaming table =
+        Renaming.NONE.join(
+            "(.*)to_q\\.(weight|bias)", List.of("$1to_k.$2", "$1to_v.$2"), "$1to_qkv.$2");
+    try (Weights weights = Weights.open(folder, table)) {
+      assertEquals(Set.of("a.to_qkv.weight", "b.to_q.weight"), weights.names());
+      assertEquals(List.of(3L, 2L), weights.get("a.to_qkv.weight").shape());
+      assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6}, weights.floats("a.to_qkv.weight"));
+    }
+  }
+
+  @Test
+  void aSingleFileIsReadAndAPickledOneIsNot() throws IOException {
+    Path file = folder.resolve("any name.safetensors");
+    TestWeights.write(file, tensors(DType.F16));
+    try (Weights weights = Weights.open(file)) {
+      weights.check(SHAPES, Set.of(), false);
+    }
+    Path pickled = Files.write(folder.resolve("wan.pth"), new byte[1]);
+    String message =
+        assertThrows(MalformedFileException.class, () -> Weights.open(pickled)).getMessage();
+    assertTrue(message.contains("wan.pth is pickled and must be converted"), message);
+    assertTrue(message.contains("safetensors.torch.save_file(torch.load(\"wan.pth\""), message);
   }
 
   @Test
