@@ -99,6 +99,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
   @Mixin private CacheOptions cacheOptions;
+  @Mixin private OffloadOptions offload;
   @Mixin private ProfileOption profile;
 
   @Option(
@@ -151,6 +152,7 @@ final class GenerateCommand implements Callable<Integer> {
               + " each: leave one of them out");
     }
     cacheOptions.settings();
+    offload.check(model.random().isPresent(), rankOptions.plan().world());
     attention
         .pattern()
         .ifPresent(
@@ -164,7 +166,10 @@ final class GenerateCommand implements Callable<Integer> {
       Optional<CaptureSettings> captured, GenerationSettings.Inputs inputs, boolean promptNeeded)
       throws Exception {
     ModelOptions.Opened opened = model.open();
-    try (VideoPipeline pipeline = opened.pipeline()) {
+    PrintWriter out = spec.commandLine().getOut();
+    try (VideoPipeline own = opened.pipeline()) {
+      // The same pipeline, so closing one of the two is enough.
+      VideoPipeline pipeline = offload.around(own, out::println);
       sampling.check(pipeline, how);
       if (riflex != null) {
         pipeline.riflex(riflex);

@@ -68,6 +68,12 @@ class SupportMatrixTest {
         Feature.of(out -> out.contains("dense attention"), "--batched-guidance"));
     features.put("VAE tiling", Feature.of(out -> out.contains("dense attention"), "--vae-tiling"));
     features.put(
+        "CPU offload",
+        Feature.of(out -> out.contains("[offload] decoding"), "--enable-cpu-offload"));
+    features.put(
+        "layer-wise offload",
+        Feature.of(out -> out.contains("blocks at a time"), "--enable-layerwise-offload"));
+    features.put(
         "profile",
         Feature.of(
             out -> out.contains("  profile: "),

@@ -50,10 +50,10 @@ record CogVideoXModel(
    */
   private static final Resolution OF_TEMPORAL_PATCHES = new Resolution(1360, 768);
 
-  private static final String TEXT_ENCODER = "text_encoder";
+  static final String TEXT_ENCODER = "text_encoder";
   private static final String TOKENIZER = "tokenizer";
-  private static final String TRANSFORMER = "transformer";
-  private static final String VAE = "vae";
+  static final String TRANSFORMER = "transformer";
+  static final String VAE = "vae";
   private static final String SCHEDULER = "scheduler";
 
   private static Map<String, List<String>> components() {

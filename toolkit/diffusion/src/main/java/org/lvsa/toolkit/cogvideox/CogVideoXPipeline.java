@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
+import org.lvsa.toolkit.offload.OffloadableComponents;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
@@ -31,7 +32,7 @@ import org.lvsa.toolkit.vae.Tiling;
  * CogVideoX 1.5 needs an even number of latent frames: where the video has an odd number, one more
  * is denoised and left out at the front before decoding.
  */
-public final class CogVideoXPipeline implements VideoPipeline {
+public final class CogVideoXPipeline implements VideoPipeline, OffloadableComponents {
   private final CogVideoXModel model;
 
   /**
@@ -46,6 +47,38 @@ public final class CogVideoXPipeline implements VideoPipeline {
   @Override
   public String className() {
     return CogVideoXPipelineType.CLASS;
+  }
+
+  @Override
+  public List<String> transformers() {
+    return List.of(CogVideoXModel.TRANSFORMER);
+  }
+
+  @Override
+  public List<String> encoders() {
+    return List.of(CogVideoXModel.TEXT_ENCODER);
+  }
+
+  @Override
+  public List<String> vaes() {
+    return List.of(CogVideoXModel.VAE);
+  }
+
+  @Override
+  public List<String> blockLists() {
+    return List.of(CogVideoXModel.TRANSFORMER + "." + CogVideoXTransformer.BLOCKS);
+  }
+
+  @Override
+  public Optional<Component> component(String name) {
+    return switch (name) {
+      case CogVideoXModel.TRANSFORMER ->
+          Optional.of(new Component.Open(model.transformer().weights()));
+      case CogVideoXModel.VAE -> Optional.of(new Component.Open(model.vae().weights()));
+      case CogVideoXModel.TEXT_ENCODER ->
+          Optional.of(new Component.OpenedPerUse(model.prompts().bytes()));
+      default -> Optional.empty();
+    };
   }
 
   @Override

@@ -35,6 +35,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * text and video attend together, output head. One call at a time.
  */
 public final class CogVideoXTransformer implements AutoCloseable {
+  /** The name of the list of blocks. */
+  static final String BLOCKS = "transformer_blocks";
+
   /** A table of positions that some files hold; it is computed here. */
   private static final String STORED_POSITIONS = "patch_embed.pos_embedding";
 
@@ -207,7 +210,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
           .blocks()
           .run(
               new BlockList(
-                  "transformer_blocks",
+                  BLOCKS,
                   blocks.length,
                   ForwardPattern.PATTERN_0,
                   video,

@@ -43,12 +43,12 @@ record HunyuanModel(
 
   private static final String SCHEDULER = "scheduler";
   private static final String GUIDER = "guider";
-  private static final String TEXT_ENCODER = "text_encoder";
-  private static final String TEXT_ENCODER_2 = "text_encoder_2";
+  static final String TEXT_ENCODER = "text_encoder";
+  static final String TEXT_ENCODER_2 = "text_encoder_2";
   private static final String TOKENIZER = "tokenizer";
   private static final String TOKENIZER_2 = "tokenizer_2";
-  private static final String TRANSFORMER = "transformer";
-  private static final String VAE = "vae";
+  static final String TRANSFORMER = "transformer";
+  static final String VAE = "vae";
 
   /** Component → classes that are supported. */
   private static Map<String, List<String>> components() {

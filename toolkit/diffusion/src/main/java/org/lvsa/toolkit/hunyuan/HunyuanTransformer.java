@@ -36,6 +36,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * in which video and text attend together, output head. One video at a time, one call at a time.
  */
 final class HunyuanTransformer implements AutoCloseable {
+  /** The name of the list of blocks. */
+  static final String BLOCKS = "transformer_blocks";
+
   private static final SequencePlan SEQUENCE_PLAN =
       SequencePlan.ofVideoStream("transformer_blocks.0", true);
 
@@ -157,7 +160,7 @@ final class HunyuanTransformer implements AutoCloseable {
           .blocks()
           .run(
               new BlockList(
-                  "transformer_blocks",
+                  BLOCKS,
                   blocks.length,
                   ForwardPattern.PATTERN_0,
                   x.video(),

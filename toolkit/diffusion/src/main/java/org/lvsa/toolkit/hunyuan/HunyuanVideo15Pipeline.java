@@ -11,6 +11,7 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.offload.OffloadableComponents;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Capability;
@@ -36,7 +37,7 @@ import org.lvsa.toolkit.vae.Tiling;
  * encoder the words in quotes, noise is denoised step by step with the transformer, and the VAE
  * decodes the latents to frames.
  */
-public final class HunyuanVideo15Pipeline implements VideoPipeline {
+public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableComponents {
   /** Width to height, where nobody asks for a size. */
   private static final Resolution SHAPE = new Resolution(16, 9);
 
@@ -54,6 +55,38 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline {
   @Override
   public String className() {
     return HunyuanVideo15PipelineType.CLASS;
+  }
+
+  @Override
+  public List<String> transformers() {
+    return List.of(HunyuanModel.TRANSFORMER);
+  }
+
+  @Override
+  public List<String> encoders() {
+    return List.of(HunyuanModel.TEXT_ENCODER, HunyuanModel.TEXT_ENCODER_2);
+  }
+
+  @Override
+  public List<String> vaes() {
+    return List.of(HunyuanModel.VAE);
+  }
+
+  @Override
+  public List<String> blockLists() {
+    return List.of(HunyuanModel.TRANSFORMER + "." + HunyuanTransformer.BLOCKS);
+  }
+
+  @Override
+  public Optional<Component> component(String name) {
+    return switch (name) {
+      case HunyuanModel.TRANSFORMER ->
+          Optional.of(new Component.Open(model.transformer().weights()));
+      case HunyuanModel.VAE -> Optional.of(new Component.Open(model.vae().weights()));
+      case HunyuanModel.TEXT_ENCODER, HunyuanModel.TEXT_ENCODER_2 ->
+          model.texts().bytes(name).map(Component.OpenedPerUse::new);
+      default -> Optional.empty();
+    };
   }
 
   @Override

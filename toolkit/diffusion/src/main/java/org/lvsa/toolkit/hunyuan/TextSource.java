@@ -14,6 +14,9 @@ sealed interface TextSource {
   /** Memory that encoding takes: most of it is the encoders' weights. */
   long bytes();
 
+  /** Bytes of the weights of the encoder of that name; empty if there is none. */
+  Optional<Long> bytes(String encoder);
+
   /**
    * Embeddings of the prompt, and of the negative prompt behind it.
    *
@@ -35,6 +38,15 @@ sealed interface TextSource {
     @Override
     public long bytes() {
       return language.bytes() + bytesEncoder.bytes() + TextEncoders.workingBytes(language.folder());
+    }
+
+    @Override
+    public Optional<Long> bytes(String encoder) {
+      return switch (encoder) {
+        case HunyuanModel.TEXT_ENCODER -> Optional.of(language.bytes());
+        case HunyuanModel.TEXT_ENCODER_2 -> Optional.of(bytesEncoder.bytes());
+        default -> Optional.empty();
+      };
     }
 
     TextEncoders open() {
@@ -65,6 +77,11 @@ sealed interface TextSource {
     @Override
     public long bytes() {
       return 2L * TOKENS * width * Float.BYTES;
+    }
+
+    @Override
+    public Optional<Long> bytes(String encoder) {
+      return Optional.empty();
     }
 
     @Override

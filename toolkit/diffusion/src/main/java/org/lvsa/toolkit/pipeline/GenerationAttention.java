@@ -28,6 +28,7 @@ import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.offload.WeightTurns;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
 import org.lvsa.toolkit.profile.ProfiledBlocks;
@@ -58,6 +59,8 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
   private int calls;
   private double densities;
   private BlockRunner blocks = BlockRunner.ALL;
+  private BlockRunner choosing = BlockRunner.ALL;
+  private Optional<WeightTurns> weights = Optional.empty();
   private Optional<StepCache> cache = Optional.empty();
 
   /**
@@ -209,7 +212,19 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
 
   /** Runs the transformer's blocks with another runner from now on. */
   public void runBlocksWith(BlockRunner runner) {
-    blocks = ProfiledBlocks.of(runner);
+    choosing = runner;
+    blocks = ProfiledBlocks.of(weights.map(turns -> turns.around(runner)).orElse(runner));
+  }
+
+  /**
+   * Tells of each run of a transformer and of each block from now on, so that only the weights that
+   * are needed are in memory.
+   *
+   * @param turns stays the caller's to close
+   */
+  void offload(WeightTurns turns) {
+    weights = Optional.of(turns);
+    runBlocksWith(choosing);
   }
 
   /**
@@ -236,6 +251,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
     step = nextStep;
     branches = nextBranches;
     generation.steps().begin(nextStep);
+    weights.ifPresent(turns -> turns.begin(transformer));
     cache.ifPresent(
         one -> {
           // Blocks that are skipped do not call, so calls cannot be counted.

@@ -207,6 +207,11 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
     return encoder;
   }
 
+  /** The weights, as they are stored. */
+  public Weights weights() {
+    return weights;
+  }
+
   @Override
   public void close() {
     if (decoder != null) {

@@ -189,6 +189,11 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
     return encoder;
   }
 
+  /** The weights, as they are stored. */
+  public Weights weights() {
+    return weights;
+  }
+
   @Override
   public void close() {
     if (decoder != null) {

@@ -296,6 +296,11 @@ public final class AutoencoderKlWan implements AutoCloseable {
     return decoder;
   }
 
+  /** The weights, as they are stored. */
+  public Weights weights() {
+    return weights;
+  }
+
   @Override
   public void close() {
     if (decoder != null) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.lvsa.toolkit.parallel.RankPlace;
@@ -51,6 +52,12 @@ record Transformers(Optional<WanTransformer> first, Optional<WanTransformer> sec
       return highNoise ? FIRST : SECOND;
     }
     return first.isPresent() ? FIRST : SECOND;
+  }
+
+  /** The names of those that are there. */
+  List<String> names() {
+    return Stream.concat(first.stream().map(one -> FIRST), second.stream().map(one -> SECOND))
+        .toList();
   }
 
   /** The one of that name, which must be there. */

@@ -21,11 +21,11 @@ import org.lvsa.toolkit.wan.WanModel.Pictures;
 
 /** Opens a published Wan folder and checks all of its components against each other. */
 final class WanFolder {
-  private static final String TEXT_ENCODER = "text_encoder";
+  static final String TEXT_ENCODER = "text_encoder";
   private static final String TOKENIZER = "tokenizer";
-  private static final String VAE = "vae";
+  static final String VAE = "vae";
   private static final String SCHEDULER = "scheduler";
-  private static final String IMAGE_ENCODER = "image_encoder";
+  static final String IMAGE_ENCODER = "image_encoder";
   private static final String IMAGE_PROCESSOR = "image_processor";
   private static final String BOUNDARY = "boundary_ratio";
   private static final String EXPAND = "expand_timesteps";

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
+import org.lvsa.toolkit.offload.OffloadableComponents;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
@@ -27,7 +28,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * noise is denoised step by step with the transformer, or with one for high and one for low noise,
  * and the VAE decodes the latents to frames.
  */
-public final class WanPipeline implements VideoPipeline {
+public final class WanPipeline implements VideoPipeline, OffloadableComponents {
   private final WanModel model;
 
   /**
@@ -42,6 +43,44 @@ public final class WanPipeline implements VideoPipeline {
   @Override
   public String className() {
     return model.traits().pipelineClass();
+  }
+
+  @Override
+  public List<String> transformers() {
+    return model.parts().transformers().names();
+  }
+
+  @Override
+  public List<String> encoders() {
+    return model.parts().clip().isPresent()
+        ? List.of(WanFolder.TEXT_ENCODER, WanFolder.IMAGE_ENCODER)
+        : List.of(WanFolder.TEXT_ENCODER);
+  }
+
+  @Override
+  public List<String> vaes() {
+    return List.of(WanFolder.VAE);
+  }
+
+  @Override
+  public List<String> blockLists() {
+    return transformers().stream().map(name -> name + "." + WanTransformer.BLOCKS).toList();
+  }
+
+  @Override
+  public Optional<Component> component(String name) {
+    WanModel.Parts parts = model.parts();
+    return switch (name) {
+      case WanFolder.VAE -> Optional.of(new Component.Open(parts.vae().weights()));
+      case WanFolder.TEXT_ENCODER ->
+          Optional.of(new Component.OpenedPerUse(parts.prompts().bytes()));
+      case WanFolder.IMAGE_ENCODER ->
+          parts.clip().map(clip -> new Component.OpenedPerUse(clip.encoder().bytes()));
+      default ->
+          parts.transformers().names().contains(name)
+              ? Optional.of(new Component.Open(parts.transformers().named(name).weights()))
+              : Optional.empty();
+    };
   }
 
   @Override

@@ -36,6 +36,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * blocks, output head. One call at a time.
  */
 public final class WanTransformer implements AutoCloseable {
+  /** The name of the list of blocks. */
+  static final String BLOCKS = "blocks";
+
   private static final double ROTARY_THETA = 10_000;
 
   /**
@@ -222,7 +225,7 @@ public final class WanTransformer implements AutoCloseable {
           .blocks()
           .run(
               new BlockList(
-                  "blocks",
+                  BLOCKS,
                   blocks.length,
                   ForwardPattern.PATTERN_2,
                   x,

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.lvsa.toolkit.offload.OffloadMode;
+import org.lvsa.toolkit.pipeline.OffloadedPipeline;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import picocli.CommandLine.Option;
+
+/** The options that let go the weights that are not needed now. */
+final class OffloadOptions {
+  @Option(
+      names = "--enable-cpu-offload",
+      description = "have only the weights of encoders, transformer or VAE in memory, in turn")
+  private boolean model;
+
+  @Option(
+      names = "--enable-layerwise-offload",
+      description =
+          "also have only two blocks of the transformer in memory, the next one read while one"
+              + " runs; wins over --enable-cpu-offload")
+  private boolean layerwise;
+
+  /** What is asked for; empty to keep all weights. */
+  Optional<OffloadMode> mode() {
+    if (layerwise) {
+      return Optional.of(OffloadMode.LAYERWISE);
+    }
+    return model ? Optional.of(OffloadMode.MODEL) : Optional.empty();
+  }
+
+  /**
+   * Refuses what offloading cannot be combined with, before a model is opened.
+   *
+   * @param random whether weights are random numbers
+   * @param ranks that share the work
+   */
+  void check(boolean random, int ranks) {
+    mode()
+        .ifPresent(
+            mode -> {
+              if (random) {
+                throw new IllegalArgumentException(
+                    option(mode)
+                        + " needs weights in files, to read them again: give --model DIR in place"
+                        + " of --random-weights");
+              }
+              if (ranks > 1) {
+                throw new IllegalArgumentException(
+                    option(mode)
+                        + " runs on 1 rank, since the ranks of a process share their weights, got "
+                        + ranks
+                        + " ranks");
+              }
+            });
+  }
+
+  private static String option(OffloadMode mode) {
+    return mode == OffloadMode.LAYERWISE ? "--enable-layerwise-offload" : "--enable-cpu-offload";
+  }
+
+  /** The pipeline, or one that offloads. */
+  VideoPipeline around(VideoPipeline pipeline, Consumer<String> log) {
+    if (model && layerwise) {
+      log.accept("--enable-layerwise-offload is taken: it includes --enable-cpu-offload");
+    }
+    return mode()
+        .<VideoPipeline>map(mode -> new OffloadedPipeline(pipeline, mode, log))
+        .orElse(pipeline);
+  }
+}
