@@ -243,6 +243,34 @@ class GenerateCacheTest {
     assertTrue(spans.get("phase") >= 1, spans.toString());
   }
 
+  @Test
+  void transfersBetweenRanksAndFromFilesAreThere() throws IOException {
+    Path ranks = directory.resolve("ranks");
+    latents("r.safetensors", "--profile", ranks, "--ulysses-degree", "3");
+    List<JsonNode> exchanges = transfers(ranks, "all-to-all");
+    Set<Long> threads = new HashSet<>();
+    exchanges.forEach(event -> threads.add(event.get("tid").longValue()));
+    assertEquals(3, threads.size(), "one thread per rank");
+    exchanges.forEach(event -> assertTrue(event.at("/args/bytes").longValue() > 0));
+
+    Path layers = directory.resolve("layers");
+    latents("l.safetensors", "--profile", layers, "--enable-layerwise-offload");
+    // The first block is read once, and then always ahead: after the last one of the step before.
+    assertEquals(8 * 2 + 1, transfers(layers, "read transformer.blocks.0").size());
+    assertEquals(8 * 2, transfers(layers, "read transformer.blocks.1").size());
+  }
+
+  private static List<JsonNode> transfers(Path folder, String name) {
+    List<JsonNode> found = new ArrayList<>();
+    for (JsonNode event : Json.read(folder.resolve("trace_rank0.json")).get("traceEvents")) {
+      if (event.path("cat").asText().equals("transfer")
+          && event.get("name").asText().equals(name)) {
+        found.add(event);
+      }
+    }
+    return found;
+  }
+
   private static double end(JsonNode span) {
     return span.get("ts").doubleValue() + span.get("dur").doubleValue();
   }

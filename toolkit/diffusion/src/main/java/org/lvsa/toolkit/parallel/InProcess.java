@@ -13,6 +13,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.profile.TransferEvent;
 
 /** Ranks that are threads of one JVM. Parts change hands without a copy. */
 public final class InProcess {
@@ -166,11 +167,13 @@ public final class InProcess {
           count((long) parts[to].length * Float.BYTES);
         }
       }
-      await(meeting);
-      float[][] received = meeting.table[place].clone();
-      // Nobody may write the next round before everybody has read this one.
-      await(meeting);
-      return received;
+      try (TransferEvent _ = TransferEvent.exchange(parts, place)) {
+        await(meeting);
+        float[][] received = meeting.table[place].clone();
+        // Nobody may write the next round before everybody has read this one.
+        await(meeting);
+        return received;
+      }
     }
 
     private void count(long bytes) {

@@ -24,6 +24,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.profile.TransferEvent;
 
 /**
  * Ranks in JVMs of their own on one machine, connected over TCP on the loopback interface.
@@ -293,7 +294,7 @@ public final class Loopback implements Communicator {
               return null;
             });
     Thread.ofVirtual().start(sending);
-    try {
+    try (TransferEvent _ = TransferEvent.exchange(parts, members.indexOf(rank))) {
       for (int i = 0; i < parts.length; i++) {
         received[i] = members.get(i) == rank ? parts[i] : receive(members.get(i));
       }

@@ -10,6 +10,7 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.offload.Offload;
 import org.lvsa.toolkit.offload.OffloadMode;
 import org.lvsa.toolkit.offload.OffloadableComponents;
+import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
@@ -113,6 +114,11 @@ public final class OffloadedPipeline implements VideoPipeline {
   @Override
   public Map<Setting<?>, String> attentionDefaults(GenerationSettings settings) {
     return inner.attentionDefaults(settings);
+  }
+
+  @Override
+  public void check(RankGroups ranks) {
+    inner.check(ranks);
   }
 
   @Override

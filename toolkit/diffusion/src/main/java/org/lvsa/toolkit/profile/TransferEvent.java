@@ -7,7 +7,7 @@ import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 
-/** Numbers move between memories, such as the weights of a block. */
+/** Numbers move between memories: the weights of a block, or what ranks exchange. */
 @Name("org.lvsa.Transfer")
 @Label("Transfer")
 @Category("LVSA")
@@ -23,6 +23,20 @@ public final class TransferEvent extends Event implements AutoCloseable {
     event.bytes = bytes;
     event.begin();
     return event;
+  }
+
+  /**
+   * An exchange among ranks begins. Its length includes the wait for the slowest of them.
+   *
+   * @param parts what goes to each rank
+   * @param own the place of the part that stays here
+   */
+  public static TransferEvent exchange(float[][] parts, int own) {
+    long numbers = -parts[own].length;
+    for (float[] part : parts) {
+      numbers += part.length;
+    }
+    return begin("all-to-all", numbers * Float.BYTES);
   }
 
   @Override
