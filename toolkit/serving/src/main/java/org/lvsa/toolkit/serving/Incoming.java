@@ -6,6 +6,8 @@ import io.javalin.http.Context;
 import io.javalin.http.UploadedFile;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -29,10 +31,15 @@ final class Incoming {
   private static final int LARGE_AT_ONCE = 16;
 
   private final Bounds bounds;
+  private final Path uploads;
   private final Semaphore large = new Semaphore(LARGE_AT_ONCE);
 
-  Incoming(Bounds bounds) {
+  /**
+   * @param uploads where large parts of a form lie while it arrives
+   */
+  Incoming(Bounds bounds, Path uploads) {
     this.bounds = bounds;
+    this.uploads = uploads;
   }
 
   /**
@@ -53,6 +60,7 @@ final class Incoming {
     if (length > bounds.bodyBytes()) {
       throw tooLarge();
     }
+    requireSpace(length);
     boolean isSmall = length >= 0 && length <= SMALL;
     if (!isSmall && !large.tryAcquire()) {
       throw new ApiException(
@@ -64,6 +72,17 @@ final class Incoming {
       if (!isSmall) {
         large.release();
       }
+    }
+  }
+
+  /** A form that the disk has no space for looks broken to its reader, so this is told before. */
+  private void requireSpace(long length) {
+    try {
+      if (length > Files.getFileStore(uploads).getUsableSpace()) {
+        throw new ApiException(Fault.STORAGE_FULL, "the disk has no space for this request");
+      }
+    } catch (IOException e) {
+      throw new ApiException(Fault.STORAGE_FULL, Messages.reason(e));
     }
   }
 

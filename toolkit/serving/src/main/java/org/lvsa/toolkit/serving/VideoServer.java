@@ -62,7 +62,7 @@ public final class VideoServer implements AutoCloseable {
             () -> System.currentTimeMillis() / 1000);
     metrics.watch(jobs);
     Profiler profiler = new Profiler(settings.profiles());
-    Incoming incoming = new Incoming(settings.bounds());
+    Incoming incoming = new Incoming(settings.bounds(), jobs.folder().uploads());
     Map<Route, Handler> handlers =
         handlers(
             new VideoRoutes(jobs, maker, incoming, wishes, settings.times().sync()),

@@ -50,6 +50,13 @@ public final class FakeMaker implements VideoMaker {
     return new FakeMaker(false, true);
   }
 
+  /** Waits until a step waits for its permit. */
+  public void awaitStep() throws InterruptedException {
+    while (!steps.hasQueuedThreads()) {
+      Thread.sleep(1);
+    }
+  }
+
   /** Lets everything run. */
   public void release() {
     steps.release(1_000_000);

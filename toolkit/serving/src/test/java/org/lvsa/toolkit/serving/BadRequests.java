@@ -17,7 +17,8 @@ final class BadRequests {
   /** A request of a kind, otherwise drawn at random. */
   static String of(int kind, SplittableRandom random) {
     return switch (kind) {
-      case 0 -> noise(random, random.nextInt(1, 400)) + "\r\n\r\n";
+      // Begun by a character that is none of a line's end: empty lines alone are waited behind.
+      case 0 -> "\1" + noise(random, random.nextInt(1, 400)) + "\r\n\r\n";
       case 1 -> "GET / HTTP/" + random.nextInt(3, 99) + ".7\r\n" + HOST + "\r\n";
       case 2 -> "GET / HTTP/1.1\r\n" + HOST + "X: " + "x".repeat(20_000) + "\r\n\r\n";
       case 3 -> "GET /v1/videos HTTP/1.1\r\n\r\n";

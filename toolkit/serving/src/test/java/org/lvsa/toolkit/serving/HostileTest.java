@@ -9,7 +9,6 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -27,19 +26,11 @@ import org.lvsa.toolkit.jobs.FakeMaker;
 
 /** Clients that mean harm: the server refuses them in bounded time, and goes on. */
 class HostileTest {
-  private static final Duration SHORT = Duration.ofMillis(500);
-
   @TempDir private Path folder;
 
   private TestServer start(FakeMaker maker) throws IOException {
-    ServerSettings.Times times = ServerSettings.Times.DEFAULT;
-    return TestServer.start(
-        folder,
-        maker,
-        s ->
-            TestServer.withTimes(
-                TestServer.withBounds(s, new Bounds(100, 200_000, 50_000, 4096, 4096, 10_000_000)),
-                new ServerSettings.Times(times.sync(), SHORT, Duration.ofSeconds(5), SHORT)));
+    Bounds bounds = new Bounds(100, 200_000, 50_000, 4096, 4096, 10_000_000);
+    return TestServer.start(folder, maker, s -> TestServer.withBounds(s, bounds));
   }
 
   private static HttpResponse<String> form(TestServer server, String body) throws Exception {

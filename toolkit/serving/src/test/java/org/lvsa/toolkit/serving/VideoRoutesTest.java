@@ -197,7 +197,7 @@ class VideoRoutesTest {
     FakeMaker maker = FakeMaker.held();
     try (TestServer server = TestServer.start(folder, maker)) {
       String id = server.submit("a cat");
-      server.await(id, "in_progress");
+      maker.awaitStep();
       HttpResponse<String> pending = server.delete("/v1/videos/" + id);
       assertEquals(
           "Cancellation in progress. Please try again later.",
@@ -266,7 +266,7 @@ class VideoRoutesTest {
   }
 
   @Test
-  void aSynchronousRequestFailsOrTimesOut() throws Exception {
+  void aSynchronousRequestTimesOut() throws Exception {
     FakeMaker maker = FakeMaker.held();
     ServerSettings.Times times = ServerSettings.Times.DEFAULT;
     try (TestServer server =
@@ -283,7 +283,14 @@ class VideoRoutesTest {
       maker.release();
       String id = late.headers().firstValue("X-Request-Id").orElseThrow();
       assertEquals("timed_out", server.await(id, "failed").get("error").get("code").textValue());
-      maker.failure = new IllegalStateException("broken");
+    }
+  }
+
+  @Test
+  void aSynchronousRequestFails() throws Exception {
+    FakeMaker maker = FakeMaker.quick();
+    maker.failure = new IllegalStateException("broken");
+    try (TestServer server = TestServer.start(folder, maker)) {
       assertEquals(
           "Video generation failed: broken",
           error(500, server.post("/v1/videos/sync", "{\"prompt\": \"a cat\"}"))
