@@ -86,6 +86,7 @@ final class ServeCommand implements Callable<Integer> {
             how.tiling(),
             how.batchedGuidance(),
             how.dynamicGuidance(),
+            how.normalisedGuidance(),
             how.textMask());
     ServerSettings settings = server.settings(storage, bounds.bounds());
     String name = servedName == null ? model.name() : servedName;

@@ -22,6 +22,7 @@ import org.lvsa.toolkit.vae.Tiling;
  * @param tiling how large frames are cut into tiles; empty to decode them whole
  * @param batchedGuidance whether both runs of a guided step are one batch
  * @param dynamicGuidance whether guidance changes from step to step
+ * @param normalisedGuidance whether guidance keeps the length of the prediction with the prompt
  * @param textMask how padding of texts takes part
  */
 public record MakerSettings(
@@ -34,6 +35,7 @@ public record MakerSettings(
     Optional<Tiling> tiling,
     boolean batchedGuidance,
     boolean dynamicGuidance,
+    boolean normalisedGuidance,
     TextMask textMask) {
   /** Both maps are copied. */
   public MakerSettings {

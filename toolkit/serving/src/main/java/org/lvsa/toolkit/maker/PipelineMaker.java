@@ -137,6 +137,7 @@ public final class PipelineMaker implements VideoMaker {
       VideoWriter.checkMp4(request.size(), request.fps());
     }
     GenerationSettings generation = generation(request, Optional.empty());
+    settings.ranks().check(pipeline, generation);
     config(request, generation);
   }
 
@@ -158,7 +159,8 @@ public final class PipelineMaker implements VideoMaker {
             settings.batchedGuidance(),
             optional(sampling.guidanceScale2()),
             optional(sampling.boundaryRatio()),
-            settings.dynamicGuidance()),
+            settings.dynamicGuidance(),
+            settings.normalisedGuidance()),
         optional(sampling.flowShift()),
         new StartingLatents.Seed(sampling.seed()),
         new GenerationSettings.Inputs(

@@ -153,8 +153,7 @@ class JobsTest {
       assertEquals(JobStatus.COMPLETED, ended(jobs, submit(jobs, longPrompt)).status());
     }
     try (Jobs again = open(FakeMaker.quick(), WEEK, 0)) {
-      assertEquals(
-          JobStatus.COMPLETED, again.store().find(running.id()).orElseThrow().status());
+      assertEquals(JobStatus.COMPLETED, again.store().find(running.id()).orElseThrow().status());
       assertEquals(2, again.store().page(Optional.empty(), 100, true).jobs().size());
     }
   }

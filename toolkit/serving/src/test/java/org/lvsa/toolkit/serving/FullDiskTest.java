@@ -92,8 +92,7 @@ class FullDiskTest {
     }
     try (TestServer server = TestServer.start(disk.resolve("data"), maker)) {
       assertEquals(3, json(server.get("/v1/videos")).get("data").size());
-      assertEquals(
-          "failed", json(server.get("/v1/videos/" + running)).get("status").textValue());
+      assertEquals("failed", json(server.get("/v1/videos/" + running)).get("status").textValue());
       assertEquals(200, server.get("/v1/videos/" + done + "/content").statusCode());
     }
   }
