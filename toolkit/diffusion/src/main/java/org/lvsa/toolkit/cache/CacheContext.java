@@ -12,6 +12,12 @@ interface CacheContext extends AutoCloseable {
    */
   boolean run(BlockSequence blocks);
 
+  /** Saves what is remembered. */
+  void save(CacheState.Part to);
+
+  /** Goes on from what was saved; called before the first run. */
+  void restore(CacheState.Part from);
+
   @Override
   void close();
 }

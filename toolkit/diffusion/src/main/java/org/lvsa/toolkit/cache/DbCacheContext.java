@@ -4,6 +4,7 @@ package org.lvsa.toolkit.cache;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.DoubleSupplier;
 import java.util.function.Function;
 import org.lvsa.toolkit.blocks.BlockSequence;
@@ -21,6 +22,7 @@ final class DbCacheContext implements CacheContext {
   private final RankMeans means;
   private final SharedDifferences shared;
   private final Map<String, ListState> lists = new LinkedHashMap<>();
+  private Optional<CacheState.Part> saved = Optional.empty();
 
   /**
    * Differences that the first branch of a step measured, by list, for branches that use them
@@ -82,6 +84,22 @@ final class DbCacheContext implements CacheContext {
       }
     }
 
+    void save(CacheState.Part to) {
+      to.put("decision", decision.save());
+      to.put("refreshed", refreshed ? 1 : 0);
+      middle.save(to.part("middle"));
+      if (first != null) {
+        to.put("first", first);
+      }
+    }
+
+    void restore(CacheState.Part from) {
+      decision.restore(from.numbers("decision", decision.save().length));
+      refreshed = from.numbers("refreshed", 1)[0] != 0;
+      middle.restore(from.part("middle"));
+      first = from.hasTensor("first") ? from.tensor("first") : null;
+    }
+
     @Override
     public void close() {
       middle.close();
@@ -94,9 +112,7 @@ final class DbCacheContext implements CacheContext {
 
   @Override
   public boolean run(BlockSequence blocks) {
-    ListState state =
-        lists.computeIfAbsent(
-            blocks.name(), name -> new ListState(settings.apply(blocks), decisions));
+    ListState state = lists.computeIfAbsent(blocks.name(), name -> list(blocks));
     DbCacheSettings its = state.settings;
     int firstEnd = its.firstBlocks();
     int lastBegin = blocks.size() - its.lastBlocks();
@@ -125,6 +141,25 @@ final class DbCacheContext implements CacheContext {
     }
     Residual.runAll(blocks, lastBegin, blocks.size());
     return cached;
+  }
+
+  private ListState list(BlockSequence blocks) {
+    ListState state = new ListState(settings.apply(blocks), decisions);
+    saved
+        .map(from -> from.part(blocks.name()))
+        .filter(from -> from.hasNumbers("decision"))
+        .ifPresent(state::restore);
+    return state;
+  }
+
+  @Override
+  public void save(CacheState.Part to) {
+    lists.forEach((name, state) -> state.save(to.part(name)));
+  }
+
+  @Override
+  public void restore(CacheState.Part from) {
+    saved = Optional.of(from);
   }
 
   private double difference(

@@ -38,6 +38,20 @@ final class DbCacheDecision implements Decision {
   }
 
   @Override
+  public double[] save() {
+    return new double[] {step, cachedSteps, lastCached, continuous, accumulated};
+  }
+
+  @Override
+  public void restore(double[] numbers) {
+    step = (int) numbers[0];
+    cachedSteps = (int) numbers[1];
+    lastCached = (int) numbers[2];
+    continuous = (int) numbers[3];
+    accumulated = numbers[4];
+  }
+
+  @Override
   public boolean cached(boolean buffered, DoubleSupplier difference) {
     boolean cached = decide(buffered, difference);
     if (cached) {

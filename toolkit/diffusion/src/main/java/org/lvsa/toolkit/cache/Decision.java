@@ -19,4 +19,10 @@ interface Decision {
 
   /** The number that the next step will have, from 0. */
   int step();
+
+  /** What decides later steps, as numbers. */
+  double[] save();
+
+  /** Goes on from these numbers. */
+  void restore(double[] numbers);
 }

@@ -21,6 +21,16 @@ final class FirstBlockDecision implements Decision {
   }
 
   @Override
+  public double[] save() {
+    return new double[] {step, 0, 0, 0, 0};
+  }
+
+  @Override
+  public void restore(double[] numbers) {
+    step = (int) numbers[0];
+  }
+
+  @Override
   public boolean cached(boolean buffered, DoubleSupplier difference) {
     step++;
     return buffered && !(difference.getAsDouble() > threshold);

@@ -66,6 +66,21 @@ final class Forecast implements AutoCloseable {
     }
   }
 
+  void save(CacheState.Part to) {
+    to.put("last", last, derivatives.size());
+    for (int i = 0; i < derivatives.size(); i++) {
+      to.put("d" + i, derivatives.get(i));
+    }
+  }
+
+  void restore(CacheState.Part from) {
+    double[] numbers = from.numbers("last", 2);
+    last = (int) numbers[0];
+    for (int i = 0; i < numbers[1]; i++) {
+      derivatives.add(from.tensor("d" + i));
+    }
+  }
+
   @Override
   public void close() {
     derivatives.forEach(INDArray::close);

@@ -49,6 +49,17 @@ final class MagCacheDecision {
     return false;
   }
 
+  double[] save() {
+    return new double[] {step, ratio, error, skipped};
+  }
+
+  void restore(double[] numbers) {
+    step = (int) numbers[0];
+    ratio = numbers[1];
+    error = numbers[2];
+    skipped = (int) numbers[3];
+  }
+
   /** The ratio of the step that lies nearest in a run of {@code steps} steps. */
   static double nearest(List<Double> ratios, int step, int steps) {
     if (steps == 1) {

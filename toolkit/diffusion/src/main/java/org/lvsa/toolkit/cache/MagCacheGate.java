@@ -9,4 +9,14 @@ record MagCacheGate(MagCacheDecision decision) implements WholeContext.Gate {
   public boolean cached(BlockSequence first, boolean buffered) {
     return decision.cached(buffered);
   }
+
+  @Override
+  public void save(CacheState.Part to) {
+    to.put("decision", decision.save());
+  }
+
+  @Override
+  public void restore(CacheState.Part from) {
+    decision.restore(from.numbers("decision", decision.save().length));
+  }
 }

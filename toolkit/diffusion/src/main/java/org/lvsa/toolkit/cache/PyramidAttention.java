@@ -3,6 +3,7 @@ package org.lvsa.toolkit.cache;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
 import org.lvsa.toolkit.blocks.BlockRunner.Attention;
@@ -15,6 +16,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class PyramidAttention implements AutoCloseable {
   private final CacheSettings.Pyramid settings;
   private final Map<Place, Output> outputs = new HashMap<>();
+  private Optional<CacheState.Part> saved = Optional.empty();
   private int computed;
   private int cached;
 
@@ -35,7 +37,7 @@ final class PyramidAttention implements AutoCloseable {
       computed++;
       return compute.get();
     }
-    Output output = outputs.computeIfAbsent(new Place(kind, layer), place -> new Output());
+    Output output = outputs.computeIfAbsent(new Place(kind, layer), this::output);
     CacheSettings.Pyramid.Range range =
         kind == Attention.SELF ? settings.selfRange() : settings.crossRange();
     boolean again =
@@ -52,6 +54,39 @@ final class PyramidAttention implements AutoCloseable {
     output.last = NdMemory.copy(out);
     computed++;
     return out;
+  }
+
+  void save(CacheState.Part to) {
+    to.put("counts", computed, cached);
+    outputs.forEach(
+        (place, output) -> {
+          String name = place.kind() + "." + place.layer();
+          to.put(name, output.iteration);
+          if (output.last != null) {
+            to.put(name, output.last);
+          }
+        });
+  }
+
+  void restore(CacheState.Part from) {
+    double[] counts = from.numbers("counts", 2);
+    computed = (int) counts[0];
+    cached = (int) counts[1];
+    saved = Optional.of(from);
+  }
+
+  /** An attention's output so far: what was saved of it, if anything was. */
+  private Output output(Place place) {
+    Output output = new Output();
+    String name = place.kind() + "." + place.layer();
+    saved
+        .filter(from -> from.hasNumbers(name))
+        .ifPresent(
+            from -> {
+              output.iteration = (int) from.numbers(name, 1)[0];
+              output.last = from.hasTensor(name) ? from.tensor(name) : null;
+            });
+    return output;
   }
 
   int computed() {

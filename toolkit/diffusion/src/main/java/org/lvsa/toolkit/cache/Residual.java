@@ -59,6 +59,16 @@ final class Residual implements AutoCloseable {
     }
   }
 
+  void save(CacheState.Part to) {
+    hidden.save(to.part("hidden"));
+    encoder.save(to.part("encoder"));
+  }
+
+  void restore(CacheState.Part from) {
+    hidden.restore(from.part("hidden"));
+    encoder.restore(from.part("encoder"));
+  }
+
   @Override
   public void close() {
     hidden.close();

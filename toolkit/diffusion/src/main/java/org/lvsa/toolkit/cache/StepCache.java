@@ -22,6 +22,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * left.
  */
 public final class StepCache implements BlockRunner, AutoCloseable {
+  private static final String PLACE = "place:";
+  private static final String HISTORY = "history:";
+
   private final CacheSettings settings;
   private Model model;
   private final RankMeans means;
@@ -32,6 +35,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
   private final List<TeaCalibration.Point> points = new ArrayList<>();
   private final Map<String, StringBuilder> history = new LinkedHashMap<>();
   private Place place = new Place("", "");
+  private Optional<CacheState> saved = Optional.empty();
   private int step = -1;
   private double timestep;
 
@@ -57,7 +61,12 @@ public final class StepCache implements BlockRunner, AutoCloseable {
     }
   }
 
-  private record Place(String transformer, String branch) {}
+  private record Place(String transformer, String branch) {
+    /** The name under which its state is saved. */
+    String path() {
+      return transformer + "/" + branch;
+    }
+  }
 
   /**
    * A cache for a run that begins.
@@ -149,7 +158,57 @@ public final class StepCache implements BlockRunner, AutoCloseable {
         .append(cached ? 'C' : '.');
   }
 
+  /** A place's context, which goes on from what was saved of it. */
   private CacheContext context(Place its) {
+    CacheContext context = newContext(its);
+    saved
+        .filter(from -> from.texts().containsKey(PLACE + its.path()))
+        .ifPresent(from -> context.restore(from.part(its.path())));
+    return context;
+  }
+
+  private PyramidAttention pyramid(CacheSettings.Pyramid its, Place at) {
+    PyramidAttention pyramid = new PyramidAttention(its);
+    saved
+        .filter(from -> from.texts().containsKey(PLACE + at.path()))
+        .ifPresent(from -> pyramid.restore(from.part(at.path())));
+    return pyramid;
+  }
+
+  /** What is remembered after the steps so far. */
+  public CacheState save() {
+    CacheState state = new CacheState();
+    contexts.forEach(
+        (at, context) -> {
+          state.texts().put(PLACE + at.path(), "");
+          context.save(state.part(at.path()));
+        });
+    pyramids.forEach(
+        (at, pyramid) -> {
+          state.texts().put(PLACE + at.path(), "");
+          pyramid.save(state.part(at.path()));
+        });
+    history.forEach((name, text) -> state.texts().put(HISTORY + name, text.toString()));
+    return state;
+  }
+
+  /**
+   * Goes on from what an earlier run with the same settings saved; called before the first step.
+   *
+   * @throws IllegalArgumentException if the settings ask to calibrate
+   */
+  public void restore(CacheState from) {
+    saved = Optional.of(from);
+    from.texts()
+        .forEach(
+            (name, text) -> {
+              if (name.startsWith(HISTORY)) {
+                history.put(name.substring(HISTORY.length()), new StringBuilder(text));
+              }
+            });
+  }
+
+  private CacheContext newContext(Place its) {
     int steps = model.steps(its.transformer());
     return switch (settings) {
       case DbCacheSettings db ->
@@ -216,7 +275,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
   public INDArray attention(Attention kind, int layer, Supplier<INDArray> compute) {
     return settings instanceof CacheSettings.Pyramid pyramid
         ? pyramids
-            .computeIfAbsent(place, its -> new PyramidAttention(pyramid))
+            .computeIfAbsent(place, at -> pyramid(pyramid, at))
             .attention(kind, layer, timestep, compute)
         : compute.get();
   }

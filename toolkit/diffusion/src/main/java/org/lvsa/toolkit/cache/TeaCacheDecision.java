@@ -93,6 +93,15 @@ final class TeaCacheDecision {
     return false;
   }
 
+  double[] save() {
+    return new double[] {step, accumulated};
+  }
+
+  void restore(double[] numbers) {
+    step = (int) numbers[0];
+    accumulated = numbers[1];
+  }
+
   /** {@code c0·d⁴ + c1·d³ + c2·d² + c3·d + c4}. */
   static double polynomial(List<Double> coefficients, double difference) {
     double value = 0;

@@ -37,6 +37,20 @@ final class TeaCacheGate implements WholeContext.Gate {
   }
 
   @Override
+  public void save(CacheState.Part to) {
+    to.put("decision", decision.save());
+    if (previous != null) {
+      to.put("previous", previous);
+    }
+  }
+
+  @Override
+  public void restore(CacheState.Part from) {
+    decision.restore(from.numbers("decision", decision.save().length));
+    previous = from.hasTensor("previous") ? from.tensor("previous") : null;
+  }
+
+  @Override
   public void close() {
     if (previous != null) {
       previous.close();

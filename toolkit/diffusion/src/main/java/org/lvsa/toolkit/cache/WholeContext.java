@@ -25,6 +25,18 @@ final class WholeContext implements CacheContext {
     /** A list was computed. */
     default void computed(BlockSequence blocks, Residual residual) {}
 
+    /** Saves what decides later steps. */
+    default void save(CacheState.Part to) {
+      throw new IllegalArgumentException(
+          "a run that calibrates a step cache cannot be saved: leave --save-every out");
+    }
+
+    /** Goes on from what was saved. */
+    default void restore(CacheState.Part from) {
+      throw new IllegalArgumentException(
+          "a run that calibrates a step cache cannot be resumed: begin again");
+    }
+
     @Override
     default void close() {}
   }
@@ -46,6 +58,25 @@ final class WholeContext implements CacheContext {
       gate.computed(blocks, residual);
     }
     return cached;
+  }
+
+  @Override
+  public void save(CacheState.Part to) {
+    gate.save(to.part("gate"));
+    to.put("lists", String.join(" ", lists.keySet()));
+    lists.forEach((name, residual) -> residual.save(to.part(name)));
+  }
+
+  @Override
+  public void restore(CacheState.Part from) {
+    gate.restore(from.part("gate"));
+    for (String name : from.text("lists").split(" ")) {
+      if (!name.isEmpty()) {
+        Residual residual = new Residual(0);
+        residual.restore(from.part(name));
+        lists.put(name, residual);
+      }
+    }
   }
 
   @Override

@@ -8,7 +8,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import org.lvsa.toolkit.cache.CacheState;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
@@ -20,8 +22,8 @@ import org.lvsa.toolkit.vae.LatentSize;
 /**
  * What an interrupted generation needs to go on to the identical result: a safetensors file with
  * the latents after the last saved step, the scheduler's history ({@code scheduler.NAME}), latents
- * of earlier steps that the output will hold ({@code stepN.latents}), and in its metadata the
- * settings and their hash.
+ * of earlier steps that the output will hold ({@code stepN.latents}), what a step cache remembers
+ * ({@code cache.NAME}), and in its metadata the settings and their hash.
  */
 public final class ResumeFile {
   private static final String SCHEDULER = "scheduler.";
@@ -33,8 +35,15 @@ public final class ResumeFile {
    * @param latents the sample after them
    * @param history what the scheduler remembers; it knows how many steps were made
    * @param kept {@code stepN.latents} → latents that the output will hold
+   * @param cache what the step cache remembers, where there is one
    */
-  public record State(float[] latents, History history, Map<String, float[]> kept) {
+  public record State(
+      float[] latents, History history, Map<String, float[]> kept, Optional<CacheState> cache) {
+    /** A run without a step cache. */
+    public State(float[] latents, History history, Map<String, float[]> kept) {
+      this(latents, history, kept, Optional.empty());
+    }
+
     /** The map is copied, in its order. */
     public State {
       kept = new LinkedHashMap<>(kept);
@@ -60,6 +69,7 @@ public final class ResumeFile {
               (name, data) -> tensors.put(SCHEDULER + name, LatentTensors.of(shape, data, arena)));
       state.kept().forEach((name, data) -> tensors.put(name, LatentTensors.of(shape, data, arena)));
       Map<String, String> metadata = new LinkedHashMap<>();
+      state.cache().ifPresent(cache -> CacheTensors.write(cache, tensors, metadata, arena));
       metadata.put("stepsDone", Integer.toString(state.history().done()));
       metadata.put("settingsHash", hash(settings));
       metadata.put("settings", json(settings));
@@ -93,12 +103,13 @@ public final class ResumeFile {
       for (String name : tensors.names()) {
         if (name.startsWith(SCHEDULER)) {
           history.put(name.substring(SCHEDULER.length()), LatentTensors.read(tensors, name, shape));
-        } else if (!name.equals(LATENTS)) {
+        } else if (!name.equals(LATENTS) && !name.startsWith(CacheTensors.PREFIX)) {
           kept.put(name, LatentTensors.read(tensors, name, shape));
         }
       }
       int done = Integer.parseInt(metadata.get("stepsDone"));
-      return new State(latents, new History(done, history), kept);
+      return new State(
+          latents, new History(done, history), kept, CacheTensors.read(tensors, metadata));
     }
   }
 

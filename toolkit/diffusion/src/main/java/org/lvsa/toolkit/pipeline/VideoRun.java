@@ -14,8 +14,10 @@ import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.cache.CacheSummary;
 import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.parallel.Collectives;
 import org.lvsa.toolkit.profile.PhaseEvent;
+import org.lvsa.toolkit.schedulers.History;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
 import org.lvsa.toolkit.vae.LatentSize;
@@ -174,6 +176,7 @@ public final class VideoRun {
         PhaseEvent _ = PhaseEvent.begin("denoise")) {
       caching.cache().ifPresent(running::cacheSteps);
       caching.cache().ifPresent(cache -> listener.line(cache.enabledLine()));
+      from.ifPresent(state -> caching.goOn(saving.file(), state));
       listener.denoising(from.map(s -> s.history().done()).orElse(0), settings.steps());
       float[] latents =
           denoising.run(
@@ -184,7 +187,7 @@ public final class VideoRun {
                   if (keepSteps) {
                     kept.put("step" + step + ".latents", sample);
                   }
-                  save(saving, shape, new ResumeFile.State(sample, history.get(), kept));
+                  save(saving, shape, caching.state(sample, history.get(), kept));
                 }
                 listener.stepDone(step);
               });
@@ -202,18 +205,41 @@ public final class VideoRun {
       return new StepCaching(cache);
     }
 
+    /** The state after a step, with what the cache remembers. */
+    ResumeFile.State state(float[] latents, History history, Map<String, float[]> kept) {
+      return new ResumeFile.State(latents, history, kept, cache.map(StepCache::save));
+    }
+
+    /** The cache remembers what the earlier run's did. */
+    void goOn(Path file, ResumeFile.State state) {
+      cache.ifPresent(
+          one ->
+              one.restore(
+                  state
+                      .cache()
+                      .orElseThrow(
+                          () ->
+                              new MalformedFileException(
+                                  file + ": lacks the step cache's state: begin again"))));
+    }
+
     @Override
     public void close() {
       cache.ifPresent(StepCache::close);
     }
   }
 
-  /** A new step cache: nothing of an earlier run is in it. */
+  /** A new step cache: nothing of another run is in it. */
   private Optional<StepCache> cache(Saving saving, RankView view) {
-    if (attention.cache().isPresent() && saving.resume()) {
+    int ranks = view.place().all().world();
+    if (attention.cache().isPresent()
+        && ranks > 1
+        && (saving.resume() || saving.every().isPresent())) {
       throw new IllegalArgumentException(
-          "a run with a step cache cannot be resumed, since the saved state does not hold the cache:"
-              + " begin again, or leave the cache out");
+          "a run with a step cache is saved and resumed on 1 rank, since each rank's cache holds"
+              + " its own tokens and the saved state the first one's, got "
+              + ranks
+              + " ranks: leave the ranks, the cache, or --save-every and --resume out");
     }
     return attention
         .cache()
