@@ -56,18 +56,21 @@ final class Bands {
   }
 
   /** Takes values that are not finite out of a staged tile; does nothing the second time. */
-  void setAside(float[] values, int stride, int tile) {
+  void setAside(float[] values, int tile) {
     for (int j = 0; j < tile; j++) {
       if (spans[j].limits().length > 0) {
         float sum = 0;
         for (int d = 0; d < headDim; d++) {
           // NaN for NaN and for infinities, else 0.
-          sum += values[j * stride + d] * 0;
+          sum += values[KeyTile.at(j, d)] * 0;
         }
         if (sum != 0) {
-          aside[asideCount] = Arrays.copyOfRange(values, j * stride, j * stride + headDim);
+          aside[asideCount] = new float[headDim];
+          for (int d = 0; d < headDim; d++) {
+            aside[asideCount][d] = values[KeyTile.at(j, d)];
+            values[KeyTile.at(j, d)] = 0;
+          }
           asideKeys[asideCount++] = j;
-          Arrays.fill(values, j * stride, j * stride + headDim, 0);
         }
       }
     }

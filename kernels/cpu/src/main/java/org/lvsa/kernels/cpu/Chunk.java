@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.IntUnaryOperator;
 import org.lvsa.kernels.KeyRanges;
 
 /**
@@ -60,19 +61,26 @@ record Chunk(List<Segment> segments, List<Span> spans) {
     return segments.getLast().firstBlock() + segments.getLast().blocks();
   }
 
-  /** Cuts a problem's groups into chunks of at most {@code most} queries, a multiple of BLOCK. */
-  static List<Chunk> plan(List<KeyRanges> groups, int most) {
+  /**
+   * Cuts a problem's groups into chunks.
+   *
+   * @param most the most blocks of the next chunk, for the number of queries that are left
+   */
+  static List<Chunk> plan(List<KeyRanges> groups, IntUnaryOperator most) {
     List<Chunk> chunks = new ArrayList<>();
     List<Segment> segments = new ArrayList<>();
     int blocks = 0;
+    int end = groups.getLast().firstQuery() + groups.getLast().queryCount();
     for (KeyRanges group : groups) {
-      int parts = Math.ceilDiv(group.queryCount(), most);
-      int share = Math.ceilDiv(Math.ceilDiv(group.queryCount(), parts), BLOCK) * BLOCK;
-      for (int left = group.queryCount(); left > 0; left -= share) {
-        int done = group.queryCount() - left;
-        int count = Math.min(share, left);
+      int count;
+      for (int done = 0; done < group.queryCount(); done += count) {
+        int left = group.queryCount() - done;
+        int limit = most.applyAsInt(end - group.firstQuery() - done);
+        // Of equal parts none is much smaller than the others.
+        int parts = Math.ceilDiv(Math.ceilDiv(left, BLOCK), limit);
+        count = Math.min(left, Math.ceilDiv(Math.ceilDiv(left, parts), BLOCK) * BLOCK);
         int needed = Math.ceilDiv(count, BLOCK);
-        if ((blocks + needed) * BLOCK > most || segments.size() == MOST_SEGMENTS) {
+        if (blocks > 0 && (blocks + needed > limit || segments.size() == MOST_SEGMENTS)) {
           chunks.add(new Chunk(List.copyOf(segments), spans(segments)));
           segments.clear();
           blocks = 0;

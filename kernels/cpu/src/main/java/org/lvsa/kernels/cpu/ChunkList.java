@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
+import static org.lvsa.kernels.cpu.Lanes.BLOCK;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KeyRanges;
@@ -12,21 +15,32 @@ import org.lvsa.kernels.KeyRanges;
  * All chunks of a problem in the order in which they are computed: sequence after sequence, in it
  * head after head.
  *
- * @param byHead the chunks of each query head; heads with the same layout share one list
+ * @param byHead the chunks of each query head; heads with the same layout share one list, but for
+ *     the last one
  * @param ends for each query head, the number of chunks of all heads up to and including it
  * @param batch number of sequences
  */
 record ChunkList(List<List<Chunk>> byHead, long[] ends, int batch) {
 
-  /** Cuts a problem into chunks of at most {@code most} queries. */
-  static ChunkList plan(AttentionShape shape, BlockSparseLayout layout, int most) {
+  /** A chunk shrinks to its share of what is left, but not further: each stages its own keys. */
+  private static final int LEAST_BLOCKS = 4;
+
+  /**
+   * Cuts a problem into chunks of at most {@code most} queries. The chunks of the last head become
+   * smaller towards its end, so that all threads end at about the same time.
+   */
+  static ChunkList plan(AttentionShape shape, BlockSparseLayout layout, int most, int threads) {
+    IntUnaryOperator shrinking =
+        left -> Math.clamp(Math.ceilDiv(left / (2 * threads), BLOCK), LEAST_BLOCKS, most / BLOCK);
     List<List<Chunk>> byHead = new ArrayList<>();
     long[] ends = new long[shape.heads()];
     for (int head = 0; head < shape.heads(); head++) {
+      boolean last = head == shape.heads() - 1;
       byHead.add(
-          head > 0 && layout.heads() == 1
+          head > 0 && !last && layout.heads() == 1
               ? byHead.getFirst()
-              : Chunk.plan(KeyRanges.of(shape, layout, head), most));
+              : Chunk.plan(
+                  KeyRanges.of(shape, layout, head), last ? shrinking : left -> most / BLOCK));
       ends[head] = (head > 0 ? ends[head - 1] : 0) + byHead.get(head).size();
     }
     return new ChunkList(byHead, ends, shape.batch());

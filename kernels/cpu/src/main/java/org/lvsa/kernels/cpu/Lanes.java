@@ -18,14 +18,22 @@ final class Lanes {
   /** Number of floats of one vector. */
   static final int LENGTH = F.length();
 
-  /** Number of queries of one block: two vectors, side by side. */
-  static final int BLOCK = 2 * LENGTH;
+  /** Whether there are 16 vector registers: x86 has 32 only with 512 bits, NEON and SVE always. */
+  private static final boolean FEW_REGISTERS =
+      F.vectorBitSize() < 512 && System.getProperty("os.arch").matches("amd64|x86_64|x86");
 
   /**
-   * Rows of the register tile: with two vectors a row, 16 accumulators need the 32 registers of
-   * AVX-512 (or of NEON), 8 fit the 16 of AVX2.
+   * Rows of the register tile. The JIT compiler moves all loads of a step of the inner loop in
+   * front of its multiply-adds, so the registers have to hold the tile, a vector per column and a
+   * vector per row at once: 9 + 3 + 3 of 16, or 16 + 2 + 8 of 32. One more row, and it spills.
    */
-  static final int ROWS = F.vectorBitSize() == 256 ? 4 : 8;
+  static final int ROWS = FEW_REGISTERS ? 3 : 8;
+
+  /** Columns of the register tile, in vectors. */
+  static final int COLUMNS = FEW_REGISTERS ? 3 : 2;
+
+  /** Number of queries of one block: a row of the register tile. */
+  static final int BLOCK = COLUMNS * LENGTH;
 
   private Lanes() {}
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
-import java.util.List;
+import java.util.Arrays;
 import java.util.Optional;
-import java.util.concurrent.ForkJoinPool;
-import java.util.concurrent.ForkJoinTask;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
@@ -20,11 +18,20 @@ import org.lvsa.kernels.PreparedAttention;
  * Cuts a problem into {@link Chunk}s of queries of one head, which the threads of all cores take
  * one after another. All chunks of a head come before those of the next head, so that the cores
  * share the head's keys and values in the last-level cache.
+ *
+ * <p>How a problem is cut depends on the number of processors and on the cache's size and on
+ * nothing else, so that the same run on the same machine gives the same bits again.
  */
 final class VectorKernel implements AttentionKernel {
 
   /** The name in result rows: vector width in lanes, and register tile. */
-  static final String NAME = "vector-f32x" + Lanes.LENGTH + "-" + Lanes.ROWS + "x2";
+  static final String NAME = "vector-f32x" + Lanes.LENGTH + "-" + Lanes.ROWS + "x" + Lanes.COLUMNS;
+
+  /** No chunk is larger, however large the cache: there have to be several per thread. */
+  static final int MAX_QUERIES = 768;
+
+  private final Workers workers = new Workers(Runtime.getRuntime().availableProcessors());
+  private final @Nullable ChunkAttention[] memories = new ChunkAttention[workers.count()];
 
   @Override
   public String device() {
@@ -46,45 +53,56 @@ final class VectorKernel implements AttentionKernel {
 
   @Override
   public PreparedAttention prepare(AttentionInputs inputs) {
-    return PreparedAttention.direct(inputs, VectorKernel::attend);
+    return PreparedAttention.direct(inputs, this::attend);
   }
 
-  private static KernelRun attend(AttentionProblem problem, AttentionOutput output) {
+  private KernelRun attend(AttentionProblem problem, AttentionOutput output) {
     AttentionShape shape = problem.shape();
     long start = System.nanoTime();
 
-    int processors = Runtime.getRuntime().availableProcessors();
-    ChunkList chunks = ChunkList.plan(shape, problem.layout(), chunkQueries(shape, processors));
-    int threads = (int) Math.min(processors, chunks.total());
+    int most = mostQueries(shape.headDim(), CacheSize.secondLevel());
+    ChunkList chunks = ChunkList.plan(shape, problem.layout(), most, workers.count());
+    int threads = (int) Math.min(workers.count(), chunks.total());
     int largest = chunks.mostBlocks() * Lanes.BLOCK;
 
     AtomicLong next = new AtomicLong();
-    Runnable worker =
-        () -> {
-          ChunkAttention scratch = new ChunkAttention(problem, output, largest);
+    workers.run(
+        threads,
+        thread -> {
+          ChunkAttention memory = memory(thread, shape.headDim(), largest);
           for (long i = next.getAndIncrement(); i < chunks.total(); i = next.getAndIncrement()) {
-            scratch.run(chunks.sequence(i), chunks.head(i), chunks.chunk(i));
+            memory.run(problem, output, chunks.sequence(i), chunks.head(i), chunks.chunk(i));
           }
-        };
-    List<ForkJoinTask<?>> others =
-        IntStream.range(1, threads)
-            .<ForkJoinTask<?>>mapToObj(t -> ForkJoinPool.commonPool().submit(worker))
-            .toList();
-    worker.run();
-    others.forEach(ForkJoinTask::join);
+        });
     return KernelRun.of(
         NAME,
         (System.nanoTime() - start) / 1e6,
         threads * ChunkAttention.scratchBytes(shape.headDim(), largest));
   }
 
+  /** The memory of a thread, which is kept for later runs. */
+  private ChunkAttention memory(int thread, int headDim, int queries) {
+    ChunkAttention kept = memories[thread];
+    if (kept == null || !kept.fits(headDim, queries)) {
+      memories[thread] = new ChunkAttention(headDim, queries);
+    }
+    return memories[thread];
+  }
+
   /**
-   * The most queries per chunk. Large chunks fetch keys from memory less often, but every thread
-   * should get several chunks, so that all threads end at about the same time.
+   * The most queries per chunk. Large chunks fetch keys from memory less often; a chunk's queries
+   * and outputs and one tile of keys and values should take three quarters of the second-level
+   * cache, and leave the rest to what is read next.
    */
-  private static int chunkQueries(AttentionShape shape, int processors) {
-    long queries = shape.logSumExpElements();
-    int most = ChunkAttention.MAX_QUERIES / Lanes.BLOCK;
-    return Math.clamp(queries / (8L * processors * Lanes.BLOCK), 1, most) * Lanes.BLOCK;
+  static int mostQueries(int headDim, int cacheBytes) {
+    long tile = KeyTile.floats(headDim) * (long) Float.BYTES;
+    long room = (cacheBytes / 4 * 3L - tile) / (2L * headDim * Float.BYTES);
+    return Math.clamp(room, Lanes.BLOCK, MAX_QUERIES) / Lanes.BLOCK * Lanes.BLOCK;
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+    Arrays.fill(memories, null);
   }
 }

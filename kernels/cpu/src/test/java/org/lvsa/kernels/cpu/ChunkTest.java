@@ -26,10 +26,10 @@ class ChunkTest {
           new AttentionShape(1, frames, random.nextInt(1, 90), random.nextInt(0, 2) * 7, 1, 1, 16);
       BlockSparseLayout layout = RandomProblem.layout(frames, random.nextDouble(), random);
       List<KeyRanges> groups = KeyRanges.of(shape, layout);
-      int most = Lanes.BLOCK * random.nextInt(1, 12);
+      int most = random.nextInt(1, 12);
       int next = 0;
-      for (Chunk chunk : Chunk.plan(groups, most)) {
-        assertTrue(chunk.blocks() * Lanes.BLOCK <= most);
+      for (Chunk chunk : Chunk.plan(groups, left -> Math.clamp(left / 50, 1, most))) {
+        assertTrue(chunk.blocks() <= most);
         for (int s = 0; s < chunk.segments().size(); s++) {
           Chunk.Segment segment = chunk.segments().get(s);
           assertEquals(next, segment.firstQuery(), "queries follow one another");
@@ -46,7 +46,7 @@ class ChunkTest {
   void theLongestSequenceIsCut() {
     KeyRanges all =
         new KeyRanges(0, Integer.MAX_VALUE, new int[] {0}, new int[] {Integer.MAX_VALUE});
-    List<Chunk> chunks = Chunk.plan(List.of(all), 512 * Lanes.BLOCK);
+    List<Chunk> chunks = Chunk.plan(List.of(all), left -> 512);
     Chunk.Segment last = chunks.getLast().segments().getLast();
     assertEquals(Integer.MAX_VALUE, last.firstQuery() + last.count());
   }
@@ -56,7 +56,7 @@ class ChunkTest {
     SplittableRandom random = KernelConformance.random();
     AttentionShape shape = new AttentionShape(1, 30, 3, 0, 1, 1, 16);
     List<KeyRanges> groups = KeyRanges.of(shape, RandomProblem.layout(30, 0.5, random));
-    for (Chunk chunk : Chunk.plan(groups, 4 * Lanes.BLOCK)) {
+    for (Chunk chunk : Chunk.plan(groups, left -> 4)) {
       long runs =
           1
               + IntStream.range(1, chunk.spans().size())
@@ -66,6 +66,23 @@ class ChunkTest {
       long readers = chunk.spans().stream().mapToLong(Chunk.Span::attending).distinct().count();
       assertEquals(readers, runs);
     }
+  }
+
+  /** The threads end together: what is taken last is small, and all heads are there. */
+  @Test
+  void chunksShrinkTowardsTheEnd() {
+    AttentionShape shape = new AttentionShape(2, 40, 96, 0, 3, 3, 16);
+    int most = 16;
+    ChunkList chunks = ChunkList.plan(shape, BlockSparseLayout.dense(40), most * Lanes.BLOCK, 2);
+    long queries = 0;
+    for (long i = 0; i < chunks.total(); i++) {
+      assertTrue(chunks.chunk(i).blocks() <= most);
+      queries += chunks.chunk(i).segments().stream().mapToLong(Chunk.Segment::count).sum();
+    }
+    assertEquals(2L * 3 * shape.tokens(), queries);
+    assertEquals(2, chunks.head(chunks.total() - 1));
+    assertTrue(chunks.chunk(chunks.total() - 1).blocks() <= 4);
+    assertTrue(chunks.chunk(0).blocks() > most / 2);
   }
 
   private static BitSet keysOf(List<KeyRanges> groups, int query) {

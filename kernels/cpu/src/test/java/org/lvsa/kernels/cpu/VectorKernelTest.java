@@ -35,8 +35,10 @@ class VectorKernelTest {
   void theBlockingFollowsTheSpecies() {
     int bits = Integer.getInteger("lvsa.vectorBits", Lanes.F.vectorBitSize());
     assertEquals(bits, Lanes.F.vectorBitSize());
-    assertEquals(bits == 256 ? 4 : 8, Lanes.ROWS);
-    assertTrue(VectorKernel.NAME.contains("x" + bits / 32 + "-" + Lanes.ROWS));
+    int registers = System.getProperty("os.arch").equals("amd64") && bits < 512 ? 16 : 32;
+    assertTrue(Lanes.ROWS * Lanes.COLUMNS + Lanes.ROWS + Lanes.COLUMNS <= registers);
+    assertEquals(
+        "vector-f32x" + bits / 32 + "-" + (registers == 16 ? "3x3" : "8x2"), VectorKernel.NAME);
   }
 
   @Test
@@ -58,8 +60,60 @@ class VectorKernelTest {
   /** Scratch does not depend on the length: 126,360 tokens need no more. */
   @Test
   void aThreadNeedsLessThanOneMiB() {
-    long perThread = ChunkAttention.scratchBytes(128, ChunkAttention.MAX_QUERIES);
+    long perThread =
+        ChunkAttention.scratchBytes(128, VectorKernel.mostQueries(128, Integer.MAX_VALUE));
     assertTrue(perThread < 1 << 20, perThread + " bytes a thread");
+  }
+
+  /** Queries, outputs and a tile of keys and values stay in the second-level cache. */
+  @Test
+  void aChunkFitsTheCache() {
+    for (int cache : new int[] {256 << 10, 512 << 10, 1 << 20}) {
+      for (int headDim : new int[] {40, 64, 128}) {
+        int queries = VectorKernel.mostQueries(headDim, cache);
+        assertTrue(queries >= Lanes.BLOCK && queries % Lanes.BLOCK == 0, queries + " queries");
+        assertTrue(
+            queries == Lanes.BLOCK || ChunkAttention.scratchBytes(headDim, queries) < cache,
+            queries + " queries of " + headDim + " in " + cache);
+      }
+    }
+  }
+
+  /** A kernel keeps its memory: what an earlier problem left there has no effect, bit by bit. */
+  @Test
+  void runsGiveTheSameBitsWhateverRanBefore() {
+    try (Arena arena = Arena.ofShared();
+        VectorKernel used = new VectorKernel()) {
+      for (int headDim : new int[] {128, 40, 300, 64, 128}) {
+        AttentionShape shape = new AttentionShape(1, 6, 50, 9, 2, 2, headDim);
+        AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0.5, 1, headDim, arena);
+        AttentionOutput first = AttentionOutput.allocate(shape, arena);
+        AttentionOutput again = AttentionOutput.allocate(shape, arena);
+        used.run(problem, first);
+        try (VectorKernel fresh = new VectorKernel()) {
+          fresh.run(problem, again);
+        }
+        assertEquals(-1, first.out().mismatch(again.out()), "headDim " + headDim);
+      }
+    }
+  }
+
+  /** Keys of more than 128 dimensions lie in several slabs. */
+  @Test
+  void headsOfSeveralSlabsAreRight() {
+    for (int headDim : new int[] {129, 130, 256, 300}) {
+      try (Arena arena = Arena.ofShared();
+          VectorKernel kernel = new VectorKernel()) {
+        AttentionShape shape = new AttentionShape(1, 4, 40, 0, 1, 1, headDim);
+        AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 0.5, 1, 3, arena);
+        AttentionOutput exact = AttentionOutput.allocate(shape, arena);
+        ReferenceAttention.run(problem, exact);
+        AttentionOutput output = AttentionOutput.allocate(shape, arena);
+        kernel.run(problem, output);
+        double error = KernelConformance.relativeError(output.out(), exact.out());
+        assertTrue(error < 1e-5, "headDim " + headDim + ": relative error " + error);
+      }
+    }
   }
 
   @Test
