@@ -101,6 +101,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Mixin private CacheOptions cacheOptions;
   @Mixin private OffloadOptions offload;
   @Mixin private ProfileOption profile;
+  @Mixin private LoadOptions load;
 
   @Option(
       names = "--save-every",
@@ -136,6 +137,7 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     model.check();
+    load.check();
     boolean promptNeeded = model.random().isEmpty();
     // What is wrong whatever the model is, is told before a model is opened.
     GenerationSettings.Inputs inputs = sampling.inputs(how);
@@ -185,17 +187,17 @@ final class GenerateCommand implements Callable<Integer> {
       if (compare) {
         checkCompare(target);
       }
-      return run(pipeline, opened.identity(), settings, captured, target);
+      return run(opened, settings, captured, target);
     }
   }
 
   private int run(
-      VideoPipeline pipeline,
-      String fingerprint,
+      ModelOptions.Opened opened,
       GenerationSettings settings,
       Optional<CaptureSettings> captured,
       GenerateOutput target)
       throws Exception {
+    VideoPipeline pipeline = opened.pipeline();
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     LatentSize shape = pipeline.latents(settings.size());
@@ -211,6 +213,9 @@ final class GenerateCommand implements Callable<Integer> {
               }
             });
     MemoryNeed.require(pipeline.memory(settings, how.tiling(), ranks.ranksPerProcess()));
+    if (!ranks.later()) {
+      load.read(opened.weights(), err);
+    }
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }
@@ -239,7 +244,7 @@ final class GenerateCommand implements Callable<Integer> {
             Optional.ofNullable(saveEvery),
             resume,
             target.resumeFile(),
-            identity(fingerprint, settings, shape, attended, latentsOnly));
+            identity(opened.identity(), settings, shape, attended, latentsOnly));
     if (ranks.later()) {
       VideoRun run = new VideoRun(pipeline, settings, attended, VideoRun.Listener.NONE);
       try (Denoising denoising = pipeline.prepare(settings)) {

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.cli;
 
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.function.LongConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
@@ -29,6 +30,17 @@ final class GenerateProgress implements VideoRun.Listener, AutoCloseable {
     this.err = err;
     this.prefix = prefix;
     terminal = System.console() != null && System.console().isTerminal();
+  }
+
+  /** Weights are read, by several threads. */
+  LongConsumer reading(long bytes) {
+    if (!terminal) {
+      line("reading " + (bytes >> 20) + " MiB of weights");
+      return read -> {};
+    }
+    open("reading weights, MiB", 0, (int) (bytes >> 20));
+    ProgressBar reading = bar;
+    return read -> reading.stepTo(read >> 20);
   }
 
   /** A part of the work begins. */

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.cli;
 
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -60,8 +61,9 @@ final class ModelOptions {
    *
    * @param pipeline to close
    * @param identity what tells it from other models
+   * @param weights files that it will read
    */
-  record Opened(VideoPipeline pipeline, String identity) {}
+  record Opened(VideoPipeline pipeline, String identity, List<Path> weights) {}
 
   /** Refuses options that do not fit together. */
   void check() {
@@ -95,11 +97,13 @@ final class ModelOptions {
   Opened open() {
     if (random().isPresent()) {
       VideoPipeline sized = Pipelines.random(random().get());
-      return new Opened(sized, sized.toString());
+      return new Opened(sized, sized.toString(), List.of());
     }
     ModelFolder folder = ModelFolder.open(model, components);
     return new Opened(
-        Pipelines.open(folder, Optional.ofNullable(pipeline), allowUnused), folder.fingerprint());
+        Pipelines.open(folder, Optional.ofNullable(pipeline), allowUnused),
+        folder.fingerprint(),
+        folder.weightFiles());
   }
 
   /** Sizes of the model with random weights. */

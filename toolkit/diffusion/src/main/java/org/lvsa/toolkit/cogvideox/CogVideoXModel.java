@@ -218,10 +218,9 @@ record CogVideoXModel(
             transformer.weights().bytes()
                 + ranks
                     * (config().workingBytes(settings.guidance().on() ? 2 : 1, tokens) + samples)),
-        // Convolutions hold their weights in an order of their own beside those of the file.
         new MemoryNeed(
             "decoding",
-            2 * AutoencoderKlCogVideoX.shapes(vae.config()).floatBytes()
+            vae.weightBytes()
                 + AutoencoderKlCogVideoX.decodeBytes(vae.config(), size.frames(), rows, columns)
                 + samples));
   }

@@ -191,15 +191,13 @@ record HunyuanModel(
     int tileColumns = tiling.map(tiles -> Math.min(columns, tiles.tileWidth())).orElse(columns);
     long decoding =
         AutoencoderKlHunyuan15.decodeBytes(vae.config(), size.frames(), tileRows, tileColumns);
-    long vaeBytes = AutoencoderKlHunyuan15.shapes(vae.config()).floatBytes();
     return List.of(
         new MemoryNeed("encoding the prompts", texts.bytes()),
         new MemoryNeed(
             "denoising",
             transformer.weights().bytes()
                 + ranks * (config.workingBytes(tokens + TextTokens.WITH_PADDING) + samples)),
-        // Convolutions hold their weights in an order of their own beside those of the file.
-        new MemoryNeed("decoding", 2 * vaeBytes + decoding + samples));
+        new MemoryNeed("decoding", vae.weightBytes() + decoding + samples));
   }
 
   @Override

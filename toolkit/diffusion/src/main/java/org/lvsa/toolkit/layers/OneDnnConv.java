@@ -173,6 +173,7 @@ final class OneDnnConv implements ConvKernel {
       toLayout.execute(Cpu.STREAM, plain, ordered);
       Cpu.STREAM._wait();
     }
+    weight.release();
     return ordered;
   }
 

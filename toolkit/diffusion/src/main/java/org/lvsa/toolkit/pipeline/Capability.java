@@ -26,6 +26,11 @@ public enum Capability {
     this.words = words;
   }
 
+  /** What it is, for people to read. */
+  public String words() {
+    return words;
+  }
+
   /**
    * Refuses what a pipeline cannot do.
    *

@@ -351,6 +351,13 @@ public final class ModelFolder {
     return component;
   }
 
+  /** The files with weights of all components, in natural order for each. */
+  public List<Path> weightFiles() {
+    return components.values().stream()
+        .flatMap(component -> component.files().weightFiles().stream())
+        .toList();
+  }
+
   /** A hash that tells this model's files from another's, wherever they lie. */
   public String fingerprint() {
     return Fingerprint.of(

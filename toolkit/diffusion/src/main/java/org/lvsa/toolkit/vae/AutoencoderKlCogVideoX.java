@@ -67,6 +67,14 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
     return CogVideoXVaeParts.shapes(config);
   }
 
+  /**
+   * Bytes that the weights take while the autoencoder runs: convolutions hold float32 copies in an
+   * order of their own, and weights that are not mapped stay beside them.
+   */
+  public long weightBytes() {
+    return shapes(config).floatBytes() + weights.bytesBesideCopies();
+  }
+
   /** The shape of the autoencoder. */
   public CogVideoXVaeConfig config() {
     return config;

@@ -61,6 +61,14 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
     return HunyuanVaeParts.shapes(config);
   }
 
+  /**
+   * Bytes that the weights take while the autoencoder runs: convolutions hold float32 copies in an
+   * order of their own, and weights that are not mapped stay beside them.
+   */
+  public long weightBytes() {
+    return shapes(config).floatBytes() + weights.bytesBesideCopies();
+  }
+
   /** The shape of the autoencoder. */
   public HunyuanVaeConfig config() {
     return config;

@@ -34,8 +34,7 @@ final class WanMemory {
     int batch = settings.guidance().on() && settings.guidance().batched() ? 2 : 1;
     long samples = SAMPLES * size.elements() * Float.BYTES;
     WanVaeConfig vae = parts.vae().config();
-    // Convolutions hold their weights in an order of their own beside those of the file.
-    long vaeBytes = 2 * AutoencoderKlWan.shapes(vae).floatBytes();
+    long vaeBytes = parts.vae().weightBytes();
     Resolution resolution = settings.size().resolution();
     List<MemoryNeed> needs = new ArrayList<>();
     needs.add(new MemoryNeed("encoding the prompts", parts.prompts().bytes()));

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.weights;
 
-import java.nio.file.Files;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.lvsa.toolkit.tensor.TensorType;
 
 /**
  * Where a component of a model lies.
@@ -16,8 +20,21 @@ public record ComponentFiles(Path folder, Path weights) {
     return new ComponentFiles(folder, folder);
   }
 
-  /** Whether the weights are a file of their own. */
-  public boolean singleFile() {
-    return Files.isRegularFile(weights);
+  /** The files with weights, in natural order; none for a component without weights. */
+  public List<Path> weightFiles() {
+    return WeightFolder.has(weights) ? WeightFolder.of(weights).files() : List.of();
+  }
+
+  /** Bytes of the weights by how they are stored; none for a component without weights. */
+  public Map<TensorType, Long> bytesByType() {
+    Map<TensorType, Long> bytes = new EnumMap<>(TensorType.class);
+    if (WeightFolder.has(weights)) {
+      try (Arena arena = Arena.ofConfined()) {
+        for (WeightTensor tensor : WeightFolder.of(weights).read(arena).values()) {
+          bytes.merge(tensor.type(), tensor.data().byteSize(), Long::sum);
+        }
+      }
+    }
+    return bytes;
   }
 }

@@ -41,6 +41,23 @@ final class WeightFolder {
     this.shards = shards;
   }
 
+  /** Whether there are weights, or what stands for them: a file, or safetensors in a folder. */
+  static boolean has(Path place) {
+    return Files.isRegularFile(place) || list(place).stream().anyMatch(WeightFolder::isWeights);
+  }
+
+  private static boolean isWeights(Path file) {
+    return file.toString().endsWith(ENDING);
+  }
+
+  private static List<Path> list(Path folder) {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /**
    * Finds a component's weights.
    *
@@ -117,14 +134,9 @@ final class WeightFolder {
         return List.of(file);
       }
     }
-    List<Path> all = new ArrayList<>();
-    try (Stream<Path> files = Files.list(place)) {
-      files.forEach(all::add);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    List<Path> all = new ArrayList<>(list(place));
     all.sort(Comparator.comparing(file -> file.getFileName().toString(), new NaturalOrder()));
-    List<Path> weights = all.stream().filter(file -> file.toString().endsWith(ENDING)).toList();
+    List<Path> weights = all.stream().filter(WeightFolder::isWeights).toList();
     if (weights.isEmpty()) {
       throw new MalformedFileException(
           place

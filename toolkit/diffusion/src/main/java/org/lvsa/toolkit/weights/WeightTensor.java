@@ -100,6 +100,16 @@ public record WeightTensor(String name, TensorType type, List<Long> shape, Memor
   }
 
   /**
+   * Lets the system take back the memory that a mapped tensor lies in, for whoever has made a copy
+   * in another form. The tensor stays readable: it would be read from its file again.
+   */
+  public void release() {
+    if (data.isMapped()) {
+      data.unload();
+    }
+  }
+
+  /**
    * Whether the memory already is float32 that native code can read, so that {@link #widen(long,
    * MemorySegment)} would only copy it.
    */

@@ -102,6 +102,18 @@ public final class Weights implements AutoCloseable {
   }
 
   /**
+   * Bytes that the tensors take beside copies of all of them in another form: none where they are
+   * mapped from files, see {@link WeightTensor#release}.
+   */
+  public long bytesBesideCopies() {
+    return tensors.values().stream()
+        .map(WeightTensor::data)
+        .filter(data -> !data.isMapped())
+        .mapToLong(MemorySegment::byteSize)
+        .sum();
+  }
+
+  /**
    * Checks that these are the weights of the model that is meant.
    *
    * @param needed each tensor that the model reads
