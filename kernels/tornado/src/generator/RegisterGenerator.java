@@ -6,7 +6,7 @@ import java.nio.file.Path;
 
 /**
  * Writes {@code RegisterKernels.java}: the tensor-core attention kernel whose weights stay in
- * registers, for headDim 128, in fp16 and in bf16. It is unrolled for the reason that {@code
+ * registers, for headDim 64 and 128, in fp16 and in bf16. It is unrolled for the reason that {@code
  * TensorCoreGenerator} gives. The build runs it: {@code java RegisterGenerator.java
  * OUTPUT_DIRECTORY}.
  *
@@ -18,21 +18,13 @@ public final class RegisterGenerator {
 
   private static final int FRAGMENTS = 2;
   private static final int THREADS = 32 * WARPS;
-  private static final int HEAD_DIM = 128;
-
   /** Keys of a tile; half of them are computed at a time, so that their scores fit in registers. */
   private static final int KEYS = 32;
 
   private static final int CHUNK = 16;
 
-  /** Blocks of 8 elements of a value, and one block that holds 1 for a token and 0 for padding. */
-  private static final int VALUE_BLOCKS = HEAD_DIM / 8 + 1;
-
-  /** Words of a tile of keys, and of values. */
-  private static final int KEY_WORDS = KEYS * HEAD_DIM / 2;
-
-  private static final int VALUE_WORDS = KEYS * VALUE_BLOCKS * 8 / 2;
-  private static final int STAGE = KEY_WORDS + VALUE_WORDS;
+  /** Numbers of a tile of queries: three, and three per warp. */
+  private static final int TILE_NUMBERS = 3 + 3 * WARPS;
 
   /** Tiles of keys that a row's shift is taken from: the first one, and some of its own frame. */
   private static final int SAMPLES = 5;
@@ -42,19 +34,35 @@ public final class RegisterGenerator {
 
   private final StringBuilder text = new StringBuilder();
   private final boolean bf16;
+  private final int headDim;
 
-  private RegisterGenerator(boolean bf16) {
+  /** Blocks of 8 elements of a value, and one block that holds 1 for a token and 0 for padding. */
+  private final int valueBlocks;
+
+  /** Words of a tile of keys, and of values. */
+  private final int keyWords;
+
+  private final int valueWords;
+  private final int stageWords;
+
+  private RegisterGenerator(boolean bf16, int headDim) {
     this.bf16 = bf16;
+    this.headDim = headDim;
+    valueBlocks = headDim / 8 + 1;
+    keyWords = KEYS * headDim / 2;
+    valueWords = KEYS * valueBlocks * 8 / 2;
+    stageWords = keyWords + valueWords;
   }
 
   public static void main(String[] arguments) throws IOException {
     Path directory = Path.of(arguments[0], "org/lvsa/kernels/tornado");
     Files.createDirectories(directory);
-    String file =
-        HEAD.formatted(32 * WARPS, KEYS, THREADS, VALUE_BLOCKS * 8)
-            + new RegisterGenerator(true).method()
-            + new RegisterGenerator(false).method();
-    Files.writeString(directory.resolve("RegisterKernels.java"), file + "}\n");
+    StringBuilder file = new StringBuilder(HEAD.formatted(WARPS, TILE_NUMBERS, KEYS, THREADS));
+    for (int headDim : new int[] {64, 128}) {
+      file.append(new RegisterGenerator(true, headDim).method());
+      file.append(new RegisterGenerator(false, headDim).method());
+    }
+    Files.writeString(directory.resolve("RegisterKernels.java"), file.append("}\n"));
   }
 
   private static final String HEAD =
@@ -73,10 +81,14 @@ public final class RegisterGenerator {
 
       /**
        * Fused block-sparse attention on tensor cores, with the weights in registers (CUDA backend,
-       * compute capability 8.0, headDim 128). A warp computes 32 queries, so that each fragment of
+       * compute capability 8.0, headDim 64 and 128). A warp computes 32 queries, so that each fragment of
        * keys and values feeds two products. {@link BlockedLayouts} brought keys and values into
        * blocks, so that a tile is copied word by word. A block of ones behind the values gives the
        * row sums; it is 0 for padding, as the values are, so that no key needs a mask.
+       *
+       * <p>The warps of a group may attend to different keys, so that the end of one frame and the
+       * start of the next share a group. The group walks through the keys of all its warps. Where a
+       * run is not for a warp, the warp subtracts so much from its scores that its weights are 0.
        *
        * <p>Weights and values are fp16; queries and keys are of the kernel's type. What is subtracted
        * from a row's scores is their maximum over a few tiles, taken once. A row whose weights do not
@@ -92,8 +104,14 @@ public final class RegisterGenerator {
        * cannot have fragments change within an {@code if}.
        */
       final class RegisterKernels {
-        /** Queries of a work-group. */
-        static final int QUERIES = %d;
+        /** Queries of a warp. */
+        static final int WARP_QUERIES = 32;
+
+        /** Warps of a work-group. */
+        static final int WARPS = %d;
+
+        /** Numbers that describe the queries of a work-group. */
+        static final int TILE_NUMBERS = %d;
 
         /** Keys of a tile; every frame, and the text, is padded to a multiple of it. */
         static final int KEYS = %d;
@@ -101,13 +119,15 @@ public final class RegisterGenerator {
         /** Threads of a work-group. */
         static final int THREADS = %d;
 
-        /** Elements of a blocked value. */
-        static final int VALUE_ELEMENTS = %d;
-
         /** Where a row's maximum starts: the lowest finite number, so that no difference is NaN. */
         private static final float LOWEST = -3.4028235e38f;
 
         private RegisterKernels() {}
+
+        /** Elements of a blocked value: one block of 8 more than the head has. */
+        static int valueElements(int headDim) {
+          return headDim + 8;
+        }
       """;
 
   private void line(String format, Object... arguments) {
@@ -120,13 +140,13 @@ public final class RegisterGenerator {
         """
 
           /**
-           * Queries and keys in %s; {@link RegisterTiles} says what tiles and runs are.
+           * Queries and keys in %s, headDim %d; {@link RegisterTiles} says what tiles and runs are.
            *
            * @param flags receives 1 or 0 at the first query of each warp, {@code [batch, heads,
            *     tokens]}
            * @param again counts up if there is a flag
            */
-          static void %s(
+          static void %sx%d(
               KernelContext context,
               HalfFloatArray query,
               HalfFloatArray key,
@@ -143,20 +163,20 @@ public final class RegisterGenerator {
               int kvHeads,
               float scale) {
         """
-            .formatted(bf16 ? "bf16" : "fp16", bf16 ? "bf16" : "fp16"));
+            .formatted(type(), headDim, type(), headDim));
     setUp();
     for (int r = 0; r < FRAGMENTS; r++) {
       stageQueries(r);
     }
     sample();
     for (int r = 0; r < FRAGMENTS; r++) {
-      for (int n = 0; n < HEAD_DIM / 8; n++) {
+      for (int n = 0; n < headDim / 8; n++) {
         line("float[] o%d_%d = context.mmaFragment(0f);", r, n);
       }
       line("float[] l%d = context.mmaFragment(0f);", r);
     }
-    line("int token = runs.get(2 * run);");
-    line("int left = runs.get(2 * run + 1);");
+    line("int token = runs.get(3 * run);");
+    line("int left = runs.get(3 * run + 1);");
     line("if (lastRun <= run) {");
     line("  left = 0;");
     line("}");
@@ -165,10 +185,14 @@ public final class RegisterGenerator {
     copyTile("token", "stage");
     line("}");
     line("context.asyncCopyCommit();");
-    line("if (warp * 32 < queries) {");
+    line("if (queries > 0) {");
     line("while (left > 0) {");
+    far();
     nextTile();
-    line("int bytes = (stage & 1) * %d;", STAGE * 4);
+    line("int bytes = (stage & 1) * %d;", stageWords * 4);
+    for (int row = 0; row < 2 * FRAGMENTS; row++) {
+      line("float less%d = shift%d + far;", row, row);
+    }
     for (int chunk = 0; chunk < KEYS / CHUNK; chunk++) {
       chunk(chunk);
     }
@@ -183,8 +207,22 @@ public final class RegisterGenerator {
     return text.toString();
   }
 
+  private String type() {
+    return bf16 ? "bf16" : "fp16";
+  }
+
+  /** What is subtracted from the warp's scores where the run is not for the warp. */
+  private void far() {
+    line("float far = 0f;");
+    line("if (((runs.get(3 * run + 2) >> warp) & 1) == 0) {");
+    line("  far = 1e30f;");
+    line("}");
+  }
+
   private void setUp() {
-    line("int[] staged = context.allocateIntLocalArray(%d);", 2 * STAGE);
+    line(
+        "int[] staged = context.allocateIntLocalArray(%d);",
+        Math.max(2 * stageWords, WARPS * 16 * headDim / 2));
     line("float[] slot = context.allocateFloatLocalArray(%d);", WARPS * 128 + 4);
     line("FloatArray slotStore = (FloatArray) (Object) slot;");
     // The mask tells the device's compiler how large an index can be.
@@ -199,38 +237,40 @@ public final class RegisterGenerator {
     line("int slotColumn = slotAt - (member << 1);");
     line("int slot0 = slotAt + 4;");
     line("int quad = ((thread & ~3) << 1) + 4;");
-    line("int tile = context.groupIdx * 6;");
     line("int head = context.groupIdy %% heads;".formatted());
+    line("int tile = tiles.get(head) + context.groupIdx * %d;", TILE_NUMBERS);
     line("int sequence = context.groupIdy / heads;");
     line("int kvHead = sequence * kvHeads + head / (heads / kvHeads);");
-    line("int keyBase = kvHead * paddedTokens * %d;", HEAD_DIM);
-    line("int valueBase = kvHead * paddedTokens * %d;", VALUE_BLOCKS * 8);
-    line("int firstQuery = tiles.get(tile);");
-    line("int queries = tiles.get(tile + 1);");
-    line("int run = tiles.get(tile + 2);");
-    line("int lastRun = tiles.get(tile + 3);");
-    line("int flagAt = context.groupIdy * tokens + firstQuery + warp * 32;");
-    line("if (lane == 0 && warp * 32 < queries) {");
+    line("int keyBase = kvHead * paddedTokens * %d;", headDim);
+    line("int valueBase = kvHead * paddedTokens * %d;", valueBlocks * 8);
+    line("int run = tiles.get(tile);");
+    line("int lastRun = tiles.get(tile + 1);");
+    line("int firstQuery = tiles.get(tile + 3 + 3 * warp);");
+    line("int queries = tiles.get(tile + 4 + 3 * warp);");
+    line("int flagAt = context.groupIdy * tokens + firstQuery;");
+    line("if (lane == 0 && queries > 0) {");
     line("  flags.set(flagAt, 0);");
     line("}");
   }
 
   private void stageQueries(int r) {
-    int words = HEAD_DIM / 2;
+    int words = headDim / 2;
     line("for (int i%d = thread; i%d < %d; i%d += %d) {", r, r, WARPS * 16 * words, r, THREADS);
-    line("  int row%d = i%d >> 6;", r, r);
-    line("  int word%d = i%d & 63;", r, r);
-    line("  int from%d = firstQuery + TornadoMath.min((row%d >> 4) * 32 + %d", r, r, 16 * r);
-    line("      + (row%d & 15), TornadoMath.max(queries - 1, 0));", r);
-    line("  context.asyncCopyToLocal(staged, (row%d >> 4) * 1024 + (word%d >> 3) * 128", r, r);
+    line("  int row%d = i%d / %d;", r, r, words);
+    line("  int word%d = i%d & %d;", r, r, words - 1);
+    line("  int of%d = tile + 3 + 3 * (row%d >> 4);", r, r);
+    line("  int from%d = tiles.get(of%d) + TornadoMath.min(%d + (row%d & 15),", r, r, 16 * r, r);
+    line("      TornadoMath.max(tiles.get(of%d + 1) - 1, 0));", r);
+    line("  context.asyncCopyToLocal(staged, (row%d >> 4) * %d + (word%d >> 3) * 128", r, 16 * words, r);
     line("      + (row%d & 15) * 8 + (word%d & 7), query,", r, r);
-    line("      ((sequence * tokens + from%d) * heads + head) * %d + 2 * word%d);", r, HEAD_DIM, r);
+    line("      ((sequence * tokens + from%d) * heads + head) * %d + 2 * word%d);", r, headDim, r);
     line("}");
     line("context.asyncCopyCommit();");
     line("context.asyncCopyWaitGroup(0);");
     line("context.localBarrier();");
-    for (int k = 0; k < HEAD_DIM / 16; k++) {
-      line("HalfFloat[] q%d_%d = context.mmaLoadA(staged, 16, warp * 4096 + %d);", r, k, k * 512);
+    for (int k = 0; k < headDim / 16; k++) {
+      line("HalfFloat[] q%d_%d = context.mmaLoadA(staged, 16, warp * %d + %d);",
+          r, k, 64 * words, k * 512);
     }
     line("HalfFloat[] p%d = context.mmaLoadA(staged, 16, 0);", r);
     line("context.localBarrier();");
@@ -243,7 +283,7 @@ public final class RegisterGenerator {
 
   /** The highest score of each row over some tiles; becomes what the row's scores are shifted by. */
   private void sample() {
-    line("int own = tiles.get(tile + 5);");
+    line("int own = tiles.get(tile + 2);");
     for (int row = 0; row < 2 * FRAGMENTS; row++) {
       line("float high%d = LOWEST;", row);
     }
@@ -252,11 +292,11 @@ public final class RegisterGenerator {
     line("if (sample == 0) {");
     line("  column = own;");
     line("  if (run < lastRun) {");
-    line("    column = runs.get(2 * run);");
+    line("    column = runs.get(3 * run);");
     line("  }");
     line("}");
-    line("int sampleAt = keyBase + column * %d + 2 * thread;", HEAD_DIM);
-    for (int j = 0; j < KEY_WORDS / THREADS; j++) {
+    line("int sampleAt = keyBase + column * %d + 2 * thread;", headDim);
+    for (int j = 0; j < keyWords / THREADS; j++) {
       line(
           "context.asyncCopyToLocal(staged, thread + %d, key, sampleAt + %d);",
           j * THREADS, 2 * j * THREADS);
@@ -265,10 +305,10 @@ public final class RegisterGenerator {
     line("context.asyncCopyWaitGroup(0);");
     line("context.localBarrier();");
     for (int n = 0; n < KEYS / 8; n++) {
-      for (int k = 0; k < HEAD_DIM / 16; k++) {
+      for (int k = 0; k < headDim / 16; k++) {
         String fragment = "tb%d_%d".formatted(n, k);
         line(
-            "HalfFloat[] %s = context.mmaLoadB(staged, 16, %d);", fragment, n * 2048 + k * 256);
+            "HalfFloat[] %s = context.mmaLoadB(staged, 16, %d);", fragment, n * 16 * headDim + k * 256);
         for (int r = 0; r < FRAGMENTS; r++) {
           product("t%d_%d".formatted(r, n), r, k, fragment);
         }
@@ -313,11 +353,11 @@ public final class RegisterGenerator {
   }
 
   private void copyTile(String token, String stage) {
-    line("int to_%s = (%s & 1) * %d + thread;", stage, stage, STAGE);
-    line("int keyAt_%s = keyBase + %s * %d + 2 * thread;", stage, token, HEAD_DIM);
-    line("int valueAt_%s = valueBase + %s * %d + 2 * thread;", stage, token, VALUE_BLOCKS * 8);
-    copies(stage, "key", 0, KEY_WORDS);
-    copies(stage, "value", KEY_WORDS, VALUE_WORDS);
+    line("int to_%s = (%s & 1) * %d + thread;", stage, stage, stageWords);
+    line("int keyAt_%s = keyBase + %s * %d + 2 * thread;", stage, token, headDim);
+    line("int valueAt_%s = valueBase + %s * %d + 2 * thread;", stage, token, valueBlocks * 8);
+    copies(stage, "key", 0, keyWords);
+    copies(stage, "value", keyWords, valueWords);
   }
 
   private void copies(String stage, String array, int first, int words) {
@@ -342,8 +382,8 @@ public final class RegisterGenerator {
     line("  run++;");
     line("  nextLeft = 0;");
     line("  if (run < lastRun) {");
-    line("    nextToken = runs.get(2 * run);");
-    line("    nextLeft = runs.get(2 * run + 1);");
+    line("    nextToken = runs.get(3 * run);");
+    line("    nextLeft = runs.get(3 * run + 1);");
     line("  }");
     line("}");
     line("context.asyncCopyWaitGroup(0);");
@@ -364,12 +404,12 @@ public final class RegisterGenerator {
 
   /** Scores, weights and their products with the values, for 16 keys. */
   private void chunk(int chunk) {
-    for (int k = 0; k < HEAD_DIM / 16; k++) {
+    for (int k = 0; k < headDim / 16; k++) {
       for (int n = 0; n < CHUNK / 8; n++) {
         String keys = "kb%d_%d_%d".formatted(chunk, k, n);
         line(
             "HalfFloat[] %s = context.mmaLoadB(staged, 16, bytes + %d);",
-            keys, (chunk * (CHUNK / 8) + n) * 2048 + k * 256);
+            keys, (chunk * (CHUNK / 8) + n) * 16 * headDim + k * 256);
         for (int r = 0; r < FRAGMENTS; r++) {
           product("s%d_%d_%d".formatted(chunk, r, n), r, k, keys);
         }
@@ -386,18 +426,18 @@ public final class RegisterGenerator {
           // The place in an A fragment where the next product wants this weight.
           line(
               "context.swizzleStoreFp16Stride32(p%d, 0, %d, 32, new HalfFloat(TornadoMath.exp("
-                  + "x%s_%d * scale - shift%d)));",
+                  + "x%s_%d * scale - less%d)));",
               r, 4 * n + i, scores, i, 2 * r + i / 2);
         }
       }
     }
-    for (int n = 0; n < VALUE_BLOCKS; n++) {
+    for (int n = 0; n < valueBlocks; n++) {
       String values = "vb%d_%d".formatted(chunk, n);
       line(
           "HalfFloat[] %s = context.mmaLoadB(staged, 16, bytes + %d);",
-          values, KEY_WORDS * 4 + (chunk * VALUE_BLOCKS + n) * 256);
+          values, keyWords * 4 + (chunk * valueBlocks + n) * 256);
       for (int r = 0; r < FRAGMENTS; r++) {
-        String sum = n < HEAD_DIM / 8 ? "o%d_%d".formatted(r, n) : "l" + r;
+        String sum = n < headDim / 8 ? "o%d_%d".formatted(r, n) : "l" + r;
         line("%s = context.mma(p%d, %s, %s, MMAShape.M16N8K16);", sum, r, values, sum);
       }
     }
@@ -420,7 +460,7 @@ public final class RegisterGenerator {
   }
 
   private void results() {
-    line("int keys = tiles.get(tile + 4);");
+    line("int keys = tiles.get(tile + 5 + 3 * warp);");
     line("// fp16 rounds a weight by up to 2^-25: together at most 1/256 of this.");
     line("float least = keys * 7.6293945e-6f;");
     for (int r = 0; r < FRAGMENTS; r++) {
@@ -442,9 +482,9 @@ public final class RegisterGenerator {
         line("    }");
         line("  }");
         line("}");
-        line("int row%d = warp * 32 + group + %d;", row, 16 * r + 8 * half);
+        line("int row%d = group + %d;", row, 16 * r + 8 * half);
         line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);
-        line("int to%d = at%d * %d + 2 * member;", row, row, HEAD_DIM);
+        line("int to%d = at%d * %d + 2 * member;", row, row, headDim);
         line("if (member == 0 && row%d < queries) {", row);
         line("  logSumExp.set(at%d, result%d);", row, row);
         line("  if (bad%d == 1) {", row);
@@ -455,7 +495,7 @@ public final class RegisterGenerator {
       }
     }
     for (int r = 0; r < FRAGMENTS; r++) {
-      for (int n = 0; n < HEAD_DIM / 8; n++) {
+      for (int n = 0; n < headDim / 8; n++) {
         fromFragment("o%d_%d".formatted(r, n));
         for (int i = 0; i < 4; i++) {
           line(
@@ -466,7 +506,7 @@ public final class RegisterGenerator {
       for (int half = 0; half < 2; half++) {
         int row = 2 * r + half;
         line("if (row%d < queries) {", row);
-        for (int n = 0; n < HEAD_DIM / 8; n++) {
+        for (int n = 0; n < headDim / 8; n++) {
           line("  out.set(to%d + %d, z%d_%d_%d);", row, 8 * n, r, n, 2 * half);
           line("  out.set(to%d + %d, z%d_%d_%d);", row, 8 * n + 1, r, n, 2 * half + 1);
         }

@@ -69,9 +69,7 @@ public final class TensorCoreGenerator {
       for (boolean bf16 : new boolean[] {true, false}) {
         file.append(new TensorCoreGenerator(bf16, headDim, false, false).method());
         file.append(new TensorCoreGenerator(bf16, headDim, true, false).method());
-        if (headDim == 128) {
-          file.append(new TensorCoreGenerator(bf16, headDim, false, true).method());
-        }
+        file.append(new TensorCoreGenerator(bf16, headDim, false, true).method());
       }
     }
     Files.writeString(directory.resolve("TensorCoreKernels.java"), file.append("}\n"));

@@ -10,9 +10,8 @@ import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 
 /**
  * Device kernels that bring keys and values into blocks as {@link RegisterKernels} reads them. Both
- * have columns instead of tokens: every frame, and the text behind the frames, starts at a multiple
- * of {@link #TILE} columns. Group x of either kernel is a tile of columns, group y is {@code
- * sequence · kvHeads + head}. headDim is 128.
+ * have columns instead of tokens, as {@link Columns} says. Group x of either kernel is a tile of
+ * columns, group y is {@code sequence · kvHeads + head}. headDim is 64 or 128.
  */
 final class BlockedLayouts {
   /** Number of threads of a work-group. */
@@ -21,17 +20,21 @@ final class BlockedLayouts {
   /** Columns of a work-group. */
   static final int TILE = 32;
 
-  private static final int HEAD_DIM = 128;
+  /** Elements of a row of local memory more than headDim: rows begin at different banks. */
+  private static final int GAP = 2;
 
-  /** Elements of a row of local memory: 65 words, so that rows begin at different banks. */
-  private static final int PITCH = 130;
+  private static final int LARGEST_HEAD_DIM = 128;
 
   private BlockedLayouts() {}
 
   /**
-   * Keys {@code [batch, tokens, kvHeads, 128]} to {@code [batch, kvHeads, columns / 8, 128, 8]}.
-   * Padding repeats the last key before it: its weights are then never larger than those of keys
-   * that count.
+   * Keys {@code [batch, tokens, kvHeads, headDim]} to {@code [batch, kvHeads, columns / 8, headDim,
+   * 8]}. Padding repeats the last key before it: its weights are then never larger than those of
+   * keys that count.
+   *
+   * @param length tokens of a stretch, of {@code paddedLength} columns
+   * @param stretchTokens tokens of the equal stretches, of {@code paddedStretches} columns
+   * @param columns columns of a head
    */
   static void keys(
       KernelContext context,
@@ -39,42 +42,44 @@ final class BlockedLayouts {
       HalfFloatArray blocked,
       int tokens,
       int kvHeads,
-      int patches,
-      int paddedPatches,
-      int videoTokens,
-      int paddedVideo,
-      int paddedTokens) {
-    HalfFloat[] tile = context.allocateHalfFloatLocalArray(TILE * PITCH);
+      int headDim,
+      int length,
+      int paddedLength,
+      int stretchTokens,
+      int paddedStretches,
+      int columns) {
+    HalfFloat[] tile = context.allocateHalfFloatLocalArray(TILE * (LARGEST_HEAD_DIM + GAP));
+    int pitch = headDim + GAP;
     int thread = context.localIdx;
     int sequence = context.groupIdy / kvHeads;
     int head = context.groupIdy % kvHeads;
     int column = context.groupIdx * TILE;
-    int within = column % paddedPatches;
-    int start = column / paddedPatches * patches;
-    int count = patches;
-    if (column >= paddedVideo) {
-      within = column - paddedVideo;
-      start = videoTokens;
-      count = tokens - videoTokens;
+    int within = column % paddedLength;
+    int start = column / paddedLength * length;
+    int count = length;
+    if (column >= paddedStretches) {
+      within = column - paddedStretches;
+      start = stretchTokens;
+      count = tokens - stretchTokens;
     }
-    int element = thread & 127;
-    for (int i = thread >> 7; i < TILE; i += 2) {
+    int element = thread % headDim;
+    for (int i = thread / headDim; i < TILE; i += THREADS / headDim) {
       int token = start + TornadoMath.min(within + i, count - 1);
-      tile[i * PITCH + element] =
-          key.get(((sequence * tokens + token) * kvHeads + head) * HEAD_DIM + element);
+      tile[i * pitch + element] =
+          key.get(((sequence * tokens + token) * kvHeads + head) * headDim + element);
     }
     context.localBarrier();
-    int to = (context.groupIdy * paddedTokens + column) * HEAD_DIM;
-    for (int i = thread; i < TILE * HEAD_DIM; i += THREADS) {
-      int row = (i >> 10) * 8 + (i & 7);
-      blocked.set(to + i, tile[row * PITCH + ((i >> 3) & 127)]);
+    int to = (context.groupIdy * columns + column) * headDim;
+    for (int i = thread; i < TILE * headDim; i += THREADS) {
+      int row = i / (8 * headDim) * 8 + (i & 7);
+      blocked.set(to + i, tile[row * pitch + (i >> 3) % headDim]);
     }
   }
 
   /**
-   * Values {@code [batch, tokens, kvHeads, 128]} to fp16 {@code [batch, kvHeads, columns / 16, 17,
-   * 16, 8]}: blocks of 16 columns and 8 elements. The last block of the 17 is 1 for a token and 0
-   * for padding, where the values are 0 too.
+   * Values {@code [batch, tokens, kvHeads, headDim]} to fp16 {@code [batch, kvHeads, columns / 16,
+   * headDim / 8 + 1, 16, 8]}: blocks of 16 columns and 8 elements. The last block is 1 for a token
+   * and 0 for padding, where the values are 0 too.
    *
    * @param largest receives the largest absolute value of each work-group, infinite if one is not
    *     finite, {@code [batch, kvHeads, columns / 32]}
@@ -87,37 +92,39 @@ final class BlockedLayouts {
       FloatArray largest,
       int tokens,
       int kvHeads,
-      int patches,
-      int paddedPatches,
-      int videoTokens,
-      int paddedVideo,
-      int paddedTokens,
+      int headDim,
+      int length,
+      int paddedLength,
+      int stretchTokens,
+      int paddedStretches,
+      int columns,
       int bf16) {
     float[] highest = context.allocateFloatLocalArray(THREADS);
     int thread = context.localIdx;
     int sequence = context.groupIdy / kvHeads;
     int head = context.groupIdy % kvHeads;
     int column = context.groupIdx * TILE;
-    int within = column % paddedPatches;
-    int start = column / paddedPatches * patches;
-    int count = patches;
-    if (column >= paddedVideo) {
-      within = column - paddedVideo;
-      start = videoTokens;
-      count = tokens - videoTokens;
+    int within = column % paddedLength;
+    int start = column / paddedLength * length;
+    int count = length;
+    if (column >= paddedStretches) {
+      within = column - paddedStretches;
+      start = stretchTokens;
+      count = tokens - stretchTokens;
     }
-    int to = (context.groupIdy * paddedTokens + column) * RegisterKernels.VALUE_ELEMENTS;
-    int block = 16 * RegisterKernels.VALUE_ELEMENTS;
+    int elements = RegisterKernels.valueElements(headDim);
+    int to = (context.groupIdy * columns + column) * elements;
+    int block = 16 * elements;
     float high = 0f;
-    for (int i = thread; i < TILE * RegisterKernels.VALUE_ELEMENTS; i += THREADS) {
+    for (int i = thread; i < TILE * elements; i += THREADS) {
       int inBlock = i % block;
       int row = within + i / block * 16 + ((inBlock >> 3) & 15);
       int element = (inBlock >> 7) * 8 + (inBlock & 7);
       float number = 0f;
       if (row < count) {
         number = 1f;
-        if (element < HEAD_DIM) {
-          int from = ((sequence * tokens + start + row) * kvHeads + head) * HEAD_DIM + element;
+        if (element < headDim) {
+          int from = ((sequence * tokens + start + row) * kvHeads + head) * headDim + element;
           if (bf16 == 1) {
             number = BFloat16.bf16ToFloat(value.get(from).getHalfFloatValue());
           } else {
@@ -141,7 +148,7 @@ final class BlockedLayouts {
       }
     }
     if (thread == 0) {
-      largest.set(context.groupIdy * (paddedTokens / TILE) + context.groupIdx, highest[0]);
+      largest.set(context.groupIdy * (columns / TILE) + context.groupIdx, highest[0]);
     }
   }
 }

@@ -3,6 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
@@ -19,9 +20,10 @@ import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * {@link RegisterKernels} with its buffers, for layouts of frames. Queries that the kernel flags
- * are computed again in the same graph; values that fp16 cannot hold send all queries to that
- * second kernel. The device brings keys and values into blocks.
+ * {@link RegisterKernels} with its buffers, for layouts whose runs of keys are whole tiles: layouts
+ * of frames, and of token blocks of a multiple of 32 tokens. Queries that the kernel flags are
+ * computed again in the same graph; values that fp16 cannot hold send all queries to that second
+ * kernel. The device brings keys and values into blocks.
  */
 final class RegisterProgram implements DeviceProgram {
   /** fp16 holds what is smaller than this, and twice it. */
@@ -33,8 +35,33 @@ final class RegisterProgram implements DeviceProgram {
    */
   private static final float SMALLEST_LARGEST_VALUE = 0x1p-10f;
 
+  /**
+   * What fits into the buffers.
+   *
+   * @param columns where tokens stand in the blocks
+   * @param register room for the kernel's own tiles
+   * @param tiles room for those of the kernel that computes flagged queries again
+   */
+  record Room(Columns columns, RegisterTiles.Room register, TileRoom tiles) {
+    /** Room for any layout of frames. */
+    static Room forFrames(AttentionShape shape) {
+      return new Room(
+          Columns.ofFrames(shape),
+          RegisterTiles.Room.forFrames(shape),
+          TensorCoreProgram.room(shape));
+    }
+
+    /** Room for what fits here and, where columns are the same, for what fits there. */
+    Room with(Room other) {
+      return columns.equals(other.columns)
+          ? new Room(columns, register.with(other.register), tiles.with(other.tiles))
+          : this;
+    }
+  }
+
   private final AttentionShape shape;
   private final DType dtype;
+  private final Room room;
   private final HalfFloatArray query;
   private final HalfFloatArray key;
   private final HalfFloatArray value;
@@ -47,36 +74,48 @@ final class RegisterProgram implements DeviceProgram {
   private final Passage passage;
   private final IntArray flags;
   private final IntArray again = new IntArray(1);
+
+  /** Columns per head of the transposed keys, of both copies if there are two. */
+  private final int transposedColumns;
+
   private final RegisterTiles registerTiles;
   private final QueryTiles tiles;
   private final DevicePlan plan;
   private final long bytes;
   private boolean fp16Holds;
 
+  /** The plans of the layout that was last asked about. */
+  private record Planned(List<List<KeyRanges>> groups, List<RegisterPlan> plans) {}
+
+  private Optional<Planned> planned = Optional.empty();
+
   RegisterProgram(
-      AttentionShape shape, DType dtype, TornadoTarget device, Optional<Passage.Orders> orders) {
+      AttentionShape shape,
+      DType dtype,
+      TornadoTarget device,
+      Room room,
+      Optional<Passage.Orders> orders) {
     this.shape = shape;
     this.dtype = dtype;
-    bytes = bytes(shape) + Passage.bytes(shape, dtype, orders);
-    int columns = RegisterTiles.paddedTokens(shape);
+    this.room = room;
+    bytes = bytes(shape, room) + Passage.bytes(shape, dtype, orders);
+    int columns = room.columns().count();
+    transposedColumns = TensorCoreProgram.paddedTokens(shape, room.tiles());
     int kvVectors = shape.batch() * shape.kvHeads();
     query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
     key = new HalfFloatArray(Math.toIntExact(shape.keyElements()));
     value = new HalfFloatArray(TensorCoreProgram.valueElements(shape));
-    transposed =
-        new HalfFloatArray(
-            TensorCoreProgram.transposedElements(shape, QueryTiles.paddedTokens(shape)));
+    transposed = new HalfFloatArray(TensorCoreProgram.transposedElements(shape, transposedColumns));
     keyBlocks = new HalfFloatArray(Math.toIntExact((long) kvVectors * columns * shape.headDim()));
-    valueBlocks = new HalfFloatArray(Math.toIntExact(valueBlockElements(shape)));
+    valueBlocks = new HalfFloatArray(Math.toIntExact(valueBlockElements(shape, room)));
     largestValues = new FloatArray(kvVectors * (columns / BlockedLayouts.TILE));
     out = new FloatArray(Math.toIntExact(shape.queryElements()));
     logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
     flags = new IntArray(Math.toIntExact(shape.logSumExpElements()));
-    registerTiles = RegisterTiles.allocate(shape);
-    tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, TensorCoreProgram.room(shape));
+    registerTiles = RegisterTiles.allocate(shape, room.register());
+    tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room.tiles());
     GridScheduler grids = new GridScheduler();
-    grids.addWorkerGrid(
-        "inputs.keys", TensorCoreProgram.transposeGrid(shape, QueryTiles.paddedTokens(shape)));
+    grids.addWorkerGrid("inputs.keys", TensorCoreProgram.transposeGrid(shape, transposedColumns));
     WorkerGrid2D blocks =
         new WorkerGrid2D(columns / BlockedLayouts.TILE * BlockedLayouts.THREADS, kvVectors);
     blocks.setLocalWork(BlockedLayouts.THREADS, 1, 1);
@@ -84,11 +123,11 @@ final class RegisterProgram implements DeviceProgram {
     grids.addWorkerGrid("inputs.valueBlocks", blocks);
     WorkerGrid2D registers =
         new WorkerGrid2D(
-            Math.toIntExact(RegisterTiles.count(shape) * RegisterKernels.THREADS),
+            Math.toIntExact(room.register().tiles() * RegisterKernels.THREADS),
             Math.multiplyExact(shape.heads(), shape.batch()));
     registers.setLocalWork(RegisterKernels.THREADS, 1, 1);
     grids.addWorkerGrid("registers.registers", registers);
-    WorkerGrid2D online = TensorCoreProgram.attentionGrid(shape, TensorCoreProgram.room(shape));
+    WorkerGrid2D online = TensorCoreProgram.attentionGrid(shape, room.tiles());
     grids.addWorkerGrid("registers.again", online);
     grids.addWorkerGrid("online.tensorcore", online);
     passage =
@@ -103,13 +142,10 @@ final class RegisterProgram implements DeviceProgram {
   }
 
   private TaskGraph inputsGraph(TornadoTarget device, GridScheduler grids) {
-    int columns = RegisterTiles.paddedTokens(shape);
-    int paddedPatches = RegisterTiles.paddedPatches(shape);
-    int paddedVideo = RegisterTiles.paddedVideo(shape);
+    Columns columns = room.columns();
     TaskGraph graph = DevicePlan.graph("inputs", device);
     passage.in(graph, grids);
-    TensorCoreProgram.addTransposition(
-        graph, shape, key, transposed, QueryTiles.paddedTokens(shape));
+    TensorCoreProgram.addTransposition(graph, shape, key, transposed, transposedColumns);
     return graph
         .task(
             "keyBlocks",
@@ -119,11 +155,12 @@ final class RegisterProgram implements DeviceProgram {
             keyBlocks,
             shape.tokens(),
             shape.kvHeads(),
-            shape.patchesPerFrame(),
-            paddedPatches,
-            shape.videoTokens(),
-            paddedVideo,
-            columns)
+            shape.headDim(),
+            columns.length(),
+            columns.paddedLength(),
+            columns.stretchTokens(),
+            columns.paddedStretches(),
+            columns.count())
         .task(
             "valueBlocks",
             BlockedLayouts::values,
@@ -133,11 +170,12 @@ final class RegisterProgram implements DeviceProgram {
             largestValues,
             shape.tokens(),
             shape.kvHeads(),
-            shape.patchesPerFrame(),
-            paddedPatches,
-            shape.videoTokens(),
-            paddedVideo,
-            columns,
+            shape.headDim(),
+            columns.length(),
+            columns.paddedLength(),
+            columns.stretchTokens(),
+            columns.paddedStretches(),
+            columns.count(),
             dtype == DType.BF16 ? 1 : 0)
         .transferToHost(DataTransferMode.EVERY_EXECUTION, largestValues)
         .persistOnDevice(query, transposed, value, keyBlocks, valueBlocks);
@@ -160,7 +198,12 @@ final class RegisterProgram implements DeviceProgram {
             Integer,
             Integer,
             Float>
-        registers = dtype == DType.BF16 ? RegisterKernels::bf16 : RegisterKernels::fp16;
+        registers;
+    if (shape.headDim() == 128) {
+      registers = dtype == DType.BF16 ? RegisterKernels::bf16x128 : RegisterKernels::fp16x128;
+    } else {
+      registers = dtype == DType.BF16 ? RegisterKernels::bf16x64 : RegisterKernels::fp16x64;
+    }
     Task14<
             KernelContext,
             HalfFloatArray,
@@ -176,10 +219,18 @@ final class RegisterProgram implements DeviceProgram {
             Integer,
             Integer,
             Float>
-        flagged =
-            dtype == DType.BF16
-                ? TensorCoreKernels::bf16x128flagged
-                : TensorCoreKernels::fp16x128flagged;
+        flagged;
+    if (shape.headDim() == 128) {
+      flagged =
+          dtype == DType.BF16
+              ? TensorCoreKernels::bf16x128flagged
+              : TensorCoreKernels::fp16x128flagged;
+    } else {
+      flagged =
+          dtype == DType.BF16
+              ? TensorCoreKernels::bf16x64flagged
+              : TensorCoreKernels::fp16x64flagged;
+    }
     return passage
         .attention("registers", device, query, transposed, value, keyBlocks, valueBlocks)
         .transferToDevice(
@@ -203,7 +254,7 @@ final class RegisterProgram implements DeviceProgram {
             registerTiles.tiles(),
             registerTiles.runs(),
             shape.tokens(),
-            RegisterTiles.paddedTokens(shape),
+            room.columns().count(),
             shape.heads(),
             shape.kvHeads(),
             (float) shape.scale())
@@ -220,7 +271,7 @@ final class RegisterProgram implements DeviceProgram {
             tiles.runs(),
             flags,
             shape.tokens(),
-            QueryTiles.paddedTokens(shape),
+            transposedColumns,
             shape.heads(),
             shape.kvHeads(),
             (float) shape.scale());
@@ -241,10 +292,7 @@ final class RegisterProgram implements DeviceProgram {
             Integer,
             Integer,
             Float>
-        online =
-            dtype == DType.BF16
-                ? TensorCoreKernels::bf16x128online
-                : TensorCoreKernels::fp16x128online;
+        online = TensorCoreProgram.online(shape, dtype);
     return passage
         .attention("online", device, query, transposed, value)
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
@@ -260,33 +308,67 @@ final class RegisterProgram implements DeviceProgram {
             tiles.tiles(),
             tiles.runs(),
             shape.tokens(),
-            QueryTiles.paddedTokens(shape),
+            transposedColumns,
             shape.heads(),
             shape.kvHeads(),
             (float) shape.scale());
   }
 
-  /** Whether this program takes such problems; {@link TensorCoreProgram} takes the others. */
-  static boolean takes(AttentionShape shape, DType dtype, TornadoTarget device) {
-    return TensorCoreProgram.unsupported(shape, dtype, device).isEmpty()
-        && shape.headDim() == 128
-        && valueBlockElements(shape) <= Integer.MAX_VALUE
-        && bytes(shape) <= device.memory();
+  /**
+   * Room for a layout; empty if its runs of keys are not whole tiles, or if it is so irregular that
+   * this kernel would be the slower one.
+   *
+   * @param tiles room for the layout in the other kernel's tiles
+   */
+  static Optional<Room> room(AttentionShape shape, List<List<KeyRanges>> groups, TileRoom tiles) {
+    Room frames = Room.forFrames(shape);
+    return Stream.of(frames.columns(), Columns.ofTokens(shape))
+        .flatMap(
+            columns ->
+                plans(columns, groups)
+                    .map(plans -> new Room(columns, RegisterTiles.Room.forPlans(plans), tiles))
+                    .map(room -> room.with(frames))
+                    .stream())
+        .findFirst();
   }
 
-  private static long valueBlockElements(AttentionShape shape) {
+  /** Whether this program takes such problems; {@link TensorCoreProgram} takes the others. */
+  static boolean takes(AttentionShape shape, DType dtype, TornadoTarget device, Room room) {
+    return TensorCoreProgram.unsupported(shape, dtype, device).isEmpty()
+        && valueBlockElements(shape, room) <= Integer.MAX_VALUE
+        && TensorCoreProgram.keyColumns(shape, room.tiles()) + TensorCoreKernels.KEYS
+            <= Integer.MAX_VALUE
+        && room.register().fitsArrays(shape)
+        && bytes(shape, room) <= device.memory();
+  }
+
+  /**
+   * The plans of a layout, if the kernel takes it: of whole frames any one, else those that pay.
+   */
+  private static Optional<List<RegisterPlan>> plans(Columns columns, List<List<KeyRanges>> groups) {
+    boolean frames = groups.stream().flatMap(List::stream).allMatch(columns::startsStretch);
+    return RegisterPlan.of(columns, groups)
+        .filter(plans -> frames || RegisterPlan.pays(plans, groups));
+  }
+
+  private static long valueBlockElements(AttentionShape shape, Room room) {
     return (long) shape.batch()
         * shape.kvHeads()
-        * RegisterTiles.paddedTokens(shape)
-        * RegisterKernels.VALUE_ELEMENTS;
+        * room.columns().count()
+        * RegisterKernels.valueElements(shape.headDim());
   }
 
   /** Number of bytes that the buffers for a shape take. */
-  static long bytes(AttentionShape shape) {
-    return TensorCoreProgram.bytes(shape, TensorCoreProgram.room(shape))
-        + 2 * valueBlockElements(shape) * Short.BYTES
+  static long bytes(AttentionShape shape, Room room) {
+    return TensorCoreProgram.bytes(shape, room.tiles())
+        + 2 * valueBlockElements(shape, room) * Short.BYTES
         + shape.logSumExpElements() * Integer.BYTES
-        + RegisterTiles.bytes(shape);
+        + room.register().bytes(shape);
+  }
+
+  /** What fits. */
+  Room room() {
+    return room;
   }
 
   @Override
@@ -302,7 +384,7 @@ final class RegisterProgram implements DeviceProgram {
   @Override
   public void inputsReady() {
     fp16Holds = true;
-    int stretches = RegisterTiles.paddedTokens(shape) / BlockedLayouts.TILE;
+    int stretches = room.columns().count() / BlockedLayouts.TILE;
     for (int head = 0; head < shape.batch() * shape.kvHeads(); head++) {
       float largest = 0;
       for (int i = 0; i < stretches; i++) {
@@ -320,17 +402,29 @@ final class RegisterProgram implements DeviceProgram {
     return largest == 0 || largest <= LARGEST_VALUE && largest >= SMALLEST_LARGEST_VALUE;
   }
 
-  /** Holds layouts whose runs of keys are whole frames; others need another program. */
+  /** Holds layouts whose runs of keys are whole tiles, and which it takes less time for. */
   @Override
   public boolean holds(List<List<KeyRanges>> groups) {
-    return groups.size() == 1
-        && RegisterTiles.fits(shape, groups.getFirst())
-        && DeviceProgram.super.holds(groups);
+    planned = Optional.empty();
+    Optional<List<RegisterPlan>> plans =
+        plans(room.columns(), groups)
+            .filter(some -> room.register().holds(RegisterTiles.Room.forPlans(some)));
+    if (plans.isEmpty() || !DeviceProgram.super.holds(groups)) {
+      return false;
+    }
+    planned = plans.map(some -> new Planned(groups, some));
+    return true;
   }
 
   @Override
   public void fill(List<List<KeyRanges>> groups) {
-    registerTiles.fill(shape, groups.getFirst());
+    List<RegisterPlan> plans =
+        planned
+            .filter(some -> some.groups() == groups)
+            .map(Planned::plans)
+            .or(() -> RegisterPlan.of(room.columns(), groups))
+            .orElseThrow(() -> new IllegalArgumentException("the layout does not fit"));
+    registerTiles.fill(shape, plans);
     tiles.fill(shape, groups);
     again.set(0, 0);
   }

@@ -3,124 +3,110 @@ package org.lvsa.kernels.tornado;
 
 import java.util.List;
 import org.lvsa.kernels.AttentionShape;
-import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * A layout of frames as {@link RegisterKernels} reads it: tiles of queries, and the runs of keys
- * that each tile attends to, counted in the columns of {@link BlockedLayouts}. The arrays have room
- * for any layout of frames, so that another layout needs no new buffers. Tiles that a layout does
- * not need hold no query.
+ * {@link RegisterPlan}s as {@link RegisterKernels} reads them. The arrays have room for more than
+ * one layout, so that another layout needs no new buffers. Tiles that a layout does not need hold
+ * no query.
  *
- * @param tiles six numbers per tile: first query, number of queries, first run, run after the last,
- *     number of keys, the tile of columns where the first query's own key is
- * @param runs two numbers per run: first column, a multiple of {@link RegisterKernels#KEYS}, and
- *     number of tiles of keys
+ * @param tiles for each query head, where its tiles begin in this array; then the numbers of the
+ *     tiles
+ * @param runs the numbers of the runs
+ * @param room what fits
  */
-record RegisterTiles(IntArray tiles, IntArray runs) {
-  private static final int NUMBERS = 6;
+record RegisterTiles(IntArray tiles, IntArray runs, Room room) {
+  /**
+   * How many plans fit.
+   *
+   * @param lists number of plans: 1, or one per query head
+   * @param tiles tiles of each plan
+   * @param runs runs of all plans together
+   */
+  record Room(int lists, long tiles, long runs) {
+    /**
+     * Room for any layout of frames: at worst each frame and the text attend to runs of single
+     * frames, and each shares a tile with the next, whose runs are cut anew.
+     */
+    static Room forFrames(AttentionShape shape) {
+      long stretches = shape.latentFrames() + 1L;
+      int queries = RegisterKernels.WARPS * RegisterKernels.WARP_QUERIES;
+      return new Room(
+          1,
+          (long) shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), queries)
+              + Math.ceilDiv(shape.textTokens(), queries),
+          2 * stretches * stretches);
+    }
 
-  static RegisterTiles allocate(AttentionShape shape) {
+    /** What the plans of a layout need. */
+    static Room forPlans(List<RegisterPlan> plans) {
+      return new Room(
+          plans.size(),
+          plans.stream().mapToLong(RegisterPlan::tileCount).max().orElse(0),
+          plans.stream().mapToLong(RegisterPlan::runCount).sum());
+    }
+
+    boolean holds(Room other) {
+      return lists >= other.lists && tiles >= other.tiles && runs >= other.runs;
+    }
+
+    /** Room for what fits here and for what fits there; what grows, grows to a power of two. */
+    Room with(Room other) {
+      return new Room(
+          Math.max(lists, other.lists),
+          tiles >= other.tiles ? tiles : grown(other.tiles),
+          runs >= other.runs ? runs : grown(other.runs));
+    }
+
+    private static long grown(long needed) {
+      return Math.max(needed, Long.highestOneBit(needed) << 1);
+    }
+
+    private long tileNumbers(int heads) {
+      return heads + RegisterKernels.TILE_NUMBERS * tiles * lists;
+    }
+
+    /** Whether TornadoVM's arrays, which count elements as int, hold it. */
+    boolean fitsArrays(AttentionShape shape) {
+      return tileNumbers(shape.heads()) <= Integer.MAX_VALUE
+          && 3 * runs <= Integer.MAX_VALUE
+          && tiles * RegisterKernels.THREADS <= Integer.MAX_VALUE;
+    }
+
+    /** Number of bytes of the two arrays. */
+    long bytes(AttentionShape shape) {
+      return Integer.BYTES * (tileNumbers(shape.heads()) + 3 * runs);
+    }
+  }
+
+  static RegisterTiles allocate(AttentionShape shape, Room room) {
     return new RegisterTiles(
-        new IntArray(Math.toIntExact(NUMBERS * count(shape))),
-        new IntArray(Math.toIntExact(2 * runs(shape))));
+        new IntArray(Math.toIntExact(room.tileNumbers(shape.heads()))),
+        new IntArray(Math.toIntExact(3 * room.runs())),
+        room);
   }
 
-  /** Number of tiles that is enough for any layout of frames. */
-  static long count(AttentionShape shape) {
-    return (long) shape.latentFrames()
-            * Math.ceilDiv(shape.patchesPerFrame(), RegisterKernels.QUERIES)
-        + Math.ceilDiv(shape.textTokens(), RegisterKernels.QUERIES);
-  }
-
-  private static long runs(AttentionShape shape) {
-    return (shape.latentFrames() + 1L) * (shape.latentFrames() + 1L);
-  }
-
-  /** Number of bytes of the two arrays. */
-  static long bytes(AttentionShape shape) {
-    return Integer.BYTES * (NUMBERS * count(shape) + 2 * runs(shape));
-  }
-
-  /** Number of columns of a frame. */
-  static int paddedPatches(AttentionShape shape) {
-    return Math.ceilDiv(shape.patchesPerFrame(), RegisterKernels.KEYS) * RegisterKernels.KEYS;
-  }
-
-  /** Number of columns of all frames, which is where the text starts. */
-  static int paddedVideo(AttentionShape shape) {
-    return shape.latentFrames() * paddedPatches(shape);
-  }
-
-  /** Number of columns of a head. */
-  static int paddedTokens(AttentionShape shape) {
-    return paddedVideo(shape)
-        + Math.ceilDiv(shape.textTokens(), RegisterKernels.KEYS) * RegisterKernels.KEYS;
-  }
-
-  /** Whether all runs of keys are whole frames, or the whole text, and the arrays have room. */
-  static boolean fits(AttentionShape shape, List<KeyRanges> groups) {
-    long tiles = 0;
-    long runs = 0;
-    for (KeyRanges group : groups) {
-      tiles += Math.ceilDiv(group.queryCount(), RegisterKernels.QUERIES);
-      runs += group.keyStarts().length;
-      if (group.hasBands()) {
-        return false;
+  /** Writes plans that fit the room: one for all heads, or one per head. */
+  void fill(AttentionShape shape, List<RegisterPlan> plans) {
+    int run = 0;
+    for (int list = 0; list < plans.size(); list++) {
+      RegisterPlan plan = plans.get(list);
+      int numbers = Math.toIntExact(RegisterKernels.TILE_NUMBERS * room.tiles());
+      int first = shape.heads() + numbers * list;
+      for (int i = 0; i < numbers; i++) {
+        int number = i < plan.tiles().length ? plan.tiles()[i] : 0;
+        boolean isRun = i % RegisterKernels.TILE_NUMBERS < 2;
+        tiles.set(first + i, isRun ? run + number : number);
       }
-      for (int i = 0; i < group.keyStarts().length; i++) {
-        int start = group.keyStarts()[i];
-        if (!isEdge(shape, start) || !isEdge(shape, start + group.keyCounts()[i])) {
-          return false;
+      for (int i = 0; i < plan.runs().length; i++) {
+        runs.set(3 * run + i, plan.runs()[i]);
+      }
+      run += plan.runCount();
+      for (int head = 0; head < shape.heads(); head++) {
+        if (plans.size() == 1 || head == list) {
+          tiles.set(head, first);
         }
       }
     }
-    return tiles <= count(shape) && runs <= runs(shape);
-  }
-
-  private static boolean isEdge(AttentionShape shape, int token) {
-    return token == shape.tokens()
-        || token <= shape.videoTokens() && token % shape.patchesPerFrame() == 0;
-  }
-
-  /** Writes groups that fit into the arrays. */
-  void fill(AttentionShape shape, List<KeyRanges> groups) {
-    int at = 0;
-    int run = 0;
-    for (KeyRanges group : groups) {
-      int firstRun = run;
-      for (int i = 0; i < group.keyStarts().length; i++, run++) {
-        int start = edge(shape, group.keyStarts()[i]);
-        int end = edge(shape, group.keyStarts()[i] + group.keyCounts()[i]);
-        runs.set(2 * run, start);
-        runs.set(2 * run + 1, (end - start) / RegisterKernels.KEYS);
-      }
-      for (int done = 0; done < group.queryCount(); done += RegisterKernels.QUERIES) {
-        int query = group.firstQuery() + done;
-        tiles.set(at, query);
-        tiles.set(at + 1, Math.min(RegisterKernels.QUERIES, group.queryCount() - done));
-        tiles.set(at + 2, firstRun);
-        tiles.set(at + 3, run);
-        tiles.set(at + 4, group.keys());
-        tiles.set(at + 5, column(shape, query) / RegisterKernels.KEYS * RegisterKernels.KEYS);
-        at += NUMBERS;
-      }
-    }
-    for (; at < tiles.getSize(); at++) {
-      tiles.set(at, 0);
-    }
-  }
-
-  /** The column of a token. */
-  private static int column(AttentionShape shape, int token) {
-    if (token >= shape.videoTokens()) {
-      return paddedVideo(shape) + token - shape.videoTokens();
-    }
-    return token / shape.patchesPerFrame() * paddedPatches(shape) + token % shape.patchesPerFrame();
-  }
-
-  /** The column where a frame, the text, or nothing more starts. */
-  private static int edge(AttentionShape shape, int token) {
-    return token == shape.tokens() ? paddedTokens(shape) : column(shape, token);
   }
 }

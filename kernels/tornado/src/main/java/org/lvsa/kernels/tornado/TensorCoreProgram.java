@@ -212,34 +212,36 @@ final class TensorCoreProgram implements DeviceProgram {
         (float) shape.scale());
   }
 
-  private void addOnline(TaskGraph graph, HalfFloatArray transposed) {
-    Task13<
-            KernelContext,
-            HalfFloatArray,
-            HalfFloatArray,
-            HalfFloatArray,
-            FloatArray,
-            FloatArray,
-            IntArray,
-            IntArray,
-            Integer,
-            Integer,
-            Integer,
-            Integer,
-            Float>
-        kernel;
+  /** The kernel for scores without a bound. */
+  static Task13<
+          KernelContext,
+          HalfFloatArray,
+          HalfFloatArray,
+          HalfFloatArray,
+          FloatArray,
+          FloatArray,
+          IntArray,
+          IntArray,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Float>
+      online(AttentionShape shape, DType dtype) {
     if (shape.headDim() == 128) {
-      kernel =
-          dtype == DType.BF16
-              ? TensorCoreKernels::bf16x128online
-              : TensorCoreKernels::fp16x128online;
-    } else {
-      kernel =
-          dtype == DType.BF16 ? TensorCoreKernels::bf16x64online : TensorCoreKernels::fp16x64online;
+      return dtype == DType.BF16
+          ? TensorCoreKernels::bf16x128online
+          : TensorCoreKernels::fp16x128online;
     }
+    return dtype == DType.BF16
+        ? TensorCoreKernels::bf16x64online
+        : TensorCoreKernels::fp16x64online;
+  }
+
+  private void addOnline(TaskGraph graph, HalfFloatArray transposed) {
     graph.task(
         "tensorcore",
-        kernel,
+        online(shape, dtype),
         new KernelContext(),
         query,
         transposed,
@@ -294,7 +296,7 @@ final class TensorCoreProgram implements DeviceProgram {
         * (room.oddRuns() ? 2 : 1);
   }
 
-  private static int paddedTokens(AttentionShape shape, TileRoom room) {
+  static int paddedTokens(AttentionShape shape, TileRoom room) {
     return Math.multiplyExact(QueryTiles.paddedTokens(shape), room.oddRuns() ? 2 : 1);
   }
 

@@ -91,21 +91,17 @@ final class TornadoAttention implements PreparedAttention {
   }
 
   /**
-   * Takes a program for any layout, with larger buffers if need be, where this one does not hold a
-   * layout, and loads the inputs again.
+   * Takes another program, with larger buffers if need be, where this one does not hold a layout,
+   * and loads the inputs again.
    */
   private Preparation makeRoom(List<List<KeyRanges>> groups) {
     if (program.holds(groups)) {
       return Preparation.NONE;
     }
-    QueryTiles tiles = program.tiles();
-    TileRoom needed = TileRoom.forGroups(program.shape(), tiles.queriesPerTile(), groups);
-    TileRoom room = tiles.room().with(needed);
-    kernel.check(program, room);
+    kernel.check(program, groups);
     // Until there is another program, there is none to give back.
     closed = true;
-    program.close();
-    program = kernel.make(program.shape(), inputs.dtype(), room, program.passage().orders());
+    program = kernel.inPlaceOf(program, groups);
     closed = false;
     return load();
   }

@@ -9,14 +9,15 @@ import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.TokenOrders;
 
 /**
  * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
  * it, else the portable kernel, unless the options name one of the two. Of the tensor-core kernels,
- * {@link RegisterProgram} is taken for headDim 128 and layouts of frames, {@link TensorCoreProgram}
- * for the others.
+ * {@link RegisterProgram} is taken for layouts of frames and for regular ones of token blocks,
+ * {@link TensorCoreProgram} for the others.
  *
  * <p>Prepared inputs own a {@link DeviceProgram}: buffers and compiled code for one shape and type.
  * When they are closed, the kernel keeps the program for the next inputs of that shape and type, so
@@ -186,8 +187,9 @@ final class TornadoKernel implements AttentionKernel {
       AttentionShape shape, DType dtype, Optional<Passage.Orders> orders) {
     DeviceProgram kept = spare.orElse(null);
     spare = Optional.empty();
+    RegisterProgram.Room frames = RegisterProgram.Room.forFrames(shape);
     boolean registers =
-        takesTensorCores(shape, dtype) && RegisterProgram.takes(shape, dtype, device);
+        takesTensorCores(shape, dtype) && RegisterProgram.takes(shape, dtype, device, frames);
     if (kept != null
         && kept.shape().equals(shape)
         && kept.dtype() == dtype
@@ -202,18 +204,46 @@ final class TornadoKernel implements AttentionKernel {
     TileRoom room = frameRoom(shape, tensorCore);
     check(tooMuchMemory(shape, dtype, tensorCore, room, Passage.bytes(shape, dtype, orders)));
     if (registers) {
-      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device, orders));
+      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device, frames, orders));
     }
     return make(shape, dtype, room, orders);
   }
 
   /**
-   * Refuses a program like another one with more room, if it cannot be made.
+   * Refuses a program in place of another one that does not hold a layout.
    *
-   * @throws KernelFailedException with the reason
+   * @throws KernelFailedException with the reason, if there can be no such program
    */
-  void check(DeviceProgram program, TileRoom room) {
-    check(tooLarge(program, takesTensorCores(program.shape(), program.dtype()), room));
+  void check(DeviceProgram before, List<List<KeyRanges>> groups) {
+    boolean tensorCore = takesTensorCores(before.shape(), before.dtype());
+    check(tooLarge(before, tensorCore, grown(before, groups)));
+  }
+
+  /** Room for a layout, and for what a program holds. */
+  private static TileRoom grown(DeviceProgram before, List<List<KeyRanges>> groups) {
+    QueryTiles tiles = before.tiles();
+    return tiles.room().with(TileRoom.forGroups(before.shape(), tiles.queriesPerTile(), groups));
+  }
+
+  /** Closes a program that does not hold a layout, and makes the fastest one that does. */
+  DeviceProgram inPlaceOf(DeviceProgram before, List<List<KeyRanges>> groups) {
+    before.close();
+    AttentionShape shape = before.shape();
+    DType dtype = before.dtype();
+    TileRoom room = grown(before, groups);
+    Optional<RegisterProgram.Room> registers =
+        takesTensorCores(shape, dtype)
+            ? RegisterProgram.room(shape, groups, room)
+                .map(some -> before instanceof RegisterProgram old ? some.with(old.room()) : some)
+                .filter(some -> RegisterProgram.takes(shape, dtype, device, some))
+            : Optional.empty();
+    Optional<Passage.Orders> orders = before.passage().orders();
+    return registers
+        .<DeviceProgram>map(
+            some ->
+                TornadoErrors.guarded(
+                    () -> new RegisterProgram(shape, dtype, device, some, orders)))
+        .orElseGet(() -> make(shape, dtype, room, orders));
   }
 
   private static void check(Optional<String> unsupported) {
@@ -224,7 +254,7 @@ final class TornadoKernel implements AttentionKernel {
   }
 
   /** A new program for any layout, whose plan is compiled when it first runs. */
-  DeviceProgram make(
+  private DeviceProgram make(
       AttentionShape shape, DType dtype, TileRoom room, Optional<Passage.Orders> orders) {
     return TornadoErrors.guarded(
         () ->

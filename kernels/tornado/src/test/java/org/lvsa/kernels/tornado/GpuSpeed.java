@@ -4,15 +4,19 @@ package org.lvsa.kernels.tornado;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.DynamicTest;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockRows;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
@@ -20,6 +24,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.RandomProblem;
+import org.lvsa.kernels.TokenBlocks;
 
 /**
  * Checks and times the kernel on the device that TornadoVM chooses ({@code -Dlvsa.device} for
@@ -30,9 +35,12 @@ public final class GpuSpeed {
   private GpuSpeed() {}
 
   /**
-   * Prints a line a size.
+   * Prints a line per size.
    *
-   * @param arguments latent frames to measure; heads as {@code heads=N}
+   * @param arguments latent frames to measure; before them what else the problem is, which holds
+   *     for the sizes behind: {@code heads=12}, {@code dtype=bf16}, {@code headDim=128}, {@code
+   *     patches=1560}, {@code layout=frames}, or blocks of tokens at density 0.25, near ones as
+   *     {@code layout=window64}, random ones as {@code layout=random64}
    */
   public static void main(String[] arguments) throws Throwable {
     System.out.println(new TornadoBackend().availability());
@@ -63,26 +71,39 @@ public final class GpuSpeed {
         }
       }
       System.out.println(passed + " conformance tests passed, " + failed + " failed");
-      int heads = 12;
-      DType dtype = DType.BF16;
+      Map<String, String> settings =
+          new HashMap<>(
+              Map.of(
+                  "heads", "12", "dtype", "bf16", "headDim", "128", "patches", "1560", "layout",
+                  "frames"));
       for (String argument : arguments) {
-        if (argument.startsWith("heads=")) {
-          heads = Integer.parseInt(argument.substring(6));
-        } else if (argument.startsWith("dtype=")) {
-          dtype = DType.valueOf(argument.substring(6).toUpperCase(Locale.ROOT));
+        int equals = argument.indexOf('=');
+        if (equals < 0) {
+          measure(kernel, Integer.parseInt(argument), settings);
         } else {
-          measure(kernel, Integer.parseInt(argument), heads, dtype);
+          settings.put(argument.substring(0, equals), argument.substring(equals + 1));
         }
       }
       System.exit(failed == 0 ? 0 : 1);
     }
   }
 
-  private static void measure(AttentionKernel kernel, int frames, int heads, DType dtype) {
-    AttentionShape shape = new AttentionShape(1, frames, 1560, 0, heads, heads, 128);
+  private static void measure(AttentionKernel kernel, int frames, Map<String, String> settings) {
+    int heads = Integer.parseInt(settings.get("heads"));
+    DType dtype = DType.valueOf(settings.get("dtype").toUpperCase(Locale.ROOT));
+    AttentionShape shape =
+        new AttentionShape(
+            1,
+            frames,
+            Integer.parseInt(settings.get("patches")),
+            0,
+            heads,
+            heads,
+            Integer.parseInt(settings.get("headDim")));
     try (Arena arena = Arena.ofShared()) {
       AttentionProblem sparse =
-          RandomProblem.draw(shape, dtype, 0, 1, 1, arena).withLayout(published(frames));
+          RandomProblem.draw(shape, dtype, 0, 1, 1, arena)
+              .withLayout(layout(shape, settings.get("layout")));
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       // Once before: the first inputs of a shape have their kernels compiled.
       kernel.run(sparse, output);
@@ -91,10 +112,12 @@ public final class GpuSpeed {
         KernelRun denseRun = median(prepared, sparse.dense().layout(), output);
         System.out.printf(
             Locale.ROOT,
-            "%s T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms (%.2f TFLOP/s), dense %.2f ms"
+            "%s %s headDim=%d T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms (%.2f TFLOP/s), dense %.2f ms"
                 + " (%.2f TFLOP/s), speed-up %.2f, efficiency %.3f, prepare %.2f ms, transfer %.1f"
                 + " ms%n",
             sparseRun.kernel(),
+            settings.get("layout"),
+            shape.headDim(),
             frames,
             shape.tokens(),
             heads,
@@ -121,6 +144,32 @@ public final class GpuSpeed {
     }
     runs.sort(Comparator.comparingDouble(KernelRun::kernelMillis));
     return runs.get(2);
+  }
+
+  private static BlockSparseLayout layout(AttentionShape shape, String name) {
+    if (name.equals("frames")) {
+      return published(shape.latentFrames());
+    }
+    int size = Integer.parseInt(name.substring(6));
+    int blocks = Math.ceilDiv(shape.tokens(), size);
+    SplittableRandom random = new SplittableRandom(1);
+    if (name.startsWith("random")) {
+      return BlockSparseLayout.ofBlocks(
+          TokenBlocks.uniform(
+              shape.tokens(), size, RandomProblem.rows(blocks, blocks, 0.25, random)));
+    }
+    int attended = blocks / 4;
+    int[] indptr = new int[blocks + 1];
+    int[] indices = new int[blocks * attended];
+    for (int row = 0; row < blocks; row++) {
+      int first = Math.max(0, Math.min(row - attended / 2, blocks - attended));
+      for (int i = 0; i < attended; i++) {
+        indices[row * attended + i] = first + i;
+      }
+      indptr[row + 1] = (row + 1) * attended;
+    }
+    return BlockSparseLayout.ofBlocks(
+        TokenBlocks.uniform(shape.tokens(), size, BlockRows.of(blocks, indptr, indices)));
   }
 
   /**

@@ -17,6 +17,7 @@ import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockRows;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
@@ -24,6 +25,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.ReferenceAttention;
+import org.lvsa.kernels.TokenBlocks;
 
 /** The paths of {@link RegisterProgram}, on a device with tensor cores. */
 class RegisterKernelTest {
@@ -57,6 +59,61 @@ class RegisterKernelTest {
   void usualScoresKeepTheirWeightsInRegisters(DType dtype) {
     check(draw(dtype, 0.5), "registers", 2e-3);
     check(draw(dtype, 1), "registers", 2e-3);
+  }
+
+  /** Frames that share tiles, since most of their keys are the same; and blocks that do. */
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void framesAndBlocksThatShareTiles(DType dtype) {
+    for (int headDim : new int[] {64, 128}) {
+      AttentionShape shape = new AttentionShape(2, 6, 280, 40, 4, 2, headDim);
+      int[] rows = {0, 5, 9, 14, 18, 23, 28};
+      int[] frames = {
+        0, 1, 2, 3, 4, 0, 1, 2, 3, 0, 1, 2, 3, 4, 0, 1, 2, 5, 0, 1, 2, 4, 5, 0, 1, 2, 3, 5
+      };
+      check(
+          RandomProblem.draw(shape, dtype, 1, 1, seed, arena)
+              .withLayout(BlockSparseLayout.of(6, rows, frames)),
+          "registers",
+          2e-3);
+      int blocks = Math.ceilDiv(shape.tokens(), 64);
+      int[] indptr = new int[blocks + 1];
+      int[] indices = new int[blocks * 14];
+      for (int row = 0; row < blocks; row++) {
+        int first = Math.max(0, Math.min(row - 7, blocks - 14));
+        for (int i = 0; i < 14; i++) {
+          indices[row * 14 + i] = first + i;
+        }
+        indptr[row + 1] = 14 * (row + 1);
+      }
+      check(
+          RandomProblem.draw(shape, dtype, 1, 1, seed, arena)
+              .withLayout(
+                  BlockSparseLayout.ofBlocks(
+                      TokenBlocks.uniform(
+                          shape.tokens(), 64, BlockRows.of(blocks, indptr, indices)))),
+          "registers",
+          2e-3);
+    }
+  }
+
+  /** A key that one frame of a tile does not attend to is NaN: the other's queries alone are. */
+  @ParameterizedTest
+  @EnumSource(names = {"F16", "BF16"})
+  void whatAnotherFrameOfTheTileAttendsToDoesNotMatter(DType dtype) {
+    AttentionShape shape = new AttentionShape(1, 3, 80, 0, 1, 1, 128);
+    AttentionProblem problem =
+        RandomProblem.draw(shape, dtype, 1, 1, seed, arena)
+            .withLayout(
+                BlockSparseLayout.of(3, new int[] {0, 2, 5, 7}, new int[] {0, 1, 0, 1, 2, 0, 1}));
+    dtype.set(problem.key(), shape.keyOffset(0, 170, 0) + 3, Float.NaN);
+    AttentionOutput output = AttentionOutput.allocateWithLogSumExp(shape, arena);
+    String name = kernel.run(problem, output).kernel();
+    assertTrue(name.endsWith("-registers-online"), name);
+    for (int token = 0; token < shape.tokens(); token++) {
+      boolean nan = Float.isNaN(DType.F32.get(output.out(), shape.queryOffset(0, token, 0)));
+      assertEquals(token / 80 == 1, nan, "token " + token + ", seed " + seed);
+    }
   }
 
   /** A key outside the sample, along one query: that row's weight is beyond fp16. */
