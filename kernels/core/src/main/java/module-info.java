@@ -8,8 +8,10 @@ module org.lvsa.kernels {
   requires static org.jspecify;
 
   exports org.lvsa.kernels;
+  exports org.lvsa.kernels.transformer;
 
   uses org.lvsa.kernels.AttentionBackend;
+  uses org.lvsa.kernels.transformer.TransformerBackend;
 
   provides org.lvsa.kernels.AttentionBackend with
       org.lvsa.kernels.ReferenceBackend;

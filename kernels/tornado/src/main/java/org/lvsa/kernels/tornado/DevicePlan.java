@@ -131,7 +131,12 @@ final class DevicePlan implements AutoCloseable {
     return uploadedBytes;
   }
 
-  private Times execute(int graph) {
+  /**
+   * Runs a graph of a plan that is not attention alone, counted from 0.
+   *
+   * @throws KernelFailedException if TornadoVM fails
+   */
+  Times execute(int graph) {
     TornadoProfilerResult profile =
         onTornado(() -> plan.withGraph(graph).execute().getProfilerResult());
     if (profile.getDriverInstallTime() > 0) {

@@ -37,6 +37,34 @@ record QueryTiles(IntArray tiles, IntArray runs, int queriesPerTile, TileRoom ro
         room);
   }
 
+  /**
+   * All queries of a sequence against other keys, those of a text: one group whose tiles never
+   * change.
+   *
+   * @param shape of the queries
+   * @param keys how many keys there are
+   */
+  static QueryTiles cross(AttentionShape shape, int queriesPerTile, int keys) {
+    QueryTiles made =
+        allocate(
+            shape,
+            queriesPerTile,
+            new TileRoom(1, Math.ceilDiv(shape.tokens(), queriesPerTile), 1, false));
+    for (int head = 0; head < shape.heads(); head++) {
+      made.tiles.set(head, shape.heads());
+    }
+    for (int done = 0, at = shape.heads(); done < shape.tokens(); done += queriesPerTile, at += 4) {
+      made.tiles.set(at, done);
+      made.tiles.set(at + 1, Math.min(queriesPerTile, shape.tokens() - done));
+      made.tiles.set(at + 2, 0);
+      made.tiles.set(at + 3, 1);
+    }
+    made.runs.set(0, 0);
+    made.runs.set(1, keys);
+    made.runs.set(2, 0);
+    return made;
+  }
+
   /** Number of bytes of the two arrays. */
   static long bytes(AttentionShape shape, TileRoom room) {
     return Integer.BYTES * (shape.heads() + 4 * room.tiles() * room.lists() + 3 * room.runs());

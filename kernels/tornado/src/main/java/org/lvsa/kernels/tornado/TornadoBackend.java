@@ -32,6 +32,15 @@ public final class TornadoBackend implements AttentionBackend {
 
   @Override
   public AttentionKernel open(KernelOptions options) {
+    return new TornadoKernel(target(options), options.kernel());
+  }
+
+  /**
+   * The device that options name, or the default one.
+   *
+   * @throws IllegalArgumentException if there is no such device, or it cannot be used
+   */
+  TornadoTarget target(KernelOptions options) {
     TornadoTarget preferred =
         Start.DEFAULT_DEVICE.orElseThrow(() -> new IllegalStateException(Start.REASON));
     List<TornadoTarget> all = TornadoTarget.all();
@@ -48,7 +57,7 @@ public final class TornadoBackend implements AttentionBackend {
               throw new IllegalArgumentException(
                   "device " + device.id() + " cannot be used: " + reason);
             });
-    return new TornadoKernel(device, options.kernel());
+    return device;
   }
 
   @Override
@@ -73,6 +82,7 @@ public final class TornadoBackend implements AttentionBackend {
   /** Starts TornadoVM, once, when somebody first asks for it. */
   private static final class Start {
     private static final String DEVICE_MEMORY = "tornado.device.memory";
+    private static final String BYTECODES = "tornado.tvm.maxbytecodesize";
 
     /** The device that is taken if nobody names one; empty if TornadoVM does not start here. */
     static final Optional<TornadoTarget> DEFAULT_DEVICE;
@@ -86,6 +96,11 @@ public final class TornadoBackend implements AttentionBackend {
       // the device, and gives every plan the limit that its buffers need.
       if (System.getProperty(DEVICE_MEMORY) == null) {
         System.setProperty(DEVICE_MEMORY, "1024GB");
+      }
+      // What TornadoVM makes of a task graph has room for 4096 bytes; a transformer's graphs need
+      // more.
+      if (System.getProperty(BYTECODES) == null) {
+        System.setProperty(BYTECODES, Integer.toString(1 << 16));
       }
       Optional<TornadoTarget> found = Optional.empty();
       String reason = "";

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.transformer;
+
+import java.lang.foreign.MemorySegment;
+import org.lvsa.kernels.BlockSparseLayout;
+
+/**
+ * A transformer whose weights are on a device. One call at a time. A video of another size needs
+ * buffers of its own, which take the place of the earlier ones; another layout of the attention
+ * needs nothing.
+ */
+public interface DeviceTransformer extends AutoCloseable {
+  /**
+   * One forward pass for one video, without the batch.
+   *
+   * @param video sizes
+   * @param latents {@code [inChannels, frames, rows, columns]}, float32
+   * @param text what the text embedding gave: {@code [textTokens, width]}, float32
+   * @param time what the time step gave to the blocks: {@code [6, width]}
+   * @param headTime what it gave to the output head: {@code [width]}
+   * @param turns of the rotary embedding
+   * @param layout which frames attend to which
+   */
+  record Forward(
+      TransformerVideo video,
+      MemorySegment latents,
+      MemorySegment text,
+      float[] time,
+      float[] headTime,
+      Turns turns,
+      BlockSparseLayout layout) {}
+
+  /**
+   * Cosine and sine of each pair of a head's elements along each axis of the video. The pairs of
+   * the frame come first in a head, then those of the row, then those of the column.
+   *
+   * @param frames {@code [frames, pairs, 2]}
+   * @param rows {@code [rows, pairs, 2]}
+   * @param columns {@code [columns, pairs, 2]}
+   */
+  record Turns(float[] frames, float[] rows, float[] columns) {}
+
+  /** The device, for result rows and messages. */
+  String device();
+
+  /** The kernels of matrix products and of attention, for result rows. */
+  Kernels kernels();
+
+  /**
+   * Which kernels ran.
+   *
+   * @param products of the linear layers
+   * @param attention of self-attention and cross-attention
+   */
+  record Kernels(String products, String attention) {}
+
+  /**
+   * Makes buffers for a video, compiles, and uploads the weights, unless this was done for a video
+   * of the same size before.
+   *
+   * @param progress is told how far it is
+   */
+  void prepare(TransformerVideo video, Progress progress);
+
+  /** Is told how far preparations are. */
+  @FunctionalInterface
+  interface Progress {
+    /** Takes nothing. */
+    Progress NONE = (done, all, what) -> {};
+
+    /**
+     * A part is done.
+     *
+     * @param done parts so far
+     * @param all parts
+     * @param what comes next, in words
+     */
+    void at(int done, int all, String what);
+  }
+
+  /**
+   * Predicts. Prepares first, where {@link #prepare} was not called.
+   *
+   * @param out receives {@code [outChannels, frames, rows, columns]}, float32
+   */
+  ForwardTimes predict(Forward forward, MemorySegment out);
+
+  /**
+   * What a forward pass took, in milliseconds.
+   *
+   * @param wall from the call to its end
+   * @param kernels sum over the kernels by the device's clock
+   * @param transfers copies between host and device by the device's clock
+   */
+  record ForwardTimes(double wall, double kernels, double transfers) {}
+
+  /** Frees the device's memory. */
+  @Override
+  void close();
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.transformer;
+
+import java.util.List;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
+
+/** Runs whole transformers on devices of a kind. */
+public interface TransformerBackend {
+  /** The backend's name, which is that of its attention. */
+  String name();
+
+  /** Whether it can run here, and on which device if nobody names one. */
+  Availability availability();
+
+  /**
+   * Device memory that a transformer takes, part by part.
+   *
+   * @param dtype of weights and activations
+   */
+  List<Need> memory(TransformerShape shape, TransformerVideo video, DType dtype);
+
+  /**
+   * A part of the memory.
+   *
+   * @param part in words: {@code weights}, {@code activations}, {@code attention}
+   * @param bytes that it takes
+   */
+  record Need(String part, long bytes) {}
+
+  /**
+   * Opens a transformer: reads the weights into memory that the device is uploaded from.
+   *
+   * @param dtype of weights and activations; the stream that blocks add to is float32 always
+   * @param options the device
+   * @throws org.lvsa.kernels.KernelFailedException with the reason, if such a transformer cannot
+   *     run there
+   * @throws IllegalArgumentException if there is no such device
+   */
+  DeviceTransformer open(
+      TransformerShape shape, TransformerWeights weights, DType dtype, KernelOptions options);
+}

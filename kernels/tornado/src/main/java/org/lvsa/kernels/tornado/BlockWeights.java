@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerWeights;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * The weights of all blocks as the host holds them, tensor by tensor: the device is uploaded from
+ * these arrays once per plan.
+ *
+ * @param linear weights and biases of the linear layers, in the order of {@link #LINEAR}
+ * @param norms the float32 tensors, in the order of {@link #norms(TransformerShape)}
+ */
+record BlockWeights<A extends TornadoNativeArray>(
+    List<Tensor<A>> linear, List<Tensor<FloatArray>> norms) {
+  /** The linear layers of a block, as diffusers names them. */
+  static final List<String> LINEAR =
+      List.of(
+          "attn1.to_q",
+          "attn1.to_k",
+          "attn1.to_v",
+          "attn1.to_out.0",
+          "attn2.to_q",
+          "attn2.to_k",
+          "attn2.to_v",
+          "attn2.to_out.0",
+          "ffn.net.0.proj",
+          "ffn.net.2");
+
+  /** The largest number of elements of an array, which TornadoVM counts as int. */
+  private static final long MOST = Integer.MAX_VALUE - 64L;
+
+  /** One tensor of all blocks. */
+  record Tensor<A extends TornadoNativeArray>(List<WeightPart<A>> parts, int size) {}
+
+  /** Inputs of a linear layer. */
+  static int in(TransformerShape shape, int layer) {
+    return layer == 9 ? shape.feedForward() : shape.width();
+  }
+
+  /** Outputs of a linear layer. */
+  static int out(TransformerShape shape, int layer) {
+    return layer == 8 ? shape.feedForward() : shape.width();
+  }
+
+  /** Names of the float32 tensors: the modulations, four norms, and one more where there is one. */
+  static List<String> norms(TransformerShape shape) {
+    List<String> names =
+        new ArrayList<>(
+            List.of(
+                "scale_shift_table",
+                "attn1.norm_q.weight",
+                "attn1.norm_k.weight",
+                "attn2.norm_q.weight",
+                "attn2.norm_k.weight"));
+    if (shape.crossNorm()) {
+      names.addAll(List.of("norm2.weight", "norm2.bias"));
+    }
+    return names;
+  }
+
+  private static int normSize(TransformerShape shape, String name) {
+    return name.equals("scale_shift_table") ? 6 * shape.width() : shape.width();
+  }
+
+  /** Reads the weights of all blocks. */
+  static <A extends TornadoNativeArray> BlockWeights<A> read(
+      TransformerShape shape, TransformerWeights weights, Activations<A> activations) {
+    List<Tensor<A>> linear = new ArrayList<>();
+    for (int layer = 0; layer < LINEAR.size(); layer++) {
+      long size = (long) in(shape, layer) * out(shape, layer);
+      linear.add(tensor(shape, weights, LINEAR.get(layer) + ".weight", size, activations));
+      linear.add(
+          tensor(shape, weights, LINEAR.get(layer) + ".bias", out(shape, layer), activations));
+    }
+    List<Tensor<FloatArray>> norms = new ArrayList<>();
+    for (String name : norms(shape)) {
+      norms.add(tensor(shape, weights, name, normSize(shape, name), new FloatActivations()));
+    }
+    return new BlockWeights<>(linear, norms);
+  }
+
+  private static <A extends TornadoNativeArray> Tensor<A> tensor(
+      TransformerShape shape,
+      TransformerWeights weights,
+      String name,
+      long size,
+      Activations<A> activations) {
+    int perPart = Math.toIntExact(Math.min(shape.layers(), MOST / size));
+    List<WeightPart<A>> parts = new ArrayList<>();
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment floats = arena.allocate(size * Float.BYTES, 64);
+      for (int first = 0; first < shape.layers(); first += perPart) {
+        int blocks = Math.min(perPart, shape.layers() - first);
+        A array = activations.array(blocks * size);
+        for (int block = 0; block < blocks; block++) {
+          weights.read("blocks." + (first + block) + "." + name, floats);
+          activations.write(floats, array, block * size);
+        }
+        parts.add(new WeightPart<>(array, first, blocks, Math.toIntExact(size)));
+      }
+    }
+    return new Tensor<>(parts, Math.toIntExact(size));
+  }
+
+  /** Bytes of the weights of all blocks. */
+  static long bytes(TransformerShape shape, Activations<?> activations) {
+    long elements = 0;
+    for (int layer = 0; layer < LINEAR.size(); layer++) {
+      elements += (in(shape, layer) + 1L) * out(shape, layer);
+    }
+    long floats = 0;
+    for (String name : norms(shape)) {
+      floats += normSize(shape, name);
+    }
+    return shape.layers() * (elements * activations.bytes() + floats * Float.BYTES);
+  }
+}

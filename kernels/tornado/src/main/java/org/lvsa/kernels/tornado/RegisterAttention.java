@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.List;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.KeyRanges;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * {@link RegisterKernels} on a block's own buffers: keys and values are brought into blocks, the
+ * kernel runs, and queries that it flags are computed again. Values that are not finite give a
+ * result that is not finite, which the caller of the transformer meets.
+ */
+final class RegisterAttention implements Activations.DeviceAttention<HalfFloatArray> {
+  private final HalfActivations activations;
+  private final AttentionShape shape;
+  private final FloatArray out;
+  private final FloatArray logSumExp;
+  private final IntArray flags;
+  private final IntArray again = new IntArray(1);
+  private final Keys self;
+  private final Keys cross;
+
+  RegisterAttention(HalfActivations activations, Sizes sizes) {
+    this.activations = activations;
+    shape = sizes.self();
+    out = new FloatArray(Math.toIntExact(shape.queryElements()));
+    logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
+    flags = new IntArray(Math.toIntExact(shape.logSumExpElements()));
+    self =
+        new Keys(
+            shape,
+            RegisterTiles.allocate(shape),
+            QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, TensorCoreProgram.room(shape)));
+    // The text as one frame: the kernels need to know how its keys lie, not what they are.
+    AttentionShape text =
+        new AttentionShape(
+            1, 1, sizes.textTokens(), 0, shape.heads(), shape.kvHeads(), shape.headDim());
+    cross =
+        new Keys(
+            text,
+            RegisterTiles.cross(shape, text),
+            QueryTiles.cross(shape, TensorCoreKernels.QUERIES, sizes.textTokens()));
+  }
+
+  /** Keys and values in blocks, and which of them each query attends to. */
+  private static final class Keys {
+    private final AttentionShape shape;
+    private final RegisterTiles tiles;
+    private final QueryTiles flagged;
+    private final HalfFloatArray transposed;
+    private final HalfFloatArray keys;
+    private final HalfFloatArray values;
+    private final FloatArray largest;
+
+    Keys(AttentionShape shape, RegisterTiles tiles, QueryTiles flagged) {
+      this.shape = shape;
+      this.tiles = tiles;
+      this.flagged = flagged;
+      int columns = RegisterTiles.paddedTokens(shape);
+      transposed =
+          new HalfFloatArray(
+              TensorCoreProgram.transposedElements(shape, QueryTiles.paddedTokens(shape)));
+      keys =
+          new HalfFloatArray(Math.toIntExact((long) shape.kvHeads() * columns * shape.headDim()));
+      values =
+          new HalfFloatArray(
+              Math.toIntExact((long) shape.kvHeads() * columns * RegisterKernels.VALUE_ELEMENTS));
+      largest = new FloatArray(shape.kvHeads() * (columns / BlockedLayouts.TILE));
+    }
+  }
+
+  @Override
+  public String kernel() {
+    return "tensorcore-f16-registers";
+  }
+
+  @Override
+  public void fill(BlockSparseLayout layout) {
+    List<List<KeyRanges>> groups = QueryTiles.groups(shape, layout);
+    self.tiles.fill(shape, groups.getFirst());
+    self.flagged.fill(shape, groups);
+  }
+
+  @Override
+  public void transfers(GraphTasks tasks) {
+    tasks
+        .graph()
+        .transferToDevice(
+            DataTransferMode.EVERY_EXECUTION,
+            self.tiles.tiles(),
+            self.tiles.runs(),
+            self.flagged.tiles(),
+            self.flagged.runs())
+        .transferToDevice(
+            DataTransferMode.FIRST_EXECUTION,
+            cross.tiles.tiles(),
+            cross.tiles.runs(),
+            cross.flagged.tiles(),
+            cross.flagged.runs(),
+            again);
+  }
+
+  @Override
+  public HalfFloatArray values(boolean forText) {
+    return new HalfFloatArray(TensorCoreProgram.valueElements((forText ? cross : self).shape));
+  }
+
+  @Override
+  public HalfFloatArray self(
+      GraphTasks tasks,
+      HalfFloatArray query,
+      HalfFloatArray key,
+      HalfFloatArray value,
+      HalfFloatArray to) {
+    add(tasks, "", self, query, key, value);
+    activations.narrow(tasks, "attentionOut", queries(), to);
+    return to;
+  }
+
+  @Override
+  public HalfFloatArray cross(
+      GraphTasks tasks,
+      HalfFloatArray query,
+      HalfFloatArray key,
+      HalfFloatArray value,
+      HalfFloatArray to) {
+    add(tasks, "cross", cross, query, key, value);
+    activations.narrow(tasks, "crossAttentionOut", queries(), to);
+    return to;
+  }
+
+  private Activations.Tokens queries() {
+    return new Activations.Tokens(out, shape.tokens(), shape.heads() * shape.headDim(), 0);
+  }
+
+  private void add(
+      GraphTasks tasks,
+      String prefix,
+      Keys of,
+      HalfFloatArray query,
+      HalfFloatArray key,
+      HalfFloatArray value) {
+    int columns = RegisterTiles.paddedTokens(of.shape);
+    int paddedPatches = RegisterTiles.paddedPatches(of.shape);
+    int paddedVideo = RegisterTiles.paddedVideo(of.shape);
+    int transposedColumns = QueryTiles.paddedTokens(of.shape);
+    tasks.groups(
+        prefix + "AttentionTransposed",
+        Math.ceilDiv(transposedColumns, Layouts.TILE),
+        of.shape.kvHeads() * of.shape.headDim() / Layouts.TILE,
+        Layouts.THREADS);
+    tasks.groups(
+        prefix + "AttentionKeys",
+        columns / BlockedLayouts.TILE,
+        of.shape.kvHeads(),
+        BlockedLayouts.THREADS);
+    tasks.groups(
+        prefix + "AttentionValues",
+        columns / BlockedLayouts.TILE,
+        of.shape.kvHeads(),
+        BlockedLayouts.THREADS);
+    tasks.groups(prefix + "Attention", of.tiles.count(), shape.heads(), RegisterKernels.THREADS);
+    tasks.groups(
+        prefix + "AttentionAgain",
+        Math.toIntExact(of.flagged.room().tiles()),
+        shape.heads(),
+        TensorCoreKernels.THREADS);
+    tasks
+        .graph()
+        .task(
+            prefix + "AttentionTransposed",
+            Layouts::transposeKeys,
+            new KernelContext(),
+            key,
+            of.transposed,
+            of.shape.tokens(),
+            of.shape.kvHeads(),
+            of.shape.headDim(),
+            of.shape.patchesPerFrame(),
+            QueryTiles.paddedPatches(of.shape),
+            of.shape.videoTokens(),
+            of.shape.latentFrames() * QueryTiles.paddedPatches(of.shape),
+            transposedColumns,
+            transposedColumns)
+        .task(
+            prefix + "AttentionKeys",
+            BlockedLayouts::keys,
+            new KernelContext(),
+            key,
+            of.keys,
+            of.shape.tokens(),
+            of.shape.kvHeads(),
+            of.shape.patchesPerFrame(),
+            paddedPatches,
+            of.shape.videoTokens(),
+            paddedVideo,
+            columns)
+        .task(
+            prefix + "AttentionValues",
+            BlockedLayouts::values,
+            new KernelContext(),
+            value,
+            of.values,
+            of.largest,
+            of.shape.tokens(),
+            of.shape.kvHeads(),
+            of.shape.patchesPerFrame(),
+            paddedPatches,
+            of.shape.videoTokens(),
+            paddedVideo,
+            columns,
+            0)
+        .task(
+            prefix + "Attention",
+            RegisterKernels::fp16,
+            new KernelContext(),
+            query,
+            of.keys,
+            of.values,
+            out,
+            logSumExp,
+            flags,
+            again,
+            of.tiles.tiles(),
+            of.tiles.runs(),
+            shape.tokens(),
+            columns,
+            shape.heads(),
+            shape.kvHeads(),
+            (float) shape.scale())
+        .task(
+            prefix + "AttentionAgain",
+            TensorCoreKernels::fp16x128flagged,
+            new KernelContext(),
+            query,
+            of.transposed,
+            value,
+            out,
+            logSumExp,
+            of.flagged.tiles(),
+            of.flagged.runs(),
+            flags,
+            shape.tokens(),
+            transposedColumns,
+            shape.heads(),
+            shape.kvHeads(),
+            (float) shape.scale());
+  }
+
+  @Override
+  public FloatArray scratch() {
+    return out;
+  }
+}

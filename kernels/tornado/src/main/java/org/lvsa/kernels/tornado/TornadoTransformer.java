@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+import org.lvsa.kernels.transformer.TransformerWeights;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/** A transformer with its weights, and the plan of the video that it made last. */
+final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTransformer {
+  private final TransformerShape shape;
+  private final TornadoTarget device;
+  private final Activations<A> activations;
+  private final BlockWeights<A> blocks;
+  private final EndWeights ends;
+  private Optional<TransformerPlan<A>> plan = Optional.empty();
+  private Optional<BlockSparseLayout> layout = Optional.empty();
+
+  TornadoTransformer(
+      TransformerShape shape,
+      TransformerWeights weights,
+      Activations<A> activations,
+      TornadoTarget device) {
+    this.shape = shape;
+    this.device = device;
+    this.activations = activations;
+    blocks = BlockWeights.read(shape, weights, activations);
+    ends = EndWeights.read(shape, weights);
+  }
+
+  @Override
+  public String device() {
+    return device.description();
+  }
+
+  @Override
+  public Kernels kernels() {
+    return new Kernels(
+        activations.products(), plan.map(one -> one.attention().kernel()).orElse("none"));
+  }
+
+  @Override
+  public void prepare(TransformerVideo video, Progress progress) {
+    if (plan.isPresent() && plan.get().video().equals(video)) {
+      return;
+    }
+    close();
+    long bytes =
+        TransformerMemory.of(shape, video, activations).stream()
+            .mapToLong(need -> need.bytes())
+            .sum();
+    if (bytes > device.memory()) {
+      throw new KernelFailedException(
+          "the transformer needs "
+              + (bytes >> 20)
+              + " MiB of device memory for this video, "
+              + device.description()
+              + " has "
+              + (device.memory() >> 20));
+    }
+    TransformerPlan<A> made =
+        TornadoErrors.guarded(
+            () -> new TransformerPlan<>(shape, video, activations, blocks, ends, device, bytes));
+    try {
+      made.attention().fill(BlockSparseLayout.dense(video.frames()));
+      String[] parts = {"patch embedding", "weights", "blocks", "output head"};
+      for (int graph = 0; graph < TransformerPlan.GRAPHS; graph++) {
+        progress.at(graph, TransformerPlan.GRAPHS, parts[graph]);
+        made.first(graph);
+      }
+      progress.at(TransformerPlan.GRAPHS, TransformerPlan.GRAPHS, "ready");
+    } catch (RuntimeException | Error e) {
+      made.close();
+      throw e;
+    }
+    plan = Optional.of(made);
+  }
+
+  @Override
+  public ForwardTimes predict(Forward forward, MemorySegment out) {
+    prepare(forward.video(), Progress.NONE);
+    long begun = System.nanoTime();
+    TransformerPlan<A> ready = plan.orElseThrow();
+    MemorySegment latents = ready.latents().getSegment();
+    MemorySegment.copy(forward.latents(), 0, latents, 0, latents.byteSize());
+    activations.write(forward.text(), ready.text(), 0);
+    fill(ready.time(), 0, forward.time());
+    fill(ready.headTime(), 0, forward.headTime());
+    Turns turns = forward.turns();
+    int at = fill(ready.turns(), 0, turns.frames());
+    at = fill(ready.turns(), at, turns.rows());
+    fill(ready.turns(), at, turns.columns());
+    if (layout.isEmpty() || layout.get() != forward.layout()) {
+      ready.attention().fill(forward.layout());
+      layout = Optional.of(forward.layout());
+    }
+    DevicePlan.Times times = ready.run();
+    MemorySegment velocity = ready.velocity().getSegment();
+    MemorySegment.copy(velocity, 0, out, 0, velocity.byteSize());
+    return new ForwardTimes(
+        (System.nanoTime() - begun) / 1e6, times.kernel() / 1e6, times.copies() / 1e6);
+  }
+
+  private static int fill(FloatArray to, int first, float[] from) {
+    MemorySegment.copy(
+        from, 0, to.getSegment(), ValueLayout.JAVA_FLOAT, (long) first * Float.BYTES, from.length);
+    return first + from.length;
+  }
+
+  @Override
+  public void close() {
+    Optional<TransformerPlan<A>> last = plan;
+    plan = Optional.empty();
+    layout = Optional.empty();
+    last.ifPresent(TransformerPlan::close);
+  }
+}

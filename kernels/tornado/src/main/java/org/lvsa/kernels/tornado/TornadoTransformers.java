@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.List;
+import java.util.Optional;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.TransformerBackend;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+import org.lvsa.kernels.transformer.TransformerWeights;
+
+/**
+ * Whole transformers on a device of TornadoVM: float32 on any device, fp16 with cuBLASLt and the
+ * tensor-core kernels on CUDA.
+ */
+public final class TornadoTransformers implements TransformerBackend {
+  private final TornadoBackend attention = new TornadoBackend();
+
+  /** For {@link java.util.ServiceLoader}. */
+  public TornadoTransformers() {}
+
+  @Override
+  public String name() {
+    return attention.name();
+  }
+
+  @Override
+  public Availability availability() {
+    return attention.availability();
+  }
+
+  @Override
+  public List<Need> memory(TransformerShape shape, TransformerVideo video, DType dtype) {
+    return TransformerMemory.of(shape, video, activations(dtype));
+  }
+
+  @Override
+  public DeviceTransformer open(
+      TransformerShape shape, TransformerWeights weights, DType dtype, KernelOptions options) {
+    TornadoTarget device = attention.target(options);
+    unsupported(shape, dtype, device)
+        .ifPresent(
+            reason -> {
+              throw new KernelFailedException(reason);
+            });
+    return switch (activations(dtype)) {
+      case FloatActivations floats -> new TornadoTransformer<>(shape, weights, floats, device);
+      case HalfActivations halves -> new TornadoTransformer<>(shape, weights, halves, device);
+    };
+  }
+
+  private static Activations<?> activations(DType dtype) {
+    return dtype == DType.F32 ? new FloatActivations() : new HalfActivations();
+  }
+
+  private static Optional<String> unsupported(
+      TransformerShape shape, DType dtype, TornadoTarget device) {
+    return switch (dtype) {
+      case F32 ->
+          shape.headDim() <= PortableKernel.MAX_HEAD_DIM
+              ? Optional.empty()
+              : Optional.of(
+                  "the transformer's headDim must be at most "
+                      + PortableKernel.MAX_HEAD_DIM
+                      + " on a device, got "
+                      + shape.headDim());
+      case F16 -> half(shape, device);
+      case BF16 ->
+          Optional.of(
+              "the transformer runs on a device with --dtype f16 or f32: cuBLASLt's products with"
+                  + " bias are fp16");
+    };
+  }
+
+  private static Optional<String> half(TransformerShape shape, TornadoTarget device) {
+    if (!device.tensorCores()) {
+      return Optional.of(
+          "the transformer in 16 bits needs TornadoVM's CUDA backend and compute capability 8.0,"
+              + " this is "
+              + device.description()
+              + ": give --dtype f32");
+    }
+    if (shape.headDim() != 128) {
+      return Optional.of(
+          "the transformer in 16 bits needs headDim 128, got "
+              + shape.headDim()
+              + ": give --dtype f32");
+    }
+    if (ModuleLayer.boot().findModule("tornado.cublas").isEmpty()) {
+      return Optional.of(
+          "the transformer in 16 bits needs an SDK with TornadoVM's cuBLAS module (tornado.cublas)");
+    }
+    return Optional.empty();
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.List;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.transformer.TransformerBackend.Need;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+
+/** The device memory of a {@link TransformerPlan}, computed before anything is allocated. */
+final class TransformerMemory {
+  private TransformerMemory() {}
+
+  static List<Need> of(TransformerShape shape, TransformerVideo video, Activations<?> activations) {
+    long width = shape.width();
+    long tokens = video.tokens();
+    AttentionShape self = video.selfAttention(shape);
+    long blocks = BlockWeights.bytes(shape, activations);
+    long patch =
+        (long) (shape.patch().inChannels() + shape.patch().outChannels()) * shape.patch().size();
+    long ends = (patch * (width + 1) + 3 * width) * Float.BYTES;
+    // One block's weights a second time, in the buffers that its kernels read.
+    long weights = blocks + blocks / shape.layers() + ends;
+    long inner = tokens * (5 * width + shape.feedForward()) + 3 * video.textTokens() * width;
+    long activationBytes = inner * activations.bytes() + tokens * (width + 2 * patch) * Float.BYTES;
+    long attention = attention(self, video, activations);
+    return List.of(
+        new Need("weights", weights),
+        new Need("activations", activationBytes),
+        new Need("attention", attention));
+  }
+
+  private static long attention(
+      AttentionShape self, TransformerVideo video, Activations<?> activations) {
+    long result = (self.queryElements() + self.logSumExpElements()) * Float.BYTES;
+    return switch (activations) {
+      case FloatActivations _ ->
+          result + QueryTiles.bytes(self, TileRoom.forFrames(self, PortableKernel.QUERIES));
+      case HalfActivations _ ->
+          // The blocked keys and values and the transposed keys, of the video and of the text.
+          RegisterProgram.bytes(self)
+              - (self.queryElements() + 2 * self.keyElements()) * Short.BYTES
+              + 4L
+                  * video.textTokens()
+                  * self.heads()
+                  * RegisterKernels.VALUE_ELEMENTS
+                  * Short.BYTES;
+    };
+  }
+}

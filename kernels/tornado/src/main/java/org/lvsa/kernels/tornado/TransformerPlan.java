@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * A transformer's buffers and compiled code for one size of video. Four graphs run in this order:
+ * {@code embed}; {@code weights} and {@code block} once per block; {@code head}. The graph {@code
+ * weights} holds the weights of all blocks on the device and brings those of one block into the
+ * buffers that {@code block} reads, so that one compiled graph computes every block.
+ *
+ * <p>TornadoVM hands a buffer from the graph that ran last to the next one alone. So {@code
+ * weights} takes along what only {@code block} needs.
+ *
+ * @param <A> the array type of activations
+ */
+final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseable {
+  private static final int EMBED = 0;
+  private static final int WEIGHTS = 1;
+  private static final int BLOCK = 2;
+  private static final int HEAD = 3;
+
+  /** Row of the modulations: shift, scale and gate of self-attention; then of the feed-forward. */
+  private static final int ATTENTION = 0;
+
+  private static final int ATTENTION_GATE = 2;
+  private static final int FEED_FORWARD = 3;
+  private static final int FEED_FORWARD_GATE = 5;
+
+  private final TransformerShape shape;
+  private final TransformerVideo video;
+  private final Activations<A> activations;
+  private final Activations.DeviceAttention<A> attention;
+  private final FloatArray latents;
+  private final FloatArray velocity;
+  private final A text;
+  private final FloatArray time;
+  private final FloatArray headTime;
+  private final FloatArray turns;
+  private final IntArray block = new IntArray(1);
+  private final FloatArray x;
+  private final int width;
+  private final DevicePlan plan;
+
+  /**
+   * @param weights of the blocks
+   * @param ends of the patch embedding and the output head
+   */
+  TransformerPlan(
+      TransformerShape shape,
+      TransformerVideo video,
+      Activations<A> activations,
+      BlockWeights<A> weights,
+      EndWeights ends,
+      TornadoTarget device,
+      long bytes) {
+    this.shape = shape;
+    this.video = video;
+    this.activations = activations;
+    width = shape.width();
+    AttentionShape self = video.selfAttention(shape);
+    attention =
+        activations.attention(new Activations.DeviceAttention.Sizes(self, video.textTokens()));
+    TransformerShape.Patch patch = shape.patch();
+    int tokens = video.tokens();
+    latents =
+        new FloatArray(
+            Math.multiplyExact(tokens, Math.multiplyExact(patch.inChannels(), patch.size())));
+    velocity =
+        new FloatArray(
+            Math.multiplyExact(tokens, Math.multiplyExact(patch.outChannels(), patch.size())));
+    text = activations.array((long) video.textTokens() * width);
+    time = new FloatArray(6 * width);
+    headTime = new FloatArray(width);
+    int pairs = shape.headDim() / 2;
+    // At most: every axis turns every pair.
+    turns = new FloatArray(2 * pairs * (video.frames() + video.rows() + video.columns()));
+    x = new FloatArray(Math.multiplyExact(tokens, width));
+    GridScheduler grids = new GridScheduler();
+    BlockBuffers<A> buffers = BlockBuffers.allocate(shape, activations);
+    plan =
+        new DevicePlan(
+            device,
+            grids,
+            bytes,
+            embed(ends, GraphTasks.of("embed", device, grids)),
+            weights(weights, buffers, GraphTasks.of("weights", device, grids)),
+            block(buffers, GraphTasks.of("block", device, grids)),
+            head(ends, GraphTasks.of("head", device, grids)));
+  }
+
+  private TaskGraph embed(EndWeights ends, GraphTasks tasks) {
+    TransformerShape.Patch patch = shape.patch();
+    int tokens = video.tokens();
+    FloatArray patches = new FloatArray(latents.getSize());
+    tasks
+        .graph()
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, latents, text)
+        .transferToDevice(
+            DataTransferMode.FIRST_EXECUTION, ends.patch().weight(), ends.patch().bias());
+    tasks.perThread("patchify", latents.getSize());
+    tasks
+        .graph()
+        .task(
+            "patchify",
+            FloatTransformerKernels::patchify,
+            new KernelContext(),
+            latents,
+            patches,
+            patch.inChannels(),
+            video.frames() * patch.frames(),
+            video.rows() * patch.rows(),
+            video.columns() * patch.columns(),
+            patch.frames(),
+            patch.rows(),
+            patch.columns());
+    new FloatActivations().linear(tasks, "embedding", patches, ends.patch(), x, tokens, false);
+    activations.touch(tasks, "text", text);
+    return tasks.graph().persistOnDevice(x, text);
+  }
+
+  private TaskGraph weights(BlockWeights<A> weights, BlockBuffers<A> to, GraphTasks tasks) {
+    tasks
+        .graph()
+        .consumeFromDevice("embed", x, text)
+        .consumeFromDevice("block", x, text)
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, block);
+    List<A> linear = to.linearArrays();
+    for (int i = 0; i < linear.size(); i++) {
+      for (WeightPart<A> part : weights.linear().get(i).parts()) {
+        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
+        activations.copy(tasks, "linear" + i + "at" + part.first(), part, linear.get(i), block);
+      }
+    }
+    for (int i = 0; i < to.norms().size(); i++) {
+      for (WeightPart<FloatArray> part : weights.norms().get(i).parts()) {
+        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
+        FloatActivations.copyFloats(
+            tasks, "norm" + i + "at" + part.first(), part, to.norms().get(i), block);
+      }
+    }
+    return tasks.graph().persistOnDevice(to.all());
+  }
+
+  private TaskGraph block(BlockBuffers<A> weights, GraphTasks tasks) {
+    int tokens = video.tokens();
+    long elements = (long) tokens * width;
+    A in = activations.array(elements);
+    A query = activations.array(elements);
+    A key = activations.array(elements);
+    A value = attention.values(false);
+    A out = activations.array(elements);
+    A textKey = activations.array((long) video.textTokens() * width);
+    A textValue = attention.values(true);
+    A inner = activations.array((long) tokens * shape.feedForward());
+    Activations.Tokens stream = new Activations.Tokens(x, tokens, width, shape.eps());
+    Activations.Modulations modulations = new Activations.Modulations(weights.norms().get(0), time);
+    Activations.Rotary rotary = rotary();
+    tasks
+        .graph()
+        .consumeFromDevice("weights", x, text)
+        .consumeFromDevice("weights", weights.all())
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, time, turns);
+    attention.transfers(tasks);
+    activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
+    activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
+    activations.linear(tasks, "key", in, weights.linear(1), key, tokens, false);
+    activations.linear(tasks, "value", in, weights.linear(2), value, tokens, false);
+    activations.rotate(tasks, "queryNorm", query, tokens, weights.norms().get(1), rotary);
+    activations.rotate(tasks, "keyNorm", key, tokens, weights.norms().get(2), rotary);
+    A attended = attention.self(tasks, query, key, value, in);
+    activations.linear(tasks, "selfOut", attended, weights.linear(3), out, tokens, false);
+    if (shape.crossNorm()) {
+      Activations.Norm norm = new Activations.Norm(weights.norms().get(5), weights.norms().get(6));
+      activations.addGatedNorm(
+          tasks, "crossIn", stream, out, modulations, ATTENTION_GATE, norm, in);
+    } else {
+      activations.addGated(tasks, "selfAdd", stream, out, modulations, ATTENTION_GATE);
+      activations.narrow(tasks, "crossIn", stream, in);
+    }
+    activations.linear(tasks, "crossQuery", in, weights.linear(4), query, tokens, false);
+    activations.linear(
+        tasks, "crossKey", text, weights.linear(5), textKey, video.textTokens(), false);
+    activations.linear(
+        tasks, "crossValue", text, weights.linear(6), textValue, video.textTokens(), false);
+    Activations.Rotary normOnly = rotary.normOnly();
+    activations.rotate(tasks, "crossQueryNorm", query, tokens, weights.norms().get(3), normOnly);
+    activations.rotate(
+        tasks, "crossKeyNorm", textKey, video.textTokens(), weights.norms().get(4), normOnly);
+    attended = attention.cross(tasks, query, textKey, textValue, in);
+    activations.linear(tasks, "crossOut", attended, weights.linear(7), out, tokens, false);
+    activations.addModulate(tasks, "innerIn", stream, out, modulations, FEED_FORWARD, in);
+    activations.linear(tasks, "up", in, weights.linear(8), inner, tokens, true);
+    activations.linear(tasks, "down", inner, weights.linear(9), out, tokens, false);
+    activations.addGated(tasks, "innerAdd", stream, out, modulations, FEED_FORWARD_GATE);
+    return tasks.graph().persistOnDevice(x, attention.scratch());
+  }
+
+  private Activations.Rotary rotary() {
+    int spatial = shape.headDim() / 6;
+    int framePairs = shape.headDim() / 2 - 2 * spatial;
+    return new Activations.Rotary(
+        turns,
+        true,
+        video.frames(),
+        video.rows(),
+        video.columns(),
+        shape.headDim(),
+        width,
+        shape.eps(),
+        framePairs,
+        spatial);
+  }
+
+  private TaskGraph head(EndWeights ends, GraphTasks tasks) {
+    TransformerShape.Patch patch = shape.patch();
+    int tokens = video.tokens();
+    FloatArray in = attention.scratch();
+    FloatArray patches = new FloatArray(velocity.getSize());
+    tasks
+        .graph()
+        .consumeFromDevice("block", x, in)
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, headTime)
+        .transferToDevice(
+            DataTransferMode.FIRST_EXECUTION,
+            ends.table(),
+            ends.head().weight(),
+            ends.head().bias());
+    FloatActivations.modulate(
+        tasks,
+        "headIn",
+        new Activations.Tokens(x, tokens, width, shape.eps()),
+        new Activations.Modulations(ends.table(), headTime),
+        0,
+        0,
+        in);
+    new FloatActivations().linear(tasks, "projection", in, ends.head(), patches, tokens, false);
+    tasks.perThread("unpatchify", velocity.getSize());
+    return tasks
+        .graph()
+        .task(
+            "unpatchify",
+            FloatTransformerKernels::unpatchify,
+            new KernelContext(),
+            patches,
+            velocity,
+            patch.outChannels(),
+            video.frames() * patch.frames(),
+            video.rows() * patch.rows(),
+            video.columns() * patch.columns(),
+            patch.frames(),
+            patch.rows(),
+            patch.columns())
+        .transferToHost(DataTransferMode.EVERY_EXECUTION, velocity);
+  }
+
+  /** The buffers of a block's weights, and their list for TornadoVM. */
+  private record BlockBuffers<A extends TornadoNativeArray>(
+      List<Activations.Linear<A>> linears, List<FloatArray> norms) {
+    static <A extends TornadoNativeArray> BlockBuffers<A> allocate(
+        TransformerShape shape, Activations<A> activations) {
+      List<Activations.Linear<A>> linears = new ArrayList<>();
+      for (int i = 0; i < BlockWeights.LINEAR.size(); i++) {
+        int in = BlockWeights.in(shape, i);
+        int out = BlockWeights.out(shape, i);
+        linears.add(
+            new Activations.Linear<>(
+                activations.array((long) in * out), activations.array(out), in, out));
+      }
+      List<FloatArray> norms = new ArrayList<>();
+      for (String name : BlockWeights.norms(shape)) {
+        norms.add(
+            new FloatArray(name.equals("scale_shift_table") ? 6 * shape.width() : shape.width()));
+      }
+      return new BlockBuffers<>(linears, norms);
+    }
+
+    Activations.Linear<A> linear(int layer) {
+      return linears.get(layer);
+    }
+
+    /** Weight and bias of each layer. */
+    List<A> linearArrays() {
+      List<A> arrays = new ArrayList<>();
+      for (Activations.Linear<A> one : linears) {
+        arrays.add(one.weight());
+        arrays.add(one.bias());
+      }
+      return arrays;
+    }
+
+    Object[] all() {
+      List<Object> all = new ArrayList<>(linearArrays());
+      all.addAll(norms);
+      return all.toArray();
+    }
+  }
+
+  /** Time, latents and so on as the device is sent them; the caller writes into them. */
+  FloatArray latents() {
+    return latents;
+  }
+
+  A text() {
+    return text;
+  }
+
+  FloatArray time() {
+    return time;
+  }
+
+  FloatArray headTime() {
+    return headTime;
+  }
+
+  FloatArray turns() {
+    return turns;
+  }
+
+  /** The prediction of the last forward pass. */
+  FloatArray velocity() {
+    return velocity;
+  }
+
+  Activations.DeviceAttention<A> attention() {
+    return attention;
+  }
+
+  TransformerVideo video() {
+    return video;
+  }
+
+  /** Graphs of the plan. */
+  static final int GRAPHS = 4;
+
+  /** Runs one of the graphs for the first time, which compiles it and uploads what it holds. */
+  void first(int graph) {
+    plan.execute(graph);
+  }
+
+  /** Runs all blocks once, from what was written into the arrays to {@link #velocity}. */
+  DevicePlan.Times run() {
+    long kernels = 0;
+    long copies = 0;
+    for (int at = 0; at < 2 * shape.layers() + 2; at++) {
+      int graph = at == 0 ? EMBED : at == 2 * shape.layers() + 1 ? HEAD : 2 - at % 2;
+      if (graph == WEIGHTS) {
+        block.set(0, at / 2);
+      }
+      DevicePlan.Times times = graph == BLOCK ? plan.attention(BLOCK) : plan.execute(graph);
+      kernels += times.kernel();
+      copies += times.copies();
+    }
+    return new DevicePlan.Times(kernels, copies);
+  }
+
+  @Override
+  public void close() {
+    plan.close();
+  }
+}
