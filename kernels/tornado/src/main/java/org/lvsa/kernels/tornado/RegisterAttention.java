@@ -32,25 +32,46 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
     out = new FloatArray(Math.toIntExact(shape.queryElements()));
     logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
     flags = new IntArray(Math.toIntExact(shape.logSumExpElements()));
+    RegisterProgram.Room room = RegisterProgram.Room.forFrames(shape);
     self =
         new Keys(
             shape,
-            RegisterTiles.allocate(shape),
-            QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, TensorCoreProgram.room(shape)));
+            room.columns(),
+            RegisterTiles.allocate(shape, room.register()),
+            QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room.tiles()));
     // The text as one frame: the kernels need to know how its keys lie, not what they are.
     AttentionShape text =
         new AttentionShape(
             1, 1, sizes.textTokens(), 0, shape.heads(), shape.kvHeads(), shape.headDim());
+    Columns columns = Columns.ofFrames(text);
     cross =
         new Keys(
             text,
-            RegisterTiles.cross(shape, text),
+            columns,
+            crossTiles(shape, columns),
             QueryTiles.cross(shape, TensorCoreKernels.QUERIES, sizes.textTokens()));
+  }
+
+  /** All queries of a sequence against other keys, those of a text: one group that never changes. */
+  private static RegisterTiles crossTiles(AttentionShape queries, Columns keys) {
+    KeyRanges all =
+        new KeyRanges(0, queries.tokens(), new int[] {0}, new int[] {keys.stretchTokens()});
+    List<RegisterPlan> plans = RegisterPlan.of(keys, List.of(List.of(all))).orElseThrow();
+    int[] numbers = plans.getFirst().tiles();
+    for (int tile = 0; tile < plans.getFirst().tileCount(); tile++) {
+      // A query of the video has no key of its own in the text: the first tile stands for it.
+      numbers[tile * RegisterKernels.TILE_NUMBERS + 2] = 0;
+    }
+    RegisterTiles made =
+        RegisterTiles.allocate(queries, RegisterTiles.Room.forPlans(plans));
+    made.fill(queries, plans);
+    return made;
   }
 
   /** Keys and values in blocks, and which of them each query attends to. */
   private static final class Keys {
     private final AttentionShape shape;
+    private final Columns columns;
     private final RegisterTiles tiles;
     private final QueryTiles flagged;
     private final HalfFloatArray transposed;
@@ -58,20 +79,25 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
     private final HalfFloatArray values;
     private final FloatArray largest;
 
-    Keys(AttentionShape shape, RegisterTiles tiles, QueryTiles flagged) {
+    Keys(
+        AttentionShape shape, Columns columns, RegisterTiles tiles, QueryTiles flagged) {
       this.shape = shape;
+      this.columns = columns;
       this.tiles = tiles;
       this.flagged = flagged;
-      int columns = RegisterTiles.paddedTokens(shape);
+      int count = columns.count();
       transposed =
           new HalfFloatArray(
               TensorCoreProgram.transposedElements(shape, QueryTiles.paddedTokens(shape)));
       keys =
-          new HalfFloatArray(Math.toIntExact((long) shape.kvHeads() * columns * shape.headDim()));
+          new HalfFloatArray(Math.toIntExact((long) shape.kvHeads() * count * shape.headDim()));
       values =
           new HalfFloatArray(
-              Math.toIntExact((long) shape.kvHeads() * columns * RegisterKernels.VALUE_ELEMENTS));
-      largest = new FloatArray(shape.kvHeads() * (columns / BlockedLayouts.TILE));
+              Math.toIntExact(
+                  (long) shape.kvHeads()
+                      * count
+                      * RegisterKernels.valueElements(shape.headDim())));
+      largest = new FloatArray(shape.kvHeads() * (count / BlockedLayouts.TILE));
     }
   }
 
@@ -83,7 +109,7 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
   @Override
   public void fill(BlockSparseLayout layout) {
     List<List<KeyRanges>> groups = QueryTiles.groups(shape, layout);
-    self.tiles.fill(shape, groups.getFirst());
+    self.tiles.fill(shape, RegisterPlan.of(self.columns, groups).orElseThrow());
     self.flagged.fill(shape, groups);
   }
 
@@ -146,9 +172,7 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
       HalfFloatArray query,
       HalfFloatArray key,
       HalfFloatArray value) {
-    int columns = RegisterTiles.paddedTokens(of.shape);
-    int paddedPatches = RegisterTiles.paddedPatches(of.shape);
-    int paddedVideo = RegisterTiles.paddedVideo(of.shape);
+    Columns columns = of.columns;
     int transposedColumns = QueryTiles.paddedTokens(of.shape);
     tasks.groups(
         prefix + "AttentionTransposed",
@@ -157,15 +181,15 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
         Layouts.THREADS);
     tasks.groups(
         prefix + "AttentionKeys",
-        columns / BlockedLayouts.TILE,
+        columns.count() / BlockedLayouts.TILE,
         of.shape.kvHeads(),
         BlockedLayouts.THREADS);
     tasks.groups(
         prefix + "AttentionValues",
-        columns / BlockedLayouts.TILE,
+        columns.count() / BlockedLayouts.TILE,
         of.shape.kvHeads(),
         BlockedLayouts.THREADS);
-    tasks.groups(prefix + "Attention", of.tiles.count(), shape.heads(), RegisterKernels.THREADS);
+    tasks.groups(prefix + "Attention", Math.toIntExact(of.tiles.room().tiles()), shape.heads(), RegisterKernels.THREADS);
     tasks.groups(
         prefix + "AttentionAgain",
         Math.toIntExact(of.flagged.room().tiles()),
@@ -196,11 +220,12 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
             of.keys,
             of.shape.tokens(),
             of.shape.kvHeads(),
-            of.shape.patchesPerFrame(),
-            paddedPatches,
-            of.shape.videoTokens(),
-            paddedVideo,
-            columns)
+            of.shape.headDim(),
+            columns.length(),
+            columns.paddedLength(),
+            columns.stretchTokens(),
+            columns.paddedStretches(),
+            columns.count())
         .task(
             prefix + "AttentionValues",
             BlockedLayouts::values,
@@ -210,15 +235,16 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
             of.largest,
             of.shape.tokens(),
             of.shape.kvHeads(),
-            of.shape.patchesPerFrame(),
-            paddedPatches,
-            of.shape.videoTokens(),
-            paddedVideo,
-            columns,
+            of.shape.headDim(),
+            columns.length(),
+            columns.paddedLength(),
+            columns.stretchTokens(),
+            columns.paddedStretches(),
+            columns.count(),
             0)
         .task(
             prefix + "Attention",
-            RegisterKernels::fp16,
+            RegisterKernels::fp16x128,
             new KernelContext(),
             query,
             of.keys,
@@ -230,7 +256,7 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
             of.tiles.tiles(),
             of.tiles.runs(),
             shape.tokens(),
-            columns,
+            columns.count(),
             shape.heads(),
             shape.kvHeads(),
             (float) shape.scale())

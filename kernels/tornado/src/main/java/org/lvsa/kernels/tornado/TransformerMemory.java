@@ -38,12 +38,12 @@ final class TransformerMemory {
           result + QueryTiles.bytes(self, TileRoom.forFrames(self, PortableKernel.QUERIES));
       case HalfActivations _ ->
           // The blocked keys and values and the transposed keys, of the video and of the text.
-          RegisterProgram.bytes(self)
+          RegisterProgram.bytes(self, RegisterProgram.Room.forFrames(self))
               - (self.queryElements() + 2 * self.keyElements()) * Short.BYTES
               + 4L
                   * video.textTokens()
                   * self.heads()
-                  * RegisterKernels.VALUE_ELEMENTS
+                  * RegisterKernels.valueElements(self.headDim())
                   * Short.BYTES;
     };
   }

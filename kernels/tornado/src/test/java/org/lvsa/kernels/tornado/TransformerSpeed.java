@@ -24,8 +24,8 @@ import org.lvsa.kernels.transformer.TransformerWeights;
  * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED
  * }</pre>
  *
- * where ATTENDED is the number of frames that a frame attends to; all for dense. DTYPE {@code
- * both} prints the relative difference between fp16 and float32.
+ * where ATTENDED is the number of frames that a frame attends to; all for dense. DTYPE {@code both}
+ * prints the relative difference between fp16 and float32.
  */
 final class TransformerSpeed {
   private TransformerSpeed() {}
@@ -48,8 +48,7 @@ final class TransformerSpeed {
         difference += Math.pow(wide[i] - narrow[i], 2);
         norm += Math.pow(wide[i], 2);
       }
-      System.out.printf(
-          Locale.ROOT, "fp16 against float32: %.3g%n", Math.sqrt(difference / norm));
+      System.out.printf(Locale.ROOT, "fp16 against float32: %.3g%n", Math.sqrt(difference / norm));
     } else {
       run(shape, video, layout, DType.valueOf(args[8]), reps);
     }

@@ -17,6 +17,7 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.CaptureSettings;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
@@ -99,6 +100,22 @@ final class GenerateCommand implements Callable<Integer> {
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
   @Mixin private CacheOptions cacheOptions;
+
+  /** Where the transformer runs. */
+  enum TransformerPlace {
+    CPU,
+    DEVICE
+  }
+
+  @Option(
+      names = "--transformer",
+      defaultValue = "cpu",
+      description =
+          "${COMPLETION-CANDIDATES}: where everything but self-attention runs; device puts the whole"
+              + " transformer on the GPU, with the weights in --dtype f32 or f16 (default:"
+              + " ${DEFAULT-VALUE})")
+  private TransformerPlace transformer;
+
   @Mixin private OffloadOptions offload;
   @Mixin private ProfileOption profile;
   @Mixin private LoadOptions load;
@@ -155,6 +172,15 @@ final class GenerateCommand implements Callable<Integer> {
     }
     cacheOptions.settings();
     offload.check(model.random().isPresent(), rankOptions.plan().world());
+    if (transformer == TransformerPlace.DEVICE
+        && (rankOptions.plan().world() > 1
+            || capture != null
+            || cacheOptions.settings().isPresent()
+            || attention.pattern().isPresent())) {
+      throw new IllegalArgumentException(
+          "--transformer device attends dense or with LVSA, on one rank, without --capture and"
+              + " without a step cache: leave these out");
+    }
     attention
         .pattern()
         .ifPresent(
@@ -215,6 +241,12 @@ final class GenerateCommand implements Callable<Integer> {
     MemoryNeed.require(pipeline.memory(settings, how.tiling(), ranks.ranksPerProcess()));
     if (!ranks.later()) {
       load.read(opened.weights(), err);
+    }
+    if (transformer == TransformerPlace.DEVICE) {
+      String backend = config.value(Setting.LVSA_BACKEND).text();
+      pipeline.transformerOnDevice(
+          new DeviceChoice(backend, config.dtype(), attention.kernel()),
+          line -> err.println("lvsa: " + line));
     }
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
@@ -346,6 +378,7 @@ final class GenerateCommand implements Callable<Integer> {
         cacheOptions.settings().map(cache -> cache.backend() + " " + cache).orElse("none"));
     identity.put("pattern", attended.pattern().map(AskedPattern::identity).orElse("none"));
     identity.put("riflex", riflex == null ? "none" : riflex.toString());
+    identity.put("transformer", lower(transformer));
     identity.put("model", fingerprint);
     return identity;
   }

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.attention;
 
 import java.util.Optional;
+import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
@@ -42,6 +43,26 @@ public interface VideoSelfAttention {
   default SequenceShards sequence(SequencePlan plan, int tokens) {
     return SequenceShards.whole(tokens);
   }
+
+  /**
+   * The layout of the self-attentions of one forward pass that something else computes, such as a
+   * transformer on a device. Counts as if every layer had called {@link #attend}.
+   *
+   * @param layers of the transformer
+   * @throws IllegalArgumentException if this attention is not one layout for all layers
+   */
+  default BlockSparseLayout layout(int layers, VideoGrid grid) {
+    throw new IllegalArgumentException("this attention cannot be computed on another device");
+  }
+
+  /**
+   * Is told of such a forward pass.
+   *
+   * @param device where it ran
+   * @param kernels that ran
+   * @param millis of the device's kernels
+   */
+  default void ranElsewhere(String device, String kernels, double millis) {}
 
   /** What runs the transformer's blocks around this attention: all of them, or a step cache. */
   default BlockRunner blocks() {

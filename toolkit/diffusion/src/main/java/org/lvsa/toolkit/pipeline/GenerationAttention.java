@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.attention.Attended;
@@ -47,6 +48,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
   private static final String PASSED_OVER = "auto passes over";
 
   private final Generation generation;
+  private final AttentionProcessor processor;
   private final Optional<PatternAttention> pattern;
   private final VideoSelfAttention attention;
   private final Optional<CaptureSettings> capture;
@@ -56,6 +58,7 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
   private SequenceShards shards = SequenceShards.whole(0);
   private int step;
   private List<DenoisingLoop.Branch> branches = List.of();
+  private Optional<Elsewhere> elsewhere = Optional.empty();
   private int calls;
   private double densities;
   private BlockRunner blocks = BlockRunner.ALL;
@@ -163,14 +166,13 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
               }
               log.line(level, line);
             });
+    processor = processor(settings.config(), video);
     pattern = settings.pattern().map(asked -> new PatternAttention(generation, asked, () -> step));
     attention =
         pattern.isPresent()
             ? pattern.get()
             : new SharedAttention(
-                new ProcessorAttention(generation, processor(settings.config(), video)),
-                view.ranks(),
-                () -> shards.inside());
+                new ProcessorAttention(generation, processor), view.ranks(), () -> shards.inside());
     runBlocksWith(BlockRunner.ALL);
   }
 
@@ -359,16 +361,48 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
     generation.say(line);
   }
 
+  /** What forward passes on another device ran with. */
+  private record Elsewhere(String device, String kernels, double millis) {}
+
+  @Override
+  public BlockSparseLayout layout(int layers, VideoGrid grid) {
+    if (pattern.isPresent() || capture.isPresent() || ranks() > 1 || cache.isPresent()) {
+      throw new IllegalArgumentException(
+          "a transformer on a device attends dense or with LVSA, on one rank, without --capture and"
+              + " without a step cache");
+    }
+    BlockSparseLayout layout = BlockSparseLayout.dense(grid.frames());
+    for (int layer = 0; layer < layers; layer++) {
+      if (!sparse) {
+        generation.runsDense();
+      } else if (processor instanceof LvsaProcessor lvsa) {
+        layout = lvsa.layout(generation, layer, grid);
+      } else {
+        throw new IllegalArgumentException(
+            "a transformer on a device needs the model's LVSA hook, which the settings turn off");
+      }
+      calls++;
+      densities += generation.density();
+    }
+    return layout;
+  }
+
+  @Override
+  public void ranElsewhere(String device, String kernels, double millis) {
+    double before = elsewhere.map(Elsewhere::millis).orElse(0.0);
+    elsewhere = Optional.of(new Elsewhere(device, kernels, before + millis));
+  }
+
   /** What ran so far. */
   public AttentionReport report() {
     List<String> fallbacks = new ArrayList<>(passedOver);
     fallbacks.addAll(generation.fallbacks());
     return new AttentionReport(
-        generation.device(),
-        generation.kernel(),
+        elsewhere.map(Elsewhere::device).orElseGet(generation::device),
+        elsewhere.map(Elsewhere::kernels).orElseGet(generation::kernel),
         calls,
         calls == 0 ? Double.NaN : densities / calls,
-        generation.kernelMillis(),
+        elsewhere.map(Elsewhere::millis).orElseGet(generation::kernelMillis),
         pattern.map(PatternAttention::report),
         fallbacks);
   }

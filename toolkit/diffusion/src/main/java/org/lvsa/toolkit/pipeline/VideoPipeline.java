@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.vae.FrameSink;
@@ -137,5 +138,18 @@ public interface VideoPipeline extends AutoCloseable {
   default void riflex(double scale) {
     throw new IllegalArgumentException(
         "RIFLEx is not supported by this pipeline (" + className() + ")");
+  }
+
+  /**
+   * Runs the transformer on a device as a whole from now on.
+   *
+   * @param choice of the device and the type of weights and activations
+   * @param log is told about memory and about preparations
+   * @throws IllegalArgumentException if this pipeline cannot
+   * @throws org.lvsa.toolkit.backend.UnavailableException if the device cannot
+   */
+  default void transformerOnDevice(DeviceChoice choice, Consumer<String> log) {
+    throw new IllegalArgumentException(
+        "--transformer device is not supported by this pipeline (" + className() + ")");
   }
 }

@@ -6,12 +6,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.offload.OffloadableComponents;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
@@ -121,6 +123,16 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
   @Override
   public void riflex(double scale) {
     model.parts().transformers().riflex(model.horizon(), scale);
+  }
+
+  @Override
+  public void transformerOnDevice(DeviceChoice choice, Consumer<String> log) {
+    Transformers transformers = model.parts().transformers();
+    if (transformers.names().size() > 1) {
+      throw new IllegalArgumentException(
+          "--transformer device holds one transformer, this model has two: leave it out");
+    }
+    transformers.named(transformers.names().getFirst()).onDevice(choice, log);
   }
 
   @Override

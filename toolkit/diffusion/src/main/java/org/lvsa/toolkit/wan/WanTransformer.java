@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
@@ -21,6 +22,7 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.parallel.RankPlace;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequencePlan.Gather;
 import org.lvsa.toolkit.sharding.SequencePlan.SplitInput;
@@ -70,6 +72,7 @@ public final class WanTransformer implements AutoCloseable {
   private final Linear head;
   private RotaryEmbedding rotary;
   private RotaryTable lastTable;
+  private Optional<DeviceWan> device = Optional.empty();
 
   /**
    * A transformer with weights that are already checked against {@link WanConfig#tensors()}.
@@ -207,6 +210,9 @@ public final class WanTransformer implements AutoCloseable {
     VideoGrid grid = grid(latents);
     checkText(latents, input.text());
     checkTimesteps(latents, input.timesteps());
+    if (device.isPresent()) {
+      return device.get().predict(input, grid, rotary, attention);
+    }
     Conditioning.Time time = conditioning.time(input.timesteps(), observer);
     // A published model has a row of modulations per token where frames have their own time steps.
     int more = input.timesteps().length > latents.size(0) ? 1 : 0;
@@ -300,6 +306,12 @@ public final class WanTransformer implements AutoCloseable {
     lastTable = null;
   }
 
+  /** Runs on a device from now on. */
+  void onDevice(DeviceChoice choice, Consumer<String> log) {
+    device.ifPresent(DeviceWan::close);
+    device = Optional.of(new DeviceWan(config, weights, conditioning, choice, log));
+  }
+
   private RotaryTable table(VideoGrid grid) {
     if (lastTable == null || !lastTable.grid().equals(grid)) {
       lastTable = new RotaryTable(rotary, grid);
@@ -309,6 +321,7 @@ public final class WanTransformer implements AutoCloseable {
 
   @Override
   public void close() {
+    device.ifPresent(DeviceWan::close);
     weights.close();
   }
 }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.util.ServiceLoader;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.TransformerBackend;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerWeights;
+import org.lvsa.toolkit.backend.Backends;
+import org.lvsa.toolkit.backend.UnavailableException;
+
+/**
+ * Where a transformer runs as a whole.
+ *
+ * @param backend its name, or {@code auto} for the only one that there is
+ * @param dtype of weights and activations
+ * @param options the device
+ */
+public record DeviceChoice(String backend, DType dtype, KernelOptions options) {
+  /**
+   * The backend.
+   *
+   * @throws IllegalArgumentException if nobody knows the name
+   * @throws UnavailableException if no backend of that name runs transformers here
+   */
+  public TransformerBackend find() {
+    Backends.requireKnown(backend);
+    for (TransformerBackend found : ServiceLoader.load(TransformerBackend.class)) {
+      if (backend.equals("auto") || backend.equals(found.name())) {
+        if (found.availability() instanceof Availability.Unavailable(String reason)) {
+          throw new UnavailableException("--transformer device cannot run here: " + reason);
+        }
+        return found;
+      }
+    }
+    throw new UnavailableException(
+        backend.equals("auto") || backend.equals("tornado")
+            ? "--transformer device cannot run here: "
+                + System.getProperty("lvsa.tornado.reason", "no TornadoVM SDK was found")
+            : "backend " + backend + " runs no whole transformer: give --backend tornado");
+  }
+
+  /**
+   * Opens a transformer.
+   *
+   * @throws UnavailableException with the reason, if it cannot run there
+   */
+  public DeviceTransformer open(TransformerShape shape, TransformerWeights weights) {
+    try {
+      return find().open(shape, weights, dtype, options);
+    } catch (KernelFailedException e) {
+      throw new UnavailableException("--transformer device: " + e.getMessage());
+    }
+  }
+}
