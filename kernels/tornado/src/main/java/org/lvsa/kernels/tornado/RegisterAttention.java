@@ -52,7 +52,9 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
             QueryTiles.cross(shape, TensorCoreKernels.QUERIES, sizes.textTokens()));
   }
 
-  /** All queries of a sequence against other keys, those of a text: one group that never changes. */
+  /**
+   * All queries of a sequence against other keys, those of a text: one group that never changes.
+   */
   private static RegisterTiles crossTiles(AttentionShape queries, Columns keys) {
     KeyRanges all =
         new KeyRanges(0, queries.tokens(), new int[] {0}, new int[] {keys.stretchTokens()});
@@ -62,8 +64,7 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
       // A query of the video has no key of its own in the text: the first tile stands for it.
       numbers[tile * RegisterKernels.TILE_NUMBERS + 2] = 0;
     }
-    RegisterTiles made =
-        RegisterTiles.allocate(queries, RegisterTiles.Room.forPlans(plans));
+    RegisterTiles made = RegisterTiles.allocate(queries, RegisterTiles.Room.forPlans(plans));
     made.fill(queries, plans);
     return made;
   }
@@ -79,8 +80,7 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
     private final HalfFloatArray values;
     private final FloatArray largest;
 
-    Keys(
-        AttentionShape shape, Columns columns, RegisterTiles tiles, QueryTiles flagged) {
+    Keys(AttentionShape shape, Columns columns, RegisterTiles tiles, QueryTiles flagged) {
       this.shape = shape;
       this.columns = columns;
       this.tiles = tiles;
@@ -89,14 +89,11 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
       transposed =
           new HalfFloatArray(
               TensorCoreProgram.transposedElements(shape, QueryTiles.paddedTokens(shape)));
-      keys =
-          new HalfFloatArray(Math.toIntExact((long) shape.kvHeads() * count * shape.headDim()));
+      keys = new HalfFloatArray(Math.toIntExact((long) shape.kvHeads() * count * shape.headDim()));
       values =
           new HalfFloatArray(
               Math.toIntExact(
-                  (long) shape.kvHeads()
-                      * count
-                      * RegisterKernels.valueElements(shape.headDim())));
+                  (long) shape.kvHeads() * count * RegisterKernels.valueElements(shape.headDim())));
       largest = new FloatArray(shape.kvHeads() * (count / BlockedLayouts.TILE));
     }
   }
@@ -189,7 +186,11 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
         columns.count() / BlockedLayouts.TILE,
         of.shape.kvHeads(),
         BlockedLayouts.THREADS);
-    tasks.groups(prefix + "Attention", Math.toIntExact(of.tiles.room().tiles()), shape.heads(), RegisterKernels.THREADS);
+    tasks.groups(
+        prefix + "Attention",
+        Math.toIntExact(of.tiles.room().tiles()),
+        shape.heads(),
+        RegisterKernels.THREADS);
     tasks.groups(
         prefix + "AttentionAgain",
         Math.toIntExact(of.flagged.room().tiles()),

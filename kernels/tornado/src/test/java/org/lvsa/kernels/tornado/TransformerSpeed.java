@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
@@ -30,15 +35,14 @@ import org.lvsa.kernels.transformer.TransformerWeights;
 final class TransformerSpeed {
   private TransformerSpeed() {}
 
-  public static void main(String[] args) {
+  public static void main(String[] args) throws IOException {
     int[] n = Arrays.stream(args, 0, 8).mapToInt(Integer::parseInt).toArray();
     TransformerShape shape =
         new TransformerShape(
             n[0], n[1], n[2], n[3], true, 1e-6f, new TransformerShape.Patch(16, 16, 1, 2, 2));
     TransformerVideo video = new TransformerVideo(n[4], n[5], n[6], n[7]);
     int reps = Integer.parseInt(args[9]);
-    int attended = Integer.parseInt(args[10]);
-    BlockSparseLayout layout = layout(video.frames(), attended);
+    BlockSparseLayout layout = layout(video.frames(), args[10]);
     if (args[8].equals("both")) {
       float[] wide = run(shape, video, layout, DType.F32, reps);
       float[] narrow = run(shape, video, layout, DType.F16, reps);
@@ -54,19 +58,19 @@ final class TransformerSpeed {
     }
   }
 
-  private static BlockSparseLayout layout(int frames, int attended) {
-    if (attended >= frames) {
+  private static BlockSparseLayout layout(int frames, String attended) throws IOException {
+    if (attended.equals("dense")) {
       return BlockSparseLayout.dense(frames);
     }
-    int[] indptr = new int[frames + 1];
-    int[] indices = new int[frames * attended];
-    for (int f = 0; f < frames; f++) {
-      int first = Math.clamp(f - attended / 2L, 0, frames - attended);
-      for (int i = 0; i < attended; i++) {
-        indices[f * attended + i] = first + i;
-      }
-      indptr[f + 1] = (f + 1) * attended;
+    int[][] rows =
+        Files.readAllLines(Path.of(attended)).stream()
+            .map(line -> Stream.of(line.split(" ")).mapToInt(Integer::parseInt).toArray())
+            .toArray(int[][]::new);
+    int[] indptr = new int[rows.length + 1];
+    for (int row = 0; row < rows.length; row++) {
+      indptr[row + 1] = indptr[row] + rows[row].length;
     }
+    int[] indices = Stream.of(rows).flatMapToInt(IntStream::of).toArray();
     return BlockSparseLayout.of(frames, indptr, indices);
   }
 

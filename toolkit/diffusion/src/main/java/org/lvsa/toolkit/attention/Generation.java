@@ -198,7 +198,7 @@ public final class Generation implements AutoCloseable {
   }
 
   /** A dense self-attention is about to run. */
-  void runsDense() {
+  public void runsDense() {
     note(1);
   }
 
