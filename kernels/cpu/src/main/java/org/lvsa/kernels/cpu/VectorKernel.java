@@ -27,8 +27,8 @@ final class VectorKernel implements AttentionKernel {
   /** The name in result rows: vector width in lanes, and register tile. */
   static final String NAME = "vector-f32x" + Lanes.LENGTH + "-" + Lanes.ROWS + "x" + Lanes.COLUMNS;
 
-  /** No chunk is larger, however large the cache: there have to be several per thread. */
-  static final int MAX_QUERIES = 768;
+  /** No chunk is larger, however large the cache, which two threads of a core may share. */
+  static final int MAX_QUERIES = 512;
 
   private final Workers workers = new Workers(Runtime.getRuntime().availableProcessors());
   private final @Nullable ChunkAttention[] memories = new ChunkAttention[workers.count()];
