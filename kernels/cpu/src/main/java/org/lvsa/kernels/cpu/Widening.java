@@ -32,40 +32,46 @@ final class Widening {
 
   /** Reads {@code count} elements, beginning with element {@code offset} of {@code from}. */
   static void read(DType dtype, MemorySegment from, long offset, float[] to, int at, int count) {
+    // A method each, so that the JIT compiler puts the one that runs into the caller's loop.
     switch (dtype) {
-      case F32 -> {
-        // For as few elements as a head has, MemorySegment.copy spends more time on its call.
-        int i = 0;
-        for (; i <= count - F.length(); i += F.length()) {
-          FloatVector.fromMemorySegment(
-                  F, from, (offset + i) * Float.BYTES, ByteOrder.LITTLE_ENDIAN)
-              .intoArray(to, at + i);
-        }
-        for (; i < count; i++) {
-          to[at + i] = from.get(FLOATS, (offset + i) * Float.BYTES);
-        }
-      }
-      case F16 -> {
-        int i = 0;
-        for (; i <= count - F.length(); i += F.length()) {
-          float16(integers(from, offset + i)).intoArray(to, at + i);
-        }
-        for (; i < count; i++) {
-          to[at + i] = Float.float16ToFloat(from.get(HALVES, (offset + i) * Short.BYTES));
-        }
-      }
-      case BF16 -> {
-        int i = 0;
-        for (; i <= count - F.length(); i += F.length()) {
-          integers(from, offset + i)
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .intoArray(to, at + i);
-        }
-        for (; i < count; i++) {
-          to[at + i] = DType.bfloat16ToFloat(from.get(HALVES, (offset + i) * Short.BYTES));
-        }
-      }
+      case F32 -> readF32(from, offset, to, at, count);
+      case F16 -> readF16(from, offset, to, at, count);
+      case BF16 -> readBf16(from, offset, to, at, count);
+    }
+  }
+
+  private static void readF32(MemorySegment from, long offset, float[] to, int at, int count) {
+    // For as few elements as a head has, MemorySegment.copy spends more time on its call.
+    int i = 0;
+    for (; i <= count - F.length(); i += F.length()) {
+      FloatVector.fromMemorySegment(F, from, (offset + i) * Float.BYTES, ByteOrder.LITTLE_ENDIAN)
+          .intoArray(to, at + i);
+    }
+    for (; i < count; i++) {
+      to[at + i] = from.get(FLOATS, (offset + i) * Float.BYTES);
+    }
+  }
+
+  private static void readF16(MemorySegment from, long offset, float[] to, int at, int count) {
+    int i = 0;
+    for (; i <= count - F.length(); i += F.length()) {
+      float16(integers(from, offset + i)).intoArray(to, at + i);
+    }
+    for (; i < count; i++) {
+      to[at + i] = Float.float16ToFloat(from.get(HALVES, (offset + i) * Short.BYTES));
+    }
+  }
+
+  private static void readBf16(MemorySegment from, long offset, float[] to, int at, int count) {
+    int i = 0;
+    for (; i <= count - F.length(); i += F.length()) {
+      integers(from, offset + i)
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .intoArray(to, at + i);
+    }
+    for (; i < count; i++) {
+      to[at + i] = DType.bfloat16ToFloat(from.get(HALVES, (offset + i) * Short.BYTES));
     }
   }
 

@@ -42,7 +42,8 @@ final class ArithmeticLimit {
     try (ExecutorService running = Executors.newFixedThreadPool(threads)) {
       Callable<Double> fastest = () -> 2.0 * CHAINS * F.length() * ROUNDS / fastestNanos();
       double sum = 0;
-      for (Future<Double> one : running.invokeAll(Stream.generate(() -> fastest).limit(threads).toList())) {
+      for (Future<Double> one :
+          running.invokeAll(Stream.generate(() -> fastest).limit(threads).toList())) {
         sum += one.get();
       }
       return sum;
