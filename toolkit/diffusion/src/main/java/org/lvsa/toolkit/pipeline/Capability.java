@@ -15,6 +15,8 @@ public enum Capability {
   FLOW_SHIFT("a shift of the noise levels"),
   /** A single frame, as an image. */
   IMAGE_OUTPUT("a single picture"),
+  /** A picture that is changed as a prompt says. */
+  IMAGE_EDITING("a picture to edit"),
   /** Sound to go with. */
   AUDIO_INPUT("sound"),
   /** Sound that belongs to the video. */

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.wan;
 
 import java.util.List;
+import java.util.Map;
 import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.PipelineType;
 import org.lvsa.toolkit.pipeline.RandomSizes;
@@ -25,6 +26,14 @@ public final class WanPipelineType implements PipelineType {
   @Override
   public VideoPipeline open(ModelFolder folder, boolean allowUnused) {
     return new WanPipeline(WanFolder.open(folder, CLASS, allowUnused));
+  }
+
+  @Override
+  public Map<String, String> notSupported() {
+    return Map.of(
+        "WanVACEPipeline", "a video or a picture to edit",
+        "WanVideoToVideoPipeline", "a video to begin with",
+        "WanAnimatePipeline", "a video whose motion another one takes over");
   }
 
   @Override

@@ -19,10 +19,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.StepCounting;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
@@ -55,6 +57,23 @@ class PipelinesTest {
         () -> Pipelines.open(folder, Optional.of("Wan"), false));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "WanVACEPipeline, a video or a picture to edit",
+    "WanAnimatePipeline, a video whose motion another one takes over",
+    "HunyuanVideo15ImageToVideoPipeline, a picture to begin with",
+    "CogVideoXVideoToVideoPipeline, a video to begin with"
+  })
+  void whatAFamilysOtherClassesTakeIsNamed(String className, String takes) throws IOException {
+    Files.writeString(
+        directory.resolve("model_index.json"), "{\"_class_name\": \"" + className + "\"}");
+    ModelFolder folder = ModelFolder.open(directory);
+    refused(
+        UnavailableException.class,
+        takes + " is not supported by this pipeline (" + className + ")",
+        () -> Pipelines.open(folder, Optional.empty(), false));
+  }
+
   @Test
   void randomWeightsSayWhatTheyAre() {
     RandomSizes sizes = new RandomSizes("wan2.1-1.3b", RandomSizes.Scale.SMALL, OptionalInt.of(1));
@@ -66,6 +85,10 @@ class PipelinesTest {
           IllegalArgumentException.class,
           "sound is not supported by this pipeline (WanPipeline)",
           () -> Capability.AUDIO_INPUT.require(pipeline));
+      refused(
+          IllegalArgumentException.class,
+          "a picture to edit is not supported by this pipeline (WanPipeline)",
+          () -> Capability.IMAGE_EDITING.require(pipeline));
     }
     refused(
         IllegalArgumentException.class,
