@@ -238,7 +238,7 @@ final class GenerateCommand implements Callable<Integer> {
                 err.println("lvsa: warning: " + line);
               }
             });
-    MemoryNeed.require(pipeline.memory(settings, how.tiling(), ranks.ranksPerProcess()));
+    MemoryNeed.require(ranks.memory(pipeline, settings, how.tiling()));
     if (!ranks.later()) {
       load.read(opened.weights(), err);
     }
@@ -280,7 +280,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (ranks.later()) {
       VideoRun run = new VideoRun(pipeline, settings, attended, VideoRun.Listener.NONE);
       try (Denoising denoising = pipeline.prepare(settings)) {
-        return ranks.runLater(one -> run.denoiseQuietly(ranks.view(one), denoising, saving))
+        return ranks.runLater(one -> run.denoiseQuietly(ranks, one, denoising, saving))
             ? 0
             : Lvsa.FAILED;
       }
@@ -304,8 +304,7 @@ final class GenerateCommand implements Callable<Integer> {
         written =
             target.write(
                 settings.size().resolution(),
-                receiver ->
-                    run.decode(denoised.latents(), how.tiling(), target.levels(), receiver));
+                receiver -> run.decode(denoised, how.tiling(), target.levels(), receiver));
       }
       saving.done();
       GenerateSummary.print(out, output + " (" + written + ")", attended.name(), denoised);

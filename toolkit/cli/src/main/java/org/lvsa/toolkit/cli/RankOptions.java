@@ -44,6 +44,12 @@ final class RankOptions {
   private Integer guidance;
 
   @Option(
+      names = "--vae-patch-parallel-size",
+      paramLabel = "N",
+      description = "N of the ranks decode the frames, in tiles")
+  private Integer decoding;
+
+  @Option(
       names = "--global-kv-degree",
       paramLabel = "N",
       description =
@@ -89,6 +95,7 @@ final class RankOptions {
             : round == 1 ? Scheme.ULYSSES : byHeads == 1 ? Scheme.RING : Scheme.HYBRID;
     return new RankPlan(
         groups,
+        degree("--vae-patch-parallel-size", decoding),
         scheme,
         ranks,
         Optional.ofNullable(joins).map(RankPlan.Place::parse),

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import javax.imageio.ImageIO;
@@ -115,6 +116,8 @@ class GenerateRanksTest {
         "--cfg-parallel-size 2 --guidance-scale 1 | guidance has 2 branches for --cfg-parallel-size"
             + " 2 only above a scale of 1, got 1.0",
         "--cfg-parallel-size 2 --batched-guidance | ranks of --cfg-parallel-size 2 run one branch",
+        "--vae-patch-parallel-size 2 | --vae-patch-parallel-size must be from 1 to the number of"
+            + " ranks (1), got 2",
         "--ring-degree 0 | --ring-degree must be at least 1, got 0",
         "--ring-degree 2 --global-kv-degree 2 | give --ring-degree or --global-kv-degree, not both",
         "--ulysses-degree 2147483647 --ring-degree 3 | ranks must be at most 2^31-1, the product"
@@ -227,6 +230,44 @@ class GenerateRanksTest {
     assertEquals(cached(alone), cached(run));
     double difference = difference(latents(one), latents(four));
     assertTrue(difference <= 1e-5, "differs by " + difference);
+  }
+
+  /** Frames of 2x2 tiles: three ranks decode them, and a fourth one has none. */
+  @ParameterizedTest
+  @ValueSource(strings = {"threads", "processes"})
+  void tilesThatRanksDecodeAreTheFramesOfOneRank(String kind) throws IOException {
+    List<Object> words = new ArrayList<>(FOUR_HEADS);
+    words.set(words.indexOf("29"), "5");
+    words.set(words.indexOf("32x32"), "272x272");
+    words.set(words.lastIndexOf("2"), "1");
+    words.addAll(List.of("--output-type", "png"));
+    Path one = directory.resolve("one");
+    Path three = directory.resolve("three");
+    Run alone = run(words, one, "--vae-tiling");
+    assertEquals(0, alone.code(), alone.err());
+    String[] options = {
+      "--ulysses-degree", "2", "--cfg-parallel-size", "2", "--vae-patch-parallel-size", "3"
+    };
+    List<String> all = new ArrayList<>(List.of(options));
+    all.addAll(List.of("--ranks", kind));
+    Run run = run(words, three, all.toArray(String[]::new));
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains("by tiles of the decoder (3)"), run.out());
+    for (int frame = 0; frame < 5; frame++) {
+      String name = String.format(Locale.ROOT, "frame-%05d.png", frame);
+      BufferedImage expected = ImageIO.read(one.resolve(name).toFile());
+      BufferedImage actual = ImageIO.read(three.resolve(name).toFile());
+      // Sums of the ranks' attention may move a value over the edge between two levels.
+      for (int y = 0; y < expected.getHeight(); y++) {
+        for (int x = 0; x < expected.getWidth(); x++) {
+          for (int shift = 0; shift < 24; shift += 8) {
+            int difference =
+                (expected.getRGB(x, y) >> shift & 255) - (actual.getRGB(x, y) >> shift & 255);
+            assertTrue(Math.abs(difference) <= 1, name + " differs at " + x + ", " + y);
+          }
+        }
+      }
+    }
   }
 
   private static List<String> cached(Run run) {

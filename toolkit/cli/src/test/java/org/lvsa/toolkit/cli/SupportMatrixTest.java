@@ -66,6 +66,14 @@ class SupportMatrixTest {
     features.put(
         "batched guidance",
         Feature.of(out -> out.contains("dense attention"), "--batched-guidance"));
+    features.put(
+        "VAE on ranks",
+        Feature.of(
+            out -> out.contains("by tiles of the decoder (2)"),
+            "--cfg-parallel-size",
+            "2",
+            "--vae-patch-parallel-size",
+            "2"));
     features.put("VAE tiling", Feature.of(out -> out.contains("dense attention"), "--vae-tiling"));
     features.put(
         "CPU offload",

@@ -10,6 +10,7 @@ import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.offload.OffloadableComponents;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
@@ -19,6 +20,8 @@ import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.vae.AutoencoderKlCogVideoX;
+import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -195,6 +198,20 @@ public final class CogVideoXPipeline implements VideoPipeline, OffloadableCompon
       }
     }
     return moved;
+  }
+
+  @Override
+  public DecodedTiles decodeTiles(
+      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+    AutoencoderKlCogVideoX whole = model.vae();
+    float[] denormalised =
+        whole.denormalise(channelsFirst(latents, model.latents(size), model.unpadded(size)));
+    if (ranks.rank() == 0) {
+      return whole.decodeTiles(denormalised, model.unpadded(size), own(tiling), ranks);
+    }
+    try (AutoencoderKlCogVideoX mine = whole.sharing()) {
+      return mine.decodeTiles(denormalised, model.unpadded(size), own(tiling), ranks);
+    }
   }
 
   /** The model, with what it is made of in words where its weights are random. */

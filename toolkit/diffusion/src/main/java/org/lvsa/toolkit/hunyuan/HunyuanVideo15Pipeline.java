@@ -12,6 +12,7 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.Models;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.offload.OffloadableComponents;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Capability;
@@ -28,6 +29,8 @@ import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.schedulers.FlowMatchEulerConfig;
 import org.lvsa.toolkit.schedulers.Scheduler;
+import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
+import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -263,6 +266,19 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
       model.vae().decodeTiled(denormalised, latentSize, tiling.get(), sink);
     } else {
       model.vae().decode(denormalised, latentSize, sink);
+    }
+  }
+
+  @Override
+  public DecodedTiles decodeTiles(
+      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+    AutoencoderKlHunyuan15 whole = model.vae();
+    float[] denormalised = whole.denormalise(latents);
+    if (ranks.rank() == 0) {
+      return whole.decodeTiles(denormalised, model.latents(size), tiling, ranks);
+    }
+    try (AutoencoderKlHunyuan15 mine = whole.sharing()) {
+      return mine.decodeTiles(denormalised, model.latents(size), tiling, ranks);
     }
   }
 

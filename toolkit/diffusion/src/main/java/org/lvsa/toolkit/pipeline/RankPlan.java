@@ -2,9 +2,11 @@
 package org.lvsa.toolkit.pipeline;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
@@ -17,11 +19,15 @@ import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.parallel.RankProcesses;
 import org.lvsa.toolkit.parallel.RankWork;
 import org.lvsa.toolkit.parallel.RunSecret;
+import org.lvsa.toolkit.profile.PhaseEvent;
+import org.lvsa.toolkit.vae.DecodedTiles;
+import org.lvsa.toolkit.vae.Tiling;
 
 /**
  * The ranks that make a video together, and how to run them.
  *
  * @param groups how many ranks share what
+ * @param decoding how many of the ranks decode tiles; 1 decodes on the first
  * @param scheme how those that share a sequence divide self-attention
  * @param ranks threads of this JVM, or processes
  * @param place where a process that is a later rank joins; empty in the process that a user started
@@ -29,10 +35,27 @@ import org.lvsa.toolkit.parallel.RunSecret;
  */
 public record RankPlan(
     RankGroups groups,
+    int decoding,
     Scheme scheme,
     Ranks ranks,
     Optional<Place> place,
     RankProcesses.Command laterRank) {
+
+  /**
+   * Not more ranks decode than there are.
+   *
+   * @throws IllegalArgumentException naming both numbers
+   */
+  public RankPlan {
+    if (decoding < 1 || decoding > groups.world()) {
+      throw new IllegalArgumentException(
+          "--vae-patch-parallel-size must be from 1 to the number of ranks ("
+              + groups.world()
+              + "), got "
+              + decoding
+              + ": ranks that denoise together decode together");
+    }
+  }
 
   /** How the ranks run. */
   public enum Ranks {
@@ -46,6 +69,7 @@ public record RankPlan(
   public static RankPlan one() {
     return new RankPlan(
         new RankGroups(1, 1, 1, 1, 1, 1),
+        1,
         Scheme.ULYSSES,
         Ranks.THREADS,
         Optional.empty(),
@@ -167,6 +191,39 @@ public record RankPlan(
     }
   }
 
+  /**
+   * Decodes as one of the ranks, where several decode. The first rank gets the tiles; ranks that
+   * take no part, and all where one rank decodes, get nothing.
+   */
+  Optional<DecodedTiles> decode(
+      VideoPipeline pipeline, VideoSize size, float[] latents, Communicator rank) {
+    if (decoding == 1 || rank.rank() >= decoding) {
+      return Optional.empty();
+    }
+    Communicator together = rank.group(IntStream.range(0, decoding).boxed().toList());
+    try (PhaseEvent _ = PhaseEvent.begin("decode")) {
+      return Optional.of(pipeline.decodeTiles(size, latents, Tiling.DEFAULT, together));
+    }
+  }
+
+  /** How large frames are cut into tiles: always where several ranks decode. */
+  public Optional<Tiling> tiling(Optional<Tiling> asked) {
+    return decoding > 1 ? Optional.of(Tiling.DEFAULT) : asked;
+  }
+
+  /** What a generation takes of the memory of one process, see {@link VideoPipeline#memory}. */
+  public List<MemoryNeed> memory(
+      VideoPipeline pipeline, GenerationSettings settings, Optional<Tiling> asked) {
+    int decoders = Math.min(decoding, ranksPerProcess());
+    return pipeline.memory(settings, tiling(asked), ranksPerProcess()).stream()
+        .map(
+            need ->
+                need.part().equals("decoding")
+                    ? new MemoryNeed(need.part(), decoders * need.bytes())
+                    : need)
+        .toList();
+  }
+
   /** What the ranks share, in words: {@code 4 ranks, by heads (2), by branches of guidance (2)}. */
   @Override
   public String toString() {
@@ -179,6 +236,7 @@ public record RankPlan(
       shared.put("round a ring", groups.ring());
     }
     shared.put("by branches of guidance", groups.guidance());
+    shared.put("by tiles of the decoder", decoding);
     shared.values().removeIf(degree -> degree == 1);
     return world()
         + " ranks"

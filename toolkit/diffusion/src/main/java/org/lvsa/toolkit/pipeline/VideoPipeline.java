@@ -7,7 +7,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
+import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -93,6 +95,16 @@ public interface VideoPipeline extends AutoCloseable {
    * @param sink takes the frames in order
    */
   void decode(VideoSize size, float[] latents, Optional<Tiling> tiling, FrameSink sink);
+
+  /**
+   * Decodes latents in tiles that ranks divide among them. Every rank calls it with the same
+   * latents, and the first one gets the tiles.
+   */
+  default DecodedTiles decodeTiles(
+      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+    throw new IllegalArgumentException(
+        "decoding on several ranks is not supported by this pipeline (" + className() + ")");
+  }
 
   /** Frees the weights. */
   @Override

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.cache.CacheSummary;
@@ -16,10 +17,13 @@ import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.parallel.Collectives;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.profile.PhaseEvent;
 import org.lvsa.toolkit.schedulers.History;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
+import org.lvsa.toolkit.vae.DecodedTiles;
+import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Rgb;
 import org.lvsa.toolkit.vae.Tiling;
@@ -71,13 +75,19 @@ public final class VideoRun {
    * @param report what self-attention ran with
    * @param seconds that denoising took
    * @param cache what the step cache did, where there was one
+   * @param tiles the decoded tiles, where several ranks decode
    */
   public record Denoised(
       float[] latents,
       Map<String, float[]> kept,
       AttentionReport report,
       double seconds,
-      Optional<CacheSummary> cache) {}
+      Optional<CacheSummary> cache,
+      Optional<DecodedTiles> tiles) {
+    private Denoised with(Optional<DecodedTiles> decoded) {
+      return new Denoised(latents, kept, report, seconds, cache, decoded);
+    }
+  }
 
   /**
    * Is told how a run comes along, in the thread that runs. What a method throws ends the run, so a
@@ -147,17 +157,27 @@ public final class VideoRun {
     }
     return ranks.run(
         one -> {
+          if (one.rank() > 0) {
+            denoiseQuietly(ranks, one, denoising, saving);
+            return null;
+          }
           RankView view = ranks.view(one);
-          return one.rank() == 0
-              ? denoise(denoising.forRank(view.place()), view, saving, keepSteps)
-              : denoiseQuietly(view, denoising, saving);
+          Denoised denoised = denoise(denoising.forRank(view.place()), view, saving, keepSteps);
+          return keepSteps
+              ? denoised
+              : denoised.with(ranks.decode(pipeline, settings.size(), denoised.latents(), one));
         });
   }
 
-  /** Denoises as a rank after the first. */
-  public Denoised denoiseQuietly(RankView view, Denoising denoising, Saving saving) {
-    return new VideoRun(pipeline, settings, attention, Listener.NONE)
-        .denoise(denoising.forRank(view.place()), view, saving.readOnly(), false);
+  /** Denoises, and decodes tiles where several ranks do, as a rank after the first. */
+  public Denoised denoiseQuietly(
+      RankPlan ranks, Communicator one, Denoising denoising, Saving saving) {
+    RankView view = ranks.view(one);
+    Denoised denoised =
+        new VideoRun(pipeline, settings, attention, Listener.NONE)
+            .denoise(denoising.forRank(view.place()), view, saving.readOnly(), false);
+    ranks.decode(pipeline, settings.size(), denoised.latents(), one).ifPresent(DecodedTiles::close);
+    return denoised;
   }
 
   private Denoised denoise(Denoising denoising, RankView view, Saving saving, boolean keepSteps) {
@@ -193,7 +213,7 @@ public final class VideoRun {
               });
       double seconds = (System.nanoTime() - begun) / 1e9;
       Optional<CacheSummary> cached = caching.cache().map(StepCache::summary);
-      return new Denoised(latents, kept, running.report(), seconds, cached);
+      return new Denoised(latents, kept, running.report(), seconds, cached, Optional.empty());
     } finally {
       listener.partEnded();
     }
@@ -253,16 +273,31 @@ public final class VideoRun {
                     new Collectives(view.ranks())::sum));
   }
 
+  /** Decodes what denoising gave, or joins its tiles, and hands frame after frame on. */
+  public void decode(
+      Denoised denoised, Optional<Tiling> tiling, Rgb levels, VideoWriter.Frames receiver)
+      throws IOException {
+    if (denoised.tiles().isEmpty()) {
+      decode(denoised.latents(), tiling, levels, receiver);
+      return;
+    }
+    try (DecodedTiles tiles = denoised.tiles().get()) {
+      frames(levels, receiver, tiles::join);
+    }
+  }
+
   /** Decodes latents and hands frame after frame on. */
   public void decode(
       float[] latents, Optional<Tiling> tiling, Rgb levels, VideoWriter.Frames receiver)
       throws IOException {
+    frames(levels, receiver, sink -> pipeline.decode(settings.size(), latents, tiling, sink));
+  }
+
+  private void frames(Rgb levels, VideoWriter.Frames receiver, Consumer<FrameSink> source)
+      throws IOException {
     listener.decoding(pipeline.decodedFrames(settings.size()));
     try (PhaseEvent _ = PhaseEvent.begin("decode")) {
-      pipeline.decode(
-          settings.size(),
-          latents,
-          tiling,
+      source.accept(
           (first, frames) -> {
             for (int i = 0; i < frames.frames(); i++) {
               receive(receiver, levels.bytes(frames, i));

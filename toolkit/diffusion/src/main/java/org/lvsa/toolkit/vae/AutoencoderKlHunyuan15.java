@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.vae.TiledDecode.Decoded;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
 import org.lvsa.toolkit.weights.ComponentFiles;
@@ -23,6 +24,7 @@ import org.lvsa.toolkit.weights.Weights;
 public final class AutoencoderKlHunyuan15 implements AutoCloseable {
   private final HunyuanVaeConfig config;
   private final Weights weights;
+  private boolean shared;
   private final WindowDecoder windows = this::decodeWindow;
   private HunyuanDecoder decoder;
   private HunyuanEncoder encoder;
@@ -135,12 +137,36 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
    */
   public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
     size.check(latents, config.latentChannels());
-    windows.tiled(
-        latents,
-        size,
-        tiling,
-        new Decoded(config.frames(size.frames()), config.spatialFactor(), HunyuanVaeConfig.COLOURS),
-        sink);
+    windows.tiled(latents, size, tiling, decoded(size), sink);
+  }
+
+  /**
+   * Decodes large frames in tiles that ranks divide among them, each over all frames. Every rank
+   * has to call it.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}, the same
+   *     on every rank
+   * @return the tiles, on the first rank
+   */
+  public DecodedTiles decodeTiles(
+      float[] latents, LatentSize size, Tiling tiling, Communicator ranks) {
+    size.check(latents, config.latentChannels());
+    return windows.tiles(latents, size, tiling, decoded(size), ranks);
+  }
+
+  private Decoded decoded(LatentSize size) {
+    return new Decoded(
+        config.frames(size.frames()), config.spatialFactor(), HunyuanVaeConfig.COLOURS);
+  }
+
+  /**
+   * The same autoencoder for another rank of this process, which decodes at the same time. Weights
+   * are shared and stay this one's to close.
+   */
+  public AutoencoderKlHunyuan15 sharing() {
+    AutoencoderKlHunyuan15 other = new AutoencoderKlHunyuan15(config, weights, true);
+    other.shared = true;
+    return other;
   }
 
   /**
@@ -210,6 +236,8 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
     if (encoder != null) {
       encoder.close();
     }
-    weights.close();
+    if (!shared) {
+      weights.close();
+    }
   }
 }

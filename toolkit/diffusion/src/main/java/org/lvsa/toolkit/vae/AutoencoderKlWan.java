@@ -7,6 +7,7 @@ import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.vae.TiledDecode.Decoded;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
 import org.lvsa.toolkit.weights.ComponentFiles;
@@ -25,6 +26,7 @@ import org.lvsa.toolkit.weights.Weights;
 public final class AutoencoderKlWan implements AutoCloseable {
   private final WanVaeConfig config;
   private final Weights weights;
+  private boolean shared;
   private WanDecoder decoder;
 
   /**
@@ -187,12 +189,22 @@ public final class AutoencoderKlWan implements AutoCloseable {
       decode(latents, size, sink);
       return;
     }
+    try (TiledDecode tiles = tiles(size, tiling)) {
+      tiles.decode((window, frames) -> decode(latents, size, window, frames), sink);
+      join(tiles, sink);
+    }
+  }
+
+  private TiledDecode tiles(LatentSize size, Tiling tiling) {
     int patch = config.patch();
     Decoded decoded =
-        new Decoded(config.frames(size.frames()), factor / patch, config.patchChannels());
-    try (Run pixels = new Run(0, Observer.NONE, "join");
-        TiledDecode tiles = new TiledDecode(size, decoded, tiling.inPatches(patch))) {
-      tiles.decode((window, frames) -> decode(latents, size, window, frames), sink);
+        new Decoded(
+            config.frames(size.frames()), config.spatialFactor() / patch, config.patchChannels());
+    return new TiledDecode(size, decoded, tiling.inPatches(patch));
+  }
+
+  private void join(TiledDecode tiles, FrameSink sink) {
+    try (Run pixels = new Run(0, Observer.NONE, "join")) {
       tiles.join(
           (whole, frame) -> {
             Volume copy = pixels.workspace.take(1, whole.height(), whole.width(), whole.channels());
@@ -203,6 +215,38 @@ public final class AutoencoderKlWan implements AutoCloseable {
             pixels.workspace.give(joined);
           });
     }
+  }
+
+  /**
+   * Decodes large frames in tiles that ranks divide among them, each over all frames. Every rank
+   * has to call it.
+   *
+   * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}, the same
+   *     on every rank
+   * @return the tiles, on the first rank
+   */
+  public DecodedTiles decodeTiles(
+      float[] latents, LatentSize size, Tiling tiling, Communicator ranks) {
+    size.check(latents, config.latentChannels());
+    int factor = config.spatialFactor();
+    if (tiling.holds(size.height() * factor, size.width() * factor)) {
+      return ranks.rank() == 0 ? sink -> decode(latents, size, sink) : DecodedTiles.sent();
+    }
+    TiledDecode tiles = tiles(size, tiling);
+    return tiles.onRanks(
+        (window, frames) -> decode(latents, size, window, frames),
+        ranks,
+        sink -> join(tiles, sink));
+  }
+
+  /**
+   * The same autoencoder for another rank of this process, which decodes at the same time. Weights
+   * are shared and stay this one's to close.
+   */
+  public AutoencoderKlWan sharing() {
+    AutoencoderKlWan other = new AutoencoderKlWan(config, weights, true);
+    other.shared = true;
+    return other;
   }
 
   private void decode(float[] latents, LatentSize size, Window window, Consumer<Volume> frames) {
@@ -314,6 +358,8 @@ public final class AutoencoderKlWan implements AutoCloseable {
     if (decoder != null) {
       decoder.close();
     }
-    weights.close();
+    if (!shared) {
+      weights.close();
+    }
   }
 }

@@ -12,16 +12,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.ObjIntConsumer;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.parallel.Communicator;
 
 /**
  * One video decoded in tiles. Tiles wait in a temporary file, which has no name any more while it
  * is used and so cannot stay behind.
  */
 final class TiledDecode implements AutoCloseable {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+
   private final LatentSize size;
   private final Decoded decoded;
 
@@ -141,21 +145,119 @@ final class TiledDecode implements AutoCloseable {
 
   /** Decodes every tile over all frames. */
   void decode(Decoder decoder, FrameSink progress) {
-    int tiles = rows.size() * rows.getFirst().size();
-    int done = 0;
-    for (List<Tile> row : rows) {
-      for (Tile tile : row) {
-        long[] to = {tile.offset()};
-        decoder.decode(
-            tile.window(),
-            frames -> {
-              MemorySegment.copy(frames.memory(), 0, scratch, to[0], frames.memory().byteSize());
-              to[0] += frames.memory().byteSize();
-            });
-        done++;
-        progress.tileDecoded(done, tiles);
+    List<Tile> tiles = rows.stream().flatMap(List::stream).toList();
+    for (int i = 0; i < tiles.size(); i++) {
+      decode(decoder, tiles.get(i));
+      progress.tileDecoded(i + 1, tiles.size());
+    }
+  }
+
+  private void decode(Decoder decoder, Tile tile) {
+    long[] to = {tile.offset()};
+    decoder.decode(
+        tile.window(),
+        frames -> {
+          MemorySegment.copy(frames.memory(), 0, scratch, to[0], frames.memory().byteSize());
+          to[0] += frames.memory().byteSize();
+        });
+  }
+
+  /**
+   * Decodes every tile over all frames, divided among ranks: the largest tiles first, each to the
+   * rank with the least so far. Each rank sends its tiles to the first one. Every rank has to call
+   * it.
+   */
+  void decode(Decoder decoder, Communicator ranks) {
+    List<List<Tile>> shares = shares(ranks.world());
+    int most = shares.stream().mapToInt(List::size).max().orElse(0);
+    for (int round = 0; round < most; round++) {
+      float[][] parts = new float[ranks.world()][0];
+      int[] lengths = new int[ranks.world()];
+      List<Tile> mine = shares.get(ranks.rank());
+      if (round < mine.size()) {
+        decode(decoder, mine.get(round));
+        if (ranks.rank() > 0) {
+          parts[0] =
+              scratch.asSlice(mine.get(round).offset(), bytes(mine.get(round))).toArray(FLOAT);
+        }
+      }
+      for (int from = 1; ranks.rank() == 0 && from < shares.size(); from++) {
+        lengths[from] = round < shares.get(from).size() ? floats(shares.get(from).get(round)) : 0;
+      }
+      float[][] received = ranks.allToAll(parts, lengths);
+      for (int from = 1; ranks.rank() == 0 && from < received.length; from++) {
+        if (received[from].length > 0) {
+          long at = shares.get(from).get(round).offset();
+          MemorySegment.copy(received[from], 0, scratch, FLOAT, at, received[from].length);
+        }
       }
     }
+  }
+
+  /**
+   * Decodes on ranks, and gives the first one what it joins; the others' tiles are freed.
+   *
+   * @param join puts the tiles together
+   */
+  DecodedTiles onRanks(Decoder decoder, Communicator ranks, Consumer<FrameSink> join) {
+    boolean first = false;
+    try {
+      decode(decoder, ranks);
+      first = ranks.rank() == 0;
+    } finally {
+      if (!first) {
+        close();
+      }
+    }
+    if (!first) {
+      return DecodedTiles.sent();
+    }
+    return new DecodedTiles() {
+      @Override
+      public void join(FrameSink sink) {
+        join.accept(sink);
+      }
+
+      @Override
+      public void close() {
+        TiledDecode.this.close();
+      }
+    };
+  }
+
+  /** The tiles of each rank; a rank more than there are tiles has none. */
+  private List<List<Tile>> shares(int ranks) {
+    List<List<Tile>> shares = new ArrayList<>();
+    long[] loads = new long[ranks];
+    for (int rank = 0; rank < ranks; rank++) {
+      shares.add(new ArrayList<>());
+    }
+    rows.stream()
+        .flatMap(List::stream)
+        .sorted(Comparator.comparingLong(this::frameBytes).reversed())
+        .forEach(
+            tile -> {
+              int least = 0;
+              for (int rank = 1; rank < ranks; rank++) {
+                least = loads[rank] < loads[least] ? rank : least;
+              }
+              shares.get(least).add(tile);
+              loads[least] += frameBytes(tile);
+            });
+    return shares;
+  }
+
+  private long bytes(Tile tile) {
+    return decoded.frames() * frameBytes(tile);
+  }
+
+  private int floats(Tile tile) {
+    return Math.toIntExact(bytes(tile) / Float.BYTES);
+  }
+
+  /** Bytes that a rank after the first sends in {@link #decode(Decoder, Communicator)}. */
+  long bytesSent(int rank, int ranks) {
+    return shares(ranks).get(rank).stream().mapToLong(this::bytes).sum();
   }
 
   /**

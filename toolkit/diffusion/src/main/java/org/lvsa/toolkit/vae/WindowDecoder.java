@@ -4,6 +4,7 @@ package org.lvsa.toolkit.vae;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.vae.TiledDecode.Decoded;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
 
@@ -47,5 +48,24 @@ interface WindowDecoder {
       tiles.decode((window, frames) -> decode(latents, size, window, Observer.NONE, frames), sink);
       tiles.join((frame, number) -> sink.accept(number, frame));
     }
+  }
+
+  /**
+   * Decodes the tiles that ranks divide among them; frames no larger than a tile are decoded whole
+   * by the first rank when they are joined.
+   */
+  default DecodedTiles tiles(
+      float[] latents, LatentSize size, Tiling tiling, Decoded decoded, Communicator ranks) {
+    int factor = decoded.scale();
+    if (tiling.holds(size.height() * factor, size.width() * factor)) {
+      return ranks.rank() == 0
+          ? sink -> whole(latents, size, Observer.NONE, sink)
+          : DecodedTiles.sent();
+    }
+    TiledDecode tiles = new TiledDecode(size, decoded, tiling);
+    return tiles.onRanks(
+        (window, frames) -> decode(latents, size, window, Observer.NONE, frames),
+        ranks,
+        sink -> tiles.join((frame, number) -> sink.accept(number, frame)));
   }
 }

@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.offload.OffloadableComponents;
+import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
@@ -20,6 +21,8 @@ import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.PromptEmbeddings;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.vae.AutoencoderKlWan;
+import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -190,6 +193,19 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
       model.parts().vae().decodeTiled(denormalised, latentSize, tiling.get(), sink);
     } else {
       model.parts().vae().decode(denormalised, latentSize, sink);
+    }
+  }
+
+  @Override
+  public DecodedTiles decodeTiles(
+      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+    AutoencoderKlWan whole = model.parts().vae();
+    float[] denormalised = whole.denormalise(latents);
+    if (ranks.rank() == 0) {
+      return whole.decodeTiles(denormalised, model.latents(size), tiling, ranks);
+    }
+    try (AutoencoderKlWan mine = whole.sharing()) {
+      return mine.decodeTiles(denormalised, model.latents(size), tiling, ranks);
     }
   }
 

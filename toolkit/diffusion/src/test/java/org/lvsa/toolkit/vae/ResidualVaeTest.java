@@ -3,6 +3,7 @@ package org.lvsa.toolkit.vae;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.schedulers.Noise;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.vae.WanVaeGoldenTest.Collected;
@@ -140,6 +142,48 @@ class ResidualVaeTest {
       assertEquals(3, several.seen);
       for (float value : several.tensor) {
         assertTrue(value >= -1 && value <= 1, () -> "got " + value);
+      }
+    }
+  }
+
+  /** More ranks than tiles: the ones without a tile send nothing. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 7})
+  void tilesOnRanksAreThoseOfOneRankBitForBit(int world) throws Exception {
+    LatentSize size = new LatentSize(5, 2, 6, 5);
+    Tiling tiling = new Tiling(32, 32, 16, 16);
+    float[] latents = Noise.normal(5, size.elements());
+    try (AutoencoderKlWan vae = random()) {
+      Collected expected = new Collected(new int[] {1, 3, 3, 48, 40});
+      vae.decodeTiled(latents, size, tiling, expected);
+      List<Long> sent =
+          InProcess.run(
+              world,
+              rank -> {
+                AutoencoderKlWan mine = rank.rank() == 0 ? vae : vae.sharing();
+                try (DecodedTiles tiles = mine.decodeTiles(latents, size, tiling, rank)) {
+                  if (rank.rank() > 0) {
+                    mine.close();
+                    assertThrows(
+                        IllegalStateException.class, () -> tiles.join((first, frames) -> {}));
+                    return rank.bytesSent();
+                  }
+                  Collected frames = new Collected(new int[] {1, 3, 3, 48, 40});
+                  tiles.join(frames);
+                  assertArrayEquals(expected.tensor, frames.tensor);
+                  return rank.bytesSent();
+                }
+              });
+      assertEquals(0, sent.getFirst());
+      try (TiledDecode tiles =
+          new TiledDecode(
+              size,
+              new TiledDecode.Decoded(
+                  3, SMALL.spatialFactor() / SMALL.patch(), SMALL.patchChannels()),
+              tiling.inPatches(SMALL.patch()))) {
+        for (int rank = 1; rank < world; rank++) {
+          assertEquals(tiles.bytesSent(rank, world), sent.get(rank));
+        }
       }
     }
   }

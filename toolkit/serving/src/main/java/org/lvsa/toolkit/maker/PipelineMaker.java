@@ -194,8 +194,7 @@ public final class PipelineMaker implements VideoMaker {
     progress.report(Stage.ENCODING, 0, 1);
     GenerationSettings generation = generation(request, image);
     LvsaConfig config = config(request, generation);
-    MemoryNeed.require(
-        pipeline.memory(generation, settings.tiling(), settings.ranks().ranksPerProcess()));
+    MemoryNeed.require(settings.ranks().memory(pipeline, generation, settings.tiling()));
     VideoRun run =
         new VideoRun(
             pipeline,
@@ -229,7 +228,7 @@ public final class PipelineMaker implements VideoMaker {
       throws IOException {
     if (request.picture()) {
       run.decode(
-          denoised.latents(),
+          denoised,
           settings.tiling(),
           Rgb.ROUNDED,
           rgb -> Png.write(VideoWriter.image(request.size(), rgb), file));
@@ -238,7 +237,7 @@ public final class PipelineMaker implements VideoMaker {
           file,
           request.size(),
           request.fps(),
-          frames -> run.decode(denoised.latents(), settings.tiling(), Rgb.TRUNCATED, frames));
+          frames -> run.decode(denoised, settings.tiling(), Rgb.TRUNCATED, frames));
     }
   }
 
