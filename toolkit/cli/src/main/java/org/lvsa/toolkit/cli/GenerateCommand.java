@@ -185,6 +185,7 @@ final class GenerateCommand implements Callable<Integer> {
         .pattern()
         .ifPresent(
             text -> PatternAttention.requireOneRank(text, rankOptions.plan().groups().sequence()));
+    rankOptions.plan().checkCache(cacheOptions.settings().isPresent());
     int rank = rankOptions.plan().place().map(RankPlan.Place::rank).orElse(0);
     return profile.around(
         rank, spec.commandLine().getOut(), () -> generate(captured, inputs, promptNeeded));

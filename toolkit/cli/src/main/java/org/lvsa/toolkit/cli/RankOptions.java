@@ -44,6 +44,23 @@ final class RankOptions {
   private Integer guidance;
 
   @Option(
+      names = "--use-hsdp",
+      description = "each rank holds a part of each block's weights, which are gathered before use")
+  private boolean hsdp;
+
+  @Option(
+      names = "--hsdp-shard-size",
+      paramLabel = "N",
+      description = "ranks that hold the parts, of --use-hsdp (default: all over the replicas)")
+  private Integer shardSize;
+
+  @Option(
+      names = "--hsdp-replicate-size",
+      paramLabel = "N",
+      description = "how many such groups of ranks there are, of --use-hsdp (default: 1)")
+  private Integer replicateSize;
+
+  @Option(
       names = "--vae-patch-parallel-size",
       paramLabel = "N",
       description = "N of the ranks decode the frames, in tiles")
@@ -88,7 +105,14 @@ final class RankOptions {
     int round = degree("--ring-degree", ring);
     int weights = degree("--tensor-parallel-size", tensor);
     int branches = degree("--cfg-parallel-size", guidance);
-    RankGroups groups = new RankGroups(weights, byHeads * byQueries, round, 1, branches, 1);
+    RankGroups shared = new RankGroups(weights, byHeads * byQueries, round, 1, branches, 1);
+    int sharding = sharding(shared.world());
+    // Without another kind, the ranks make the same video and hold its weights together.
+    RankGroups groups =
+        shared.world() > 1
+            ? shared
+            : new RankGroups(
+                1, 1, 1, 1, 1, sharding * degree("--hsdp-replicate-size", replicateSize));
     Scheme scheme =
         globalKv != null
             ? Scheme.GLOBAL_KV
@@ -96,10 +120,53 @@ final class RankOptions {
     return new RankPlan(
         groups,
         degree("--vae-patch-parallel-size", decoding),
+        sharding,
         scheme,
         ranks,
         Optional.ofNullable(joins).map(RankPlan.Place::parse),
         this::laterRank);
+  }
+
+  /** Ranks that hold parts of the weights together; 1 if nobody asked for it. */
+  private int sharding(int world) {
+    if (!hsdp) {
+      if (shardSize != null || replicateSize != null) {
+        throw new IllegalArgumentException(
+            "--hsdp-shard-size and --hsdp-replicate-size belong to --use-hsdp: give it too");
+      }
+      return 1;
+    }
+    int replicas = degree("--hsdp-replicate-size", replicateSize);
+    if (shardSize == null) {
+      if (world == 1) {
+        throw new IllegalArgumentException(
+            "--use-hsdp needs several ranks, got 1: give --hsdp-shard-size 2, or another kind such"
+                + " as --ulysses-degree 2");
+      }
+      if (world % replicas != 0) {
+        throw new IllegalArgumentException(
+            "--hsdp-replicate-size must divide the number of ranks ("
+                + world
+                + "), got "
+                + replicas
+                + ": try 1");
+      }
+      return world / replicas;
+    }
+    int size = degree("--hsdp-shard-size", shardSize);
+    if (world > 1 && (long) size * replicas != world) {
+      throw new IllegalArgumentException(
+          "HSDP dimensions ("
+              + replicas
+              + " x "
+              + size
+              + " = "
+              + (long) size * replicas
+              + ") must equal the number of ranks ("
+              + world
+              + "): leave --hsdp-shard-size out");
+    }
+    return size;
   }
 
   private static int degree(String option, Integer given) {

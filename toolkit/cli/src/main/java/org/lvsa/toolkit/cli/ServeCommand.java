@@ -64,6 +64,7 @@ final class ServeCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "a server's ranks are threads: leave --ranks out, got --ranks processes");
     }
+    ranks.checkCache(cacheOptions.settings().isPresent());
     attention
         .pattern()
         .ifPresent(

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.tensor.Safetensors;
 
@@ -40,7 +41,8 @@ class GenerateRanksTest {
           "--ulysses-degree",
           "--ring-degree",
           "--global-kv-degree",
-          "--cfg-parallel-size");
+          "--cfg-parallel-size",
+          "--hsdp-shard-size");
 
   @TempDir private Path directory;
 
@@ -118,6 +120,15 @@ class GenerateRanksTest {
         "--cfg-parallel-size 2 --batched-guidance | ranks of --cfg-parallel-size 2 run one branch",
         "--vae-patch-parallel-size 2 | --vae-patch-parallel-size must be from 1 to the number of"
             + " ranks (1), got 2",
+        "--use-hsdp | --use-hsdp needs several ranks, got 1: give --hsdp-shard-size 2",
+        "--hsdp-shard-size 2 | --hsdp-shard-size and --hsdp-replicate-size belong to --use-hsdp",
+        "--use-hsdp --hsdp-shard-size 3 --ulysses-degree 2 | HSDP dimensions (1 x 3 = 3) must equal"
+            + " the number of ranks (2): leave --hsdp-shard-size out",
+        "--use-hsdp --tensor-parallel-size 2 | --use-hsdp cannot be used with"
+            + " --tensor-parallel-size (2)",
+        "--use-hsdp --hsdp-shard-size 2 | --use-hsdp needs weights in files",
+        "--use-hsdp --cfg-parallel-size 2 --cache-backend first_block | --use-hsdp with"
+            + " --cfg-parallel-size 2 runs all blocks of both branches together",
         "--ring-degree 0 | --ring-degree must be at least 1, got 0",
         "--ring-degree 2 --global-kv-degree 2 | give --ring-degree or --global-kv-degree, not both",
         "--ulysses-degree 2147483647 --ring-degree 3 | ranks must be at most 2^31-1, the product"
@@ -270,6 +281,31 @@ class GenerateRanksTest {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "--hsdp-shard-size 2, threads, 2",
+    "--cfg-parallel-size 2, processes, 2",
+    "--hsdp-shard-size 3, threads, 3",
+    "--hsdp-shard-size 2 --hsdp-replicate-size 2, threads, 4"
+  })
+  void ranksThatHoldPartsOfTheBlocksMakeTheVideoBitForBit(
+      String options, String kind, int world, @TempDir Path shared) throws IOException {
+    List<Object> words = new ArrayList<>();
+    words.addAll(List.of("generate", "--model", GoldenRun.wanModel(shared)));
+    words.addAll(List.of("--prompt", "A cat", "--frames", "9", "--resolution", "32x32"));
+    words.addAll(List.of("--steps", "2"));
+    Path one = directory.resolve("one.safetensors");
+    Path several = directory.resolve("several.safetensors");
+    assertEquals(0, run(words, one).code());
+    List<String> all = new ArrayList<>(List.of(options.split(" ")));
+    all.addAll(List.of("--use-hsdp", "--ranks", kind));
+    Run run = run(words, several, all.toArray(String[]::new));
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains("  on " + world + " ranks, "), run.out());
+    assertTrue(run.out().contains("by shards of blocks"), run.out());
+    assertArrayEquals(latents(one), latents(several));
+  }
+
   private static List<String> cached(Run run) {
     return run.out().lines().filter(line -> line.contains("cache")).toList();
   }
@@ -279,6 +315,9 @@ class GenerateRanksTest {
       throws IOException {
     List<String> options = new ArrayList<>();
     degrees.forEach((option, degree) -> options.addAll(List.of(option, degree.toString())));
+    if (degrees.containsKey("--hsdp-shard-size")) {
+      options.add("--use-hsdp");
+    }
     Path out = directory.resolve("several.safetensors");
     Files.deleteIfExists(out);
     Run run = run(words, out, options.toArray(String[]::new));
@@ -286,7 +325,7 @@ class GenerateRanksTest {
     if (!fits(folder, degrees)) {
       assertEquals(2, run.code(), what + run.out());
       assertTrue(
-          run.err().contains("must be a multiple of") || run.err().contains("not both"), what);
+          run.err().matches("(?s).*(must be a multiple of|not both|cannot be used with).*"), what);
       return;
     }
     assertEquals(0, run.code(), what + run.err());
@@ -310,6 +349,8 @@ class GenerateRanksTest {
     boolean twice =
         degrees.containsKey("--global-kv-degree")
             && (degrees.containsKey("--ulysses-degree") || degrees.containsKey("--ring-degree"));
-    return heads % (tensor * byHeads) == 0 && !twice;
+    boolean weights =
+        degrees.containsKey("--tensor-parallel-size") && degrees.containsKey("--hsdp-shard-size");
+    return heads % (tensor * byHeads) == 0 && !twice && !weights;
   }
 }

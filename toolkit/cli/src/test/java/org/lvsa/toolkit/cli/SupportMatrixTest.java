@@ -67,6 +67,10 @@ class SupportMatrixTest {
         "batched guidance",
         Feature.of(out -> out.contains("dense attention"), "--batched-guidance"));
     features.put(
+        "HSDP",
+        Feature.of(
+            out -> out.contains("by shards of blocks"), "--use-hsdp", "--hsdp-shard-size", "2"));
+    features.put(
         "VAE on ranks",
         Feature.of(
             out -> out.contains("by tiles of the decoder (2)"),

@@ -5,12 +5,12 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
+import org.lvsa.toolkit.layers.BlockSource;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Matrix;
@@ -48,7 +48,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
   private final Linear textEmbedding;
   private final Linear time1;
   private final Linear time2;
-  private final CogVideoXBlock[] blocks;
+  private final BlockSource<CogVideoXBlock> blocks;
   private final float[] finalWeight;
   private final float[] finalBias;
   private final TimedNorm headNorm;
@@ -62,10 +62,10 @@ public final class CogVideoXTransformer implements AutoCloseable {
    * @param weights closed together with the transformer
    */
   public CogVideoXTransformer(CogVideoXConfig config, Weights weights) {
-    this(config, weights, WeightShare.WHOLE);
+    this(config, weights, RankPlace.alone());
   }
 
-  private CogVideoXTransformer(CogVideoXConfig config, Weights weights, WeightShare share) {
+  private CogVideoXTransformer(CogVideoXConfig config, Weights weights, RankPlace place) {
     this.config = config;
     this.weights = weights;
     CogVideoXConfig.Patch patch = config.patch();
@@ -78,10 +78,14 @@ public final class CogVideoXTransformer implements AutoCloseable {
     textEmbedding = Linear.of(weights, "patch_embed.text_proj");
     time1 = Linear.of(weights, "time_embedding.linear_1");
     time2 = Linear.of(weights, "time_embedding.linear_2");
+    WeightShare share = new WeightShare(place.tensor());
     blocks =
-        IntStream.range(0, config.layers())
-            .mapToObj(layer -> new CogVideoXBlock(config, weights, share, layer))
-            .toArray(CogVideoXBlock[]::new);
+        BlockSource.of(
+            weights,
+            BLOCKS,
+            config.layers(),
+            place.shards(),
+            (its, layer) -> new CogVideoXBlock(config, its, share, layer));
     finalWeight = weights.floats("norm_final.weight");
     finalBias = weights.floats("norm_final.bias");
     headNorm = new TimedNorm(weights, "norm_out.", config.eps());
@@ -116,8 +120,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
    * shared and stay this one's to close.
    */
   CogVideoXTransformer forRank(RankPlace place) {
-    CogVideoXTransformer other =
-        new CogVideoXTransformer(config, weights, new WeightShare(place.tensor()));
+    CogVideoXTransformer other = new CogVideoXTransformer(config, weights, place);
     other.riflexScale = riflexScale;
     return other;
   }
@@ -211,12 +214,18 @@ public final class CogVideoXTransformer implements AutoCloseable {
           .run(
               new BlockList(
                   BLOCKS,
-                  blocks.length,
+                  config.layers(),
                   ForwardPattern.PATTERN_0,
                   video,
                   Optional.of(encoder),
-                  block -> blocks[block].apply(streams, context),
-                  () -> blocks[0].modulated(video, time)));
+                  block ->
+                      blocks.with(
+                          block,
+                          one -> {
+                            one.apply(streams, context);
+                            return null;
+                          }),
+                  () -> blocks.with(0, one -> one.modulated(video, time))));
       return head(video, context, shards);
     }
   }

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
@@ -13,6 +12,7 @@ import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.hunyuan.Condition.Embedder;
 import org.lvsa.toolkit.hunyuan.HunyuanBlock.Streams;
+import org.lvsa.toolkit.layers.BlockSource;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
@@ -48,7 +48,7 @@ final class HunyuanTransformer implements AutoCloseable {
   private final Linear patchEmbedding;
   private final Embedder time;
   private final TextTokens textTokens;
-  private final HunyuanBlock[] blocks;
+  private final BlockSource<HunyuanBlock> blocks;
   private final Linear headModulation;
   private final Linear head;
   private RotaryEmbedding rotary;
@@ -60,10 +60,10 @@ final class HunyuanTransformer implements AutoCloseable {
    * @param weights closed together with the transformer
    */
   HunyuanTransformer(HunyuanConfig config, Weights weights) {
-    this(config, weights, WeightShare.WHOLE);
+    this(config, weights, RankPlace.alone());
   }
 
-  private HunyuanTransformer(HunyuanConfig config, Weights weights, WeightShare share) {
+  private HunyuanTransformer(HunyuanConfig config, Weights weights, RankPlace place) {
     this.config = config;
     this.weights = weights;
     HunyuanConfig.Patch patch = config.patch();
@@ -73,10 +73,14 @@ final class HunyuanTransformer implements AutoCloseable {
     patchEmbedding = Linear.of(weights, "x_embedder.proj");
     time = Embedder.of(weights, "time_embed.timestep_embedder");
     textTokens = new TextTokens(config, weights);
+    WeightShare share = new WeightShare(place.tensor());
     blocks =
-        IntStream.range(0, config.layers())
-            .mapToObj(layer -> new HunyuanBlock(config, weights, share, layer))
-            .toArray(HunyuanBlock[]::new);
+        BlockSource.of(
+            weights,
+            BLOCKS,
+            config.layers(),
+            place.shards(),
+            (its, layer) -> new HunyuanBlock(config, its, share, layer));
     headModulation = Linear.of(weights, "norm_out.linear");
     head = Linear.of(weights, "proj_out");
     rotary = new RotaryEmbedding(config.rotary().axes(), config.rotary().theta());
@@ -161,12 +165,18 @@ final class HunyuanTransformer implements AutoCloseable {
           .run(
               new BlockList(
                   BLOCKS,
-                  blocks.length,
+                  config.layers(),
                   ForwardPattern.PATTERN_0,
                   x.video(),
                   Optional.of(x.text()),
-                  block -> blocks[block].apply(x, embedding, table, attention, observer),
-                  () -> blocks[0].modulated(x.video(), embedding)));
+                  block ->
+                      blocks.with(
+                          block,
+                          one -> {
+                            one.apply(x, embedding, table, attention, observer);
+                            return null;
+                          }),
+                  () -> blocks.with(0, one -> one.modulated(x.video(), embedding))));
       return head(x.video(), embedding, grid, shards, observer);
     }
   }
@@ -224,8 +234,7 @@ final class HunyuanTransformer implements AutoCloseable {
    * shared and stay this one's to close.
    */
   HunyuanTransformer forRank(RankPlace place) {
-    HunyuanTransformer other =
-        new HunyuanTransformer(config, weights, new WeightShare(place.tensor()));
+    HunyuanTransformer other = new HunyuanTransformer(config, weights, place);
     other.rotary = rotary;
     return other;
   }

@@ -28,6 +28,7 @@ import org.lvsa.toolkit.vae.Tiling;
  *
  * @param groups how many ranks share what
  * @param decoding how many of the ranks decode tiles; 1 decodes on the first
+ * @param sharding how many ranks hold parts of each block's weights together; 1 for none
  * @param scheme how those that share a sequence divide self-attention
  * @param ranks threads of this JVM, or processes
  * @param place where a process that is a later rank joins; empty in the process that a user started
@@ -36,6 +37,7 @@ import org.lvsa.toolkit.vae.Tiling;
 public record RankPlan(
     RankGroups groups,
     int decoding,
+    int sharding,
     Scheme scheme,
     Ranks ranks,
     Optional<Place> place,
@@ -55,6 +57,13 @@ public record RankPlan(
               + decoding
               + ": ranks that denoise together decode together");
     }
+    groups.shardGroups(sharding);
+    if (sharding > 1 && groups.tensor() > 1) {
+      throw new IllegalArgumentException(
+          "--use-hsdp cannot be used with --tensor-parallel-size ("
+              + groups.tensor()
+              + "): both divide the weights; leave one of them out");
+    }
   }
 
   /** How the ranks run. */
@@ -69,6 +78,7 @@ public record RankPlan(
   public static RankPlan one() {
     return new RankPlan(
         new RankGroups(1, 1, 1, 1, 1, 1),
+        1,
         1,
         Scheme.ULYSSES,
         Ranks.THREADS,
@@ -122,7 +132,7 @@ public record RankPlan(
 
   /** One of the ranks. */
   public RankView view(Communicator rank) {
-    return RankView.of(RankPlace.of(rank, groups), scheme);
+    return RankView.of(RankPlace.of(rank, groups, sharding), scheme);
   }
 
   /** Runs the work on every rank, and returns what rank 0 gives. */
@@ -192,6 +202,21 @@ public record RankPlan(
   }
 
   /**
+   * Refuses a step cache where it would leave ranks waiting for each other's weights.
+   *
+   * @throws IllegalArgumentException if ranks of both branches hold weights together
+   */
+  public void checkCache(boolean cached) {
+    if (cached && sharding > 1 && groups.guidance() > 1) {
+      throw new IllegalArgumentException(
+          "--use-hsdp with --cfg-parallel-size "
+              + groups.guidance()
+              + " runs all blocks of both branches together, a step cache skips blocks of one:"
+              + " leave --cache-backend or one of the two out");
+    }
+  }
+
+  /**
    * Decodes as one of the ranks, where several decode. The first rank gets the tiles; ranks that
    * take no part, and all where one rank decodes, get nothing.
    */
@@ -236,6 +261,7 @@ public record RankPlan(
       shared.put("round a ring", groups.ring());
     }
     shared.put("by branches of guidance", groups.guidance());
+    shared.put("by shards of blocks", sharding);
     shared.put("by tiles of the decoder", decoding);
     shared.values().removeIf(degree -> degree == 1);
     return world()

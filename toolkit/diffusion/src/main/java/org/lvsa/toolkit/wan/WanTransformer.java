@@ -9,12 +9,12 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
+import org.lvsa.toolkit.layers.BlockSource;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
@@ -67,7 +67,7 @@ public final class WanTransformer implements AutoCloseable {
   private final Patches outPatches;
   private final Linear patchEmbedding;
   private final Conditioning conditioning;
-  private final WanBlock[] blocks;
+  private final BlockSource<WanBlock> blocks;
   private final Modulation headModulation;
   private final Linear head;
   private RotaryEmbedding rotary;
@@ -80,20 +80,24 @@ public final class WanTransformer implements AutoCloseable {
    * @param weights closed together with the transformer
    */
   public WanTransformer(WanConfig config, Weights weights) {
-    this(config, weights, WeightShare.WHOLE);
+    this(config, weights, RankPlace.alone());
   }
 
-  private WanTransformer(WanConfig config, Weights weights, WeightShare share) {
+  private WanTransformer(WanConfig config, Weights weights, RankPlace place) {
     this.config = config;
     this.weights = weights;
     inPatches = new Patches(config.patch(), config.channels().in());
     outPatches = new Patches(config.patch(), config.channels().out());
     patchEmbedding = Linear.of(weights, "patch_embedding");
     conditioning = new Conditioning(config, weights);
+    WeightShare share = new WeightShare(place.tensor());
     blocks =
-        IntStream.range(0, config.layers())
-            .mapToObj(layer -> new WanBlock(config, weights, share, layer))
-            .toArray(WanBlock[]::new);
+        BlockSource.of(
+            weights,
+            BLOCKS,
+            config.layers(),
+            place.shards(),
+            (its, layer) -> new WanBlock(config, its, share, layer));
     headModulation = new Modulation(weights.floats("scale_shift_table"), config.width());
     head = Linear.of(weights, "proj_out");
     rotary = new RotaryEmbedding(config.rotaryAxes(), ROTARY_THETA);
@@ -232,12 +236,18 @@ public final class WanTransformer implements AutoCloseable {
           .run(
               new BlockList(
                   BLOCKS,
-                  blocks.length,
+                  config.layers(),
                   ForwardPattern.PATTERN_2,
                   x,
                   Optional.of(context.text()),
-                  block -> blocks[block].apply(x, context, times, table, attention, observer),
-                  () -> blocks[0].modulated(x, times)));
+                  block ->
+                      blocks.with(
+                          block,
+                          one -> {
+                            one.apply(x, context, times, table, attention, observer);
+                            return null;
+                          }),
+                  () -> blocks.with(0, one -> one.modulated(x, times))));
       float[][] head =
           shards.output(
               "output_scale_shift_prepare", 0, 2 + more, time.head(), Modulation::ofTokens);
@@ -295,7 +305,7 @@ public final class WanTransformer implements AutoCloseable {
    * shared and stay this one's to close.
    */
   WanTransformer forRank(RankPlace place) {
-    WanTransformer other = new WanTransformer(config, weights, new WeightShare(place.tensor()));
+    WanTransformer other = new WanTransformer(config, weights, place);
     other.rotary = rotary;
     return other;
   }
