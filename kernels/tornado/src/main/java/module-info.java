@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The backend {@code tornado}: attention on a GPU with TornadoVM. Exports nothing. */
+/** The backends {@code tornado} and {@code cudnn}: attention on a GPU. Exports nothing. */
 module org.lvsa.kernels.tornado {
   requires static org.jspecify;
   requires org.lvsa.kernels;
@@ -7,7 +7,8 @@ module org.lvsa.kernels.tornado {
   requires static tornado.cublas;
 
   provides org.lvsa.kernels.AttentionBackend with
-      org.lvsa.kernels.tornado.TornadoBackend;
+      org.lvsa.kernels.tornado.TornadoBackend,
+      org.lvsa.kernels.tornado.CuDnnBackend;
   provides org.lvsa.kernels.transformer.TransformerBackend with
       org.lvsa.kernels.tornado.TornadoTransformers;
 }

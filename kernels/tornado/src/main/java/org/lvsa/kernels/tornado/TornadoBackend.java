@@ -50,13 +50,7 @@ public final class TornadoBackend implements AttentionBackend {
             .device()
             .flatMap(id -> all.stream().filter(d -> d.id().equals(id)).findFirst())
             .orElse(preferred);
-    device
-        .unusable()
-        .ifPresent(
-            reason -> {
-              throw new IllegalArgumentException(
-                  "device " + device.id() + " cannot be used: " + reason);
-            });
+    device.checkUsable();
     return device;
   }
 

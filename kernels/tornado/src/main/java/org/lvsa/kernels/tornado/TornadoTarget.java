@@ -65,6 +65,19 @@ record TornadoTarget(String id, TornadoDevice device, boolean preferred) {
                 + " for another one");
   }
 
+  /**
+   * Refuses a device that kernels cannot run on.
+   *
+   * @throws IllegalArgumentException with the reason
+   */
+  void checkUsable() {
+    unusable()
+        .ifPresent(
+            reason -> {
+              throw new IllegalArgumentException("device " + id + " cannot be used: " + reason);
+            });
+  }
+
   /** Whether the device is a GPU. */
   boolean gpu() {
     return device.getDeviceType() == TornadoDeviceType.GPU;

@@ -88,7 +88,7 @@ public final class GpuSpeed {
     }
   }
 
-  private static void measure(AttentionKernel kernel, int frames, Map<String, String> settings) {
+  static void measure(AttentionKernel kernel, int frames, Map<String, String> settings) {
     int heads = Integer.parseInt(settings.get("heads"));
     DType dtype = DType.valueOf(settings.get("dtype").toUpperCase(Locale.ROOT));
     AttentionShape shape =

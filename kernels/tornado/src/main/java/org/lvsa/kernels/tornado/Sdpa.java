@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+
+/** A dense attention that somebody else wrote, as a task of a graph. */
+interface Sdpa {
+  /**
+   * The sizes of a call.
+   *
+   * @param batch independent problems
+   * @param queries query tokens of each
+   * @param keys key tokens of each
+   */
+  record Sizes(int batch, int heads, int queries, int keys, int headDim) {
+    /** The softmax scale. */
+    float scale() {
+      return (float) (1 / Math.sqrt(headDim));
+    }
+  }
+
+  /**
+   * The tensors of a call: fp16, packed, four numbers per word.
+   *
+   * @param query {@code [batch, heads, queries, headDim]}; so is the output
+   * @param key {@code [batch, heads, keys, headDim]}; so is the value
+   */
+  record Tensors(LongArray query, LongArray key, LongArray value, LongArray out) {}
+
+  /**
+   * Adds the attention to a graph.
+   *
+   * @param name of the task
+   * @param grids receives the threads of a task that TornadoVM compiles
+   */
+  void add(TaskGraph graph, GridScheduler grids, String name, Tensors tensors, Sizes sizes);
+}
