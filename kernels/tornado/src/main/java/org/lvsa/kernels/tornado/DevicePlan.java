@@ -34,12 +34,18 @@ final class DevicePlan implements AutoCloseable {
   /** Plans that are made and not closed; read and written by the TornadoVM thread alone. */
   private static int open;
 
+  /**
+   * For a plan with a library task: TornadoVM adds up the sizes of a limited plan's arguments, and
+   * has no size for a boolean, which such a task may have.
+   */
+  static final long UNLIMITED = -1;
+
   private final TornadoExecutionPlan plan;
   private long compiled;
   private long uploadedBytes;
 
   /**
-   * @param bytes device memory that the buffers take
+   * @param bytes device memory that the buffers take, or {@link #UNLIMITED}
    * @throws KernelFailedException if TornadoVM cannot make the plan
    */
   DevicePlan(TornadoTarget device, GridScheduler grids, long bytes, TaskGraph... graphs) {
@@ -53,8 +59,11 @@ final class DevicePlan implements AutoCloseable {
                 TornadoExecutionPlan configured =
                     made.withDevice(device.device())
                         .withGridScheduler(grids)
-                        .withProfiler(ProfilerMode.SILENT)
-                        .withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+                        .withProfiler(ProfilerMode.SILENT);
+                if (bytes != UNLIMITED) {
+                  configured =
+                      configured.withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+                }
                 open++;
                 return configured;
               } catch (RuntimeException | Error e) {

@@ -104,7 +104,7 @@ final class SdpaProgram implements AutoCloseable {
       graphs.add(framesGraph(FRAMES + i, sizes.get(i)));
     }
     graphs.add(resultGraph());
-    plan = new DevicePlan(device, grids, bytes, graphs.toArray(TaskGraph[]::new));
+    plan = new DevicePlan(device, grids, DevicePlan.UNLIMITED, graphs.toArray(TaskGraph[]::new));
   }
 
   /** Number of words that hold so many halves. */

@@ -5,6 +5,9 @@
  * the API of the TornadoVM SDK that the build finds; without an SDK this module is left out of the
  * build.
  *
+ * <p>The backend {@code cudnn} is a library's attention with the same work around it: {@code
+ * SdpaKernel} and what stands beside it.
+ *
  * <p>A failure of TornadoVM becomes a {@link org.lvsa.kernels.KernelFailedException}. {@code
  * NOTES.md} beside the sources tells what was tried to make the kernels fast, and what it gave.
  *

@@ -8,9 +8,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.TreeSet;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.lvsa.kernels.AttentionBackend.Availability;
@@ -41,16 +44,33 @@ class SdpaKernelTest {
     return new SdpaKernel("java", TornadoTarget.chosen(), sdpa, SdpaKernel.MOST_SLOTS);
   }
 
+  @Test
+  void agreesWithTheReference() {
+    AttentionKernel kernel = onAnyDevice(new JavaSdpa(false));
+    long seed = KernelConformance.random().nextInt(1 << 20);
+    compare(kernel, new AttentionShape(1, 4, 5, 3, 1, 1, 16), DType.F16, seed);
+  }
+
   @TestFactory
+  @Tag("full")
   List<DynamicTest> conforms() {
     List<DynamicTest> tests = new ArrayList<>();
     if (new TornadoBackend().availability() instanceof Availability.Available) {
       add(tests, "java", onAnyDevice(new JavaSdpa(false)));
     }
-    if (new CuDnnBackend().availability() instanceof Availability.Available) {
-      add(tests, "cudnn", new CuDnnBackend().open(KernelOptions.DEFAULT));
+    tests.add(DynamicTest.dynamicTest("the reason is named", () -> theReasonIsNamed()));
+    return tests;
+  }
+
+  @TestFactory
+  @Tag("gpu")
+  List<DynamicTest> theLibraryConforms() {
+    List<DynamicTest> tests = new ArrayList<>();
+    if (new CuDnnBackend().availability() instanceof Availability.Unavailable(String reason)) {
+      return List.of(
+          DynamicTest.dynamicTest("no cuDNN", () -> assumeTrue(false, "left out: " + reason)));
     }
-    tests.add(DynamicTest.dynamicTest("named or present", () -> theReasonIsNamed()));
+    add(tests, "cudnn", new CuDnnBackend().open(KernelOptions.DEFAULT));
     return tests;
   }
 
@@ -58,11 +78,9 @@ class SdpaKernelTest {
     for (DType dtype : new DType[] {DType.F16, DType.BF16}) {
       for (AttentionShape shape :
           List.of(
-              new AttentionShape(1, 6, 13, 0, 2, 2, 64),
-              new AttentionShape(1, 5, 13, 7, 2, 2, 128),
+              new AttentionShape(1, 5, 13, 7, 2, 2, 64),
               new AttentionShape(2, 5, 16, 5, 4, 2, 40),
               new AttentionShape(1, 27, 3, 0, 1, 1, 16),
-              new AttentionShape(1, 4, 40, 77, 2, 1, 64),
               new AttentionShape(1, 1, 1, 0, 1, 1, 8))) {
         long seed = KernelConformance.random().nextInt(1 << 20);
         tests.add(
@@ -87,7 +105,7 @@ class SdpaKernelTest {
       layouts.add(problem.layout());
       if (shape.latentFrames() > 2) {
         int[] indptr = new int[shape.latentFrames() + 1];
-        java.util.Arrays.fill(indptr, 2, indptr.length, 1);
+        Arrays.fill(indptr, 2, indptr.length, 1);
         layouts.add(BlockSparseLayout.of(shape.latentFrames(), indptr, new int[] {2}));
       }
       try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
@@ -107,7 +125,7 @@ class SdpaKernelTest {
     int[] indptr = new int[frames + 1];
     List<Integer> indices = new ArrayList<>();
     for (int frame = 0; frame < frames; frame++) {
-      for (int key : new java.util.TreeSet<>(List.of(0, Math.max(0, frame - 1), frame))) {
+      for (int key : new TreeSet<>(List.of(0, Math.max(0, frame - 1), frame))) {
         indices.add(key);
       }
       indptr[frame + 1] = indices.size();
@@ -117,6 +135,7 @@ class SdpaKernelTest {
   }
 
   @Test
+  @Tag("full")
   void aLibraryThatLeavesZerosIsRefused() {
     try (SdpaKernel kernel = onAnyDevice(new JavaSdpa(true))) {
       String reason = SelfCheck.failure(kernel, DType.F16).orElseThrow();
@@ -131,6 +150,7 @@ class SdpaKernelTest {
   }
 
   @Test
+  @Tag("full")
   void aLayoutOfTheSameSizesCompilesNothing() {
     AttentionShape shape = new AttentionShape(1, 9, 8, 3, 2, 2, 16);
     try (Arena arena = Arena.ofShared();
@@ -160,7 +180,7 @@ class SdpaKernelTest {
       for (int i = 0; i < 4; i++) {
         row[i] = (frame + i * (1 + offset % 2) + (i == 0 ? 0 : offset / 2)) % frames;
       }
-      java.util.Arrays.sort(row);
+      Arrays.sort(row);
       System.arraycopy(row, 0, indices, 4 * frame, 4);
       indptr[frame + 1] = 4 * (frame + 1);
     }

@@ -3,6 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.DynamicTest;
 import org.lvsa.kernels.DType;
 
@@ -44,7 +45,20 @@ public final class SdpaSpeed {
             new SdpaKernel("cudnn", device, new CuDnnSdpa(), Integer.parseInt(parts[1]))) {
           if (dtype == DType.F16 || parts.length > 2) {
             System.out.print("slots " + parts[1] + ": ");
-            GpuSpeed.measure(kernel, Integer.parseInt(parts[0]), 12, dtype);
+            GpuSpeed.measure(
+                kernel,
+                Integer.parseInt(parts[0]),
+                Map.of(
+                    "heads",
+                    "12",
+                    "dtype",
+                    dtype.name(),
+                    "patches",
+                    "1560",
+                    "headDim",
+                    "128",
+                    "layout",
+                    "frames"));
           }
         }
       }

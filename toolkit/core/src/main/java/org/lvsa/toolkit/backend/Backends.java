@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.AttentionKernel;
@@ -25,22 +26,28 @@ public final class Backends {
   public record Listed(
       String name, Availability availability, List<AttentionBackend.Device> devices) {}
 
-  /** Stands in the list for the GPU backend where this build leaves it out. */
-  private static final Listed TORNADO =
-      new Listed(
-          "tornado",
-          new Availability.Unavailable(
-              System.getProperty(
-                  "lvsa.tornado.reason", "no TornadoVM SDK was found: see the README")),
-          List.of());
+  /** Stand in the list for the GPU backends where this build leaves them out. */
+  private static final List<Listed> LEFT_OUT =
+      Stream.of("tornado", "cudnn")
+          .map(
+              name ->
+                  new Listed(
+                      name,
+                      new Availability.Unavailable(
+                          System.getProperty(
+                              "lvsa.tornado.reason", "no TornadoVM SDK was found: see the README")),
+                      List.of()))
+          .toList();
 
   /** Every backend the project knows, also those that this build leaves out. */
   public static List<Listed> listed() {
     List<Listed> all = new ArrayList<>();
     AttentionBackend.fastestFirst()
         .forEach(b -> all.add(new Listed(b.name(), b.availability(), b.devices())));
-    if (all.stream().noneMatch(listed -> listed.name().equals(TORNADO.name()))) {
-      all.addFirst(TORNADO);
+    for (Listed absent : LEFT_OUT.reversed()) {
+      if (all.stream().noneMatch(listed -> listed.name().equals(absent.name()))) {
+        all.addFirst(absent);
+      }
     }
     return all;
   }
@@ -68,7 +75,14 @@ public final class Backends {
     if (backend == null) {
       requireKnown(name);
     }
-    Availability availability = backend == null ? TORNADO.availability() : backend.availability();
+    Availability availability =
+        backend == null
+            ? LEFT_OUT.stream()
+                .filter(absent -> absent.name().equals(name))
+                .findFirst()
+                .orElseThrow()
+                .availability()
+            : backend.availability();
     if (availability instanceof Availability.Unavailable(String reason)) {
       throw new UnavailableException("backend " + name + " is not available here: " + reason);
     }
