@@ -272,7 +272,7 @@ class SweepCommandTest {
           """
           --models nope                                 | 2 | unknown model nope
           --backends tornado                            | 3 | backend tornado is not available here
-          --backends cudnn                              | 3 | backend cudnn   is not available here
+          --backends cudnn                              | 3 | backend cudnn is not available here
           --backends cpu                                | 2 | unknown backend cpu
           --resolutions 832                             | 2 | a resolution is WIDTHxHEIGHT
           --frames 0                                    | 2 | frames must be at least 1, got 0
