@@ -176,10 +176,11 @@ final class GenerateCommand implements Callable<Integer> {
         && (rankOptions.plan().world() > 1
             || capture != null
             || cacheOptions.settings().isPresent()
+            || offload.mode().isPresent()
             || attention.pattern().isPresent())) {
       throw new IllegalArgumentException(
-          "--transformer device attends dense or with LVSA, on one rank, without --capture and"
-              + " without a step cache: leave these out");
+          "--transformer device attends dense or with LVSA, on one rank, without --capture, without"
+              + " a step cache and without offloading: leave these out");
     }
     attention
         .pattern()
@@ -214,7 +215,11 @@ final class GenerateCommand implements Callable<Integer> {
       if (compare) {
         checkCompare(target);
       }
-      return run(opened, settings, captured, target);
+      return run(
+          new ModelOptions.Opened(pipeline, opened.identity(), opened.weights()),
+          settings,
+          captured,
+          target);
     }
   }
 
