@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.video.VideoWriter;
 
 /**
  * A maker without a model. Each step waits for a permit where the test holds the steps; the file
@@ -26,28 +28,35 @@ public final class FakeMaker implements VideoMaker {
 
   private final boolean holdsSteps;
   private final boolean takesImage;
+  private final boolean makesVideos;
 
   /** Thrown in place of making anything, if not null. */
   public volatile Exception failure;
 
-  private FakeMaker(boolean holdsSteps, boolean takesImage) {
+  private FakeMaker(boolean holdsSteps, boolean takesImage, boolean makesVideos) {
     this.holdsSteps = holdsSteps;
     this.takesImage = takesImage;
+    this.makesVideos = makesVideos;
   }
 
   /** Runs at once, of a prompt alone. */
   public static FakeMaker quick() {
-    return new FakeMaker(false, false);
+    return new FakeMaker(false, false, false);
   }
 
   /** Waits for a permit before each step. */
   public static FakeMaker held() {
-    return new FakeMaker(true, false);
+    return new FakeMaker(true, false, false);
+  }
+
+  /** Waits for a permit before each step, and makes videos that a browser can play. */
+  public static FakeMaker heldWithVideos() {
+    return new FakeMaker(true, false, true);
   }
 
   /** Runs at once, with a picture where there is one. */
   public static FakeMaker withImages() {
-    return new FakeMaker(false, true);
+    return new FakeMaker(false, true, false);
   }
 
   /** Waits until a step waits for its permit. */
@@ -116,7 +125,11 @@ public final class FakeMaker implements VideoMaker {
       progress.report(Stage.DENOISING, step, all);
     }
     progress.report(Stage.DECODING, 1, 1);
-    write(file, content(request));
+    if (makesVideos) {
+      video(request, file);
+    } else {
+      write(file, content(request));
+    }
     boolean lvsa = "LVSA".equals(request.lvsa().get("DIFFUSION_ATTENTION_BACKEND"));
     return new Made(
         lvsa ? "lvsa" : "dense",
@@ -125,6 +138,21 @@ public final class FakeMaker implements VideoMaker {
         "fake device",
         lvsa ? List.of("a fallback") : List.of(),
         Map.of("denoise", 0.1));
+  }
+
+  /** Grey frames that become lighter. */
+  private static void video(VideoRequest request, Path file) throws IOException {
+    byte[] frame = new byte[request.size().width() * request.size().height() * 3];
+    VideoWriter.mp4(
+        file,
+        request.size(),
+        request.fps(),
+        frames -> {
+          for (int i = 0; i < request.frames(); i++) {
+            Arrays.fill(frame, (byte) (i * 10));
+            frames.write(frame);
+          }
+        });
   }
 
   private static void write(Path file, String text) throws IOException {
