@@ -66,7 +66,9 @@ final class ArithmeticLimit {
   }
 
   /**
-   * Twelve chains {@code x = 0.5·x + 1} side by side, from {@code seed} plus 0 to 11.
+   * Twelve chains {@code x = x + 0.5·1} side by side, from {@code seed} plus 0 to 11. The chain is
+   * the addend, which the JIT compiler overwrites; were it a factor, every step would copy the
+   * addend first.
    *
    * @return the sum over all lanes of all chains
    */
@@ -86,18 +88,18 @@ final class ArithmeticLimit {
     FloatVector k = a.add(10);
     FloatVector l = a.add(11);
     for (int round = 0; round < rounds; round++) {
-      a = a.fma(factor, term);
-      b = b.fma(factor, term);
-      c = c.fma(factor, term);
-      d = d.fma(factor, term);
-      e = e.fma(factor, term);
-      f = f.fma(factor, term);
-      g = g.fma(factor, term);
-      h = h.fma(factor, term);
-      i = i.fma(factor, term);
-      j = j.fma(factor, term);
-      k = k.fma(factor, term);
-      l = l.fma(factor, term);
+      a = factor.fma(term, a);
+      b = factor.fma(term, b);
+      c = factor.fma(term, c);
+      d = factor.fma(term, d);
+      e = factor.fma(term, e);
+      f = factor.fma(term, f);
+      g = factor.fma(term, g);
+      h = factor.fma(term, h);
+      i = factor.fma(term, i);
+      j = factor.fma(term, j);
+      k = factor.fma(term, k);
+      l = factor.fma(term, l);
     }
     FloatVector all = a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k);
     return all.add(l).reduceLanes(VectorOperators.ADD);
