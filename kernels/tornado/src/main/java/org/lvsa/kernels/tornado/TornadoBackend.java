@@ -86,8 +86,7 @@ public final class TornadoBackend implements AttentionBackend {
 
     static {
       // TornadoVM's own limit is 4 GB, whatever the device has. The kernel refuses what does not
-      // fit
-      // the device, and gives every plan the limit that its buffers need.
+      // fit the device, and gives every plan the limit that its buffers need.
       if (System.getProperty(DEVICE_MEMORY) == null) {
         System.setProperty(DEVICE_MEMORY, "1024GB");
       }

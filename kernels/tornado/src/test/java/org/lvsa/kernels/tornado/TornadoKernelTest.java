@@ -425,18 +425,15 @@ class TornadoKernelTest {
         TornadoKernel kernel = (TornadoKernel) new TornadoBackend().open(KernelOptions.DEFAULT)) {
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
-      assertEquals("tornado-tensorcore-bf16-bounded", kernel.run(problem, output).kernel());
-      for (int d = 0; d < 64; d++) {
-        DType.BF16.set(problem.key(), 70L * 64 + d, 1000);
-      }
-      assertEquals("tornado-tensorcore-bf16-online", kernel.run(problem, output).kernel());
+      assertEquals("tornado-tensorcore-bf16-registers", kernel.run(problem, output).kernel());
     }
     try (Arena arena = Arena.ofShared();
         AttentionKernel kernel = new TornadoBackend().open(KernelOptions.DEFAULT)) {
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
       DType.BF16.set(problem.key(), 3, Float.NaN);
-      assertEquals("tornado-tensorcore-bf16-online", kernel.run(problem, output).kernel());
+      String name = kernel.run(problem, output).kernel();
+      assertTrue(name.endsWith("-online"), name);
     }
   }
 }
