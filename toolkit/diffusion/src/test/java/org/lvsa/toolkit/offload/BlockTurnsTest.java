@@ -3,6 +3,7 @@ package org.lvsa.toolkit.offload;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -111,6 +113,19 @@ class BlockTurnsTest {
     return new BlockTurns(components.transformers(), components.blocks(), residency);
   }
 
+  /** Waits until the reading of the next block has begun: a block here is faster than a thread. */
+  private static void awaitNext(Residency residency, int block) {
+    String next = "transformer.blocks." + (block + 1) % BLOCKS;
+    assertTimeoutPreemptively(
+        Duration.ofMinutes(1),
+        () -> {
+          while (!residency.has(next)) {
+            Thread.onSpinWait();
+          }
+        },
+        next + " is not read ahead");
+  }
+
   @Test
   void twoBlocksAreThereAtATime() throws IOException {
     Residency residency = new Residency();
@@ -123,6 +138,7 @@ class BlockTurnsTest {
         runner.run(
             list(
                 block -> {
+                  awaitNext(residency, block);
                   read.add(last(block));
                   resident.add(mapped());
                 }));
@@ -158,6 +174,7 @@ class BlockTurnsTest {
                 list(
                     block -> {
                       ran.add(block);
+                      awaitNext(residency, block);
                       assertTrue(residency.has("transformer.blocks." + block));
                     }));
       }
