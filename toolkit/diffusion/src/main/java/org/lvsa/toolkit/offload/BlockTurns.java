@@ -10,7 +10,7 @@ import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.lvsa.toolkit.blocks.ForwardPattern;
+import org.lvsa.toolkit.blocks.BlocksWith;
 import org.lvsa.toolkit.profile.TransferEvent;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -77,7 +77,8 @@ final class BlockTurns implements WeightTurns {
       @Override
       public void run(BlockSequence blocks) {
         List<WeightPart> parts = lists.get(transformer + "." + blocks.name());
-        runner.run(parts == null ? blocks : new InTurn(blocks, parts));
+        runner.run(
+            parts == null ? blocks : new BlocksWith(blocks, block -> inTurn(blocks, parts, block)));
       }
 
       @Override
@@ -87,55 +88,14 @@ final class BlockTurns implements WeightTurns {
     };
   }
 
-  /** The blocks of one run, each read before it runs and let go after it. */
-  private final class InTurn implements BlockSequence {
-    private final BlockSequence blocks;
-    private final List<WeightPart> parts;
-
-    InTurn(BlockSequence blocks, List<WeightPart> parts) {
-      this.blocks = blocks;
-      this.parts = parts;
-    }
-
-    @Override
-    public void run(int block) {
-      need(parts.get(block));
-      readAhead(parts.get((block + 1) % parts.size()));
-      try {
-        blocks.run(block);
-      } finally {
-        ran();
-      }
-    }
-
-    @Override
-    public String name() {
-      return blocks.name();
-    }
-
-    @Override
-    public int size() {
-      return blocks.size();
-    }
-
-    @Override
-    public ForwardPattern pattern() {
-      return blocks.pattern();
-    }
-
-    @Override
-    public INDArray hidden() {
-      return blocks.hidden();
-    }
-
-    @Override
-    public Optional<INDArray> encoder() {
-      return blocks.encoder();
-    }
-
-    @Override
-    public INDArray modulatedInput() {
-      return blocks.modulatedInput();
+  /** Runs a block, which is read before it runs and let go after it. */
+  private void inTurn(BlockSequence blocks, List<WeightPart> parts, int block) {
+    need(parts.get(block));
+    readAhead(parts.get((block + 1) % parts.size()));
+    try {
+      blocks.run(block);
+    } finally {
+      ran();
     }
   }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.profile;
 
-import java.util.Optional;
 import java.util.function.Supplier;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.lvsa.toolkit.blocks.ForwardPattern;
+import org.lvsa.toolkit.blocks.BlocksWith;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -21,50 +20,17 @@ public record ProfiledBlocks(BlockRunner inner) implements BlockRunner {
 
   @Override
   public void run(BlockSequence blocks) {
-    inner.run(new Told(blocks));
+    inner.run(new BlocksWith(blocks, block -> told(blocks, block)));
+  }
+
+  private static void told(BlockSequence blocks, int block) {
+    try (BlockEvent _ = BlockEvent.begin(blocks.name(), block)) {
+      blocks.run(block);
+    }
   }
 
   @Override
   public INDArray attention(Attention kind, int layer, Supplier<INDArray> compute) {
     return inner.attention(kind, layer, compute);
-  }
-
-  private record Told(BlockSequence blocks) implements BlockSequence {
-    @Override
-    public String name() {
-      return blocks.name();
-    }
-
-    @Override
-    public int size() {
-      return blocks.size();
-    }
-
-    @Override
-    public ForwardPattern pattern() {
-      return blocks.pattern();
-    }
-
-    @Override
-    public void run(int block) {
-      try (BlockEvent _ = BlockEvent.begin(name(), block)) {
-        blocks.run(block);
-      }
-    }
-
-    @Override
-    public INDArray hidden() {
-      return blocks.hidden();
-    }
-
-    @Override
-    public Optional<INDArray> encoder() {
-      return blocks.encoder();
-    }
-
-    @Override
-    public INDArray modulatedInput() {
-      return blocks.modulatedInput();
-    }
   }
 }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.blocks;
+
+import java.util.Optional;
+import java.util.function.IntConsumer;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The same blocks and streams with another way to run one block, for whoever does something before
+ * or after each.
+ *
+ * @param blocks the blocks and their streams
+ * @param one runs the block of a number, as {@link BlockSequence#run} does
+ */
+public record BlocksWith(BlockSequence blocks, IntConsumer one) implements BlockSequence {
+  @Override
+  public String name() {
+    return blocks.name();
+  }
+
+  @Override
+  public int size() {
+    return blocks.size();
+  }
+
+  @Override
+  public ForwardPattern pattern() {
+    return blocks.pattern();
+  }
+
+  @Override
+  public void run(int block) {
+    one.accept(block);
+  }
+
+  @Override
+  public INDArray hidden() {
+    return blocks.hidden();
+  }
+
+  @Override
+  public Optional<INDArray> encoder() {
+    return blocks.encoder();
+  }
+
+  @Override
+  public INDArray modulatedInput() {
+    return blocks.modulatedInput();
+  }
+}
