@@ -215,7 +215,8 @@ final class Passage {
         });
   }
 
-  private static void copy(MemorySegment from, TornadoNativeArray to) {
+  /** Copies a tensor of the caller's to the front of a host buffer. */
+  static void copy(MemorySegment from, TornadoNativeArray to) {
     MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
   }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.kernels.AttentionInputs;
@@ -382,19 +381,15 @@ final class SdpaProgram implements AutoCloseable {
    * @throws KernelFailedException if fp16 cannot hold them
    */
   DevicePlan.Times load(AttentionInputs inputs) {
-    copy(inputs.query(), given[0]);
-    copy(inputs.key(), given[1]);
-    copy(inputs.value(), given[2]);
+    Passage.copy(inputs.query(), given[0]);
+    Passage.copy(inputs.key(), given[1]);
+    Passage.copy(inputs.value(), given[2]);
     flags.init(0);
     DevicePlan.Times times = plan.inputs();
     if (dtype == DType.BF16) {
       checkFlags();
     }
     return times;
-  }
-
-  private static void copy(MemorySegment from, LongArray to) {
-    MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
   }
 
   private void checkFlags() {
