@@ -18,8 +18,6 @@ final class RankOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
-  private static final int MOST_RANKS = 1024;
-
   @Option(
       names = "--tensor-parallel-size",
       paramLabel = "N",
@@ -107,15 +105,6 @@ final class RankOptions {
     int round = degree("--ring-degree", ring);
     int weights = degree("--tensor-parallel-size", tensor);
     int branches = degree("--cfg-parallel-size", guidance);
-    long all = (long) weights * byHeads * byQueries * round * branches;
-    if (all > MOST_RANKS) {
-      throw new IllegalArgumentException(
-          "the degrees multiply to "
-              + all
-              + " ranks, and at most "
-              + MOST_RANKS
-              + " can be started");
-    }
     RankGroups shared = new RankGroups(weights, byHeads * byQueries, round, 1, branches, 1);
     int sharding = sharding(shared.world());
     // Without another kind, the ranks make the same video and hold its weights together.
@@ -183,10 +172,6 @@ final class RankOptions {
   private static int degree(String option, Integer given) {
     if (given != null && given < 1) {
       throw new IllegalArgumentException(option + " must be at least 1, got " + given);
-    }
-    if (given != null && given > MOST_RANKS) {
-      throw new IllegalArgumentException(
-          option + " must be at most " + MOST_RANKS + ", got " + given);
     }
     return given == null ? 1 : given;
   }

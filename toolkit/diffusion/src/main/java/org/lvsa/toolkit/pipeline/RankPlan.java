@@ -43,12 +43,19 @@ public record RankPlan(
     Optional<Place> place,
     RankProcesses.Command laterRank) {
 
+  /** More threads or JVMs than any machine should be asked for. */
+  private static final int MOST_RANKS = 1024;
+
   /**
-   * Not more ranks decode than there are.
+   * Not more ranks than can be started, and not more that decode than there are.
    *
    * @throws IllegalArgumentException naming both numbers
    */
   public RankPlan {
+    if (groups.world() > MOST_RANKS) {
+      throw new IllegalArgumentException(
+          "ranks must be at most " + MOST_RANKS + ", got " + groups.world());
+    }
     if (decoding < 1 || decoding > groups.world()) {
       throw new IllegalArgumentException(
           "--vae-patch-parallel-size must be from 1 to the number of ranks ("
