@@ -3,7 +3,6 @@ package org.lvsa.toolkit.serving;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.javalin.http.Context;
-import io.javalin.http.HandlerType;
 import io.javalin.http.Header;
 import java.nio.charset.StandardCharsets;
 
@@ -17,14 +16,22 @@ final class Answers {
     context.result(body.toString().getBytes(StandardCharsets.UTF_8));
   }
 
+  /**
+   * Says that the connection closes after this answer, if the request has a body. For answers that
+   * may go out before the body was read: Jetty closes the connection then without a word, and the
+   * client would lose its next request over it.
+   */
+  static void closeAfterBody(Context context) {
+    if (context.req().getContentLengthLong() > 0
+        || context.header(Header.TRANSFER_ENCODING) != null) {
+      context.header(Header.CONNECTION, "close");
+    }
+  }
+
   /** An error. */
   static void error(Context context, ApiException e) {
     context.status(e.fault().status());
-    if (context.method() == HandlerType.POST) {
-      // The body may not have been read whole; Jetty then closes the connection, which a client has
-      // to know before it sends its next request over it.
-      context.header(Header.CONNECTION, "close");
-    }
+    closeAfterBody(context);
     json(context, e.body());
   }
 }

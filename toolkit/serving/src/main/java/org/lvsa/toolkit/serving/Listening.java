@@ -51,7 +51,9 @@ final class Listening {
         });
     config.jetty.addConnector(
         (server, http) -> {
-          ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http));
+          ServerConnector connector =
+              new LingeringConnector(
+                  server, new HttpConnectionFactory(http), LingeringConnector.Patience.DEFAULT);
           connector.setHost(settings.address().host());
           connector.setPort(settings.address().port());
           // Of the connector, so that it holds between two requests too.

@@ -63,6 +63,11 @@ public enum Route {
     return open;
   }
 
+  /** Whether what is asked for stands in the request's body. */
+  boolean readsBody() {
+    return this == CREATE || this == CREATE_SYNC || this == IMAGES;
+  }
+
   /** As the documentation writes it: {@code GET /v1/videos}. */
   @Override
   public String toString() {

@@ -155,7 +155,11 @@ public final class VideoServer implements AutoCloseable {
   private static void before(Context context, Guard guard) {
     context.header("X-Content-Type-Options", "nosniff");
     context.header("Referrer-Policy", "no-referrer");
-    guard.check(context, route(context));
+    Optional<Route> route = route(context);
+    if (!route.map(Route::readsBody).orElse(false)) {
+      Answers.closeAfterBody(context);
+    }
+    guard.check(context, route);
   }
 
   /** The open route that is asked for, if it is one. */
