@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.device;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.GenerationSettings.Inputs;
+
+/** The tiny models on a device, in float32, against the runs that the published programs made. */
+@Tag("full")
+class DeviceGoldenTest {
+  @TempDir private static Path shared;
+  private static Path model;
+
+  @TempDir private Path directory;
+
+  @BeforeAll
+  static void unpack() throws IOException {
+    model = GoldenRun.wanModel(shared);
+  }
+
+  private GenerationSettings settings(GoldenRun run, String name) throws IOException {
+    return DeviceRun.settings(run, GoldenRun.file(name + ".safetensors", directory), Inputs.NONE);
+  }
+
+  @Test
+  void aDenseRunEqualsTheRecordedOneAndASecondOneStartsAtOnce() throws IOException {
+    GoldenRun run = GoldenRun.open("wan/unipc");
+    GenerationSettings settings = settings(run, "wan/unipc");
+    try (DeviceRun device = DeviceRun.open(model, Map.of())) {
+      assertEquals(1, device.equalsRecorded(run, settings, Map.of()).density());
+      List<String> first = device.said();
+      assertTrue(
+          first.stream().anyMatch(line -> line.startsWith("compiling and uploading")),
+          first::toString);
+      device.equalsRecorded(run, settings, Map.of());
+      assertEquals(List.of(), device.said(), "nothing is compiled or uploaded again");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"rot", "static_kfi", "autoscaled", "window0"})
+  void sparseRunsEqualTheRecordedOnes(String name) throws IOException {
+    GoldenRun run = GoldenRun.open("wan_lvsa/" + name);
+    JsonNode json = run.json().get("settings");
+    Map<String, String> variables =
+        Map.of(
+            "DIFFUSION_ATTENTION_BACKEND", "LVSA",
+            "LVSA_WINDOW_SIZE", json.get("window").asText(),
+            "LVSA_N_FIRST_FRAMES", json.get("first").asText(),
+            "LVSA_KEY_FRAME_INTERVAL", json.get("interval").asText(),
+            "LVSA_AUTO_KEYFRAMES", json.get("auto").booleanValue() ? "1" : "0",
+            "LVSA_ROTATE_KEYFRAMES", json.get("rotate").booleanValue() ? "1" : "0",
+            "LVSA_REFERENCE_LATENT_FRAMES", json.get("ref").asText(),
+            "LVSA_SPARSITY_SCALE", json.get("scale").asText());
+    try (DeviceRun device = DeviceRun.open(model, DeviceRun.scheduler(run, directory))) {
+      double density =
+          device.equalsRecorded(run, settings(run, "wan_lvsa/" + name), variables).density();
+      assertTrue(density < 1, "density " + density);
+    }
+  }
+}
