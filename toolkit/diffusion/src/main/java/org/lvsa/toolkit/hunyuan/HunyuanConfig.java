@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.hunyuan;
 
 import java.util.List;
+import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TensorShapes;
 
@@ -165,9 +166,9 @@ record HunyuanConfig(
             .addLinear("context_embedder_2.linear_2", texts.glyphHidden(), texts.glyphHidden())
             .addLinear("context_embedder_2.linear_3", width, texts.glyphHidden())
             .addLinear("context_embedder.proj_in", width, texts.text());
-    addNorm(shapes, "image_embedder.norm_in", texts.image());
-    addNorm(shapes, "image_embedder.norm_out", width);
-    addNorm(shapes, "context_embedder_2.norm", texts.glyphs());
+    LayerNorm.addTensors(shapes, "image_embedder.norm_in", texts.image());
+    LayerNorm.addTensors(shapes, "image_embedder.norm_out", width);
+    LayerNorm.addTensors(shapes, "context_embedder_2.norm", texts.glyphs());
     String condition = "context_embedder.time_text_embed.";
     for (String time : new String[] {"time_embed.", condition}) {
       shapes
@@ -179,8 +180,8 @@ record HunyuanConfig(
         .addLinear(condition + "text_embedder.linear_2", width, width);
     for (int layer = 0; layer < refinerLayers; layer++) {
       String prefix = refinerPrefix(layer);
-      addNorm(shapes, prefix + "norm1", width);
-      addNorm(shapes, prefix + "norm2", width);
+      LayerNorm.addTensors(shapes, prefix + "norm1", width);
+      LayerNorm.addTensors(shapes, prefix + "norm2", width);
       for (String projection : new String[] {"to_q", "to_k", "to_v", "to_out.0"}) {
         shapes.addLinear(prefix + "attn." + projection, width, width);
       }
@@ -213,10 +214,6 @@ record HunyuanConfig(
     return shapes
         .addLinear("norm_out.linear", 2L * width, width)
         .addLinear("proj_out", (long) channels.out() * patch.size(), width);
-  }
-
-  private static void addNorm(TensorShapes shapes, String name, int width) {
-    shapes.add(name + ".weight", width).add(name + ".bias", width);
   }
 
   private void addFeedForward(TensorShapes shapes, String prefix, int inner) {

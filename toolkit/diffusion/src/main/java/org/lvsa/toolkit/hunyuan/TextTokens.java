@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.hunyuan;
 
-import org.lvsa.toolkit.hunyuan.TokenRefiner.Norm;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Observer;
@@ -33,7 +33,7 @@ final class TextTokens {
 
   private final int width;
   private final TokenRefiner refiner;
-  private final Norm norm;
+  private final LayerNorm norm;
   private final Linear first;
   private final Linear second;
   private final Linear third;
@@ -42,7 +42,7 @@ final class TextTokens {
   TextTokens(HunyuanConfig config, Weights weights) {
     width = config.width();
     refiner = new TokenRefiner(config, weights);
-    norm = Norm.of(weights, "context_embedder_2.norm", HunyuanConfig.PROJECTION_EPS);
+    norm = LayerNorm.of(weights, "context_embedder_2.norm", HunyuanConfig.PROJECTION_EPS);
     first = Linear.of(weights, "context_embedder_2.linear_1");
     second = Linear.of(weights, "context_embedder_2.linear_2");
     third = Linear.of(weights, "context_embedder_2.linear_3");

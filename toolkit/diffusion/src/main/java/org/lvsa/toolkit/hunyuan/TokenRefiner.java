@@ -4,8 +4,8 @@ package org.lvsa.toolkit.hunyuan;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.hunyuan.Condition.Embedder;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
-import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.weights.Weights;
@@ -63,22 +63,22 @@ final class TokenRefiner {
   }
 
   private final class Block {
-    private final Norm norm1;
+    private final LayerNorm norm1;
     private final Linear query;
     private final Linear key;
     private final Linear value;
     private final Linear out;
-    private final Norm norm2;
+    private final LayerNorm norm2;
     private final FeedForward feedForward;
     private final Linear gates;
 
     Block(Weights weights, String prefix) {
-      norm1 = Norm.of(weights, prefix + "norm1", HunyuanConfig.EPS);
+      norm1 = LayerNorm.of(weights, prefix + "norm1", HunyuanConfig.EPS);
       query = Linear.of(weights, prefix + "attn.to_q");
       key = Linear.of(weights, prefix + "attn.to_k");
       value = Linear.of(weights, prefix + "attn.to_v");
       out = Linear.of(weights, prefix + "attn.to_out.0");
-      norm2 = Norm.of(weights, prefix + "norm2", HunyuanConfig.EPS);
+      norm2 = LayerNorm.of(weights, prefix + "norm2", HunyuanConfig.EPS);
       feedForward = FeedForward.of(weights, prefix + "ff.", Elementwise::silu);
       gates = Linear.of(weights, prefix + "norm_out.linear");
     }
@@ -105,21 +105,6 @@ final class TokenRefiner {
           INDArray attended = SoftmaxAttention.attend(q, k, v)) {
         return out.apply(attended, x.shape());
       }
-    }
-  }
-
-  /**
-   * A layer norm with weight and bias.
-   *
-   * @param eps added to the variance
-   */
-  record Norm(float[] weight, float[] bias, double eps) {
-    static Norm of(Weights weights, String name, double eps) {
-      return new Norm(weights.floats(name + ".weight"), weights.floats(name + ".bias"), eps);
-    }
-
-    INDArray apply(INDArray x) {
-      return Norms.layerNorm(x, weight, bias, eps);
     }
   }
 }

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.vision;
 
 import org.lvsa.toolkit.layers.Activation;
+import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TensorShapes;
 
@@ -12,8 +13,7 @@ import org.lvsa.toolkit.weights.TensorShapes;
  * @param inner features inside the feed-forward part
  * @param layers number of layers
  * @param heads attention heads of a layer
- * @param side pixels on each side of the picture that it takes
- * @param patch pixels on each side of the patches that become tokens
+ * @param patches how the picture becomes tokens
  * @param activation of the feed-forward part
  * @param eps added to the variance in the norms
  */
@@ -22,8 +22,7 @@ public record ClipConfig(
     int inner,
     int layers,
     int heads,
-    int side,
-    int patch,
+    PicturePatches patches,
     Activation activation,
     double eps) {
   /** Reads a {@code config.json}; what is not supported is named. */
@@ -49,45 +48,29 @@ public record ClipConfig(
         config.size("intermediate_size"),
         layers,
         heads,
-        side,
-        patch,
+        new PicturePatches(side, patch),
         Activation.of(config, "hidden_act", Activation.QUICK_GELU),
         config.number("layer_norm_eps", 1e-5));
   }
 
   /** Tokens of a picture: one for the whole picture, then one per patch. */
   public int tokens() {
-    return 1 + side / patch * (side / patch);
+    return 1 + patches.count();
   }
 
   /** The tensors of the encoder, as transformers names them, without a prefix. */
   TensorShapes tensors() {
+    int patch = patches.patch();
     TensorShapes shapes =
         new TensorShapes()
             .add("embeddings.class_embedding", width)
             .add("embeddings.patch_embedding.weight", width, Picture.COLOURS, patch, patch)
             .add("embeddings.position_embedding.weight", tokens(), width);
     // Misspelt in the published files.
-    addNorm(shapes, "pre_layrnorm");
+    LayerNorm.addTensors(shapes, "pre_layrnorm", width);
     for (int layer = 0; layer < layers; layer++) {
-      String prefix = prefix(layer);
-      addNorm(shapes, prefix + "layer_norm1");
-      for (String projection : new String[] {"q_proj", "k_proj", "v_proj", "out_proj"}) {
-        shapes.addLinear(prefix + "self_attn." + projection, width, width);
-      }
-      addNorm(shapes, prefix + "layer_norm2");
-      shapes.addLinear(prefix + "mlp.fc1", inner, width);
-      shapes.addLinear(prefix + "mlp.fc2", width, inner);
+      VisionLayer.addTensors(shapes, layer, width, inner);
     }
     return shapes;
-  }
-
-  private void addNorm(TensorShapes shapes, String name) {
-    shapes.add(name + ".weight", width).add(name + ".bias", width);
-  }
-
-  /** What the names of a layer's tensors begin with. */
-  static String prefix(int layer) {
-    return "encoder.layers." + layer + ".";
   }
 }

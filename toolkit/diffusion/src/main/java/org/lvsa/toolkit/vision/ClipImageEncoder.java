@@ -5,12 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.lvsa.toolkit.layers.Activation;
 import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
-import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
-import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
@@ -42,8 +40,8 @@ public final class ClipImageEncoder implements AutoCloseable {
   private final Linear patches;
   private final float[] wholeToken;
   private final float[] positions;
-  private final Norm firstNorm;
-  private final Layer[] layers;
+  private final LayerNorm firstNorm;
+  private final VisionLayer[] layers;
 
   /**
    * An encoder with weights that are already checked.
@@ -56,11 +54,14 @@ public final class ClipImageEncoder implements AutoCloseable {
     patches = Linear.withoutBias(weights, "embeddings.patch_embedding");
     wholeToken = weights.floats("embeddings.class_embedding");
     positions = weights.floats("embeddings.position_embedding.weight");
-    firstNorm = Norm.of(weights, "pre_layrnorm", config.eps());
+    firstNorm = LayerNorm.of(weights, "pre_layrnorm", config.eps());
     layers =
         IntStream.range(0, config.layers() - 1)
-            .mapToObj(layer -> Layer.of(config, weights, ClipConfig.prefix(layer)))
-            .toArray(Layer[]::new);
+            .mapToObj(
+                layer ->
+                    VisionLayer.of(
+                        weights, layer, config.heads(), config.activation(), config.eps()))
+            .toArray(VisionLayer[]::new);
   }
 
   /**
@@ -102,11 +103,6 @@ public final class ClipImageEncoder implements AutoCloseable {
    * @param observer is shown {@code hidden0} and so on, what each layer takes
    */
   INDArray encode(float[] pixels, Observer observer) {
-    int side = config.side();
-    if (pixels.length != Picture.COLOURS * side * side) {
-      throw new IllegalArgumentException(
-          "the image encoder takes " + side + "x" + side + " pixels, got " + pixels.length / 3);
-    }
     INDArray hidden;
     try (INDArray embedded = embed(pixels)) {
       hidden = firstNorm.apply(embedded);
@@ -124,10 +120,7 @@ public final class ClipImageEncoder implements AutoCloseable {
     INDArray out = Nd4j.createUninitialized(DataType.FLOAT, new long[] {1, config.tokens(), width});
     MemorySegment memory = NdMemory.view(out);
     MemorySegment.copy(wholeToken, 0, memory, ValueLayout.JAVA_FLOAT, 0, width);
-    float[] gathered = gathered(pixels);
-    int features = patches.in();
-    try (INDArray values =
-            NdMemory.copy(MemorySegment.ofArray(gathered), gathered.length / features, features);
+    try (INDArray values = config.patches().gather(pixels);
         INDArray embedded = patches.apply(values)) {
       MemorySegment from = NdMemory.view(embedded);
       memory.asSlice((long) width * Float.BYTES).copyFrom(from);
@@ -139,84 +132,8 @@ public final class ClipImageEncoder implements AutoCloseable {
     return out;
   }
 
-  /** The values of each patch: colour by colour, in each row by row. */
-  private float[] gathered(float[] pixels) {
-    int side = config.side();
-    int patch = config.patch();
-    int grid = side / patch;
-    float[] out = new float[grid * grid * Picture.COLOURS * patch * patch];
-    int at = 0;
-    for (int token = 0; token < grid * grid; token++) {
-      for (int colour = 0; colour < Picture.COLOURS; colour++) {
-        for (int y = 0; y < patch; y++) {
-          int row = token / grid * patch + y;
-          int from = (colour * side + row) * side + token % grid * patch;
-          System.arraycopy(pixels, from, out, at, patch);
-          at += patch;
-        }
-      }
-    }
-    return out;
-  }
-
   @Override
   public void close() {
     weights.close();
-  }
-
-  private record Norm(float[] weight, float[] bias, double eps) {
-    static Norm of(Weights weights, String name, double eps) {
-      return new Norm(weights.floats(name + ".weight"), weights.floats(name + ".bias"), eps);
-    }
-
-    INDArray apply(INDArray x) {
-      return Norms.layerNorm(x, weight, bias, eps);
-    }
-  }
-
-  private record Layer(
-      int heads,
-      Activation activation,
-      Norm norm1,
-      Linear query,
-      Linear key,
-      Linear value,
-      Linear out,
-      Norm norm2,
-      Linear up,
-      Linear down) {
-    static Layer of(ClipConfig config, Weights weights, String at) {
-      return new Layer(
-          config.heads(),
-          config.activation(),
-          Norm.of(weights, at + "layer_norm1", config.eps()),
-          Linear.of(weights, at + "self_attn.q_proj"),
-          Linear.of(weights, at + "self_attn.k_proj"),
-          Linear.of(weights, at + "self_attn.v_proj"),
-          Linear.of(weights, at + "self_attn.out_proj"),
-          Norm.of(weights, at + "layer_norm2", config.eps()),
-          Linear.of(weights, at + "mlp.fc1"),
-          Linear.of(weights, at + "mlp.fc2"));
-    }
-
-    /** Changes {@code hidden} in place. */
-    void apply(INDArray hidden) {
-      long[] shape = {1, hidden.size(1), heads, hidden.size(2) / heads};
-      try (INDArray normed = norm1.apply(hidden);
-          INDArray q = query.apply(normed, shape);
-          INDArray k = key.apply(normed, shape);
-          INDArray v = value.apply(normed, shape);
-          INDArray attended = SoftmaxAttention.attend(q, k, v);
-          INDArray projected = out.apply(attended, hidden.shape())) {
-        Elementwise.add(hidden, projected);
-      }
-      try (INDArray normed = norm2.apply(hidden);
-          INDArray inner = up.apply(normed)) {
-        activation.apply(inner);
-        try (INDArray dense = down.apply(inner)) {
-          Elementwise.add(hidden, dense);
-        }
-      }
-    }
   }
 }

@@ -2,8 +2,6 @@
 package org.lvsa.toolkit.vision;
 
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.weights.ComponentConfig;
 
@@ -14,25 +12,14 @@ import org.lvsa.toolkit.weights.ComponentConfig;
  * @param shortestSide pixels of the shorter side after resizing
  * @param crop what is cut out of the middle
  * @param resampling how it is resized
- * @param scale factor on the levels 0 to 255
- * @param mean subtracted from each colour
- * @param deviation what each colour is divided by then
+ * @param levels what the levels become
  */
 public record ClipPreprocessing(
-    int shortestSide,
-    Resolution crop,
-    Resampling resampling,
-    double scale,
-    List<Double> mean,
-    List<Double> deviation) {
-  /** Numbers that the published files have for {@code resample}. */
-  private static final Map<String, Resampling> RESAMPLINGS =
-      Map.of("1", Resampling.LANCZOS, "2", Resampling.BILINEAR, "3", Resampling.BICUBIC);
-
+    int shortestSide, Resolution crop, Resampling resampling, LevelScale levels) {
   /** Reads {@code preprocessor_config.json} of a folder; what is not supported is named. */
   public static ClipPreprocessing read(Path folder) {
     ComponentConfig config = ComponentConfig.readFile(folder.resolve("preprocessor_config.json"));
-    for (String step : new String[] {"do_resize", "do_center_crop", "do_rescale", "do_normalize"}) {
+    for (String step : new String[] {"do_resize", "do_center_crop"}) {
       config.require(step, true);
     }
     int shortest = config.object("size").size("shortest_edge");
@@ -41,23 +28,8 @@ public record ClipPreprocessing(
     if (Math.max(middle.width(), middle.height()) > shortest) {
       throw config.wrong("crop_size", "at most size.shortest_edge, " + shortest);
     }
-    config.require("resample", 1, 2, 3);
-    String resample = config.has("resample") ? Integer.toString(config.size("resample")) : "3";
     return new ClipPreprocessing(
-        shortest,
-        middle,
-        RESAMPLINGS.get(resample),
-        config.number("rescale_factor", 1.0 / 255),
-        colours(config, "image_mean"),
-        colours(config, "image_std"));
-  }
-
-  private static List<Double> colours(ComponentConfig config, String key) {
-    List<Double> numbers = config.numbers(key);
-    if (numbers.size() != Picture.COLOURS || key.endsWith("std") && numbers.contains(0.0)) {
-      throw config.wrong(key, "three numbers, one per colour");
-    }
-    return numbers;
+        shortest, middle, Resampling.of(config, Resampling.BICUBIC), LevelScale.of(config));
   }
 
   /** The picture as {@code [3, height, width]} row-major. */
@@ -69,16 +41,6 @@ public record ClipPreprocessing(
         new Resolution(
             Math.toIntExact((long) shortestSide * width / shorter),
             Math.toIntExact((long) shortestSide * height / shorter));
-    Picture middle = picture.resized(size, resampling).centre(crop);
-    int pixels = crop.width() * crop.height();
-    float[] values = new float[Picture.COLOURS * pixels];
-    for (int colour = 0; colour < Picture.COLOURS; colour++) {
-      for (int pixel = 0; pixel < pixels; pixel++) {
-        int level = Byte.toUnsignedInt(middle.rgb()[Picture.COLOURS * pixel + colour]);
-        values[colour * pixels + pixel] =
-            (float) ((level * scale - mean.get(colour)) / deviation.get(colour));
-      }
-    }
-    return values;
+    return levels.apply(picture.resized(size, resampling).centre(crop));
   }
 }

@@ -143,6 +143,30 @@ public record Picture(Resolution size, byte[] rgb) {
     }
   }
 
+  /**
+   * The picture as large as is needed to cover a size, its shape kept, and the middle of it cut
+   * out.
+   */
+  public Picture covering(Resolution to, Resampling resampling) {
+    long width = to.width();
+    long height = to.height();
+    boolean wider = width * size.height() > size.width() * height;
+    Resolution large =
+        wider
+            ? new Resolution(to.width(), Math.toIntExact(size.height() * width / size.width()))
+            : new Resolution(Math.toIntExact(size.width() * height / size.height()), to.height());
+    return resized(large, resampling).centre(to);
+  }
+
+  /** Levels as an autoencoder takes them: {@code [height, width, 3]} from −1 to 1. */
+  public float[] signedLevels() {
+    float[] values = new float[rgb.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = 2 * (Byte.toUnsignedInt(rgb[i]) / 255f) - 1;
+    }
+    return values;
+  }
+
   /** The middle of the picture; where that is not exact, half a pixel further up and left. */
   public Picture centre(Resolution to) {
     if (to.width() > size.width() || to.height() > size.height()) {

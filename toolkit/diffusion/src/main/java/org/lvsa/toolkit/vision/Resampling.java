@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vision;
 
+import org.lvsa.toolkit.weights.ComponentConfig;
+
 /**
  * How a picture is brought to another size: by weighted means of the pixels around each place, with
  * wider windows where the picture shrinks, so that no detail turns into a pattern.
@@ -36,6 +38,23 @@ public enum Resampling {
 
   Resampling(double support) {
     this.support = support;
+  }
+
+  /**
+   * Reads {@code resample}, a number of the Python Imaging Library; what is not supported is named.
+   *
+   * @param otherwise where the key is missing
+   */
+  static Resampling of(ComponentConfig config, Resampling otherwise) {
+    config.require("resample", 1, 2, 3);
+    if (!config.has("resample")) {
+      return otherwise;
+    }
+    return switch (config.size("resample")) {
+      case 1 -> LANCZOS;
+      case 2 -> BILINEAR;
+      default -> BICUBIC;
+    };
   }
 
   /** Distance in pixels from which all weights are 0, where the size stays. */

@@ -5,31 +5,25 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
-import org.lvsa.toolkit.layers.Elementwise;
+import org.lvsa.toolkit.layers.ImageProjection;
+import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
-import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * From the tokens that an image encoder makes of a picture to tokens of the transformer: norm,
- * linear, Gaussian error linear unit, linear, norm. A model for a first and a last picture takes
- * the tokens of both as one sequence and adds a learned position to each.
+ * From the tokens that an image encoder makes of a picture to tokens of the transformer, see {@link
+ * ImageProjection}. A model for a first and a last picture takes the tokens of both as one sequence
+ * and adds a learned position to each.
  */
 final class ImageEmbedding {
   private static final String AT = "condition_embedder.image_embedder.";
 
-  /** The published layer's own, whatever the transformer's configuration says. */
-  private static final double EPS = 1e-5;
-
   private final WanConfig.ImageTokens sizes;
   private final Optional<float[]> positions;
-  private final Norm norm1;
-  private final Linear linear1;
-  private final Linear linear2;
-  private final Norm norm2;
+  private final ImageProjection projection;
 
   ImageEmbedding(WanConfig.ImageTokens sizes, Weights weights) {
     this.sizes = sizes;
@@ -37,30 +31,21 @@ final class ImageEmbedding {
         sizes.positions().isPresent()
             ? Optional.of(weights.floats(AT + "pos_embed"))
             : Optional.empty();
-    norm1 = Norm.of(weights, AT + "norm1");
-    linear1 = Linear.of(weights, AT + "ff.net.0.proj");
-    linear2 = Linear.of(weights, AT + "ff.net.2");
-    norm2 = Norm.of(weights, AT + "norm2");
-  }
-
-  /** A norm's weight and bias. */
-  private record Norm(float[] weight, float[] bias) {
-    static Norm of(Weights weights, String name) {
-      return new Norm(weights.floats(name + ".weight"), weights.floats(name + ".bias"));
-    }
-
-    INDArray apply(INDArray x) {
-      return Norms.layerNorm(x, weight, bias, EPS);
-    }
+    projection =
+        new ImageProjection(
+            LayerNorm.of(weights, AT + "norm1", ImageProjection.EPS),
+            Linear.of(weights, AT + "ff.net.0.proj"),
+            Linear.of(weights, AT + "ff.net.2"),
+            LayerNorm.of(weights, AT + "norm2", ImageProjection.EPS));
   }
 
   /** The layer's tensors, as diffusers names them. */
   static void addTensors(TensorShapes shapes, WanConfig.ImageTokens sizes, int width) {
     sizes.positions().ifPresent(count -> shapes.add(AT + "pos_embed", 1, count, sizes.width()));
-    shapes.add(AT + "norm1.weight", sizes.width()).add(AT + "norm1.bias", sizes.width());
+    LayerNorm.addTensors(shapes, AT + "norm1", sizes.width());
     shapes.addLinear(AT + "ff.net.0.proj", sizes.width(), sizes.width());
     shapes.addLinear(AT + "ff.net.2", width, sizes.width());
-    shapes.add(AT + "norm2.weight", width).add(AT + "norm2.bias", width);
+    LayerNorm.addTensors(shapes, AT + "norm2", width);
   }
 
   /**
@@ -87,13 +72,8 @@ final class ImageEmbedding {
               sizes.width(),
               Arrays.toString(tokens.shape())));
     }
-    try (INDArray placed = withPositions(tokens);
-        INDArray normed = norm1.apply(placed);
-        INDArray inner = linear1.apply(normed)) {
-      Elementwise.geluErf(inner);
-      try (INDArray out = linear2.apply(inner)) {
-        return norm2.apply(out);
-      }
+    try (INDArray placed = withPositions(tokens)) {
+      return projection.apply(placed);
     }
   }
 

@@ -107,8 +107,9 @@ record PictureEncoder(AutoencoderKlWan vae, Optional<Clip> clip) {
   /** Normalised latents of a video that is grey but for its first and its last frame. */
   private float[] encode(VideoSize size, int frames, Picture first, Optional<Picture> last) {
     Resolution resolution = size.resolution();
-    float[] begin = values(first.resized(resolution, Resampling.LANCZOS));
-    Optional<float[]> end = last.map(one -> values(one.resized(resolution, Resampling.LANCZOS)));
+    float[] begin = first.resized(resolution, Resampling.LANCZOS).signedLevels();
+    Optional<float[]> end =
+        last.map(one -> one.resized(resolution, Resampling.LANCZOS).signedLevels());
     float[] mean =
         vae.encode(
                 (from, volume) -> {
@@ -133,14 +134,5 @@ record PictureEncoder(AutoencoderKlWan vae, Optional<Clip> clip) {
           0,
           values.length);
     }
-  }
-
-  /** Levels from −1 to 1. */
-  private static float[] values(Picture picture) {
-    float[] values = new float[picture.rgb().length];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = 2 * (Byte.toUnsignedInt(picture.rgb()[i]) / 255f) - 1;
-    }
-    return values;
   }
 }

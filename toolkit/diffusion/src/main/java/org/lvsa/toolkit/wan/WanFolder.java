@@ -211,7 +211,7 @@ final class WanFolder {
     if (parts.clip().isPresent()) {
       WanConfig.ImageTokens image = config.image().orElseThrow();
       try (ClipImageEncoder encoder = parts.clip().get().open()) {
-        int side = encoder.config().side();
+        int side = encoder.config().patches().side();
         Resolution crop = parts.clip().get().preprocessing().crop();
         if (crop.width() != side || crop.height() != side) {
           throw new MalformedFileException(
