@@ -27,6 +27,7 @@ import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
+import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -100,7 +101,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
    */
   public static CogVideoXTransformer open(ComponentFiles files, boolean allowUnused) {
     CogVideoXConfig config = CogVideoXConfig.of(ComponentConfig.read(files.folder()));
-    Weights weights = Weights.open(files.weights());
+    Weights weights = Weights.open(files.weights(), Renaming.SINGLE_FILE);
     try {
       weights.check(config.tensors(), Set.of(STORED_POSITIONS), allowUnused);
       return new CogVideoXTransformer(config, weights);

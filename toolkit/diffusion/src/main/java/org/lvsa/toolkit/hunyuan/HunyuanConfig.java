@@ -212,7 +212,8 @@ record HunyuanConfig(
       }
     }
     return shapes
-        .addLinear("norm_out.linear", 2L * width, width)
+        .addLinear(HunyuanNames.HEAD_SCALE, width, width)
+        .addLinear(HunyuanNames.HEAD_SHIFT, width, width)
         .addLinear("proj_out", (long) channels.out() * patch.size(), width);
   }
 

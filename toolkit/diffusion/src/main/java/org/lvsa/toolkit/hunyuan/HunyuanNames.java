@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.hunyuan;
 
-import java.util.List;
 import org.lvsa.toolkit.weights.Renaming;
 
 /**
@@ -11,22 +10,26 @@ import org.lvsa.toolkit.weights.Renaming;
  */
 final class HunyuanNames {
   private static final String REFINER = "context_embedder.";
-  private static final String MODULATION = "final_layer.adaLN_modulation.1.";
+
+  /** What makes the scale of the last modulation. */
+  static final String HEAD_SCALE = "norm_out.scale";
+
+  /** What makes its shift. */
+  static final String HEAD_SHIFT = "norm_out.shift";
 
   /** The table; names of diffusers stay. */
   static final Renaming TRANSFORMER =
-      embedders()
+      Renaming.SINGLE_FILE
+          .then(embedders())
           .then(refiner())
           .then(blocks())
           .then("^final_layer\\.linear\\.", "proj_out.")
-          .unstack(
+          // The publisher has the shift first, diffusers the scale.
+          .stack(
               "^final_layer\\.adaLN_modulation\\.1\\.(weight|bias)$",
-              MODULATION + "shift.$1",
-              MODULATION + "scale.$1")
-          .join(
-              "^final_layer\\.adaLN_modulation\\.1\\.scale\\.(weight|bias)$",
-              List.of(MODULATION + "shift.$1"),
-              "norm_out.linear.$1");
+              HEAD_SHIFT + ".$1",
+              HEAD_SCALE + ".$1")
+          .stack("^norm_out\\.linear\\.(weight|bias)$", HEAD_SCALE + ".$1", HEAD_SHIFT + ".$1");
 
   private HunyuanNames() {}
 
@@ -60,7 +63,7 @@ final class HunyuanNames {
         .then("^" + block + "mlp\\.fc1\\.", "$1ff.net.0.proj.")
         .then("^" + block + "mlp\\.fc2\\.", "$1ff.net.2.")
         .then("^" + block + "adaLN_modulation\\.1\\.", "$1norm_out.linear.")
-        .unstack(
+        .stack(
             block + "self_attn_qkv\\.(weight|bias)",
             "$1attn.to_q.$2",
             "$1attn.to_k.$2",

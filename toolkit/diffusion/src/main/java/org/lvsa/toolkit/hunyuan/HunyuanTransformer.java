@@ -49,7 +49,8 @@ final class HunyuanTransformer implements AutoCloseable {
   private final Embedder time;
   private final TextTokens textTokens;
   private final BlockSource<HunyuanBlock> blocks;
-  private final Linear headModulation;
+  private final Linear headScale;
+  private final Linear headShift;
   private final Linear head;
   private RotaryEmbedding rotary;
   private RotaryTable lastTable;
@@ -81,7 +82,8 @@ final class HunyuanTransformer implements AutoCloseable {
             config.layers(),
             place.shards(),
             (its, layer) -> new HunyuanBlock(config, its, share, layer));
-    headModulation = Linear.of(weights, "norm_out.linear");
+    headScale = Linear.of(weights, HunyuanNames.HEAD_SCALE);
+    headShift = Linear.of(weights, HunyuanNames.HEAD_SHIFT);
     head = Linear.of(weights, "proj_out");
     rotary = new RotaryEmbedding(config.rotary().axes(), config.rotary().theta());
   }
@@ -216,9 +218,9 @@ final class HunyuanTransformer implements AutoCloseable {
 
   private INDArray head(
       INDArray x, INDArray embedding, VideoGrid grid, SequenceShards shards, Observer observer) {
-    float[][][] parts = Condition.parts(headModulation, embedding);
-    float[][] scale = Condition.onePlus(parts[0]);
-    try (INDArray in = Norms.layerNorm(x, scale, parts[1], HunyuanConfig.EPS);
+    float[][] scale = Condition.onePlus(Condition.parts(headScale, embedding)[0]);
+    float[][] shift = Condition.parts(headShift, embedding)[0];
+    try (INDArray in = Norms.layerNorm(x, scale, shift, HunyuanConfig.EPS);
         INDArray out = shards.output("proj_out", 0, head.apply(in))) {
       observer.see("norm_out", in);
       observer.see("proj_out", out);

@@ -14,6 +14,7 @@ import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.layers.SoftmaxAttention.Bias;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
+import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -24,6 +25,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * or BF16; the computation is in float32.
  */
 public final class QwenTextModel implements AutoCloseable {
+  /** A file of the whole model for pictures and text holds more, and calls this a part of it. */
+  private static final Renaming NAMES =
+      Renaming.of("^model\\.(language_model\\.)?", "").without("visual\\..*|lm_head\\..*");
+
   private final QwenConfig config;
   private final Weights weights;
   private final Embedding embeddings;
@@ -47,7 +52,7 @@ public final class QwenTextModel implements AutoCloseable {
    */
   public static QwenTextModel open(ComponentFiles files, boolean allowUnused) {
     QwenConfig config = QwenConfig.of(ComponentConfig.read(files.folder()));
-    Weights weights = Weights.open(files.weights());
+    Weights weights = Weights.open(files.weights(), NAMES);
     try {
       weights.check(config.tensors(), Set.of(), allowUnused);
       return new QwenTextModel(config, weights);

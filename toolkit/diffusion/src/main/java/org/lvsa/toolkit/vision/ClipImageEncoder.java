@@ -24,8 +24,31 @@ import org.nd4j.linalg.factory.Nd4j;
  * without the final norm. Weights may be narrower; the computation is in float32.
  */
 public final class ClipImageEncoder implements AutoCloseable {
-  /** Files of some versions name the tensors as parts of a larger model. */
-  private static final Renaming NAMES = Renaming.of("^vision_model\\.", "");
+  private static final String LAYER = "encoder.layers.$1.";
+
+  /**
+   * The names of versions of transformers, some of which name the tensors as parts of a larger
+   * model, and those of the publisher's own repository of Wan, whose file has a text encoder too.
+   */
+  private static final Renaming NAMES =
+      Renaming.of("^vision_model\\.", "")
+          .then("^visual\\.cls_embedding$", "embeddings.class_embedding")
+          .then("^visual\\.pos_embedding$", "embeddings.position_embedding.weight")
+          .then("^visual\\.patch_embedding\\.", "embeddings.patch_embedding.")
+          .then("^visual\\.pre_norm\\.", "pre_layrnorm.")
+          .then("^visual\\.post_norm\\.", "post_layernorm.")
+          .then("^visual\\.transformer\\.(\\d+)\\.norm([12])\\.", LAYER + "layer_norm$2.")
+          .then("^visual\\.transformer\\.(\\d+)\\.attn\\.to_qkv\\.", LAYER + "self_attn.qkv_proj.")
+          .then("^visual\\.transformer\\.(\\d+)\\.attn\\.proj\\.", LAYER + "self_attn.out_proj.")
+          .then("^visual\\.transformer\\.(\\d+)\\.mlp\\.0\\.", LAYER + "mlp.fc1.")
+          .then("^visual\\.transformer\\.(\\d+)\\.mlp\\.2\\.", LAYER + "mlp.fc2.")
+          .stack(
+              "(encoder\\.layers\\.\\d+\\.self_attn\\.)qkv_proj\\.(weight|bias)",
+              "$1q_proj.$2",
+              "$1k_proj.$2",
+              "$1v_proj.$2")
+          .flat("embeddings\\.(class_embedding|position_embedding\\.weight)")
+          .without("(textual\\.|visual\\.head$|log_scale$).*");
 
   /** What the files hold beyond: the final norm, and what follows it. */
   private static final Set<String> IGNORED =

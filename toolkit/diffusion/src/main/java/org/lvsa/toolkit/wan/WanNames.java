@@ -13,8 +13,7 @@ final class WanNames {
 
   /** The table; names of diffusers stay. */
   static final Renaming TRANSFORMER =
-      // Single files may hold the transformer as a part of something larger.
-      Renaming.of("^(model\\.)?diffusion_model\\.", "")
+      Renaming.SINGLE_FILE
           .then("^time_embedding\\.0\\.", EMBEDDER + "time_embedder.linear_1.")
           .then("^time_embedding\\.2\\.", EMBEDDER + "time_embedder.linear_2.")
           .then("^time_projection\\.1\\.", EMBEDDER + "time_proj.")

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.weights;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -20,21 +16,30 @@ import org.lvsa.toolkit.io.MalformedFileException;
 /**
  * How the names of a checkpoint become those that a model asks for, as a table: checkpoints of the
  * same weights go by several names. Rules are applied in their order, each wherever it fits. A name
- * that no rule fits stays, so that the table of one naming does no harm to another.
+ * that no rule fits stays, so that the table of one naming does no harm to another. Nothing is
+ * copied: what a model gets are views of what is stored.
  *
  * @param rules name part → what takes its place
- * @param stacks tensors that a checkpoint stores as one, and under which names it is taken apart
- * @param joins tensors that a checkpoint stores apart and a model reads as one
+ * @param stacks tensors, named as after the rules, whose rows are those of several others
+ * @param flat regular expressions for names, after the rules, of tensors whose first axes of size 1
+ *     do not count
+ * @param foreign regular expressions for names, after the rules, of what belongs to another model
+ *     in the same file
  */
-public record Renaming(List<Rule> rules, List<Stack> stacks, List<Join> joins) {
+public record Renaming(
+    List<Rule> rules, List<Stack> stacks, List<Pattern> flat, List<Pattern> foreign) {
   /** Names stay as they are. */
-  public static final Renaming NONE = new Renaming(List.of(), List.of(), List.of());
+  public static final Renaming NONE = new Renaming(List.of(), List.of(), List.of(), List.of());
+
+  /** Of single files that hold a transformer as a part of something larger. */
+  public static final Renaming SINGLE_FILE = of("^(model\\.)?diffusion_model\\.", "");
 
   /** The lists are copied. */
   public Renaming {
     rules = List.copyOf(rules);
     stacks = List.copyOf(stacks);
-    joins = List.copyOf(joins);
+    flat = List.copyOf(flat);
+    foreign = List.copyOf(foreign);
   }
 
   /**
@@ -46,32 +51,25 @@ public record Renaming(List<Rule> rules, List<Stack> stacks, List<Join> joins) {
   public record Rule(Pattern from, String to) {}
 
   /**
-   * A tensor whose rows are those of several, one after the other and as many of each, such as
-   * query, key and value of an attention.
+   * A tensor whose rows are those of several, one after the other, such as query, key and value of
+   * an attention that one layer computes. Checkpoints store the whole, which is then taken apart
+   * into as many rows each, or the parts.
    *
-   * @param from a regular expression for the whole name
-   * @param to the names of its parts in order; {@code $1} and so on are the expression's groups
+   * @param whole a regular expression for the whole name
+   * @param parts their names in order; {@code $1} and so on are the expression's groups
    */
-  public record Stack(Pattern from, List<String> to) {
+  public record Stack(Pattern whole, List<String> parts) {
     /** The list is copied. */
     public Stack {
-      to = List.copyOf(to);
+      parts = List.copyOf(parts);
     }
-  }
 
-  /**
-   * Tensors whose rows a model reads one after the other, such as query, key and value of an
-   * attention that a model computes with one layer. Where one of them is missing, none is joined.
-   *
-   * @param first a regular expression for the whole name of the first one
-   * @param others the names of the further ones in order; {@code $1} and so on are the expression's
-   *     groups
-   * @param to the name of the whole, likewise
-   */
-  public record Join(Pattern first, List<String> others, String to) {
-    /** The list is copied. */
-    public Join {
-      others = List.copyOf(others);
+    /** The names of the parts of a tensor; empty if it is not such a stack. */
+    Optional<List<String>> of(String name) {
+      Matcher matcher = whole.matcher(name);
+      return matcher.matches()
+          ? Optional.of(parts.stream().map(matcher::replaceAll).toList())
+          : Optional.empty();
     }
   }
 
@@ -82,34 +80,40 @@ public record Renaming(List<Rule> rules, List<Stack> stacks, List<Join> joins) {
 
   /** This table and one more rule behind. */
   public Renaming then(String from, String to) {
-    List<Rule> more = new ArrayList<>(rules);
-    more.add(new Rule(Pattern.compile(from), to));
-    return new Renaming(more, stacks, joins);
+    return then(new Renaming(List.of(new Rule(Pattern.compile(from), to)), none(), none(), none()));
+  }
+
+  /** This table, in which the rows of a tensor, named as after the rules, are those of others. */
+  public Renaming stack(String whole, String... parts) {
+    Stack stack = new Stack(Pattern.compile(whole), List.of(parts));
+    return then(new Renaming(none(), List.of(stack), none(), none()));
+  }
+
+  /** This table, which leaves out the first axes of a tensor that have the size 1. */
+  public Renaming flat(String name) {
+    return then(new Renaming(none(), none(), List.of(Pattern.compile(name)), none()));
+  }
+
+  /** This table without tensors of certain names, which belong to another model. */
+  public Renaming without(String name) {
+    return then(new Renaming(none(), none(), none(), List.of(Pattern.compile(name))));
   }
 
   /** This table and another one behind. */
   public Renaming then(Renaming other) {
-    List<Rule> moreRules = new ArrayList<>(rules);
-    moreRules.addAll(other.rules);
-    List<Stack> moreStacks = new ArrayList<>(stacks);
-    moreStacks.addAll(other.stacks);
-    List<Join> moreJoins = new ArrayList<>(joins);
-    moreJoins.addAll(other.joins);
-    return new Renaming(moreRules, moreStacks, moreJoins);
+    return new Renaming(
+        both(rules, other.rules),
+        both(stacks, other.stacks),
+        both(flat, other.flat),
+        both(foreign, other.foreign));
   }
 
-  /** This table, which after the rules takes stacked tensors apart too. */
-  public Renaming unstack(String from, String... to) {
-    List<Stack> more = new ArrayList<>(stacks);
-    more.add(new Stack(Pattern.compile(from), List.of(to)));
-    return new Renaming(rules, more, joins);
+  private static <T> List<T> none() {
+    return List.of();
   }
 
-  /** This table, which at last joins tensors too. */
-  public Renaming join(String first, List<String> others, String to) {
-    List<Join> more = new ArrayList<>(joins);
-    more.add(new Join(Pattern.compile(first), others, to));
-    return new Renaming(rules, stacks, more);
+  private static <T> List<T> both(List<T> first, List<T> second) {
+    return Stream.concat(first.stream(), second.stream()).toList();
   }
 
   /** The name that a model asks for. */
@@ -122,45 +126,58 @@ public record Renaming(List<Rule> rules, List<Stack> stacks, List<Join> joins) {
   }
 
   /**
+   * The names of the tensors whose rows make up a stacked one, in order.
+   *
+   * @throws IllegalArgumentException if the table has no such stack
+   */
+  public List<String> parts(String whole) {
+    return stacks.stream()
+        .flatMap(stack -> stack.of(whole).stream())
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("the table has no stack " + whole));
+  }
+
+  /**
    * The tensors of a checkpoint as a model asks for them.
    *
    * @param place of the checkpoint, for messages
-   * @param arena holds the tensors that are joined
    * @throws MalformedFileException if two tensors get the same name
    */
-  Map<String, WeightTensor> apply(Path place, Map<String, WeightTensor> stored, Arena arena) {
+  Map<String, WeightTensor> apply(Path place, Map<String, WeightTensor> stored) {
     Map<String, WeightTensor> tensors = new TreeMap<>();
     for (WeightTensor one : stored.values()) {
-      parts(one)
+      String name = name(one.name());
+      if (fits(foreign, name)) {
+        continue;
+      }
+      parts(fits(flat, name) ? one.flat() : one, name)
           .forEach(
-              (name, tensor) -> {
-                if (tensors.putIfAbsent(name, tensor) != null) {
+              (part, tensor) -> {
+                if (tensors.putIfAbsent(part, tensor) != null) {
                   throw new MalformedFileException(
-                      place + ": holds the tensor " + name + " twice, once as " + one.name());
+                      place + ": holds the tensor " + part + " twice, once as " + one.name());
                 }
               });
-    }
-    for (Join join : joins) {
-      for (String name : List.copyOf(tensors.keySet())) {
-        join(join, name, tensors, arena);
-      }
     }
     return tensors;
   }
 
+  private static boolean fits(List<Pattern> names, String name) {
+    return names.stream().anyMatch(pattern -> pattern.matcher(name).matches());
+  }
+
   /** The tensors that a stored one is for the model: itself, or its parts. */
-  private Map<String, WeightTensor> parts(WeightTensor stored) {
-    String name = name(stored.name());
+  private Map<String, WeightTensor> parts(WeightTensor stored, String name) {
     for (Stack stack : stacks) {
-      Matcher matcher = stack.from().matcher(name);
-      if (matcher.matches() && !stored.shape().isEmpty()) {
-        int parts = stack.to().size();
+      Optional<List<String>> names = stack.of(name);
+      if (names.isPresent() && !stored.shape().isEmpty()) {
+        int parts = names.get().size();
         if (stored.size(0) % parts == 0) {
           Map<String, WeightTensor> tensors = new LinkedHashMap<>();
           IntStream.range(0, parts)
               .forEach(
                   part -> {
-                    String partName = matcher.replaceAll(stack.to().get(part));
+                    String partName = names.get().get(part);
                     tensors.put(partName, stored.rows(partName, part, parts));
                   });
           return tensors;
@@ -168,50 +185,5 @@ public record Renaming(List<Rule> rules, List<Stack> stacks, List<Join> joins) {
       }
     }
     return Map.of(name, stored.named(name));
-  }
-
-  private static void join(Join join, String name, Map<String, WeightTensor> tensors, Arena arena) {
-    Matcher matcher = join.first().matcher(name);
-    if (!matcher.matches()) {
-      return;
-    }
-    List<String> names =
-        Stream.concat(Stream.of(name), join.others().stream().map(matcher::replaceAll)).toList();
-    List<WeightTensor> parts = names.stream().map(tensors::get).filter(Objects::nonNull).toList();
-    if (parts.size() < names.size()) {
-      return;
-    }
-    String whole = matcher.replaceAll(join.to());
-    joined(whole, parts, arena)
-        .ifPresent(
-            tensor -> {
-              names.forEach(tensors::remove);
-              tensors.put(whole, tensor);
-            });
-  }
-
-  /** Parts of one type whose rows are of one shape; empty for others, which a check then names. */
-  private static Optional<WeightTensor> joined(String name, List<WeightTensor> parts, Arena arena) {
-    WeightTensor first = parts.getFirst();
-    boolean alike =
-        parts.stream()
-            .allMatch(
-                part ->
-                    !part.shape().isEmpty()
-                        && part.type() == first.type()
-                        && part.rowShape().equals(first.rowShape()));
-    if (!alike) {
-      return Optional.empty();
-    }
-    List<Long> shape = new ArrayList<>(first.shape());
-    shape.set(0, parts.stream().mapToLong(part -> part.shape().getFirst()).sum());
-    MemorySegment data =
-        arena.allocate(parts.stream().mapToLong(part -> part.data().byteSize()).sum(), 64);
-    long at = 0;
-    for (WeightTensor part : parts) {
-      MemorySegment.copy(part.data(), 0, data, at, part.data().byteSize());
-      at += part.data().byteSize();
-    }
-    return Optional.of(new WeightTensor(name, first.type(), shape, data));
   }
 }

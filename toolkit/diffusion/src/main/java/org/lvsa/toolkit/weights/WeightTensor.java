@@ -31,6 +31,15 @@ public record WeightTensor(String name, TensorType type, List<Long> shape, Memor
     return other.equals(name) ? this : new WeightTensor(other, type, shape, data);
   }
 
+  /** The same tensor without first axes of size 1. */
+  WeightTensor flat() {
+    int ones = 0;
+    while (ones < shape.size() - 1 && shape.get(ones) == 1) {
+      ones++;
+    }
+    return new WeightTensor(name, type, shape.subList(ones, shape.size()), data);
+  }
+
   /**
    * A part of the rows, as a view.
    *
@@ -42,11 +51,6 @@ public record WeightTensor(String name, TensorType type, List<Long> shape, Memor
     List<Long> sizes = new ArrayList<>(shape);
     sizes.set(0, shape.getFirst() / parts);
     return new WeightTensor(partName, type, sizes, data.asSlice(part * bytes, bytes));
-  }
-
-  /** The shape of a row: all sizes but the outermost. */
-  List<Long> rowShape() {
-    return shape.subList(1, shape.size());
   }
 
   /**

@@ -52,7 +52,7 @@ public final class Weights implements AutoCloseable {
     Arena arena = Arena.ofShared();
     try {
       Map<String, WeightTensor> stored = WeightFolder.of(place).read(arena);
-      return new Weights(place.toString(), renaming.apply(place, stored, arena), arena);
+      return new Weights(place.toString(), renaming.apply(place, stored), arena);
     } catch (RuntimeException e) {
       arena.close();
       throw e;

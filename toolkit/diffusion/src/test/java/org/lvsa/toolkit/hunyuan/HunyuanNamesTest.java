@@ -6,11 +6,17 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
+import org.lvsa.toolkit.weights.PublishedNames;
 import org.lvsa.toolkit.weights.TestWeights;
+import org.lvsa.toolkit.weights.Weights;
 
 /** A transformer's weights under the names of the publisher's own repository. */
 class HunyuanNamesTest {
@@ -70,6 +76,19 @@ class HunyuanNamesTest {
     String found = ORIGINAL.get(name.substring(0, end));
     // What is joined or cut afterwards keeps its name.
     return found == null ? name : found + name.substring(end);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"original, ''", "original, model.diffusion_model.", "diffusers, ''"})
+  void theModelOfTheTrueSizeFindsEachTensor(String naming, String prefix, @TempDir Path directory)
+      throws IOException {
+    ComponentFiles files =
+        PublishedNames.read(naming + "/hunyuan15-transformer").component(directory, prefix);
+    HunyuanConfig config =
+        HunyuanConfig.of(ComponentConfig.read(files.folder()), HunyuanConfig.GLYPH_HIDDEN);
+    try (Weights weights = Weights.open(files.weights(), HunyuanNames.TRANSFORMER)) {
+      weights.check(config.tensors(), Set.of(), false);
+    }
   }
 
   @Test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vision;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -13,6 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,7 +24,9 @@ import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
+import org.lvsa.toolkit.weights.TestWeights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Pictures on their way to the transformer against the recorded values. */
@@ -103,6 +107,49 @@ class ClipGoldenTest {
     // Of three layers the last one is not needed.
     assertEquals(Set.of("clip.hidden0", "clip.hidden1", "clip.hidden2"), compared);
     run.check("s0.cond.in.encoder_hidden_states_image", seen.get("clip.hidden2"));
+  }
+
+  private static String original(String name) {
+    return "visual."
+        + name.replaceFirst("^embeddings\\.class_embedding", "cls_embedding")
+            .replaceFirst("^embeddings\\.position_embedding\\.weight", "pos_embedding")
+            .replaceFirst("^embeddings\\.", "")
+            .replaceFirst("^pre_layrnorm", "pre_norm")
+            .replaceFirst("^post_layernorm", "post_norm")
+            .replaceFirst("^encoder\\.layers\\.", "transformer.")
+            .replaceFirst("layer_norm", "norm")
+            .replaceFirst("self_attn\\.out_proj", "attn.proj")
+            .replaceFirst("mlp\\.fc1", "mlp.0")
+            .replaceFirst("mlp\\.fc2", "mlp.2");
+  }
+
+  /** Query, key and value are one tensor there. */
+  @Test
+  void theFileOfWansRepositoryGivesTheSameTokens() throws IOException {
+    GoldenRun run = GoldenRun.open("wan_i2v/i2v");
+    Path folder = GoldenRun.component(MODEL + "image_encoder", directory);
+    Path file = directory.resolve("clip.safetensors");
+    TestWeights.copyRenamed(
+        folder, file, name -> original(name.replaceFirst("^vision_model\\.", "")));
+    int layers = ClipConfig.of(ComponentConfig.read(folder)).layers();
+    for (int layer = 0; layer < layers; layer++) {
+      String prefix = "visual.transformer." + layer + ".";
+      for (String kind : new String[] {".weight", ".bias"}) {
+        TestWeights.join(
+            file,
+            Stream.of("q", "k", "v")
+                .map(part -> prefix + "self_attn." + part + "_proj" + kind)
+                .toList(),
+            prefix + "attn.to_qkv" + kind);
+      }
+    }
+    float[] pixels = run.floats("clip.pixel_values");
+    try (ClipImageEncoder published = ClipImageEncoder.open(ComponentFiles.in(folder), false);
+        ClipImageEncoder original = ClipImageEncoder.open(new ComponentFiles(folder, file), false);
+        INDArray expected = published.encode(pixels);
+        INDArray tokens = original.encode(pixels)) {
+      assertArrayEquals(NdMemory.floats(expected), NdMemory.floats(tokens));
+    }
   }
 
   @ParameterizedTest

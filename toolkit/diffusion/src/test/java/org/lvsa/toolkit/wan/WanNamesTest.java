@@ -11,9 +11,11 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.model.Resolution;
@@ -27,7 +29,11 @@ import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.OriginalVaeNames;
+import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ComponentFiles;
+import org.lvsa.toolkit.weights.PublishedNames;
 import org.lvsa.toolkit.weights.TestWeights;
+import org.lvsa.toolkit.weights.Weights;
 
 /** Wan's weights under the names of the publisher's own repository, in single files. */
 class WanNamesTest {
@@ -115,6 +121,33 @@ class WanNamesTest {
         folder, file, name -> "model.diffusion_model." + WanNamesTest.original(name));
     TestWeights.assertSame(folder, file, WanNames.TRANSFORMER);
     TestWeights.assertSame(folder, folder, WanNames.TRANSFORMER);
+  }
+
+  /** The publisher's repository, single files of others, and diffusers. */
+  @ParameterizedTest
+  @CsvSource({
+    "original, ''",
+    "original, model.diffusion_model.",
+    "original, diffusion_model.",
+    "diffusers, ''"
+  })
+  void modelsOfTheTrueSizesFindEachTensor(String naming, String prefix) throws IOException {
+    for (String model :
+        new String[] {
+          "wan21-t2v-1.3b",
+          "wan21-t2v-14b",
+          "wan21-i2v-14b",
+          "wan21-flf2v-14b",
+          "wan22-t2v-a14b",
+          "wan22-i2v-a14b",
+          "wan22-ti2v-5b"
+        }) {
+      ComponentFiles files = PublishedNames.read(naming + "/" + model).component(directory, prefix);
+      WanConfig config = WanConfig.of(ComponentConfig.read(files.folder()));
+      try (Weights weights = Weights.open(files.weights(), WanNames.TRANSFORMER)) {
+        weights.check(config.tensors(), Set.of(), false);
+      }
+    }
   }
 
   @Test

@@ -128,9 +128,9 @@ public final class TestWeights {
     }
   }
 
-  /** That two places hold the same tensors, once the second one's are renamed. */
+  /** That two places hold the same tensors for a model that reads both by one table. */
   public static void assertSame(Path folder, Path file, Renaming names) {
-    try (Weights expected = Weights.open(folder);
+    try (Weights expected = Weights.open(folder, names);
         Weights renamed = Weights.open(file, names)) {
       assertEquals(expected.names(), renamed.names());
       for (String name : expected.names()) {

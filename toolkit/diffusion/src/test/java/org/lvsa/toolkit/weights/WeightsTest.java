@@ -190,23 +190,41 @@ class WeightsTest {
   }
 
   @Test
-  void rowsOfSeveralTensorsAreReadAsOne() throws IOException {
-    Map<String, WeightTensor> parts = new LinkedHashMap<>();
-    parts.put(
-        "a.to_q.weight", TestWeights.tensor("", DType.BF16, List.of(1L, 2L), new float[] {1, 2}));
-    parts.put(
-        "a.to_k.weight", TestWeights.tensor("", DType.BF16, List.of(1L, 2L), new float[] {3, 4}));
-    parts.put(
-        "a.to_v.weight", TestWeights.tensor("", DType.BF16, List.of(1L, 2L), new float[] {5, 6}));
-    parts.put("b.to_q.weight", parts.get("a.to_q.weight"));
-    TestWeights.write(folder.resolve("model.safetensors"), parts);
+  void aStackIsTakenApartAndFoundByTheNameOfTheWhole() throws IOException {
+    Map<String, WeightTensor> stored = new LinkedHashMap<>();
+    stored.put(
+        "a.qkv.weight",
+        TestWeights.tensor("", DType.BF16, List.of(3L, 2L), new float[] {1, 2, 3, 4, 5, 6}));
+    stored.put("b.to_q.weight", TestWeights.tensor("", DType.F16, List.of(1L), new float[] {7}));
+    TestWeights.write(folder.resolve("model.safetensors"), stored);
     Renaming table =
-        Renaming.NONE.join(
-            "(.*)to_q\\.(weight|bias)", List.of("$1to_k.$2", "$1to_v.$2"), "$1to_qkv.$2");
+        Renaming.of("\\.qkv\\.", ".to_qkv.")
+            .stack("(.*)to_qkv\\.(weight|bias)", "$1to_q.$2", "$1to_k.$2", "$1to_v.$2");
     try (Weights weights = Weights.open(folder, table)) {
-      assertEquals(Set.of("a.to_qkv.weight", "b.to_q.weight"), weights.names());
-      assertEquals(List.of(3L, 2L), weights.get("a.to_qkv.weight").shape());
-      assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6}, weights.floats("a.to_qkv.weight"));
+      assertEquals(
+          Set.of("a.to_q.weight", "a.to_k.weight", "a.to_v.weight", "b.to_q.weight"),
+          weights.names());
+      assertEquals(List.of(1L, 2L), weights.get("a.to_k.weight").shape());
+      assertArrayEquals(new float[] {3, 4}, weights.floats("a.to_k.weight"));
+      assertTrue(weights.get("a.to_v.weight").data().isMapped());
+    }
+    assertEquals(
+        List.of("a.to_q.bias", "a.to_k.bias", "a.to_v.bias"), table.parts("a.to_qkv.bias"));
+    assertThrows(IllegalArgumentException.class, () -> table.parts("a.to_kv.bias"));
+  }
+
+  @Test
+  void firstAxesOfOneAreLeftOutAndAnotherModelIsLeftAlone() throws IOException {
+    Map<String, WeightTensor> stored = new LinkedHashMap<>();
+    stored.put(
+        "visual.pos", TestWeights.tensor("", DType.F32, List.of(1L, 1L, 2L), new float[] {1, 2}));
+    stored.put("visual.one", TestWeights.tensor("", DType.F32, List.of(1L, 1L), new float[] {3}));
+    stored.put("textual.pos", TestWeights.tensor("", DType.F32, List.of(1L), new float[] {4}));
+    TestWeights.write(folder.resolve("model.safetensors"), stored);
+    Renaming table = Renaming.of("^visual\\.", "").flat("pos|one").without("textual\\..*");
+    try (Weights weights = Weights.open(folder, table)) {
+      weights.check(new TensorShapes().add("pos", 2).add("one", 1), Set.of(), false);
+      assertArrayEquals(new float[] {1, 2}, weights.floats("pos"));
     }
   }
 
