@@ -3,7 +3,6 @@ package org.lvsa.kernels;
 
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.StreamSupport;
 
@@ -48,7 +47,8 @@ public interface AttentionBackend {
    * @param memoryBytes memory of its own
    * @param kernels names of the kernels that it can run, for {@link KernelOptions#kernel}
    * @param chosen whether the backend takes this device if it is not told otherwise
-   * @param unusable why the backend cannot run on this device; empty if it can
+   * @param ownProcess whether it takes a process that sees no other device of the driver; the
+   *     process may be told by {@link #ALONE} what the device is called
    */
   record Device(
       String id,
@@ -56,7 +56,13 @@ public interface AttentionBackend {
       long memoryBytes,
       List<String> kernels,
       boolean chosen,
-      Optional<String> unusable) {}
+      boolean ownProcess) {
+    /**
+     * Variable of the environment: the id of a device where it is the only one of its driver that a
+     * process sees, so that it has one name everywhere. Without it, such a device is number 0.
+     */
+    public static final String ALONE = "LVSA_DEVICE";
+  }
 
   /** Whether a backend can run here. */
   sealed interface Availability {

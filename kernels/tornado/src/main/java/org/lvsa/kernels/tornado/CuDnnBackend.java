@@ -63,7 +63,7 @@ public final class CuDnnBackend implements AttentionBackend {
             .device()
             .flatMap(id -> all.stream().filter(d -> d.id().equals(id)).findFirst())
             .orElse(Start.DEVICE.orElseThrow());
-    device.checkUsable();
+    device.checkReachable();
     return kernel(device);
   }
 
@@ -85,7 +85,7 @@ public final class CuDnnBackend implements AttentionBackend {
                     device.memory(),
                     KERNELS,
                     device.id().equals(Start.DEVICE.get().id()),
-                    device.unusable()))
+                    device.ownProcess()))
         .toList();
   }
 
@@ -134,7 +134,7 @@ public final class CuDnnBackend implements AttentionBackend {
             missing(
                 ModuleLayer.boot().findModule(MODULE).isPresent(),
                 System.getProperty("java.library.path", ""));
-        device = targets().stream().filter(d -> d.unusable().isEmpty()).findFirst();
+        device = targets().stream().filter(d -> !d.ownProcess()).findFirst();
         if (device.isEmpty()) {
           reason = "TornadoVM has no CUDA device here";
         } else if (missing.isPresent()) {

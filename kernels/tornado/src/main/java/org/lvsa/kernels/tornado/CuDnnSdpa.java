@@ -2,8 +2,6 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.Arrays;
-import uk.ac.manchester.tornado.api.GridScheduler;
-import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.common.Access;
 import uk.ac.manchester.tornado.api.common.LibraryTaskDescriptor;
 
@@ -17,8 +15,8 @@ final class CuDnnSdpa implements Sdpa {
   private static final String FUNCTION = "sdpaForward";
 
   @Override
-  public void add(TaskGraph graph, GridScheduler grids, String name, Tensors tensors, Sizes sizes) {
-    graph.libraryTask(name, CuDnnSdpa::describe, tensors, sizes);
+  public void add(GraphTasks tasks, String name, Tensors tensors, Sizes sizes) {
+    tasks.graph().libraryTask(name, CuDnnSdpa::describe, tensors, sizes);
   }
 
   /** The arguments as TornadoVM's provider for cuDNN reads them, by place. */

@@ -12,6 +12,7 @@ import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.TornadoProfilerResult;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 
 /**
@@ -45,10 +46,12 @@ final class DevicePlan implements AutoCloseable {
   private long uploadedBytes;
 
   /**
+   * @param grids the threads of each task
    * @param bytes device memory that the buffers take, or {@link #UNLIMITED}
+   * @param graphs as {@link GraphTasks} makes them, all for one device
    * @throws KernelFailedException if TornadoVM cannot make the plan
    */
-  DevicePlan(TornadoTarget device, GridScheduler grids, long bytes, TaskGraph... graphs) {
+  DevicePlan(GridScheduler grids, long bytes, TaskGraph... graphs) {
     plan =
         onTornado(
             () -> {
@@ -56,10 +59,10 @@ final class DevicePlan implements AutoCloseable {
                   Arrays.stream(graphs).map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new);
               TornadoExecutionPlan made = new TornadoExecutionPlan(frozen);
               try {
+                // Not withDevice: TornadoVM finds the number of that device by its name, and takes
+                // the first of several that are called the same. The graphs know their device.
                 TornadoExecutionPlan configured =
-                    made.withDevice(device.device())
-                        .withGridScheduler(grids)
-                        .withProfiler(ProfilerMode.SILENT);
+                    made.withGridScheduler(grids).withProfiler(ProfilerMode.SILENT);
                 if (bytes != UNLIMITED) {
                   configured =
                       configured.withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
@@ -93,15 +96,6 @@ final class DevicePlan implements AutoCloseable {
     }
   }
 
-  /**
-   * A graph whose tasks are analysed for this device. Without the property, TornadoVM analyses them
-   * for its first driver, whatever device they run on later, and refuses what that driver lacks.
-   */
-  static TaskGraph graph(String name, TornadoTarget device) {
-    System.setProperty(name + ".device", device.id());
-    return new TaskGraph(name);
-  }
-
   /** What one execution of a graph took, in nanoseconds of the device's own clock. */
   record Times(long kernel, long copies) {}
 
@@ -128,6 +122,11 @@ final class DevicePlan implements AutoCloseable {
   /** Runs the graph that brings an output back into the usual order. */
   Times restore(int graph) {
     return execute(graph);
+  }
+
+  /** The device that the last execution ran on, for tests. */
+  TornadoDevice device() {
+    return onTornado(() -> plan.getDevice(0));
   }
 
   /** Number of executions so far that compiled something. */

@@ -9,14 +9,37 @@ import uk.ac.manchester.tornado.api.WorkerGrid2D;
 /**
  * A task graph that is being filled, with the threads of its tasks.
  *
+ * <p>TornadoVM looks up the device of a graph by the graph's name, in a property of the process,
+ * and does so more than once. So a graph's name in TornadoVM has its device in it: graphs of one
+ * name on several devices do not disturb each other.
+ *
+ * @param name the graph's name in its plan
+ * @param device what the graph runs on
  * @param graph takes the tasks
  * @param grids takes the threads of each task
  */
-record GraphTasks(TaskGraph graph, GridScheduler grids) {
+record GraphTasks(String name, TornadoTarget device, TaskGraph graph, GridScheduler grids) {
   private static final int THREADS = FloatTransformerKernels.THREADS;
 
+  /**
+   * An empty graph. Its tasks are analysed for its device: without the property, TornadoVM analyses
+   * them for its first driver, whatever device they run on later, and refuses what that driver
+   * lacks.
+   */
   static GraphTasks of(String name, TornadoTarget device, GridScheduler grids) {
-    return new GraphTasks(DevicePlan.graph(name, device), grids);
+    String unique = unique(name, device);
+    System.setProperty(unique + ".device", device.place());
+    return new GraphTasks(name, device, new TaskGraph(unique), grids);
+  }
+
+  private static String unique(String name, TornadoTarget device) {
+    return name + "_" + device.place().replace(':', '_');
+  }
+
+  /** Takes over arrays that another graph of the plan left on the device. */
+  GraphTasks consume(String from, Object... arrays) {
+    graph.consumeFromDevice(unique(from, device), arrays);
+    return this;
   }
 
   /** The task of that name gets one work-group for each row. */
@@ -29,17 +52,13 @@ record GraphTasks(TaskGraph graph, GridScheduler grids) {
     WorkerGrid1D grid =
         new WorkerGrid1D(Math.multiplyExact(Math.ceilDiv(threads, THREADS), THREADS));
     grid.setLocalWork(THREADS, 1, 1);
-    grids.addWorkerGrid(name(task), grid);
+    grids.addWorkerGrid(graph.getTaskGraphName() + "." + task, grid);
   }
 
   /** The task of that name gets that many work-groups along x and y. */
   void groups(String task, int x, int y, int threads) {
     WorkerGrid2D grid = new WorkerGrid2D(Math.multiplyExact(x, threads), y);
     grid.setLocalWork(threads, 1, 1);
-    grids.addWorkerGrid(name(task), grid);
-  }
-
-  private String name(String task) {
-    return graph.getTaskGraphName() + "." + task;
+    grids.addWorkerGrid(graph.getTaskGraphName() + "." + task, grid);
   }
 }

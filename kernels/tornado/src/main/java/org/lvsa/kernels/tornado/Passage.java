@@ -5,12 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.TokenOrder;
 import org.lvsa.kernels.TokenOrders;
-import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -124,12 +124,9 @@ final class Passage {
     return orders;
   }
 
-  /**
-   * Adds what brings query, key and value to the program's arrays, before any other task.
-   *
-   * @param grids receives the threads of the tasks
-   */
-  void in(TaskGraph inputs, GridScheduler grids) {
+  /** Adds what brings query, key and value to the program's arrays, before any other task. */
+  void in(GraphTasks tasks) {
+    TaskGraph inputs = tasks.graph();
     inputs.transferToDevice(
         DataTransferMode.EVERY_EXECUTION, host.query(), host.key(), host.value());
     if (orders.isPresent()) {
@@ -139,25 +136,27 @@ final class Passage {
       int given = orders.get().givenKvHeads();
       TokenMoves queries = new TokenMoves(shape, queryOrder, heads, heads, shape.headDim());
       TokenMoves keys = new TokenMoves(shape, keyOrder, given, kvHeads, shape.headDim());
-      queries.gather(inputs, grids, "orderQuery", host.query(), program.query());
-      keys.gather(inputs, grids, "orderKey", host.key(), program.key());
-      keys.gather(inputs, grids, "orderValue", host.value(), program.value());
+      queries.gather(tasks, "orderQuery", host.query(), program.query());
+      keys.gather(tasks, "orderKey", host.key(), program.key());
+      keys.gather(tasks, "orderValue", host.value(), program.value());
     }
   }
 
   /**
-   * A graph that computes attention from what the graph {@code inputs} left on the device.
+   * A graph that computes attention from what another graph left on the device.
    *
+   * @param inputs that graph, in which {@link #in} was called
    * @param consumed the arrays that it reads there
    */
-  TaskGraph attention(String name, TornadoTarget device, Object... consumed) {
-    TaskGraph graph = DevicePlan.graph(name, device).consumeFromDevice("inputs", consumed);
+  GraphTasks attention(String name, GraphTasks inputs, Object... consumed) {
+    GraphTasks tasks =
+        GraphTasks.of(name, inputs.device(), inputs.grids()).consume(inputs.name(), consumed);
     if (orders.isPresent()) {
       // TornadoVM hands buffers from the graph that ran last to the next one alone. So the graph
       // behind this one keeps them for the next run of this one.
-      graph.consumeFromDevice(behind(name), consumed);
+      tasks.consume(behind(name), consumed);
     }
-    return graph;
+    return tasks;
   }
 
   private static String behind(String attention) {
@@ -170,30 +169,33 @@ final class Passage {
    *
    * @param consumed what {@link #attention} got
    */
-  void out(TaskGraph attention, TornadoTarget device, GridScheduler grids, Object... consumed) {
+  void out(GraphTasks tasks, Object... consumed) {
+    TaskGraph attention = tasks.graph();
     if (orders.isEmpty()) {
       attention.transferToHost(DataTransferMode.EVERY_EXECUTION, host.out(), host.logSumExp());
       return;
     }
     attention.persistOnDevice(program.out(), program.logSumExp());
-    String name = attention.getTaskGraphName();
-    TaskGraph graph =
-        DevicePlan.graph(behind(name), device)
-            .consumeFromDevice(name, program.out(), program.logSumExp())
-            .consumeFromDevice(name, consumed)
-            .transferToDevice(DataTransferMode.EVERY_EXECUTION, queryOrder);
+    GraphTasks restore =
+        GraphTasks.of(behind(tasks.name()), tasks.device(), tasks.grids())
+            .consume(tasks.name(), program.out(), program.logSumExp())
+            .consume(tasks.name(), consumed);
+    restore.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, queryOrder);
     int heads = shape.heads();
     new TokenMoves(shape, queryOrder, heads, heads, shape.headDim())
-        .scatter(graph, grids, "out", program.out(), host.out());
+        .scatter(restore, "out", program.out(), host.out());
     new TokenMoves(shape, queryOrder, heads, heads, 1)
-        .scatter(graph, grids, "sums", program.logSumExp(), host.logSumExp());
-    back.add(graph.transferToHost(DataTransferMode.EVERY_EXECUTION, host.out(), host.logSumExp()));
+        .scatter(restore, "sums", program.logSumExp(), host.logSumExp());
+    back.add(
+        restore
+            .graph()
+            .transferToHost(DataTransferMode.EVERY_EXECUTION, host.out(), host.logSumExp()));
   }
 
   /** All graphs of a plan: these, then one behind each attention graph where tokens move. */
-  TaskGraph[] graphs(TaskGraph inputs, TaskGraph... attention) {
-    List<TaskGraph> all = new ArrayList<>(List.of(inputs));
-    all.addAll(List.of(attention));
+  TaskGraph[] graphs(GraphTasks inputs, GraphTasks... attention) {
+    List<TaskGraph> all = new ArrayList<>(List.of(inputs.graph()));
+    Stream.of(attention).map(GraphTasks::graph).forEach(all::add);
     all.addAll(back);
     return all.toArray(TaskGraph[]::new);
   }

@@ -8,9 +8,6 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.TaskGraph;
-import uk.ac.manchester.tornado.api.WorkerGrid1D;
-import uk.ac.manchester.tornado.api.WorkerGrid2D;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
@@ -38,8 +35,8 @@ final class PortableProgram implements DeviceProgram {
     FloatArray out = new FloatArray(queryElements);
     FloatArray logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
     tiles = QueryTiles.allocate(shape, PortableKernel.QUERIES, room);
-    TaskGraph inputs = DevicePlan.graph("inputs", device);
     GridScheduler grids = new GridScheduler();
+    GraphTasks inputs = GraphTasks.of("inputs", device, grids);
     FloatArray wideQuery = new FloatArray(queryElements);
     FloatArray wideKey = new FloatArray(keyElements);
     FloatArray wideValue = new FloatArray(keyElements);
@@ -50,16 +47,18 @@ final class PortableProgram implements DeviceProgram {
               dtype,
               orders,
               new Passage.Arrays(wideQuery, wideKey, wideValue, out, logSumExp));
-      passage.in(inputs, grids);
-      inputs.task(
-          "keep",
-          Layouts::keep,
-          new KernelContext(),
-          wideQuery,
-          wideKey,
-          wideValue,
-          new FloatArray(1));
-      grids.addWorkerGrid("inputs.keep", grid(1));
+      passage.in(inputs);
+      inputs
+          .graph()
+          .task(
+              "keep",
+              Layouts::keep,
+              new KernelContext(),
+              wideQuery,
+              wideKey,
+              wideValue,
+              new FloatArray(1));
+      inputs.perThread("keep", 1);
     } else {
       ShortArray narrowQuery = new ShortArray(queryElements);
       ShortArray narrowKey = new ShortArray(keyElements);
@@ -70,42 +69,41 @@ final class PortableProgram implements DeviceProgram {
               dtype,
               orders,
               new Passage.Arrays(narrowQuery, narrowKey, narrowValue, out, logSumExp));
-      passage.in(inputs, grids);
+      passage.in(inputs);
       FloatArray table = table(dtype);
-      inputs.transferToDevice(DataTransferMode.FIRST_EXECUTION, table);
-      widen(inputs, grids, "query", narrowQuery, table, wideQuery);
-      widen(inputs, grids, "key", narrowKey, table, wideKey);
-      widen(inputs, grids, "value", narrowValue, table, wideValue);
+      inputs.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, table);
+      widen(inputs, "query", narrowQuery, table, wideQuery);
+      widen(inputs, "key", narrowKey, table, wideKey);
+      widen(inputs, "value", narrowValue, table, wideValue);
     }
-    inputs.persistOnDevice(wideQuery, wideKey, wideValue);
-    TaskGraph attention =
-        passage
-            .attention("attention", device, wideQuery, wideKey, wideValue)
-            .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
-            .task(
-                "portable",
-                PortableKernel::attend,
-                new KernelContext(),
-                wideQuery,
-                wideKey,
-                wideValue,
-                out,
-                logSumExp,
-                tiles.tiles(),
-                tiles.runs(),
-                shape.tokens(),
-                shape.heads(),
-                shape.kvHeads(),
-                shape.headDim(),
-                (float) shape.scale());
-    passage.out(attention, device, grids, wideQuery, wideKey, wideValue);
-    WorkerGrid2D grid =
-        new WorkerGrid2D(
-            Math.toIntExact(room.tiles() * PortableKernel.THREADS),
-            Math.multiplyExact(shape.heads(), shape.batch()));
-    grid.setLocalWork(PortableKernel.THREADS, 1, 1);
-    grids.addWorkerGrid("attention.portable", grid);
-    plan = new DevicePlan(device, grids, bytes, passage.graphs(inputs, attention));
+    inputs.graph().persistOnDevice(wideQuery, wideKey, wideValue);
+    GraphTasks attention = passage.attention("attention", inputs, wideQuery, wideKey, wideValue);
+    attention
+        .graph()
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
+        .task(
+            "portable",
+            PortableKernel::attend,
+            new KernelContext(),
+            wideQuery,
+            wideKey,
+            wideValue,
+            out,
+            logSumExp,
+            tiles.tiles(),
+            tiles.runs(),
+            shape.tokens(),
+            shape.heads(),
+            shape.kvHeads(),
+            shape.headDim(),
+            (float) shape.scale());
+    attention.groups(
+        "portable",
+        Math.toIntExact(room.tiles()),
+        Math.multiplyExact(shape.heads(), shape.batch()),
+        PortableKernel.THREADS);
+    passage.out(attention, wideQuery, wideKey, wideValue);
+    plan = new DevicePlan(grids, bytes, passage.graphs(inputs, attention));
   }
 
   /** Room for any layout of frames. */
@@ -134,20 +132,10 @@ final class PortableProgram implements DeviceProgram {
   }
 
   private static void widen(
-      TaskGraph graph,
-      GridScheduler grids,
-      String name,
-      ShortArray narrow,
-      FloatArray table,
-      FloatArray wide) {
-    grids.addWorkerGrid("inputs." + name, grid(narrow.getSize()));
-    graph.task(name, Layouts::widen, new KernelContext(), narrow, table, wide, narrow.getSize());
-  }
-
-  private static WorkerGrid1D grid(int size) {
-    WorkerGrid1D grid = new WorkerGrid1D(Math.ceilDiv(size, Layouts.THREADS) * Layouts.THREADS);
-    grid.setLocalWork(Layouts.THREADS, 1, 1);
-    return grid;
+      GraphTasks tasks, String name, ShortArray narrow, FloatArray table, FloatArray wide) {
+    int size = narrow.getSize();
+    tasks.graph().task(name, Layouts::widen, new KernelContext(), narrow, table, wide, size);
+    tasks.perThread(name, size);
   }
 
   @Override

@@ -9,8 +9,6 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.TaskGraph;
-import uk.ac.manchester.tornado.api.WorkerGrid2D;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
@@ -114,39 +112,35 @@ final class RegisterProgram implements DeviceProgram {
     flags = new IntArray(Math.toIntExact(shape.logSumExpElements()));
     registerTiles = RegisterTiles.allocate(shape, room.register());
     tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room.tiles());
-    GridScheduler grids = new GridScheduler();
-    grids.addWorkerGrid("inputs.keys", TensorCoreProgram.transposeGrid(shape, transposedColumns));
-    WorkerGrid2D blocks =
-        new WorkerGrid2D(columns / BlockedLayouts.TILE * BlockedLayouts.THREADS, kvVectors);
-    blocks.setLocalWork(BlockedLayouts.THREADS, 1, 1);
-    grids.addWorkerGrid("inputs.keyBlocks", blocks);
-    grids.addWorkerGrid("inputs.valueBlocks", blocks);
-    WorkerGrid2D registers =
-        new WorkerGrid2D(
-            Math.toIntExact(room.register().tiles() * RegisterKernels.THREADS),
-            Math.multiplyExact(shape.heads(), shape.batch()));
-    registers.setLocalWork(RegisterKernels.THREADS, 1, 1);
-    grids.addWorkerGrid("registers.registers", registers);
-    WorkerGrid2D online = TensorCoreProgram.attentionGrid(shape, room.tiles());
-    grids.addWorkerGrid("registers.again", online);
-    grids.addWorkerGrid("online.tensorcore", online);
     passage =
         new Passage(shape, dtype, orders, new Passage.Arrays(query, key, value, out, logSumExp));
-    TaskGraph inputs = inputsGraph(device, grids);
-    TaskGraph fast = registersGraph(device);
-    fast.transferToHost(DataTransferMode.EVERY_EXECUTION, again);
-    passage.out(fast, device, grids, query, transposed, value, keyBlocks, valueBlocks);
-    TaskGraph slow = onlineGraph(device);
-    passage.out(slow, device, grids, query, transposed, value);
-    plan = new DevicePlan(device, grids, bytes, passage.graphs(inputs, fast, slow));
+    GridScheduler grids = new GridScheduler();
+    GraphTasks inputs = GraphTasks.of("inputs", device, grids);
+    addInputs(inputs);
+    GraphTasks fast =
+        passage.attention("registers", inputs, query, transposed, value, keyBlocks, valueBlocks);
+    addRegisters(fast);
+    fast.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, again);
+    passage.out(fast, query, transposed, value, keyBlocks, valueBlocks);
+    GraphTasks slow = passage.attention("online", inputs, query, transposed, value);
+    addOnline(slow);
+    passage.out(slow, query, transposed, value);
+    plan = new DevicePlan(grids, bytes, passage.graphs(inputs, fast, slow));
   }
 
-  private TaskGraph inputsGraph(TornadoTarget device, GridScheduler grids) {
+  private void addInputs(GraphTasks tasks) {
     Columns columns = room.columns();
-    TaskGraph graph = DevicePlan.graph("inputs", device);
-    passage.in(graph, grids);
-    TensorCoreProgram.addTransposition(graph, shape, key, transposed, transposedColumns);
-    return graph
+    passage.in(tasks);
+    TensorCoreProgram.addTransposition(tasks, "keys", shape, key, transposed, transposedColumns);
+    for (String blocks : new String[] {"keyBlocks", "valueBlocks"}) {
+      tasks.groups(
+          blocks,
+          columns.count() / BlockedLayouts.TILE,
+          shape.batch() * shape.kvHeads(),
+          BlockedLayouts.THREADS);
+    }
+    tasks
+        .graph()
         .task(
             "keyBlocks",
             BlockedLayouts::keys,
@@ -181,7 +175,7 @@ final class RegisterProgram implements DeviceProgram {
         .persistOnDevice(query, transposed, value, keyBlocks, valueBlocks);
   }
 
-  private TaskGraph registersGraph(TornadoTarget device) {
+  private void addRegisters(GraphTasks tasks) {
     Task15<
             KernelContext,
             HalfFloatArray,
@@ -231,8 +225,14 @@ final class RegisterProgram implements DeviceProgram {
               ? TensorCoreKernels::bf16x64flagged
               : TensorCoreKernels::fp16x64flagged;
     }
-    return passage
-        .attention("registers", device, query, transposed, value, keyBlocks, valueBlocks)
+    tasks.groups(
+        "registers",
+        Math.toIntExact(room.register().tiles()),
+        Math.multiplyExact(shape.heads(), shape.batch()),
+        RegisterKernels.THREADS);
+    TensorCoreProgram.attentionGroups(tasks, "again", shape, room.tiles());
+    tasks
+        .graph()
         .transferToDevice(
             DataTransferMode.EVERY_EXECUTION,
             registerTiles.tiles(),
@@ -277,7 +277,7 @@ final class RegisterProgram implements DeviceProgram {
             (float) shape.scale());
   }
 
-  private TaskGraph onlineGraph(TornadoTarget device) {
+  private void addOnline(GraphTasks tasks) {
     Task13<
             KernelContext,
             HalfFloatArray,
@@ -293,8 +293,9 @@ final class RegisterProgram implements DeviceProgram {
             Integer,
             Float>
         online = TensorCoreProgram.online(shape, dtype);
-    return passage
-        .attention("online", device, query, transposed, value)
+    TensorCoreProgram.attentionGroups(tasks, "tensorcore", shape, room.tiles());
+    tasks
+        .graph()
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
         .task(
             "tensorcore",

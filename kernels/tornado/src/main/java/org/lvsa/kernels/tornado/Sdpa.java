@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import uk.ac.manchester.tornado.api.GridScheduler;
-import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /** A dense attention that somebody else wrote, as a task of a graph. */
@@ -33,7 +31,6 @@ interface Sdpa {
    * Adds the attention to a graph.
    *
    * @param name of the task
-   * @param grids receives the threads of a task that TornadoVM compiles
    */
-  void add(TaskGraph graph, GridScheduler grids, String name, Tensors tensors, Sizes sizes);
+  void add(GraphTasks tasks, String name, Tensors tensors, Sizes sizes);
 }

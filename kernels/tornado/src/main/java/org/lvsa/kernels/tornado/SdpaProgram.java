@@ -10,7 +10,6 @@ import org.lvsa.kernels.KernelFailedException;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
-import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -33,11 +32,6 @@ final class SdpaProgram implements AutoCloseable {
   /** Work-groups of a task whose groups share the work evenly. */
   private static final int GROUPS = 2048;
 
-  /** A number below this loses digits in the fp16 output of an average over many keys. */
-  private static final float LARGE = 0x1p-8f;
-
-  private static final float LARGEST_HALF = 65504;
-
   private final AttentionShape shape;
   private final DType dtype;
   private final List<FrameBatch.Size> sizes;
@@ -45,15 +39,9 @@ final class SdpaProgram implements AutoCloseable {
   private final TornadoTarget device;
   private final GridScheduler grids = new GridScheduler();
   private final List<String> names = new ArrayList<>();
-  private final LongArray[] given;
-  private final LongArray query;
-  private final LongArray key;
-  private final LongArray value;
+  private final SdpaInputs inputs;
   private final FloatArray out;
   private final FloatArray powers = SdpaKernels.powers();
-
-  /** For query, key and value in turn: too large for fp16, large enough, not zero. */
-  private final IntArray flags = new IntArray(9);
 
   /** For each size, the slots' queries and moves of a round. */
   private final List<IntArray> queries = new ArrayList<>();
@@ -77,15 +65,7 @@ final class SdpaProgram implements AutoCloseable {
     this.sdpa = sdpa;
     this.sizes = List.copyOf(sizes);
     bytes = bytes(shape, dtype, sizes);
-    int queryWords = words(shape.queryElements());
-    int keyWords = words(shape.keyElements());
-    given =
-        new LongArray[] {
-          new LongArray(queryWords), new LongArray(keyWords), new LongArray(keyWords)
-        };
-    query = new LongArray(queryWords);
-    key = new LongArray(queryWords);
-    value = new LongArray(queryWords);
+    inputs = new SdpaInputs(shape, dtype);
     out = new FloatArray(Math.toIntExact(shape.queryElements()));
     names.addAll(List.of(INPUTS, DENSE));
     if (shape.textTokens() > 0) {
@@ -103,23 +83,15 @@ final class SdpaProgram implements AutoCloseable {
       graphs.add(framesGraph(FRAMES + i, sizes.get(i)));
     }
     graphs.add(resultGraph());
-    plan = new DevicePlan(device, grids, DevicePlan.UNLIMITED, graphs.toArray(TaskGraph[]::new));
-  }
-
-  /** Number of words that hold so many halves. */
-  private static int words(long elements) {
-    return Math.toIntExact(elements / 4);
+    plan = new DevicePlan(grids, DevicePlan.UNLIMITED, graphs.toArray(TaskGraph[]::new));
   }
 
   /** Number of bytes of the buffers of all graphs. */
   static long bytes(AttentionShape shape, DType dtype, List<FrameBatch.Size> sizes) {
     long half = DType.F16.bytes();
     long tensor = shape.queryElements();
-    // As given, heads first, the dense call's output, the float32 output; the table of narrow.
-    long all =
-        half * (tensor + 2 * shape.keyElements() + 4 * tensor)
-            + Float.BYTES * tensor
-            + (dtype == DType.BF16 ? Integer.BYTES << 16 : 0);
+    // The dense call's output, and the float32 output.
+    long all = SdpaInputs.bytes(shape, dtype) + (half + Float.BYTES) * tensor;
     all += 2 * half * shape.batch() * shape.textTokens() * shape.heads() * shape.headDim();
     for (FrameBatch.Size size : sizes) {
       all += slotBytes(shape, size.keyFrames()) * size.slots();
@@ -139,127 +111,52 @@ final class SdpaProgram implements AutoCloseable {
   }
 
   private TaskGraph inputsGraph() {
-    TaskGraph graph =
-        DevicePlan.graph(INPUTS, device)
-            .transferToDevice(DataTransferMode.EVERY_EXECUTION, (Object[]) given);
-    int heads = shape.heads();
-    if (dtype == DType.F16) {
-      headsFirst(graph, "query", given[0], query, heads);
-      headsFirst(graph, "key", given[1], key, shape.kvHeads());
-      headsFirst(graph, "value", given[2], value, shape.kvHeads());
-    } else {
-      IntArray table = table();
-      graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, table);
-      graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, flags);
-      narrow(graph, "query", given[0], query, table, 0, heads);
-      narrow(graph, "key", given[1], key, table, 3, shape.kvHeads());
-      narrow(graph, "value", given[2], value, table, 6, shape.kvHeads());
-      graph.transferToHost(DataTransferMode.EVERY_EXECUTION, flags);
-    }
-    graph.task("touch", SdpaKernels::touch, new KernelContext(), out);
-    grid(graph, "touch", 1);
-    return graph.persistOnDevice(query, key, value, out);
-  }
-
-  private void headsFirst(
-      TaskGraph graph, String name, LongArray from, LongArray to, int fromHeads) {
-    graph.task(
-        name,
-        SdpaKernels::headsFirst,
-        new KernelContext(),
-        from,
-        to,
-        shape.tokens(),
-        fromHeads,
-        shape.heads(),
-        shape.headDim() / 4,
-        to.getSize());
-    grid(graph, name, to.getSize());
-  }
-
-  private void narrow(
-      TaskGraph graph,
-      String name,
-      LongArray from,
-      LongArray to,
-      IntArray table,
-      int flag,
-      int fromHeads) {
-    graph.task(
-        name,
-        SdpaKernels::narrow,
-        new KernelContext(),
-        from,
-        to,
-        table,
-        flags,
-        flag,
-        shape.tokens(),
-        fromHeads,
-        shape.heads(),
-        shape.headDim() / 4,
-        to.getSize());
-    grid(graph, name, to.getSize());
-  }
-
-  /**
-   * For every bf16 the bits of the nearest fp16, and what {@link SdpaKernels#narrow} is to flag.
-   */
-  private static IntArray table() {
-    IntArray table = new IntArray(1 << 16);
-    for (int bits = 0; bits < table.getSize(); bits++) {
-      float number = DType.bfloat16ToFloat((short) bits);
-      float size = Math.abs(number);
-      int entry = Short.toUnsignedInt(Float.floatToFloat16(number));
-      if (size > LARGEST_HALF && Float.isFinite(number)) {
-        entry |= SdpaKernels.TOO_LARGE;
-      }
-      if (!(size < LARGE)) {
-        entry |= SdpaKernels.LARGE;
-      }
-      if (size != 0) {
-        entry |= SdpaKernels.NOT_ZERO;
-      }
-      table.set(bits, entry);
-    }
-    return table;
+    GraphTasks tasks = GraphTasks.of(INPUTS, device, grids);
+    inputs.add(tasks);
+    tasks.perThread("touch", 1);
+    tasks.graph().task("touch", SdpaKernels::touch, new KernelContext(), out);
+    return keep(tasks);
   }
 
   /** A graph that finds the four tensors on the device, whatever graph of the plan ran last. */
-  private TaskGraph graph(String name) {
-    TaskGraph graph = DevicePlan.graph(name, device);
+  private GraphTasks graph(String name) {
+    GraphTasks tasks = GraphTasks.of(name, device, grids);
     for (String before : names) {
       if (!before.equals(name)) {
-        graph.consumeFromDevice(before, query, key, value, out);
+        tasks.consume(before, inputs.query(), inputs.key(), inputs.value(), out);
       }
     }
-    return graph;
+    return tasks;
+  }
+
+  /** Leaves the four tensors on the device for the next graph. */
+  private TaskGraph keep(GraphTasks tasks) {
+    return tasks.graph().persistOnDevice(inputs.query(), inputs.key(), inputs.value(), out);
   }
 
   private TaskGraph denseGraph() {
-    TaskGraph graph = graph(DENSE);
-    LongArray result = new LongArray(query.getSize());
+    GraphTasks tasks = graph(DENSE);
+    LongArray result = new LongArray(inputs.query().getSize());
     int tokens = shape.tokens();
     sdpa.add(
-        graph,
-        grids,
+        tasks,
         "sdpa",
-        new Sdpa.Tensors(query, key, value, result),
+        new Sdpa.Tensors(inputs.query(), inputs.key(), inputs.value(), result),
         new Sdpa.Sizes(shape.batch(), shape.heads(), tokens, tokens, shape.headDim()));
     IntArray all = new IntArray(2 * shape.batch());
     for (int sequence = 0; sequence < shape.batch(); sequence++) {
       all.set(2 * sequence, sequence);
       all.set(2 * sequence + 1, 0);
     }
-    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, all, powers);
-    write(graph, result, all, tokens);
-    return graph.persistOnDevice(query, key, value, out);
+    tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, all, powers);
+    write(tasks, result, all, tokens);
+    return keep(tasks);
   }
 
   private TaskGraph textGraph() {
-    TaskGraph graph = graph(TEXT);
+    GraphTasks tasks = graph(TEXT);
     int text = shape.textTokens();
-    int words = words((long) shape.batch() * text * shape.heads() * shape.headDim());
+    int words = SdpaInputs.words((long) shape.batch() * text * shape.heads() * shape.headDim());
     LongArray textQuery = new LongArray(words);
     LongArray result = new LongArray(words);
     IntArray all = new IntArray(2 * shape.batch());
@@ -267,112 +164,110 @@ final class SdpaProgram implements AutoCloseable {
       all.set(2 * sequence, sequence);
       all.set(2 * sequence + 1, shape.videoTokens());
     }
-    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, all, powers);
-    copyQueries(graph, textQuery, all, text);
+    tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, all, powers);
+    copyQueries(tasks, textQuery, all, text);
     sdpa.add(
-        graph,
-        grids,
+        tasks,
         "sdpa",
-        new Sdpa.Tensors(textQuery, key, value, result),
+        new Sdpa.Tensors(textQuery, inputs.key(), inputs.value(), result),
         new Sdpa.Sizes(shape.batch(), shape.heads(), text, shape.tokens(), shape.headDim()));
-    write(graph, result, all, text);
-    return graph.persistOnDevice(query, key, value, out);
+    write(tasks, result, all, text);
+    return keep(tasks);
   }
 
   private TaskGraph framesGraph(String name, FrameBatch.Size size) {
-    TaskGraph graph = graph(name);
+    GraphTasks tasks = graph(name);
     int patches = shape.patchesPerFrame();
     int heads = shape.heads();
     int slotTokens = size.keyFrames() * patches + shape.textTokens();
     long vectors = (long) size.slots() * heads;
-    LongArray slotQuery = new LongArray(words(vectors * patches * shape.headDim()));
-    LongArray slotKey = new LongArray(words(vectors * slotTokens * shape.headDim()));
+    LongArray slotQuery = new LongArray(SdpaInputs.words(vectors * patches * shape.headDim()));
+    LongArray slotKey = new LongArray(SdpaInputs.words(vectors * slotTokens * shape.headDim()));
     LongArray slotValue = new LongArray(slotKey.getSize());
     LongArray slotOut = new LongArray(slotQuery.getSize());
     IntArray slots = new IntArray(2 * size.slots());
     IntArray runs = new IntArray(1 + size.slots() * (size.keyFrames() + 1) * SdpaKernels.MOVE);
     queries.add(slots);
     moves.add(runs);
-    graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, slots, runs);
-    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, powers);
+    tasks.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, slots, runs);
+    tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, powers);
     int words = shape.headDim() / 4;
     int chunks = Math.ceilDiv(Math.max(patches, shape.textTokens()) * words, SdpaKernels.CHUNK);
-    graph.task(
-        "keys",
-        SdpaKernels::copyKeys,
-        new KernelContext(),
-        key,
-        value,
-        slotKey,
-        slotValue,
-        runs,
-        heads,
-        shape.tokens(),
-        slotTokens,
-        words,
-        chunks,
-        GROUPS);
-    grid(graph, "keys", GROUPS * SdpaKernels.THREADS);
-    copyQueries(graph, slotQuery, slots, patches);
+    tasks.perThread("keys", GROUPS * SdpaKernels.THREADS);
+    tasks
+        .graph()
+        .task(
+            "keys",
+            SdpaKernels::copyKeys,
+            new KernelContext(),
+            inputs.key(),
+            inputs.value(),
+            slotKey,
+            slotValue,
+            runs,
+            heads,
+            shape.tokens(),
+            slotTokens,
+            words,
+            chunks,
+            GROUPS);
+    copyQueries(tasks, slotQuery, slots, patches);
     sdpa.add(
-        graph,
-        grids,
+        tasks,
         "sdpa",
         new Sdpa.Tensors(slotQuery, slotKey, slotValue, slotOut),
         new Sdpa.Sizes(size.slots(), heads, patches, slotTokens, shape.headDim()));
-    write(graph, slotOut, slots, patches);
+    write(tasks, slotOut, slots, patches);
     // The next round finds the keys of this one.
-    return graph.persistOnDevice(query, key, value, out, slotKey, slotValue, slotQuery, slotOut);
+    return keep(tasks).persistOnDevice(slotKey, slotValue, slotQuery, slotOut);
   }
 
-  private void copyQueries(TaskGraph graph, LongArray to, IntArray slots, int count) {
-    graph.task(
-        "queries",
-        SdpaKernels::copyQueries,
-        new KernelContext(),
-        query,
-        to,
-        slots,
-        shape.heads(),
-        shape.tokens(),
-        count,
-        shape.headDim() / 4,
-        to.getSize());
-    grid(graph, "queries", to.getSize());
+  private void copyQueries(GraphTasks tasks, LongArray to, IntArray slots, int count) {
+    tasks.perThread("queries", to.getSize());
+    tasks
+        .graph()
+        .task(
+            "queries",
+            SdpaKernels::copyQueries,
+            new KernelContext(),
+            inputs.query(),
+            to,
+            slots,
+            shape.heads(),
+            shape.tokens(),
+            count,
+            shape.headDim() / 4,
+            to.getSize());
   }
 
-  private void write(TaskGraph graph, LongArray from, IntArray slots, int count) {
+  private void write(GraphTasks tasks, LongArray from, IntArray slots, int count) {
     int size = Math.toIntExact(4L * from.getSize());
-    graph.task(
-        "write",
-        SdpaKernels::writeOutput,
-        new KernelContext(),
-        from,
-        out,
-        slots,
-        powers,
-        shape.heads(),
-        shape.tokens(),
-        count,
-        shape.headDim(),
-        size);
-    grid(graph, "write", size);
+    tasks.perThread("write", size);
+    tasks
+        .graph()
+        .task(
+            "write",
+            SdpaKernels::writeOutput,
+            new KernelContext(),
+            from,
+            out,
+            slots,
+            powers,
+            shape.heads(),
+            shape.tokens(),
+            count,
+            shape.headDim(),
+            size);
   }
 
   private TaskGraph resultGraph() {
-    TaskGraph graph = graph(RESULT);
-    graph.task("rewrite", SdpaKernels::rewrite, new KernelContext(), out);
-    grid(graph, "rewrite", 1);
-    return graph
-        .persistOnDevice(query, key, value)
+    GraphTasks tasks = graph(RESULT);
+    tasks.perThread("rewrite", 1);
+    return tasks
+        .graph()
+        .task("rewrite", SdpaKernels::rewrite, new KernelContext(), out)
+        .persistOnDevice(inputs.query(), inputs.key(), inputs.value())
         .transferToHost(DataTransferMode.EVERY_EXECUTION, out);
-  }
-
-  private void grid(TaskGraph graph, String task, int threads) {
-    int groups = Math.ceilDiv(threads, SdpaKernels.THREADS);
-    WorkerGrid1D grid = new WorkerGrid1D(Math.multiplyExact(groups, SdpaKernels.THREADS));
-    grid.setLocalWork(SdpaKernels.THREADS, 1, 1);
-    grids.addWorkerGrid(graph.getTaskGraphName() + "." + task, grid);
   }
 
   /**
@@ -380,34 +275,13 @@ final class SdpaProgram implements AutoCloseable {
    *
    * @throws KernelFailedException if fp16 cannot hold them
    */
-  DevicePlan.Times load(AttentionInputs inputs) {
-    Passage.copy(inputs.query(), given[0]);
-    Passage.copy(inputs.key(), given[1]);
-    Passage.copy(inputs.value(), given[2]);
-    flags.init(0);
+  DevicePlan.Times load(AttentionInputs tensors) {
+    inputs.load(tensors);
     DevicePlan.Times times = plan.inputs();
     if (dtype == DType.BF16) {
-      checkFlags();
+      inputs.check();
     }
     return times;
-  }
-
-  private void checkFlags() {
-    String[] tensors = {"query", "key", "value"};
-    for (int tensor = 0; tensor < tensors.length; tensor++) {
-      if (flags.get(3 * tensor) != 0) {
-        throw new KernelFailedException(
-            "fp16, which the library computes with, does not hold the bf16 "
-                + tensors[tensor]
-                + ": it has numbers beyond 65504");
-      }
-    }
-    if (flags.get(8) != 0 && flags.get(7) == 0) {
-      throw new KernelFailedException(
-          "fp16, which the library computes with, would lose digits of the bf16 value: all its"
-              + " numbers are below "
-              + LARGE);
-    }
   }
 
   /** Computes everything in one call; returns the device's time in nanoseconds. */

@@ -7,7 +7,6 @@ import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
-import uk.ac.manchester.tornado.api.WorkerGrid2D;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
@@ -63,10 +62,13 @@ final class TensorCoreProgram implements DeviceProgram {
     passage =
         new Passage(shape, dtype, orders, new Passage.Arrays(query, key, value, out, logSumExp));
     GridScheduler grids = new GridScheduler();
-    TaskGraph inputs = DevicePlan.graph("inputs", device);
-    passage.in(inputs, grids);
-    addTransposition(inputs, shape, key, transposed, paddedTokens);
+    GraphTasks inputs = GraphTasks.of("inputs", device, grids);
+    passage.in(inputs);
+    addTransposition(inputs, "keys", shape, key, transposed, paddedTokens);
+    inputs.groups("queryNorms", stretches, shape.batch() * shape.heads(), Layouts.THREADS);
+    inputs.groups("keyNorms", stretches, shape.batch() * shape.kvHeads(), Layouts.THREADS);
     inputs
+        .graph()
         .task(
             "queryNorms",
             Layouts::largestNorms,
@@ -89,80 +91,64 @@ final class TensorCoreProgram implements DeviceProgram {
             bf16)
         .transferToHost(DataTransferMode.EVERY_EXECUTION, queryNorms, keyNorms)
         .persistOnDevice(query, transposed, value);
-    TaskGraph bounded =
-        passage
-            .attention("bounded", device, query, transposed, value)
-            .transferToDevice(
-                DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs(), bounds);
-    addBounded(bounded, transposed);
-    passage.out(bounded, device, grids, query, transposed, value);
-    TaskGraph online =
-        passage
-            .attention("online", device, query, transposed, value)
-            .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
-    addOnline(online, transposed);
-    passage.out(online, device, grids, query, transposed, value);
-    grids.addWorkerGrid("inputs.keys", transposeGrid(shape, paddedTokens));
-    WorkerGrid2D grid = attentionGrid(shape, room);
-    grids.addWorkerGrid("inputs.queryNorms", norms(shape.batch() * shape.heads()));
-    grids.addWorkerGrid("inputs.keyNorms", norms(shape.batch() * shape.kvHeads()));
-    grids.addWorkerGrid("bounded.tensorcore", grid);
-    grids.addWorkerGrid("online.tensorcore", grid);
-    plan = new DevicePlan(device, grids, bytes, passage.graphs(inputs, bounded, online));
+    GraphTasks bounded = passage.attention("bounded", inputs, query, transposed, value);
+    bounded
+        .graph()
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs(), bounds);
+    addBounded(bounded.graph(), transposed);
+    attentionGroups(bounded, "tensorcore", shape, room);
+    passage.out(bounded, query, transposed, value);
+    GraphTasks online = passage.attention("online", inputs, query, transposed, value);
+    online.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
+    addOnline(online.graph(), transposed);
+    attentionGroups(online, "tensorcore", shape, room);
+    passage.out(online, query, transposed, value);
+    plan = new DevicePlan(grids, bytes, passage.graphs(inputs, bounded, online));
   }
 
   /**
-   * Adds the task {@code keys}, which transposes the keys.
+   * Adds a task that transposes the keys.
    *
    * @param paddedTokens columns per head, of all copies
    */
   static void addTransposition(
-      TaskGraph graph,
+      GraphTasks tasks,
+      String name,
       AttentionShape shape,
       HalfFloatArray key,
       HalfFloatArray transposed,
       int paddedTokens) {
-    graph.task(
-        "keys",
-        Layouts::transposeKeys,
-        new KernelContext(),
-        key,
-        transposed,
-        shape.tokens(),
-        shape.kvHeads(),
-        shape.headDim(),
-        shape.patchesPerFrame(),
-        QueryTiles.paddedPatches(shape),
-        shape.videoTokens(),
-        shape.latentFrames() * QueryTiles.paddedPatches(shape),
-        QueryTiles.paddedTokens(shape),
-        paddedTokens);
+    tasks.groups(
+        name,
+        Math.ceilDiv(paddedTokens, Layouts.TILE),
+        shape.batch() * shape.kvHeads() * shape.headDim() / Layouts.TILE,
+        Layouts.THREADS);
+    tasks
+        .graph()
+        .task(
+            name,
+            Layouts::transposeKeys,
+            new KernelContext(),
+            key,
+            transposed,
+            shape.tokens(),
+            shape.kvHeads(),
+            shape.headDim(),
+            shape.patchesPerFrame(),
+            QueryTiles.paddedPatches(shape),
+            shape.videoTokens(),
+            shape.latentFrames() * QueryTiles.paddedPatches(shape),
+            QueryTiles.paddedTokens(shape),
+            paddedTokens);
   }
 
-  /** The threads of that task. */
-  static WorkerGrid2D transposeGrid(AttentionShape shape, int paddedTokens) {
-    WorkerGrid2D grid =
-        new WorkerGrid2D(
-            Math.ceilDiv(paddedTokens, Layouts.TILE) * Layouts.THREADS,
-            shape.batch() * shape.kvHeads() * shape.headDim() / Layouts.TILE);
-    grid.setLocalWork(Layouts.THREADS, 1, 1);
-    return grid;
-  }
-
-  /** The threads of the attention kernels. */
-  static WorkerGrid2D attentionGrid(AttentionShape shape, TileRoom room) {
-    WorkerGrid2D grid =
-        new WorkerGrid2D(
-            Math.toIntExact(room.tiles() * TensorCoreKernels.THREADS),
-            Math.multiplyExact(shape.heads(), shape.batch()));
-    grid.setLocalWork(TensorCoreKernels.THREADS, 1, 1);
-    return grid;
-  }
-
-  private WorkerGrid2D norms(int heads) {
-    WorkerGrid2D grid = new WorkerGrid2D(ScoreBound.stretches(shape) * Layouts.THREADS, heads);
-    grid.setLocalWork(Layouts.THREADS, 1, 1);
-    return grid;
+  /** The threads of an attention kernel. */
+  static void attentionGroups(GraphTasks tasks, String name, AttentionShape shape, TileRoom room) {
+    tasks.groups(
+        name,
+        Math.toIntExact(room.tiles()),
+        Math.multiplyExact(shape.heads(), shape.batch()),
+        TensorCoreKernels.THREADS);
   }
 
   private void addBounded(TaskGraph graph, HalfFloatArray transposed) {

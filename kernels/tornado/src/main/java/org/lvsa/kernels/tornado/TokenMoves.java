@@ -2,10 +2,8 @@
 package org.lvsa.kernels.tornado;
 
 import org.lvsa.kernels.AttentionShape;
-import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
-import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -23,12 +21,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 record TokenMoves(AttentionShape shape, IntArray order, int fromHeads, int toHeads, int vector) {
 
   /** Adds a task that brings tokens into the order. */
-  void gather(
-      TaskGraph graph,
-      GridScheduler grids,
-      String name,
-      TornadoNativeArray from,
-      TornadoNativeArray to) {
+  void gather(GraphTasks tasks, String name, TornadoNativeArray from, TornadoNativeArray to) {
+    TaskGraph graph = tasks.graph();
     KernelContext context = new KernelContext();
     int tokens = shape.tokens();
     switch (from) {
@@ -76,24 +70,26 @@ record TokenMoves(AttentionShape shape, IntArray order, int fromHeads, int toHea
               size());
       default -> throw new IllegalArgumentException("no moves of " + from.getClass());
     }
-    grids.addWorkerGrid(graph.getTaskGraphName() + "." + name, grid());
+    tasks.perThread(name, size());
   }
 
   /** Adds a task that brings tokens back from the order; reads as many heads as it writes. */
-  void scatter(TaskGraph graph, GridScheduler grids, String name, FloatArray from, FloatArray to) {
-    graph.task(
-        name,
-        TokenMoveKernels::scatterFloats,
-        new KernelContext(),
-        from,
-        to,
-        order,
-        shape.tokens(),
-        toHeads,
-        vector,
-        perHead(),
-        size());
-    grids.addWorkerGrid(graph.getTaskGraphName() + "." + name, grid());
+  void scatter(GraphTasks tasks, String name, FloatArray from, FloatArray to) {
+    tasks
+        .graph()
+        .task(
+            name,
+            TokenMoveKernels::scatterFloats,
+            new KernelContext(),
+            from,
+            to,
+            order,
+            shape.tokens(),
+            toHeads,
+            vector,
+            perHead(),
+            size());
+    tasks.perThread(name, size());
   }
 
   /** 0 for one order for all heads, 1 for one per head. */
@@ -104,11 +100,5 @@ record TokenMoves(AttentionShape shape, IntArray order, int fromHeads, int toHea
   /** Number of elements that are written. */
   private int size() {
     return Math.toIntExact((long) shape.batch() * shape.tokens() * toHeads * vector);
-  }
-
-  private WorkerGrid1D grid() {
-    WorkerGrid1D grid = new WorkerGrid1D(Math.ceilDiv(size(), Layouts.THREADS) * Layouts.THREADS);
-    grid.setLocalWork(Layouts.THREADS, 1, 1);
-    return grid;
   }
 }

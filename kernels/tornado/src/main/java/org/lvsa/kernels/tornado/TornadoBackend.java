@@ -50,7 +50,7 @@ public final class TornadoBackend implements AttentionBackend {
             .device()
             .flatMap(id -> all.stream().filter(d -> d.id().equals(id)).findFirst())
             .orElse(preferred);
-    device.checkUsable();
+    device.checkReachable();
     return device;
   }
 
@@ -69,7 +69,7 @@ public final class TornadoBackend implements AttentionBackend {
                     device.memory(),
                     TornadoKernel.kernels(device),
                     device.id().equals(chosen),
-                    device.unusable()))
+                    device.ownProcess()))
         .toList();
   }
 

@@ -5,9 +5,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.lvsa.kernels.AttentionBackend;
 import uk.ac.manchester.tornado.api.TornadoBackend;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
@@ -17,11 +17,11 @@ import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 /**
  * A device of TornadoVM.
  *
- * @param id {@code DRIVER:INDEX}, as TornadoVM counts them
+ * @param id {@code DRIVER:INDEX}, what users call it
+ * @param place {@code DRIVER:INDEX}, as TornadoVM counts the devices of this process
  * @param device TornadoVM's handle
- * @param preferred whether it is the default device of its driver
  */
-record TornadoTarget(String id, TornadoDevice device, boolean preferred) {
+record TornadoTarget(String id, String place, TornadoDevice device) {
   private static final Pattern CUDA_VERSION =
       Pattern.compile("Device version\\s*:\\s*CUDA (\\d+)\\.");
 
@@ -33,7 +33,7 @@ record TornadoTarget(String id, TornadoDevice device, boolean preferred) {
    */
   static TornadoTarget chosen() {
     return all().stream()
-        .filter(device -> device.unusable().isEmpty())
+        .filter(device -> !device.ownProcess())
         .max(
             Comparator.comparing(TornadoTarget::gpu)
                 .thenComparing(TornadoTarget::tensorCores)
@@ -43,39 +43,59 @@ record TornadoTarget(String id, TornadoDevice device, boolean preferred) {
 
   /** Every device of every driver of the SDK. */
   static List<TornadoTarget> all() {
+    String alone = System.getenv().getOrDefault(AttentionBackend.Device.ALONE, "");
     List<TornadoTarget> all = new ArrayList<>();
     List<TornadoBackend> drivers = TornadoExecutionPlan.getTornadoDeviceMap().getAllBackends();
     for (int driver = 0; driver < drivers.size(); driver++) {
       TornadoBackend devices = drivers.get(driver);
       for (int index = 0; index < devices.getNumDevices(); index++) {
-        TornadoDevice device = devices.getDevice(index);
-        boolean preferred = device.equals(devices.getDefaultDevice());
-        all.add(new TornadoTarget(driver + ":" + index, device, preferred));
+        String place = driver + ":" + index;
+        all.add(
+            new TornadoTarget(
+                id(place, devices.getNumDevices(), alone), place, devices.getDevice(index)));
       }
     }
     return all;
   }
 
-  /** Why kernels cannot run on the device; empty if they can. */
-  Optional<String> unusable() {
-    return preferred
-        ? Optional.empty()
-        : Optional.of(
-            "TornadoVM analyses kernels for its driver's default device only, and then finds no code"
-                + " for another one");
+  /**
+   * What users call a device.
+   *
+   * @param devices number of devices of its driver
+   * @param alone what the process that started this one calls the only device of a driver, or empty
+   */
+  static String id(String place, int devices, String alone) {
+    String driver = place.substring(0, place.indexOf(':'));
+    return devices == 1 && alone.matches(driver + ":\\d{1,4}") ? alone : place;
   }
 
   /**
-   * Refuses a device that kernels cannot run on.
-   *
-   * @throws IllegalArgumentException with the reason
+   * Whether only a process that sees no other device of the driver can run on this one. TornadoVM's
+   * CUDA backend has one context for the whole process, on the first device: work for another one
+   * would run there, under a wrong name.
    */
-  void checkUsable() {
-    unusable()
-        .ifPresent(
-            reason -> {
-              throw new IllegalArgumentException("device " + id + " cannot be used: " + reason);
-            });
+  boolean ownProcess() {
+    return device.getTornadoVMBackend() == TornadoVMBackendType.CUDA && !place.endsWith(":0");
+  }
+
+  /**
+   * Refuses a device that this process cannot run on.
+   *
+   * @throws IllegalArgumentException that says what to do
+   */
+  void checkReachable() {
+    if (ownProcess()) {
+      throw new IllegalArgumentException(
+          "device "
+              + id
+              + " needs a process that sees no other CUDA device: start this one with"
+              + " CUDA_VISIBLE_DEVICES="
+              + place.substring(place.indexOf(':') + 1)
+              + " and "
+              + AttentionBackend.Device.ALONE
+              + "="
+              + id);
+    }
   }
 
   /** Whether the device is a GPU. */

@@ -91,7 +91,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     BlockBuffers<A> buffers = BlockBuffers.allocate(shape, activations);
     plan =
         new DevicePlan(
-            device,
             grids,
             bytes,
             embed(ends, GraphTasks.of("embed", device, grids)),
@@ -132,9 +131,9 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   private TaskGraph weights(BlockWeights<A> weights, BlockBuffers<A> to, GraphTasks tasks) {
     tasks
+        .consume("embed", x, text)
+        .consume("block", x, text)
         .graph()
-        .consumeFromDevice("embed", x, text)
-        .consumeFromDevice("block", x, text)
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, block);
     List<A> linear = to.linearArrays();
     for (int i = 0; i < linear.size(); i++) {
@@ -168,9 +167,9 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     Activations.Modulations modulations = new Activations.Modulations(weights.norms().get(0), time);
     Activations.Rotary rotary = rotary();
     tasks
+        .consume("weights", x, text)
+        .consume("weights", weights.all())
         .graph()
-        .consumeFromDevice("weights", x, text)
-        .consumeFromDevice("weights", weights.all())
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, time, turns);
     attention.transfers(tasks);
     activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
@@ -229,8 +228,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     FloatArray in = attention.scratch();
     FloatArray patches = new FloatArray(velocity.getSize());
     tasks
+        .consume("block", x, in)
         .graph()
-        .consumeFromDevice("block", x, in)
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, headTime)
         .transferToDevice(
             DataTransferMode.FIRST_EXECUTION,

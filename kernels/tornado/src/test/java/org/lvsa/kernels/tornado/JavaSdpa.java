@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.TaskGraph;
-import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -12,8 +9,6 @@ import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /** Takes a library's place on every device: a plain kernel in Java, one thread per query. */
 final class JavaSdpa implements Sdpa {
-  private static final int THREADS = 64;
-
   private final boolean zeros;
 
   /**
@@ -24,27 +19,27 @@ final class JavaSdpa implements Sdpa {
   }
 
   @Override
-  public void add(TaskGraph graph, GridScheduler grids, String name, Tensors tensors, Sizes sizes) {
+  public void add(GraphTasks tasks, String name, Tensors tensors, Sizes sizes) {
     int size = sizes.batch() * sizes.heads() * sizes.queries();
     FloatArray powers = SdpaKernels.powers();
-    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, powers);
-    graph.task(
-        name,
-        JavaSdpa::attend,
-        new KernelContext(),
-        tensors.query(),
-        tensors.key(),
-        tensors.value(),
-        tensors.out(),
-        powers,
-        sizes.queries(),
-        sizes.keys(),
-        sizes.headDim(),
-        zeros ? 0f : sizes.scale(),
-        size);
-    WorkerGrid1D grid = new WorkerGrid1D(Math.ceilDiv(size, THREADS) * THREADS);
-    grid.setLocalWork(THREADS, 1, 1);
-    grids.addWorkerGrid(graph.getTaskGraphName() + "." + name, grid);
+    tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, powers);
+    tasks.perThread(name, size);
+    tasks
+        .graph()
+        .task(
+            name,
+            JavaSdpa::attend,
+            new KernelContext(),
+            tensors.query(),
+            tensors.key(),
+            tensors.value(),
+            tensors.out(),
+            powers,
+            sizes.queries(),
+            sizes.keys(),
+            sizes.headDim(),
+            zeros ? 0f : sizes.scale(),
+            size);
   }
 
   private static float element(LongArray from, int i, FloatArray powers) {

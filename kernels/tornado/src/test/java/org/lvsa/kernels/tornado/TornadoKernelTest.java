@@ -308,23 +308,9 @@ class TornadoKernelTest {
   }
 
   @Test
-  void aDeviceIsTakenByItsIdAndRefusedByTheIdsThatThereAre() {
+  void aDeviceIsRefusedByTheIdsThatThereAre() {
     assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
     List<AttentionBackend.Device> devices = new TornadoBackend().devices();
-    for (AttentionBackend.Device device : devices) {
-      if (device.unusable().isEmpty()) {
-        try (AttentionKernel kernel = new TornadoBackend().open(device(device.id()))) {
-          assertTrue(kernel.device().contains("(" + device.id() + ")"), kernel.device());
-        }
-      } else {
-        assertTrue(
-            assertThrows(
-                    IllegalArgumentException.class,
-                    () -> new TornadoBackend().open(device(device.id())))
-                .getMessage()
-                .startsWith("device " + device.id() + " cannot be used: "));
-      }
-    }
     assertEquals(
         "backend tornado has no device 9:9, allowed are "
             + String.join(", ", devices.stream().map(AttentionBackend.Device::id).toList()),
@@ -332,29 +318,15 @@ class TornadoKernelTest {
             .getMessage());
   }
 
-  @Test
-  void onlyTheDefaultDeviceOfADriverIsUsable() {
-    assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
-    TornadoTarget first = TornadoTarget.all().getFirst();
-    assertTrue(new TornadoTarget("0:0", first.device(), true).unusable().isEmpty());
-    assertTrue(new TornadoTarget("0:1", first.device(), false).unusable().isPresent());
-  }
-
   // ---- failures
 
   @Test
   void aPlanThatCannotBeMadeLeavesTheCountAsItWas() {
     assumeTrue(new TornadoBackend().availability() instanceof Availability.Available);
-    TornadoTarget target = TornadoTarget.chosen();
     int before = DevicePlan.openPlans();
     assertThrows(
         KernelFailedException.class,
-        () -> new DevicePlan(target, new GridScheduler(), 1, (TaskGraph) null));
-    assertEquals(before, DevicePlan.openPlans());
-    TornadoTarget broken = new TornadoTarget("0:0", null, true);
-    assertThrows(
-        KernelFailedException.class,
-        () -> new DevicePlan(broken, new GridScheduler(), 1, DevicePlan.graph("broken", target)));
+        () -> new DevicePlan(new GridScheduler(), 1, (TaskGraph) null));
     assertEquals(before, DevicePlan.openPlans());
   }
 

@@ -48,16 +48,14 @@ final class DevicesCommand implements Callable<Integer> {
             node.put("available", false).put("reason", reason);
       }
       for (Device device : listed.devices()) {
-        ObjectNode entry =
-            node.withArray("devices")
-                .addObject()
-                .put("id", device.id())
-                .put("name", device.name())
-                .put("memory_mib", device.memoryBytes() >> 20)
-                .put("kernels", String.join(", ", device.kernels()))
-                .put("chosen", device.chosen())
-                .put("usable", device.unusable().isEmpty());
-        device.unusable().ifPresent(reason -> entry.put("reason", reason));
+        node.withArray("devices")
+            .addObject()
+            .put("id", device.id())
+            .put("name", device.name())
+            .put("memory_mib", device.memoryBytes() >> 20)
+            .put("kernels", String.join(", ", device.kernels()))
+            .put("chosen", device.chosen())
+            .put("own_process", device.ownProcess());
       }
     }
     if (format == Format.JSON) {
@@ -79,14 +77,13 @@ final class DevicesCommand implements Callable<Integer> {
     for (JsonNode device : node.path("devices")) {
       out.printf(
           Locale.ROOT,
-          "%14s %s %s, %d MiB, %s%n",
+          "%14s %s %s, %d MiB, kernels: %s%s%n",
           device.get("chosen").booleanValue() ? "*" : "",
           device.get("id").textValue(),
           device.get("name").textValue(),
           device.get("memory_mib").intValue(),
-          device.has("reason")
-              ? "not usable: " + device.get("reason").textValue()
-              : "kernels: " + device.get("kernels").textValue());
+          device.get("kernels").textValue(),
+          device.get("own_process").booleanValue() ? "; in a process of its own" : "");
     }
   }
 }

@@ -49,9 +49,7 @@ class BackendsTest {
 
     @Override
     public List<Device> devices() {
-      return ids.stream()
-          .map(id -> new Device(id, id, 1, List.of("fast"), false, Optional.empty()))
-          .toList();
+      return ids.stream().map(id -> new Device(id, id, 1, List.of("fast"), false, false)).toList();
     }
 
     @Override

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -59,7 +58,7 @@ class DeviceListTest {
   }
 
   private static AttentionBackend.Device device(String id, String name, boolean chosen) {
-    return new AttentionBackend.Device(id, name, 1, List.of(), chosen, Optional.empty());
+    return new AttentionBackend.Device(id, name, 1, List.of(), chosen, false);
   }
 
   @ParameterizedTest
