@@ -11,13 +11,11 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.attention.PatternAttention;
-import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.CaptureSettings;
 import org.lvsa.toolkit.pipeline.Denoising;
-import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
@@ -90,32 +88,12 @@ final class GenerateCommand implements Callable<Integer> {
       description = "frames per second of the mp4 (default: the model's, such as 16)")
   private Double fps;
 
-  @Option(
-      names = "--riflex",
-      paramLabel = "SCALE",
-      description = "slow the temporal position that would repeat, for a video SCALE times as long")
-  private Double riflex;
-
   @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
   @Mixin private CacheOptions cacheOptions;
 
-  /** Where the transformer runs. */
-  enum TransformerPlace {
-    CPU,
-    DEVICE
-  }
-
-  @Option(
-      names = "--transformer",
-      defaultValue = "cpu",
-      description =
-          "${COMPLETION-CANDIDATES}: where everything but self-attention runs; device puts the whole"
-              + " transformer on the GPU, with the weights in --dtype f32 or f16 (default:"
-              + " ${DEFAULT-VALUE})")
-  private TransformerPlace transformer;
-
+  @Mixin private TransformerOption transformer;
   @Mixin private OffloadOptions offload;
   @Mixin private ProfileOption profile;
   @Mixin private LoadOptions load;
@@ -172,16 +150,12 @@ final class GenerateCommand implements Callable<Integer> {
     }
     cacheOptions.settings();
     offload.check(model.random().isPresent(), rankOptions.plan().world());
-    if (transformer == TransformerPlace.DEVICE
-        && (rankOptions.plan().world() > 1
+    transformer.check(
+        rankOptions.plan().world() > 1
             || capture != null
             || cacheOptions.settings().isPresent()
             || offload.mode().isPresent()
-            || attention.pattern().isPresent())) {
-      throw new IllegalArgumentException(
-          "--transformer device attends dense or with LVSA, on one rank, without --capture, without"
-              + " a step cache and without offloading: leave these out");
-    }
+            || attention.pattern().isPresent());
     attention
         .pattern()
         .ifPresent(
@@ -201,9 +175,7 @@ final class GenerateCommand implements Callable<Integer> {
       // The same pipeline, so closing one of the two is enough.
       VideoPipeline pipeline = offload.around(own, out::println);
       sampling.check(pipeline, how);
-      if (riflex != null) {
-        pipeline.riflex(riflex);
-      }
+      how.riflex().ifPresent(pipeline::riflex);
       GenerationSettings settings =
           sampling.settings(pipeline.defaults(), how, inputs, promptNeeded);
       GenerateOutput target =
@@ -248,12 +220,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (!ranks.later()) {
       load.read(opened.weights(), err);
     }
-    if (transformer == TransformerPlace.DEVICE) {
-      String backend = config.value(Setting.LVSA_BACKEND).text();
-      pipeline.transformerOnDevice(
-          new DeviceChoice(backend, config.dtype(), attention.kernel()),
-          line -> err.println("lvsa: " + line));
-    }
+    transformer.place(pipeline, config, attention.kernel(), err);
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }
@@ -270,7 +237,7 @@ final class GenerateCommand implements Callable<Integer> {
             attention.kernel(),
             captured,
             cacheOptions.settings(),
-            attention.pattern().map(text -> asked(text, settings, pipeline)));
+            attention.pattern().map(text -> pipeline.asked(text, settings.steps())));
     if (compare) {
       new GenerateCompare(pipeline, settings, attended, target, how.tiling(), evaluate)
           .run(out, err);
@@ -327,20 +294,6 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static AskedPattern asked(
-      String text, GenerationSettings settings, VideoPipeline pipeline) {
-    Integer layers = pipeline.geometry().get("layers");
-    if (layers == null) {
-      throw new UnavailableException(
-          "attention "
-              + AskedPattern.name(text)
-              + " needs the number of layers, which "
-              + pipeline.className()
-              + " does not tell");
-    }
-    return new AskedPattern(text, settings.steps(), layers);
-  }
-
   private void checkCompare(GenerateOutput target) {
     if (target.type() != OutputType.MP4) {
       throw new IllegalArgumentException("--compare writes mp4 files, not " + lower(target.type()));
@@ -382,8 +335,8 @@ final class GenerateCommand implements Callable<Integer> {
         "cache",
         cacheOptions.settings().map(cache -> cache.backend() + " " + cache).orElse("none"));
     identity.put("pattern", attended.pattern().map(AskedPattern::identity).orElse("none"));
-    identity.put("riflex", riflex == null ? "none" : riflex.toString());
-    identity.put("transformer", lower(transformer));
+    identity.put("riflex", how.riflex().isEmpty() ? "none" : "" + how.riflex().getAsDouble());
+    identity.put("transformer", lower(transformer.place()));
     identity.put("model", fingerprint);
     return identity;
   }

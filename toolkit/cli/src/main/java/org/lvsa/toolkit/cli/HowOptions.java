@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.cli;
 
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.pipeline.GenerationSettings.TextMask;
 import org.lvsa.toolkit.vae.Tiling;
@@ -45,6 +46,12 @@ final class HowOptions {
       description = "decode large frames in tiles, which takes less memory")
   private boolean vaeTiling;
 
+  @Option(
+      names = "--riflex",
+      paramLabel = "SCALE",
+      description = "slow the temporal position that would repeat, for a video SCALE times as long")
+  private Double riflex;
+
   boolean dynamicGuidance() {
     return dynamicGuidance;
   }
@@ -63,6 +70,11 @@ final class HowOptions {
 
   StepCounting lvsaSteps() {
     return lvsaSteps;
+  }
+
+  /** How many times as long as the training's videos are; empty to leave positions as they are. */
+  OptionalDouble riflex() {
+    return riflex == null ? OptionalDouble.empty() : OptionalDouble.of(riflex);
   }
 
   /** How large frames are cut into tiles; empty to decode them whole. */

@@ -3,14 +3,18 @@ package org.lvsa.toolkit.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import org.lvsa.toolkit.attention.PatternAttention;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.maker.MakerSettings;
 import org.lvsa.toolkit.maker.PipelineMaker;
 import org.lvsa.toolkit.pipeline.RankPlan;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.serving.ServerSettings;
 import org.lvsa.toolkit.serving.VideoServer;
 import picocli.CommandLine.Command;
@@ -55,46 +59,71 @@ final class ServeCommand implements Callable<Integer> {
   @Mixin private AttentionOptions attention;
   @Mixin private RankOptions rankOptions;
   @Mixin private CacheOptions cacheOptions;
+  @Mixin private TransformerOption transformer;
+  @Mixin private OffloadOptions offload;
+  @Mixin private LoadOptions load;
+
+  @Option(names = PipelineMaker.REQUEST_OPTION, hidden = true, description = "of a later rank")
+  private Path joinsRequest;
 
   @Override
   public Integer call() throws Exception {
-    model.check();
-    RankPlan ranks = rankOptions.plan();
-    if (ranks.world() > 1 && ranks.ranks() == RankPlan.Ranks.PROCESSES) {
-      throw new IllegalArgumentException(
-          "a server's ranks are threads: leave --ranks out, got --ranks processes");
-    }
-    ranks.checkCache(cacheOptions.settings().isPresent());
-    attention
-        .pattern()
-        .ifPresent(
-            text -> {
-              throw new IllegalArgumentException(
-                  "a server's attention is dense or lvsa, got " + Messages.cut(text));
-            });
+    check();
     PrintWriter err = spec.commandLine().getErr();
     // What is wrong with the settings is told now and not by the first request.
-    LvsaConfig.of(
-        Lvsa.environment(spec), attention.typed(), line -> err.println("lvsa: warning: " + line));
-    MakerSettings making =
-        new MakerSettings(
-            Lvsa.environment(spec),
-            attention.typed(),
-            how.lvsaSteps(),
-            attention.kernel(),
-            ranks,
-            cacheOptions.settings(),
-            how.tiling(),
-            how.batchedGuidance(),
-            how.dynamicGuidance(),
-            how.normalisedGuidance(),
-            how.textMask());
+    LvsaConfig config =
+        attention.config(
+            Lvsa.environment(spec), Map.of(), line -> err.println("lvsa: warning: " + line));
     ServerSettings settings = server.settings(storage, bounds.bounds());
     String name = servedName == null ? model.name() : servedName;
-    try (PipelineMaker maker = new PipelineMaker(model.open().pipeline(), name, making);
-        VideoServer started = VideoServer.start(settings, maker)) {
-      return serve(started, settings, name);
+    ModelOptions.Opened opened = model.open();
+    VideoPipeline pipeline =
+        offload.around(opened.pipeline(), line -> err.println("lvsa: " + line));
+    try (PipelineMaker maker = new PipelineMaker(pipeline, name, making())) {
+      how.riflex().ifPresent(pipeline::riflex);
+      if (joinsRequest != null) {
+        return maker.takePart(joinsRequest) ? 0 : Lvsa.FAILED;
+      }
+      load.read(opened.weights(), err);
+      transformer.place(pipeline, config, attention.kernel(), err);
+      try (VideoServer started = VideoServer.start(settings, maker)) {
+        return serve(started, settings, name);
+      }
     }
+  }
+
+  /** Refuses options that do not fit together, before a model is opened. */
+  private void check() {
+    model.check();
+    load.check();
+    RankPlan ranks = rankOptions.plan();
+    boolean isCached = cacheOptions.settings().isPresent();
+    ranks.checkCache(isCached);
+    offload.check(model.random().isPresent(), ranks.world());
+    transformer.check(
+        ranks.world() > 1
+            || isCached
+            || offload.mode().isPresent()
+            || attention.pattern().isPresent());
+    attention
+        .pattern()
+        .ifPresent(text -> PatternAttention.requireOneRank(text, ranks.groups().sequence()));
+  }
+
+  private MakerSettings making() {
+    return new MakerSettings(
+        new MakerSettings.Attention(
+            Lvsa.environment(spec),
+            attention.typed(),
+            attention.pattern(),
+            how.lvsaSteps(),
+            attention.kernel(),
+            how.textMask()),
+        new MakerSettings.Guidance(
+            how.batchedGuidance(), how.dynamicGuidance(), how.normalisedGuidance()),
+        rankOptions.plan(),
+        cacheOptions.settings(),
+        how.tiling());
   }
 
   /** Until the process is told to end, or the thread that runs the command is interrupted. */

@@ -21,9 +21,13 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -36,6 +40,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.video.VideoReader;
+import picocli.CommandLine.Model.OptionSpec;
 
 /** {@code lvsa serve} on the tiny Wan model, as a process of its own. */
 class ServeCommandTest {
@@ -113,10 +118,14 @@ class ServeCommandTest {
   }
 
   private JsonNode await(String url, String status) throws Exception {
+    return awaitThat(url, job -> job.get("status").textValue().equals(status));
+  }
+
+  private JsonNode awaitThat(String url, Predicate<JsonNode> wanted) throws Exception {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE);
     while (true) {
       JsonNode job = get(url);
-      if (job.get("status").textValue().equals(status)) {
+      if (wanted.test(job)) {
         return job;
       }
       assertTrue(System.nanoTime() < end, job.toString());
@@ -229,6 +238,107 @@ class ServeCommandTest {
     assertEquals("48x32", image.getWidth() + "x" + image.getHeight());
   }
 
+  /** Of one run, or told by the fields of a request. */
+  private static final Set<String> PER_REQUEST =
+      Set.of(
+          "--prompt",
+          "--negative-prompt",
+          "--resolution",
+          "--frames",
+          "--steps",
+          "--guidance-scale",
+          "--guidance-scale-2",
+          "--boundary-ratio",
+          "--flow-shift",
+          "--seed",
+          "--fps",
+          "--image",
+          "--last-image",
+          "--latents",
+          "--noise",
+          "--output",
+          "--output-type",
+          "--save-every",
+          "--resume",
+          "--compare",
+          "--evaluate",
+          "--capture");
+
+  private static Set<String> options(String command) {
+    return Lvsa.commandLine(Map.of())
+        .getSubcommands()
+        .get(command)
+        .getCommandSpec()
+        .options()
+        .stream()
+        .map(OptionSpec::longestName)
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  @Test
+  void everyOptionOfGenerateThatIsNotOfOneRequestIsAServersToo() {
+    Set<String> ofGenerate = options("generate");
+    assertTrue(ofGenerate.containsAll(PER_REQUEST), "all of these are options: " + ofGenerate);
+    Set<String> shared = new TreeSet<>(options("serve"));
+    shared.retainAll(ofGenerate);
+    Set<String> expected = new TreeSet<>(ofGenerate);
+    expected.removeAll(PER_REQUEST);
+    assertEquals(expected, shared);
+  }
+
+  /** Each option does what it does for generate, for one video after the other. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--attention radial:block=4",
+        "--riflex 2 --load-threads 0",
+        "--enable-layerwise-offload",
+        "--cfg-parallel-size 2 --ranks processes",
+      })
+  @Tag("full")
+  void videosAreMadeAsGenerateMakesThem(String options) throws Exception {
+    Object[] typed = options.split(" ");
+    List<Object> words =
+        new ArrayList<>(
+            List.of("generate", "--model", model, "--prompt", "A cat walks", "--frames", 37));
+    words.addAll(List.of("--resolution", "48x32", "--steps", 2, "--seed", 7));
+    words.addAll(List.of(typed));
+    Path generated = folder.resolve("generated.mp4");
+    words.addAll(List.of("-o", generated));
+    Run run = Run.lvsa(words.toArray());
+    assertEquals(0, run.code(), run.err());
+    List<byte[]> expected = frames(generated);
+
+    String address = serve(Map.of(), typed);
+    for (int i = 0; i < 2; i++) {
+      String one = address + submit(address, "\"num_frames\": 37, \"num_inference_steps\": 2");
+      JsonNode job = await(one, "completed");
+      String attention = job.get("lvsa").get("attention").textValue();
+      assertEquals(options.contains("radial") ? "radial" : "dense", attention);
+      List<byte[]> frames =
+          frames(Files.write(folder.resolve("served" + i + ".mp4"), content(one)));
+      assertEquals(expected.size(), frames.size());
+      for (int frame = 0; frame < frames.size(); frame++) {
+        assertArrayEquals(expected.get(frame), frames.get(frame), "frame " + frame);
+      }
+    }
+  }
+
+  @Test
+  @Tag("full")
+  void aVideoOfSeveralProcessesIsCancelledInAllOfThem() throws Exception {
+    String address = serve(Map.of(), "--cfg-parallel-size", 2, "--ranks", "processes");
+    String running = address + submit(address, "\"num_frames\": 37, \"num_inference_steps\": 200");
+    awaitThat(running, job -> job.get("progress").intValue() > 0);
+    assertEquals(1, started.getFirst().children().count(), "one process beside the server's");
+    ProcessHandle later = started.getFirst().children().findFirst().orElseThrow();
+    client.send(
+        HttpRequest.newBuilder(URI.create(running)).DELETE().build(), BodyHandlers.ofString());
+    later.onExit().get(PATIENCE, TimeUnit.SECONDS);
+    String next = address + submit(address, "\"num_frames\": 5, \"num_inference_steps\": 1");
+    await(next, "completed");
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   @Tag("full")
@@ -292,7 +402,12 @@ class ServeCommandTest {
     "--port 70000, the port must be from 0 to 65535",
     "--quota much, --quota must be a number of bytes",
     "--queue 0, the queue needs at least 1 place",
-    "--ulysses-degree 2 --ranks processes, a server's ranks are threads",
+    "--attention radail, unknown attention radail",
+    "--enable-cpu-offload --ulysses-degree 2, --enable-cpu-offload runs on 1 rank",
+    "--transformer device --cache-backend tea_cache, --transformer device attends",
+    "--riflex 0.5, scale",
+    "--dynamic-guidance, not supported by this pipeline",
+    "--load-threads -1, --load-threads must be at least 0",
     "--default-sampling-params {\"promt\":1}, unknown field promt",
     "--default-sampling-params [, --default-sampling-params",
     "--grace -1, --grace must be from 0",

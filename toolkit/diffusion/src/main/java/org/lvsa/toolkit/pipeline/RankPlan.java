@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.lvsa.toolkit.attention.RankView;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
@@ -124,6 +125,18 @@ public record RankPlan(
       String[] numbers = text.split(":");
       return new Place(Integer.parseInt(numbers[0]), Integer.parseInt(numbers[1]));
     }
+  }
+
+  /** The same ranks, whose later processes get further words behind their command. */
+  public RankPlan withWords(List<String> words) {
+    return new RankPlan(
+        groups,
+        decoding,
+        sharding,
+        scheme,
+        ranks,
+        place,
+        (rank, port) -> Stream.concat(laterRank.of(rank, port).stream(), words.stream()).toList());
   }
 
   /** Whether this process was started by another one, as a later rank of it. */

@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.lvsa.toolkit.attention.AskedPattern;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
@@ -153,12 +155,32 @@ public interface VideoPipeline extends AutoCloseable {
   }
 
   /**
+   * A pattern of the laboratory, as a run of this model counts steps and layers.
+   *
+   * @param text as a user writes it
+   * @param steps denoising steps of the run
+   * @throws UnavailableException if the model does not tell its number of layers
+   */
+  default AskedPattern asked(String text, int steps) {
+    Integer layers = geometry().get("layers");
+    if (layers == null) {
+      throw new UnavailableException(
+          "attention "
+              + AskedPattern.name(text)
+              + " needs the number of layers, which "
+              + className()
+              + " does not tell");
+    }
+    return new AskedPattern(text, steps, layers);
+  }
+
+  /**
    * Runs the transformer on a device as a whole from now on.
    *
    * @param choice of the device and the type of weights and activations
    * @param log is told about memory and about preparations
    * @throws IllegalArgumentException if this pipeline cannot
-   * @throws org.lvsa.toolkit.backend.UnavailableException if the device cannot
+   * @throws UnavailableException if the device cannot
    */
   default void transformerOnDevice(DeviceChoice choice, Consumer<String> log) {
     throw new IllegalArgumentException(

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.maker;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -25,6 +26,7 @@ import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
+import org.lvsa.toolkit.pipeline.RankPlan;
 import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
@@ -39,7 +41,8 @@ import org.slf4j.event.Level;
  * with the same seed gives the same frames.
  */
 public final class PipelineMaker implements VideoMaker {
-  private static final String LVSA = "LVSA";
+  /** With it, a later rank's process is told the file in which the request is. */
+  public static final String REQUEST_OPTION = "--joins-request";
 
   /** Lengths below a wanted one that are tried, one after the other. */
   private static final int LENGTHS_TRIED = 64;
@@ -64,6 +67,7 @@ public final class PipelineMaker implements VideoMaker {
     this.model = model;
     this.settings = settings;
     pipeline.check(settings.ranks().groups());
+    require(settings.guidance().dynamic(), Capability.DYNAMIC_GUIDANCE);
   }
 
   @Override
@@ -138,7 +142,7 @@ public final class PipelineMaker implements VideoMaker {
     }
     GenerationSettings generation = generation(request, Optional.empty());
     settings.ranks().check(pipeline, generation);
-    config(request, generation);
+    attention(request, generation);
   }
 
   private void require(boolean asked, Capability capability) {
@@ -156,15 +160,18 @@ public final class PipelineMaker implements VideoMaker {
         sampling.steps(),
         new GuidanceSettings(
             sampling.guidanceScale(),
-            settings.batchedGuidance(),
+            settings.guidance().batched(),
             optional(sampling.guidanceScale2()),
             optional(sampling.boundaryRatio()),
-            settings.dynamicGuidance(),
-            settings.normalisedGuidance()),
+            settings.guidance().dynamic(),
+            settings.guidance().normalised()),
         optional(sampling.flowShift()),
         new StartingLatents.Seed(sampling.seed()),
         new GenerationSettings.Inputs(
-            image.map(Picture::read), none.lastImage(), none.noise(), settings.textMask()));
+            image.map(Picture::read),
+            none.lastImage(),
+            none.noise(),
+            settings.attention().textMask()));
   }
 
   private static OptionalDouble optional(@Nullable Double value) {
@@ -173,13 +180,13 @@ public final class PipelineMaker implements VideoMaker {
 
   /** What a request says goes before the server's options, these before the environment. */
   private LvsaConfig config(VideoRequest request, GenerationSettings generation) {
-    Map<String, String> options = new HashMap<>(settings.options());
+    Map<String, String> options = new HashMap<>(settings.attention().options());
     options.putAll(request.lvsa());
     boolean givesInterval = request.lvsa().containsKey(Setting.LVSA_KEY_FRAME_INTERVAL.name());
     if (givesInterval) {
       options.putIfAbsent(Setting.LVSA_AUTO_KEYFRAMES.name(), "0");
     }
-    LvsaConfig config = LvsaConfig.of(settings.environment(), options, ignored -> {});
+    LvsaConfig config = LvsaConfig.of(settings.attention().environment(), options, ignored -> {});
     config = config.withDefault(Setting.LVSA_BACKEND, "auto");
     for (Map.Entry<Setting<?>, String> entry :
         settings.ranks().attentionDefaults(pipeline, generation).entrySet()) {
@@ -188,27 +195,40 @@ public final class PipelineMaker implements VideoMaker {
     return config;
   }
 
+  /** A pattern is the server's choice; a request that names an attention has another one. */
+  private GenerationAttention.Settings attention(
+      VideoRequest request, GenerationSettings generation) {
+    MakerSettings.Attention ours = settings.attention();
+    GenerationAttention.Settings attended =
+        new GenerationAttention.Settings(
+            config(request, generation),
+            ours.counting(),
+            ours.kernel(),
+            Optional.empty(),
+            settings.cache());
+    boolean isChosen = request.lvsa().containsKey(Setting.DIFFUSION_ATTENTION_BACKEND.name());
+    return ours.pattern()
+        .filter(text -> !isChosen)
+        .map(text -> attended.withPattern(pipeline.asked(text, generation.steps())))
+        .orElse(attended);
+  }
+
   @Override
   public Made make(VideoRequest request, Optional<Path> image, Path file, Progress progress)
       throws Exception {
     progress.report(Stage.ENCODING, 0, 1);
     GenerationSettings generation = generation(request, image);
-    LvsaConfig config = config(request, generation);
+    GenerationAttention.Settings attended = attention(request, generation);
     MemoryNeed.require(settings.ranks().memory(pipeline, generation, settings.tiling()));
     VideoRun run =
-        new VideoRun(
-            pipeline,
-            generation,
-            new GenerationAttention.Settings(
-                config, settings.counting(), settings.kernel(), Optional.empty(), settings.cache()),
-            new Told(progress, generation.steps()));
+        new VideoRun(pipeline, generation, attended, new Told(progress, generation.steps()));
     Map<String, Double> seconds = new LinkedHashMap<>();
     long begun = System.nanoTime();
     VideoRun.Denoised denoised;
     try (Denoising denoising = pipeline.prepare(generation)) {
       progress.report(Stage.ENCODING, 1, 1);
       seconds.put("encode", (System.nanoTime() - begun) / 1e9);
-      denoised = run.denoise(settings.ranks(), denoising, VideoRun.Saving.none(), false);
+      denoised = denoise(run, denoising, SharedRequest.of(request, image));
     }
     seconds.put("denoise", denoised.seconds());
     begun = System.nanoTime();
@@ -216,12 +236,48 @@ public final class PipelineMaker implements VideoMaker {
     seconds.put("decode", (System.nanoTime() - begun) / 1e9);
     AttentionReport report = denoised.report();
     return new Made(
-        config.attention("self").equals(LVSA) ? "lvsa" : "dense",
+        attended.name(),
         report.density(),
         report.kernel(),
         report.device(),
         report.fallbacks(),
         seconds);
+  }
+
+  private VideoRun.Denoised denoise(VideoRun run, Denoising denoising, SharedRequest request)
+      throws Exception {
+    RankPlan ranks = settings.ranks();
+    if (ranks.ranks() == RankPlan.Ranks.THREADS || ranks.world() == 1) {
+      return run.denoise(ranks, denoising, VideoRun.Saving.none(), false);
+    }
+    Path file = request.write();
+    try {
+      return run.denoise(
+          ranks.withWords(List.of(REQUEST_OPTION + "=" + file)),
+          denoising,
+          VideoRun.Saving.none(),
+          false);
+    } finally {
+      Files.deleteIfExists(file);
+    }
+  }
+
+  /**
+   * Takes part in the making of one video, in a process that is a later rank of a server's.
+   *
+   * @param file that the server names with {@link #REQUEST_OPTION}
+   * @return whether it went well; a failure is told to the server
+   */
+  public boolean takePart(Path file) throws Exception {
+    SharedRequest shared = SharedRequest.read(file);
+    GenerationSettings generation = generation(shared.request(), shared.picture());
+    GenerationAttention.Settings attended = attention(shared.request(), generation);
+    VideoRun run = new VideoRun(pipeline, generation, attended, VideoRun.Listener.NONE);
+    RankPlan ranks = settings.ranks();
+    try (Denoising denoising = pipeline.prepare(generation)) {
+      return ranks.runLater(
+          one -> run.denoiseQuietly(ranks, one, denoising, VideoRun.Saving.none()));
+    }
   }
 
   private void write(VideoRequest request, VideoRun run, VideoRun.Denoised denoised, Path file)
