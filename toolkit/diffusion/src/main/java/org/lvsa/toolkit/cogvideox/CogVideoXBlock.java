@@ -4,12 +4,12 @@ package org.lvsa.toolkit.cogvideox;
 import java.util.Optional;
 import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;
-import org.lvsa.toolkit.layers.HeadProjections;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
@@ -36,7 +36,7 @@ final class CogVideoXBlock {
   private final CogVideoXConfig config;
   private final int layer;
   private final TimedNorm norm1;
-  private final HeadProjections heads;
+  private final QkvLayer projection;
   private final Linear out;
   private final HeadNorm queryNorm;
   private final HeadNorm keyNorm;
@@ -49,12 +49,14 @@ final class CogVideoXBlock {
     this.layer = layer;
     String prefix = "transformer_blocks." + layer + ".";
     norm1 = new TimedNorm(weights, prefix + "norm1.", config.eps());
-    heads =
-        HeadProjections.of(
-            share,
-            weights,
-            HeadProjections.Names.of(prefix + "attn1.", config.biases().attention()),
-            config.heads());
+    projection =
+        new QkvLayer(
+            share.stacked(
+                weights,
+                CogVideoXTransformer.NAMES,
+                prefix + "attn1.to_qkv",
+                config.biases().attention()),
+            config.headDim());
     out = share.taking(weights, prefix + "attn1.to_out.0");
     queryNorm = HeadNorm.of(weights, prefix + "attn1.norm_q");
     keyNorm = HeadNorm.of(weights, prefix + "attn1.norm_k");
@@ -135,25 +137,15 @@ final class CogVideoXBlock {
   private INDArray attention(INDArray video, INDArray text, Context context) {
     String name = "b" + layer + ".lvsa.";
     Observer observer = context.observer();
-    try (INDArray videoQuery = normed(heads.query(video), queryNorm);
-        INDArray videoKey = normed(heads.key(video), keyNorm);
-        INDArray videoValue = heads.value(video);
-        INDArray textQuery = normed(heads.query(text), queryNorm);
-        INDArray textKey = normed(heads.key(text), keyNorm);
-        INDArray textValue = heads.value(text)) {
-      context.rotary().ifPresent(rotary -> rotary.rotate(videoQuery));
-      context.rotary().ifPresent(rotary -> rotary.rotate(videoKey));
-      observer.see(name + "q", videoQuery);
-      observer.see(name + "k", videoKey);
-      observer.see(name + "v", videoValue);
+    try (Qkv ofVideo = project(video);
+        Qkv ofText = project(text)) {
+      context.rotary().ifPresent(rotary -> rotary.rotate(ofVideo.query()));
+      context.rotary().ifPresent(rotary -> rotary.rotate(ofVideo.key()));
+      observer.see(name + "q", ofVideo.query());
+      observer.see(name + "k", ofVideo.key());
+      observer.see(name + "v", ofVideo.value());
       Attended attended =
-          context
-              .attention()
-              .attend(
-                  layer,
-                  context.grid(),
-                  new Qkv(videoQuery, videoKey, videoValue),
-                  Optional.of(new Qkv(textQuery, textKey, textValue)));
+          context.attention().attend(layer, context.grid(), ofVideo, Optional.of(ofText));
       try (INDArray videoHeads = attended.video();
           INDArray textHeads = attended.text().orElseThrow();
           INDArray videoOut = out.apply(videoHeads, video.shape());
@@ -162,6 +154,12 @@ final class CogVideoXBlock {
         return Nd4j.concat(1, videoOut, textOut);
       }
     }
+  }
+
+  /** Query, key and value, the first two normed. */
+  private Qkv project(INDArray x) {
+    Qkv raw = projection.apply(x);
+    return new Qkv(normed(raw.query(), queryNorm), normed(raw.key(), keyNorm), raw.value());
   }
 
   /** The norm of each head, in place of what is given. */

@@ -39,6 +39,14 @@ public final class CogVideoXTransformer implements AutoCloseable {
   /** The name of the list of blocks. */
   static final String BLOCKS = "transformer_blocks";
 
+  /** Names of single files; query, key and value are one layer. */
+  static final Renaming NAMES =
+      Renaming.SINGLE_FILE.stack(
+          "(transformer_blocks\\.\\d+\\.attn1\\.)to_qkv\\.(weight|bias)",
+          "$1to_q.$2",
+          "$1to_k.$2",
+          "$1to_v.$2");
+
   /** A table of positions that some files hold; it is computed here. */
   private static final String STORED_POSITIONS = "patch_embed.pos_embedding";
 
@@ -101,7 +109,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
    */
   public static CogVideoXTransformer open(ComponentFiles files, boolean allowUnused) {
     CogVideoXConfig config = CogVideoXConfig.of(ComponentConfig.read(files.folder()));
-    Weights weights = Weights.open(files.weights(), Renaming.SINGLE_FILE);
+    Weights weights = Weights.open(files.weights(), NAMES);
     try {
       weights.check(config.tensors(), Set.of(STORED_POSITIONS), allowUnused);
       return new CogVideoXTransformer(config, weights);

@@ -4,11 +4,11 @@ package org.lvsa.toolkit.hunyuan;
 import java.util.Optional;
 import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;
-import org.lvsa.toolkit.layers.HeadProjections;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Norms;
@@ -39,21 +39,14 @@ final class HunyuanBlock {
             config,
             weights,
             share,
-            new Names(prefix, "to_q", "to_k", "to_v", "norm_q", "norm_k", "to_out.0", ""));
+            new Names(prefix, "to_qkv", "norm_q", "norm_k", "to_out.0", ""));
     text =
         new Stream(
             config,
             weights,
             share,
             new Names(
-                prefix,
-                "add_q_proj",
-                "add_k_proj",
-                "add_v_proj",
-                "norm_added_q",
-                "norm_added_k",
-                "to_add_out",
-                "_context"));
+                prefix, "to_added_qkv", "norm_added_q", "norm_added_k", "to_add_out", "_context"));
   }
 
   /** The two streams of tokens, {@code [1, tokens, width]} each. */
@@ -117,23 +110,14 @@ final class HunyuanBlock {
       Streams in, RotaryTable rotary, VideoSelfAttention attention, Observer observer) {
     String name = "b" + layer + ".sdpa.";
     Attended attended;
-    try (INDArray query = video.query(in.video());
-        INDArray key = video.key(in.video());
-        INDArray value = video.value(in.video());
-        INDArray textQuery = text.query(in.text());
-        INDArray textKey = text.key(in.text());
-        INDArray textValue = text.value(in.text())) {
-      rotary.rotate(query);
-      rotary.rotate(key);
-      observer.see(name + "q", () -> Nd4j.concat(1, query, textQuery));
-      observer.see(name + "k", () -> Nd4j.concat(1, key, textKey));
-      observer.see(name + "v", () -> Nd4j.concat(1, value, textValue));
-      attended =
-          attention.attend(
-              layer,
-              rotary.grid(),
-              new Qkv(query, key, value),
-              Optional.of(new Qkv(textQuery, textKey, textValue)));
+    try (Qkv ofVideo = video.project(in.video());
+        Qkv ofText = text.project(in.text())) {
+      rotary.rotate(ofVideo.query());
+      rotary.rotate(ofVideo.key());
+      observer.see(name + "q", () -> Nd4j.concat(1, ofVideo.query(), ofText.query()));
+      observer.see(name + "k", () -> Nd4j.concat(1, ofVideo.key(), ofText.key()));
+      observer.see(name + "v", () -> Nd4j.concat(1, ofVideo.value(), ofText.value()));
+      attended = attention.attend(layer, rotary.grid(), ofVideo, Optional.of(ofText));
     }
     INDArray textOut = attended.text().orElseThrow();
     try (INDArray videoOut = attended.video();
@@ -165,9 +149,7 @@ final class HunyuanBlock {
   /** How the tensors of one stream are called. */
   private record Names(
       String prefix,
-      String query,
-      String key,
-      String value,
+      String projection,
       String queryNorm,
       String keyNorm,
       String out,
@@ -178,7 +160,7 @@ final class HunyuanBlock {
     final Linear modulation;
     final Linear out;
     private final HunyuanConfig config;
-    private final HeadProjections heads;
+    private final QkvLayer projection;
     private final float[] queryNorm;
     private final float[] keyNorm;
     private final FeedForward feedForward;
@@ -187,16 +169,11 @@ final class HunyuanBlock {
       this.config = config;
       String attention = names.prefix() + "attn.";
       modulation = Linear.of(weights, names.prefix() + "norm1" + names.suffix() + ".linear");
-      heads =
-          HeadProjections.of(
-              share,
-              weights,
-              new HeadProjections.Names(
-                  attention + names.query(),
-                  attention + names.key(),
-                  attention + names.value(),
-                  true),
-              config.heads());
+      projection =
+          new QkvLayer(
+              share.stacked(
+                  weights, HunyuanNames.TRANSFORMER, attention + names.projection(), true),
+              config.headDim());
       queryNorm = weights.floats(attention + names.queryNorm() + ".weight");
       keyNorm = weights.floats(attention + names.keyNorm() + ".weight");
       out = share.taking(weights, attention + names.out());
@@ -209,22 +186,12 @@ final class HunyuanBlock {
       return Norms.layerNorm(x, Condition.onePlus(scale), shift, HunyuanConfig.EPS);
     }
 
-    INDArray query(INDArray x) {
-      return normed(heads.query(x), queryNorm);
-    }
-
-    INDArray key(INDArray x) {
-      return normed(heads.key(x), keyNorm);
-    }
-
-    INDArray value(INDArray x) {
-      return heads.value(x);
-    }
-
-    /** With an RMS norm for each head. */
-    private static INDArray normed(INDArray x, float[] weight) {
-      Norms.rmsNormInPlace(x, weight, HunyuanConfig.EPS);
-      return x;
+    /** Query, key and value, the first two with an RMS norm for each head. */
+    Qkv project(INDArray x) {
+      Qkv qkv = projection.apply(x);
+      Norms.rmsNormInPlace(qkv.query(), queryNorm, HunyuanConfig.EPS);
+      Norms.rmsNormInPlace(qkv.key(), keyNorm, HunyuanConfig.EPS);
+      return qkv;
     }
 
     /** The feed-forward part, in place. */

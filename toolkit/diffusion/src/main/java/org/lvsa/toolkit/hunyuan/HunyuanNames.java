@@ -60,11 +60,12 @@ final class HunyuanNames {
             "^txt_in\\.individual_token_refiner\\.blocks\\.",
             REFINER + "token_refiner.refiner_blocks.")
         .then("^" + block + "self_attn_proj\\.", "$1attn.to_out.0.")
+        .then("^" + block + "self_attn_qkv\\.", "$1attn.to_qkv.")
         .then("^" + block + "mlp\\.fc1\\.", "$1ff.net.0.proj.")
         .then("^" + block + "mlp\\.fc2\\.", "$1ff.net.2.")
         .then("^" + block + "adaLN_modulation\\.1\\.", "$1norm_out.linear.")
         .stack(
-            block + "self_attn_qkv\\.(weight|bias)",
+            block + "attn\\.to_qkv\\.(weight|bias)",
             "$1attn.to_q.$2",
             "$1attn.to_k.$2",
             "$1attn.to_v.$2");
@@ -83,6 +84,16 @@ final class HunyuanNames {
         .then("\\.img_mlp\\.fc1\\.", ".ff.net.0.proj.")
         .then("\\.img_mlp\\.fc2\\.", ".ff.net.2.")
         .then("\\.txt_mlp\\.fc1\\.", ".ff_context.net.0.proj.")
-        .then("\\.txt_mlp\\.fc2\\.", ".ff_context.net.2.");
+        .then("\\.txt_mlp\\.fc2\\.", ".ff_context.net.2.")
+        .stack(
+            "(transformer_blocks\\.\\d+\\.attn\\.)to_qkv\\.(weight|bias)",
+            "$1to_q.$2",
+            "$1to_k.$2",
+            "$1to_v.$2")
+        .stack(
+            "(transformer_blocks\\.\\d+\\.attn\\.)to_added_qkv\\.(weight|bias)",
+            "$1add_q_proj.$2",
+            "$1add_k_proj.$2",
+            "$1add_v_proj.$2");
   }
 }

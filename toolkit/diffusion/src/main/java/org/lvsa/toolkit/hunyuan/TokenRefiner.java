@@ -2,12 +2,15 @@
 package org.lvsa.toolkit.hunyuan;
 
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.hunyuan.Condition.Embedder;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -64,9 +67,7 @@ final class TokenRefiner {
 
   private final class Block {
     private final LayerNorm norm1;
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
+    private final QkvLayer projection;
     private final Linear out;
     private final LayerNorm norm2;
     private final FeedForward feedForward;
@@ -74,9 +75,11 @@ final class TokenRefiner {
 
     Block(Weights weights, String prefix) {
       norm1 = LayerNorm.of(weights, prefix + "norm1", HunyuanConfig.EPS);
-      query = Linear.of(weights, prefix + "attn.to_q");
-      key = Linear.of(weights, prefix + "attn.to_k");
-      value = Linear.of(weights, prefix + "attn.to_v");
+      projection =
+          new QkvLayer(
+              WeightShare.WHOLE.stacked(
+                  weights, HunyuanNames.TRANSFORMER, prefix + "attn.to_qkv", true),
+              config.headDim());
       out = Linear.of(weights, prefix + "attn.to_out.0");
       norm2 = LayerNorm.of(weights, prefix + "norm2", HunyuanConfig.EPS);
       feedForward = FeedForward.of(weights, prefix + "ff.", Elementwise::silu);
@@ -98,11 +101,8 @@ final class TokenRefiner {
     }
 
     private INDArray attend(INDArray x) {
-      long[] heads = {1, x.size(1), config.heads(), config.headDim()};
-      try (INDArray q = query.apply(x, heads);
-          INDArray k = key.apply(x, heads);
-          INDArray v = value.apply(x, heads);
-          INDArray attended = SoftmaxAttention.attend(q, k, v)) {
+      try (Qkv qkv = projection.apply(x);
+          INDArray attended = SoftmaxAttention.attend(qkv.query(), qkv.key(), qkv.value())) {
         return out.apply(attended, x.shape());
       }
     }

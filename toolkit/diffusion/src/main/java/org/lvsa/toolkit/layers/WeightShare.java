@@ -2,10 +2,12 @@
 package org.lvsa.toolkit.layers;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.parallel.Collectives;
 import org.lvsa.toolkit.parallel.Communicator;
+import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.WeightTensor;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -67,15 +69,31 @@ public record WeightShare(Communicator ranks) {
 
   /** The layer of the tensors {@code name.weight} and {@code name.bias}: this rank's features. */
   public Linear giving(Weights weights, String name) {
-    return giving(weights, name, true);
+    return giving(weights.get(name + ".weight"), Optional.of(weights.floats(name + ".bias")));
   }
 
-  /** As {@link #giving(Weights, String)}, with or without a bias. */
-  Linear giving(Weights weights, String name, boolean bias) {
-    WeightTensor weight = weights.get(name + ".weight");
-    return new Linear(
-        weight.rows(weight.name(), ranks.rank(), ranks.world()),
-        bias ? Optional.of(of(weights.floats(name + ".bias"))) : Optional.empty());
+  /**
+   * The layer of the stacked tensors {@code name.weight} and {@code name.bias}: of each part this
+   * rank's features, whole heads of query, key and value, say.
+   *
+   * @param table that has the names of the parts
+   * @param bias whether there is a bias
+   */
+  public StackedLinear stacked(Weights weights, Renaming table, String name, boolean bias) {
+    List<String> matrices = table.parts(name + ".weight");
+    List<String> biases = bias ? table.parts(name + ".bias") : List.of();
+    return new StackedLinear(
+        IntStream.range(0, matrices.size())
+            .mapToObj(
+                part ->
+                    giving(
+                        weights.get(matrices.get(part)),
+                        biases.stream().skip(part).findFirst().map(weights::floats)))
+            .toList());
+  }
+
+  private Linear giving(WeightTensor weight, Optional<float[]> bias) {
+    return new Linear(weight.rows(weight.name(), ranks.rank(), ranks.world()), bias.map(this::of));
   }
 
   /**

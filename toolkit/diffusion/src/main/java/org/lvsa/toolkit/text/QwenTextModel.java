@@ -3,6 +3,8 @@ package org.lvsa.toolkit.text;
 
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Embedding;
 import org.lvsa.toolkit.layers.Linear;
@@ -12,6 +14,7 @@ import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
 import org.lvsa.toolkit.layers.SoftmaxAttention.Bias;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Renaming;
@@ -25,9 +28,18 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * or BF16; the computation is in float32.
  */
 public final class QwenTextModel implements AutoCloseable {
-  /** A file of the whole model for pictures and text holds more, and calls this a part of it. */
+  /**
+   * A file of the whole model for pictures and text holds more, and calls this a part of it. Query,
+   * key and value are one layer.
+   */
   private static final Renaming NAMES =
-      Renaming.of("^model\\.(language_model\\.)?", "").without("visual\\..*|lm_head\\..*");
+      Renaming.of("^model\\.(language_model\\.)?", "")
+          .without("visual\\..*|lm_head\\..*")
+          .stack(
+              "(layers\\.\\d+\\.self_attn\\.)qkv_proj\\.(weight|bias)",
+              "$1q_proj.$2",
+              "$1k_proj.$2",
+              "$1v_proj.$2");
 
   private final QwenConfig config;
   private final Weights weights;
@@ -140,9 +152,7 @@ public final class QwenTextModel implements AutoCloseable {
   private static final class Layer {
     private final QwenConfig config;
     private final float[] attentionNorm;
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
+    private final QkvLayer projection;
     private final Linear out;
     private final float[] denseNorm;
     private final Linear gate;
@@ -152,9 +162,10 @@ public final class QwenTextModel implements AutoCloseable {
     Layer(QwenConfig config, Weights weights, String prefix) {
       this.config = config;
       attentionNorm = weights.floats(prefix + "input_layernorm.weight");
-      query = Linear.of(weights, prefix + "self_attn.q_proj");
-      key = Linear.of(weights, prefix + "self_attn.k_proj");
-      value = Linear.of(weights, prefix + "self_attn.v_proj");
+      projection =
+          new QkvLayer(
+              WeightShare.WHOLE.stacked(weights, NAMES, prefix + "self_attn.qkv_proj", true),
+              config.headDim());
       out = Linear.withoutBias(weights, prefix + "self_attn.o_proj");
       denseNorm = weights.floats(prefix + "post_attention_layernorm.weight");
       gate = Linear.withoutBias(weights, prefix + "mlp.gate_proj");
@@ -182,20 +193,15 @@ public final class QwenTextModel implements AutoCloseable {
     private INDArray attend(INDArray x, Turns turns) {
       int tokens = Math.toIntExact(x.size(1));
       float scale = (float) (1 / Math.sqrt(config.headDim()));
-      try (INDArray q = query.apply(x, heads(tokens, config.heads()));
-          INDArray k = key.apply(x, heads(tokens, config.kvHeads()));
-          INDArray v = value.apply(x, heads(tokens, config.kvHeads()))) {
-        turns.rotate(q);
-        turns.rotate(k);
+      try (Qkv qkv = projection.apply(x)) {
+        turns.rotate(qkv.query());
+        turns.rotate(qkv.key());
         try (INDArray attended =
-            SoftmaxAttention.attend(q, k, v, new int[] {tokens}, scale, Bias.CAUSAL)) {
+            SoftmaxAttention.attend(
+                qkv.query(), qkv.key(), qkv.value(), new int[] {tokens}, scale, Bias.CAUSAL)) {
           return out.apply(attended, x.shape());
         }
       }
-    }
-
-    private long[] heads(int tokens, int heads) {
-      return new long[] {1, tokens, heads, config.headDim()};
     }
   }
 }

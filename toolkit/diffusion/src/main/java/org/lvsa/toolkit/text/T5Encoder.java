@@ -4,12 +4,15 @@ package org.lvsa.toolkit.text;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Embedding;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
@@ -29,7 +32,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public final class T5Encoder implements AutoCloseable {
   private static final String LAYER = "encoder.block.$1.layer.";
 
-  /** The names in the publisher's own repository of Wan, as those of transformers. */
+  /**
+   * The names in the publisher's own repository of Wan, as those of transformers; query, key and
+   * value are one layer.
+   */
   private static final Renaming NAMES =
       Renaming.of("^token_embedding\\.", "shared.")
           .then("^norm\\.weight$", "encoder.final_layer_norm.weight")
@@ -41,7 +47,8 @@ public final class T5Encoder implements AutoCloseable {
               LAYER + "0.SelfAttention.relative_attention_bias.")
           .then("^blocks\\.(\\d+)\\.ffn\\.gate\\.0\\.", LAYER + "1.DenseReluDense.wi_0.")
           .then("^blocks\\.(\\d+)\\.ffn\\.fc1\\.", LAYER + "1.DenseReluDense.wi_1.")
-          .then("^blocks\\.(\\d+)\\.ffn\\.fc2\\.", LAYER + "1.DenseReluDense.wo.");
+          .then("^blocks\\.(\\d+)\\.ffn\\.fc2\\.", LAYER + "1.DenseReluDense.wo.")
+          .stack("(.*\\.SelfAttention\\.)qkv\\.weight", "$1q.weight", "$1k.weight", "$1v.weight");
 
   private final T5Config config;
   private final Weights weights;
@@ -144,9 +151,7 @@ public final class T5Encoder implements AutoCloseable {
 
   private static final class Layer {
     private final T5Config config;
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
+    private final QkvLayer projection;
     private final Linear out;
     private final float[] attentionNorm;
     private final float[] table;
@@ -158,9 +163,10 @@ public final class T5Encoder implements AutoCloseable {
     Layer(T5Config config, Weights weights, int layer) {
       this.config = config;
       String prefix = T5Config.prefix(layer);
-      query = Linear.withoutBias(weights, prefix + "0.SelfAttention.q");
-      key = Linear.withoutBias(weights, prefix + "0.SelfAttention.k");
-      value = Linear.withoutBias(weights, prefix + "0.SelfAttention.v");
+      projection =
+          new QkvLayer(
+              WeightShare.WHOLE.stacked(weights, NAMES, prefix + "0.SelfAttention.qkv", false),
+              config.headDim());
       out = Linear.withoutBias(weights, prefix + "0.SelfAttention.o");
       table =
           weights.floats(
@@ -201,16 +207,11 @@ public final class T5Encoder implements AutoCloseable {
               scores[i] += bias[head][i - row + tokens - 1];
             }
           };
-      try (INDArray q = query.apply(x, heads(x));
-          INDArray k = key.apply(x, heads(x));
-          INDArray v = value.apply(x, heads(x));
-          INDArray attended = SoftmaxAttention.attend(q, k, v, lengths, 1, add)) {
+      try (Qkv qkv = projection.apply(x);
+          INDArray attended =
+              SoftmaxAttention.attend(qkv.query(), qkv.key(), qkv.value(), lengths, 1, add)) {
         return out.apply(attended, x.shape());
       }
-    }
-
-    private long[] heads(INDArray x) {
-      return new long[] {x.size(0), x.size(1), config.heads(), config.headDim()};
     }
 
     /** For each head, the bias of the distances {@code 1 − tokens} to {@code tokens − 1}. */

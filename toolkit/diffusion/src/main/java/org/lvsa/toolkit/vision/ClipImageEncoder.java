@@ -42,11 +42,7 @@ public final class ClipImageEncoder implements AutoCloseable {
           .then("^visual\\.transformer\\.(\\d+)\\.attn\\.proj\\.", LAYER + "self_attn.out_proj.")
           .then("^visual\\.transformer\\.(\\d+)\\.mlp\\.0\\.", LAYER + "mlp.fc1.")
           .then("^visual\\.transformer\\.(\\d+)\\.mlp\\.2\\.", LAYER + "mlp.fc2.")
-          .stack(
-              "(encoder\\.layers\\.\\d+\\.self_attn\\.)qkv_proj\\.(weight|bias)",
-              "$1q_proj.$2",
-              "$1k_proj.$2",
-              "$1v_proj.$2")
+          .then(VisionLayer.NAMES)
           .flat("embeddings\\.(class_embedding|position_embedding\\.weight)")
           .without("(textual\\.|visual\\.head$|log_scale$).*");
 

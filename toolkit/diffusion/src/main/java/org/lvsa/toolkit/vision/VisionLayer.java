@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vision;
 
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.layers.Activation;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.layers.StackedLinear;
+import org.lvsa.toolkit.layers.WeightShare;
+import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -15,16 +20,21 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * linear layers, each behind a norm and added to what came in.
  */
 record VisionLayer(
-    int heads,
     Activation activation,
     LayerNorm norm1,
-    Linear query,
-    Linear key,
-    Linear value,
+    QkvLayer projection,
     Linear out,
     LayerNorm norm2,
     Linear up,
     Linear down) {
+  /** Query, key and value are one layer, which some files store as a whole. */
+  static final Renaming NAMES =
+      Renaming.NONE.stack(
+          "(encoder\\.layers\\.\\d+\\.self_attn\\.)qkv_proj\\.(weight|bias)",
+          "$1q_proj.$2",
+          "$1k_proj.$2",
+          "$1v_proj.$2");
+
   /**
    * The layer of a number.
    *
@@ -32,13 +42,12 @@ record VisionLayer(
    */
   static VisionLayer of(Weights weights, int layer, int heads, Activation activation, double eps) {
     String at = prefix(layer);
+    StackedLinear stacked =
+        WeightShare.WHOLE.stacked(weights, NAMES, at + "self_attn.qkv_proj", true);
     return new VisionLayer(
-        heads,
         activation,
         LayerNorm.of(weights, at + "layer_norm1", eps),
-        Linear.of(weights, at + "self_attn.q_proj"),
-        Linear.of(weights, at + "self_attn.k_proj"),
-        Linear.of(weights, at + "self_attn.v_proj"),
+        new QkvLayer(stacked, stacked.parts().getFirst().out() / heads),
         Linear.of(weights, at + "self_attn.out_proj"),
         LayerNorm.of(weights, at + "layer_norm2", eps),
         Linear.of(weights, at + "mlp.fc1"),
@@ -67,12 +76,9 @@ record VisionLayer(
 
   /** Changes {@code hidden}, {@code [1, tokens, width]}, in place. */
   void apply(INDArray hidden) {
-    long[] shape = {1, hidden.size(1), heads, hidden.size(2) / heads};
     try (INDArray normed = norm1.apply(hidden);
-        INDArray q = query.apply(normed, shape);
-        INDArray k = key.apply(normed, shape);
-        INDArray v = value.apply(normed, shape);
-        INDArray attended = SoftmaxAttention.attend(q, k, v);
+        Qkv qkv = projection.apply(normed);
+        INDArray attended = SoftmaxAttention.attend(qkv.query(), qkv.key(), qkv.value());
         INDArray projected = out.apply(attended, hidden.shape())) {
       Elementwise.add(hidden, projected);
     }

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.wan;
 
+import java.util.List;
 import java.util.Optional;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.layers.Elementwise;
-import org.lvsa.toolkit.layers.HeadProjections;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.SoftmaxAttention;
+import org.lvsa.toolkit.layers.StackedLinear;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -23,9 +26,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class WanBlock {
   private final WanConfig config;
   private final int layer;
-  private final Projections self;
-  private final Projections cross;
-  private final Optional<AddedProjections> added;
+  private final SelfAttention self;
+  private final CrossAttention cross;
   private final Linear up;
   private final Linear down;
   private final Optional<CrossNorm> crossNorm;
@@ -35,12 +37,8 @@ final class WanBlock {
     this.config = config;
     this.layer = layer;
     String prefix = "blocks." + layer + ".";
-    self = new Projections(config, weights, share, prefix + "attn1.");
-    cross = new Projections(config, weights, share, prefix + "attn2.");
-    added =
-        config
-            .image()
-            .map(image -> new AddedProjections(config, weights, share, prefix + "attn2."));
+    self = new SelfAttention(config, weights, share, prefix + "attn1.");
+    cross = new CrossAttention(config, weights, share, prefix + "attn2.");
     up = share.giving(weights, prefix + "ffn.net.0.proj");
     down = share.taking(weights, prefix + "ffn.net.2");
     crossNorm =
@@ -131,15 +129,13 @@ final class WanBlock {
   private INDArray selfAttention(
       INDArray x, RotaryTable rotary, VideoSelfAttention attention, Observer observer) {
     String name = "b" + layer + ".attn1.";
-    try (INDArray query = self.query(x);
-        INDArray key = self.key(x);
-        INDArray value = self.value(x)) {
-      rotary.rotate(query);
-      rotary.rotate(key);
-      observer.see(name + "q", query);
-      observer.see(name + "k", key);
-      observer.see(name + "v", value);
-      try (INDArray out = attention.attend(layer, query, key, value, rotary.grid())) {
+    try (Qkv qkv = self.project(x)) {
+      rotary.rotate(qkv.query());
+      rotary.rotate(qkv.key());
+      observer.see(name + "q", qkv.query());
+      observer.see(name + "k", qkv.key());
+      observer.see(name + "v", qkv.value());
+      try (INDArray out = attention.attend(layer, rotary.grid(), qkv, Optional.empty()).video()) {
         observer.see(name + "o", out);
         return self.out(out);
       }
@@ -164,22 +160,13 @@ final class WanBlock {
   private INDArray crossAttention(INDArray x, Context context, Observer observer) {
     String name = "b" + layer + ".attn2";
     try (INDArray query = cross.query(x)) {
-      if (added.isEmpty()) {
-        try (INDArray out =
-            attend(query, cross.key(context.text()), cross.value(context.text()), name, observer)) {
+      if (context.image().isEmpty()) {
+        try (INDArray out = attend(query, cross.text(context.text()), name, observer)) {
           return cross.out(out);
         }
       }
-      INDArray image = context.image().orElseThrow();
-      try (INDArray toImage =
-              attend(query, added.get().key(image), added.get().value(image), name, observer);
-          INDArray out =
-              attend(
-                  query,
-                  cross.key(context.text()),
-                  cross.value(context.text()),
-                  name + "_text",
-                  observer)) {
+      try (INDArray toImage = attend(query, cross.image(context.image().get()), name, observer);
+          INDArray out = attend(query, cross.text(context.text()), name + "_text", observer)) {
         Elementwise.add(out, toImage);
         return cross.out(out);
       }
@@ -187,85 +174,124 @@ final class WanBlock {
   }
 
   /** Attends and frees key and value. */
-  private static INDArray attend(
-      INDArray query, INDArray key, INDArray value, String name, Observer observer) {
-    try (key;
-        value) {
+  private static INDArray attend(INDArray query, KeyValue context, String name, Observer observer) {
+    try (context) {
       observer.see(name + ".q", query);
-      observer.see(name + ".k", key);
-      observer.see(name + ".v", value);
-      INDArray out = SoftmaxAttention.attend(query, key, value);
+      observer.see(name + ".k", context.key());
+      observer.see(name + ".v", context.value());
+      INDArray out = SoftmaxAttention.attend(query, context.key(), context.value());
       observer.see(name + ".o", out);
       return out;
     }
   }
 
-  /** The linear layers that make key and value of the tokens of pictures. */
-  private static final class AddedProjections {
-    private final WanConfig config;
-    private final WeightShare share;
-    private final Linear key;
-    private final Linear value;
-    private final float[] keyNorm;
-
-    AddedProjections(WanConfig config, Weights weights, WeightShare share, String prefix) {
-      this.config = config;
-      this.share = share;
-      key = share.giving(weights, prefix + "add_k_proj");
-      value = share.giving(weights, prefix + "add_v_proj");
-      keyNorm = share.of(weights.floats(prefix + "norm_added_k.weight"));
-    }
-
-    INDArray key(INDArray x) {
-      INDArray heads = HeadProjections.headed(key, x, share.of(config.heads()));
-      share.rmsNormInPlace(heads, keyNorm, config.eps());
-      return heads;
-    }
-
-    INDArray value(INDArray x) {
-      return HeadProjections.headed(value, x, share.of(config.heads()));
+  /** Keys and values of the same tokens. */
+  private record KeyValue(INDArray key, INDArray value) implements AutoCloseable {
+    @Override
+    public void close() {
+      key.close();
+      value.close();
     }
   }
 
-  /** The linear layers of an attention, with RMS norms of query and key over all heads at once. */
-  private static final class Projections {
-    private final WanConfig config;
-    private final WeightShare share;
-    private final HeadProjections heads;
+  /** The layers among the video's tokens. */
+  private static final class SelfAttention {
+    private final QkvLayer projection;
+    private final HeadsNorm queryNorm;
+    private final HeadsNorm keyNorm;
     private final Linear out;
-    private final float[] queryNorm;
-    private final float[] keyNorm;
 
-    Projections(WanConfig config, Weights weights, WeightShare share, String prefix) {
-      this.config = config;
-      this.share = share;
-      heads =
-          HeadProjections.of(
-              share, weights, HeadProjections.Names.of(prefix, true), config.heads());
+    SelfAttention(WanConfig config, Weights weights, WeightShare share, String prefix) {
+      projection =
+          new QkvLayer(
+              share.stacked(weights, WanNames.TRANSFORMER, prefix + "to_qkv", true),
+              config.headDim());
+      queryNorm = HeadsNorm.of(config, weights, share, prefix + "norm_q.weight");
+      keyNorm = HeadsNorm.of(config, weights, share, prefix + "norm_k.weight");
       out = share.taking(weights, prefix + "to_out.0");
-      queryNorm = share.of(weights.floats(prefix + "norm_q.weight"));
-      keyNorm = share.of(weights.floats(prefix + "norm_k.weight"));
     }
 
-    INDArray query(INDArray x) {
-      return normed(heads.query(x), queryNorm);
-    }
-
-    INDArray key(INDArray x) {
-      return normed(heads.key(x), keyNorm);
-    }
-
-    INDArray value(INDArray x) {
-      return heads.value(x);
+    Qkv project(INDArray x) {
+      Qkv qkv = projection.apply(x);
+      queryNorm.apply(qkv.query());
+      keyNorm.apply(qkv.key());
+      return qkv;
     }
 
     INDArray out(INDArray attended) {
-      return out.apply(attended, new long[] {attended.size(0), attended.size(1), config.width()});
+      return output(out, attended);
+    }
+  }
+
+  /** The layers between the video's tokens and those of text and pictures. */
+  private static final class CrossAttention {
+    private final int headDim;
+    private final StackedLinear query;
+    private final HeadsNorm queryNorm;
+    private final Source text;
+    private final Optional<Source> image;
+    private final Linear out;
+
+    CrossAttention(WanConfig config, Weights weights, WeightShare share, String prefix) {
+      headDim = config.headDim();
+      query = new StackedLinear(List.of(share.giving(weights, prefix + "to_q")));
+      queryNorm = HeadsNorm.of(config, weights, share, prefix + "norm_q.weight");
+      text =
+          new Source(
+              share.stacked(weights, WanNames.TRANSFORMER, prefix + "to_kv", true),
+              HeadsNorm.of(config, weights, share, prefix + "norm_k.weight"));
+      image =
+          config
+              .image()
+              .map(
+                  tokens ->
+                      new Source(
+                          share.stacked(
+                              weights, WanNames.TRANSFORMER, prefix + "to_added_kv", true),
+                          HeadsNorm.of(config, weights, share, prefix + "norm_added_k.weight")));
+      out = share.taking(weights, prefix + "to_out.0");
     }
 
-    private INDArray normed(INDArray x, float[] weight) {
-      share.rmsNormInPlace(x, weight, config.eps());
-      return x;
+    /** What makes keys and values of tokens that are attended to. */
+    private record Source(StackedLinear projection, HeadsNorm keyNorm) {
+      KeyValue apply(INDArray tokens, int headDim) {
+        List<INDArray> parts = projection.heads(tokens, headDim);
+        keyNorm.apply(parts.getFirst());
+        return new KeyValue(parts.getFirst(), parts.getLast());
+      }
+    }
+
+    INDArray query(INDArray x) {
+      INDArray heads = query.heads(x, headDim).getFirst();
+      queryNorm.apply(heads);
+      return heads;
+    }
+
+    KeyValue text(INDArray tokens) {
+      return text.apply(tokens, headDim);
+    }
+
+    KeyValue image(INDArray tokens) {
+      return image.orElseThrow().apply(tokens, headDim);
+    }
+
+    INDArray out(INDArray attended) {
+      return output(out, attended);
+    }
+  }
+
+  private static INDArray output(Linear layer, INDArray attended) {
+    return layer.apply(attended, new long[] {attended.size(0), attended.size(1), layer.out()});
+  }
+
+  /** An RMS norm over all heads at once, in place. */
+  private record HeadsNorm(WeightShare share, float[] weight, double eps) {
+    static HeadsNorm of(WanConfig config, Weights weights, WeightShare share, String name) {
+      return new HeadsNorm(share, share.of(weights.floats(name)), config.eps());
+    }
+
+    void apply(INDArray heads) {
+      share.rmsNormInPlace(heads, weight, eps);
     }
   }
 }

@@ -5,7 +5,7 @@ import org.lvsa.toolkit.weights.Renaming;
 
 /**
  * The names of a Wan transformer's tensors in the publisher's own repository, and in single files
- * made of it, as those of diffusers.
+ * made of it, as those of diffusers; and the layers that have one input as one.
  */
 final class WanNames {
   private static final String EMBEDDER = "condition_embedder.";
@@ -36,7 +36,17 @@ final class WanNames {
           .then("\\.cross_attn\\.norm_k_img\\.", ".attn2.norm_added_k.")
           .then("\\.cross_attn\\.", ".attn2.")
           .then("(\\.attn[12]\\.)([qkv])\\.", "$1to_$2.")
-          .then("(\\.attn[12]\\.)o\\.", "$1to_out.0.");
+          .then("(\\.attn[12]\\.)o\\.", "$1to_out.0.")
+          .stack(
+              "(blocks\\.\\d+\\.attn1\\.)to_qkv\\.(weight|bias)",
+              "$1to_q.$2",
+              "$1to_k.$2",
+              "$1to_v.$2")
+          .stack("(blocks\\.\\d+\\.attn2\\.)to_kv\\.(weight|bias)", "$1to_k.$2", "$1to_v.$2")
+          .stack(
+              "(blocks\\.\\d+\\.attn2\\.)to_added_kv\\.(weight|bias)",
+              "$1add_k_proj.$2",
+              "$1add_v_proj.$2");
 
   private WanNames() {}
 }

@@ -109,7 +109,7 @@ class HunyuanNamesTest {
     for (String kind : new String[] {"weight", "bias"}) {
       for (int layer = 0; layer < refiners; layer++) {
         String attention = HunyuanConfig.refinerPrefix(layer) + "attn.to_";
-        TestWeights.join(
+        TestWeights.stackRows(
             file,
             List.of(attention + "q." + kind, attention + "k." + kind, attention + "v." + kind),
             "txt_in.individual_token_refiner.blocks." + layer + ".self_attn_qkv." + kind);

@@ -18,8 +18,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.kernels.DType;
+import org.lvsa.toolkit.attention.Qkv;
+import org.lvsa.toolkit.attention.QkvLayer;
 import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.TestWeights;
 import org.lvsa.toolkit.weights.WeightTensor;
 import org.lvsa.toolkit.weights.Weights;
@@ -30,6 +33,8 @@ class WeightShareTest {
   private static final int HEADS = 6;
   private static final int WIDTH = 30;
   private static final int TOKENS = 5;
+  private static final Renaming TABLE =
+      Renaming.NONE.stack("to_qkv\\.(weight|bias)", "to_q.$1", "to_k.$1", "to_v.$1");
 
   private final long seed = new Random().nextLong();
   private final Random random = new Random(seed);
@@ -65,17 +70,16 @@ class WeightShareTest {
 
   /** Query, key and value with an RMS norm over all heads, added up, and the layer behind. */
   private static float[] apply(WeightShare share, Weights weights, float[] x, float[] norm) {
-    HeadProjections heads =
-        HeadProjections.of(share, weights, HeadProjections.Names.of("", true), HEADS);
+    QkvLayer projection =
+        new QkvLayer(share.stacked(weights, TABLE, "to_qkv", true), WIDTH / HEADS);
     Linear out = share.taking(weights, "out");
     try (INDArray tokens = NdMemory.copy(MemorySegment.ofArray(x), 1, TOKENS, WIDTH);
-        INDArray query = heads.query(tokens);
-        INDArray key = heads.key(tokens);
-        INDArray value = heads.value(tokens)) {
+        Qkv qkv = projection.apply(tokens)) {
+      INDArray query = qkv.query();
       assertArrayEquals(new long[] {1, TOKENS, share.of(HEADS), WIDTH / HEADS}, query.shape());
       share.rmsNormInPlace(query, share.of(norm), 1e-6);
-      Elementwise.add(query, key);
-      Elementwise.add(query, value);
+      Elementwise.add(query, qkv.key());
+      Elementwise.add(query, qkv.value());
       try (INDArray y = out.apply(query, new long[] {1, TOKENS, WIDTH})) {
         return NdMemory.floats(y);
       }

@@ -135,7 +135,7 @@ class ClipGoldenTest {
     for (int layer = 0; layer < layers; layer++) {
       String prefix = "visual.transformer." + layer + ".";
       for (String kind : new String[] {".weight", ".bias"}) {
-        TestWeights.join(
+        TestWeights.stackRows(
             file,
             Stream.of("q", "k", "v")
                 .map(part -> prefix + "self_attn." + part + "_proj" + kind)

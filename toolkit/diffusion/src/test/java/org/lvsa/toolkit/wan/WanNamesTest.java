@@ -2,6 +2,8 @@
 package org.lvsa.toolkit.wan;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
@@ -18,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
@@ -121,6 +124,45 @@ class WanNamesTest {
         folder, file, name -> "model.diffusion_model." + WanNamesTest.original(name));
     TestWeights.assertSame(folder, file, WanNames.TRANSFORMER);
     TestWeights.assertSame(folder, folder, WanNames.TRANSFORMER);
+  }
+
+  /** As diffusers stores a transformer whose projections were fused. */
+  @Test
+  void layersOfOneInputMayBeStoredAsAWhole() throws IOException {
+    Path folder = GoldenRun.component("wan_i2v/model/transformer", directory);
+    Path file = directory.resolve("fused.safetensors");
+    TestWeights.copyRenamed(folder, file, name -> name);
+    int layers = WanConfig.of(ComponentConfig.read(folder)).layers();
+    for (int layer = 0; layer < layers; layer++) {
+      for (String kind : new String[] {".weight", ".bias"}) {
+        stack(file, "blocks." + layer + ".attn1.", kind, "to_qkv", "to_q", "to_k", "to_v");
+        stack(file, "blocks." + layer + ".attn2.", kind, "to_kv", "to_k", "to_v");
+        stack(file, "blocks." + layer + ".attn2.", kind, "to_added_kv", "add_k_proj", "add_v_proj");
+      }
+    }
+    TestWeights.assertSame(folder, file, WanNames.TRANSFORMER);
+  }
+
+  private static void stack(Path file, String prefix, String kind, String whole, String... parts)
+      throws IOException {
+    TestWeights.stackRows(
+        file,
+        Arrays.stream(parts).map(part -> prefix + part + kind).toList(),
+        prefix + whole + kind);
+  }
+
+  @Test
+  void oneOfThreeThatIsMissingIsNamed() throws IOException {
+    Path folder = GoldenRun.component("wan/model/transformer", directory);
+    Path file = directory.resolve("missing.safetensors");
+    TestWeights.copyRenamed(
+        folder, file, name -> name.equals("blocks.1.attn1.to_k.weight") ? "other" : name);
+    String message =
+        assertThrows(
+                MalformedFileException.class,
+                () -> WanTransformer.open(new ComponentFiles(folder, file), true).close())
+            .getMessage();
+    assertTrue(message.contains("1 missing: blocks.1.attn1.to_k.weight"), message);
   }
 
   /** The publisher's repository, single files of others, and diffusers. */

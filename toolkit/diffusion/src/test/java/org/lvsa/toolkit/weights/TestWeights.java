@@ -17,7 +17,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -95,20 +94,20 @@ public final class TestWeights {
     }
   }
 
-  /** Joins tensors of a file along their first axis, as a file may store them. */
-  public static void join(Path file, List<String> names, String joined) throws IOException {
+  /** Replaces tensors of a file, all of one type, by one with the rows of all, as they are. */
+  public static void stackRows(Path file, List<String> names, String whole) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       Map<String, WeightTensor> tensors = WeightFolder.of(file).read(arena);
-      List<Long> shape = new ArrayList<>(tensors.get(names.getFirst()).shape());
-      float[] values = new float[0];
+      WeightTensor first = tensors.get(names.getFirst());
+      ByteArrayOutputStream rows = new ByteArrayOutputStream();
       for (String name : names) {
-        float[] part = tensors.remove(name).floats();
-        float[] longer = Arrays.copyOf(values, values.length + part.length);
-        System.arraycopy(part, 0, longer, values.length, part.length);
-        values = longer;
+        rows.write(tensors.remove(name).data().toArray(ValueLayout.JAVA_BYTE));
       }
+      List<Long> shape = new ArrayList<>(first.shape());
       shape.set(0, shape.getFirst() * names.size());
-      tensors.put(joined, tensor(joined, DType.F32, shape, values));
+      tensors.put(
+          whole,
+          new WeightTensor(whole, first.type(), shape, MemorySegment.ofArray(rows.toByteArray())));
       write(file, tensors);
     }
   }
