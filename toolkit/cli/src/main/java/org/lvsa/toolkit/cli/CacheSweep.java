@@ -8,23 +8,24 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.lvsa.toolkit.cache.CacheConfigReader;
-import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.cache.CacheSummary;
-import org.lvsa.toolkit.cache.StepMask;
-import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.cli.CacheSweepPreset.Cache;
 import org.lvsa.toolkit.io.Png;
+import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.VideoRun;
-import org.lvsa.toolkit.report.Plot;
 import org.lvsa.toolkit.report.PlotPicture;
+import org.lvsa.toolkit.sweep.Environment;
 import org.lvsa.toolkit.vae.Rgb;
 import org.lvsa.toolkit.video.FrameMetrics;
 import picocli.CommandLine;
@@ -33,22 +34,11 @@ import picocli.CommandLine;
  * The same noise denoised with many step caches.
  *
  * @param setup the model and what is asked of it
- * @param attentions with which each cache runs
- * @param given caches; empty for some of each kind
- * @param reps runs of each
+ * @param plan what is run
  * @param folder takes the results
  * @param command takes log and results
  */
-record CacheSweep(
-    VideoSetup setup,
-    List<Attention> attentions,
-    List<Cache> given,
-    int reps,
-    Path folder,
-    CommandLine command) {
-  private static final String HEADER =
-      "attention,cache,config,computed,cached,seconds,speedup,psnr_db,ssim,rel_l2_latents,density";
-
+record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command) {
   /** Which self-attention. */
   enum Attention {
     DENSE("SDPA"),
@@ -62,150 +52,183 @@ record CacheSweep(
   }
 
   /**
-   * A cache.
+   * What is run.
    *
-   * @param backend its name; {@code none} for no cache
-   * @param config its settings
+   * @param attentions with which each cache runs
+   * @param scales of sparse attention; empty for the one that the settings have
+   * @param caches beside the runs without one; empty for those of the preset
+   * @param reps runs of each, of which the median time counts
+   * @param decodes whether frames are decoded and compared
    */
-  record Cache(String backend, String config) {
-    Optional<CacheSettings> settings() {
-      return CacheConfigReader.read(backend, config);
+  record Plan(
+      List<Attention> attentions,
+      List<Double> scales,
+      List<Cache> caches,
+      CacheSweepPreset preset,
+      int reps,
+      boolean decodes) {}
+
+  /** An attention, and the scale of a sparse one. */
+  private record How(Attention attention, OptionalDouble scale) {
+    static final How DENSE = new How(Attention.DENSE, OptionalDouble.empty());
+
+    GenerationAttention.Settings of(GenerationAttention.Settings settings) {
+      GenerationAttention.Settings its = settings.withAttention(attention.setting);
+      return scale.isPresent() ? its.withSparsityScale(scale.getAsDouble()) : its;
+    }
+
+    String words() {
+      return attention.name().toLowerCase(Locale.ROOT)
+          + (scale.isPresent() ? " " + scale.getAsDouble() : "");
     }
   }
 
   /**
    * A run.
    *
-   * @param denoised what denoising gave
-   * @param frames decoded
+   * @param frames decoded; empty if they are not
    * @param seconds that denoising took, the median
    */
   private record Made(VideoRun.Denoised denoised, List<byte[]> frames, double seconds) {}
-
-  /**
-   * A row of the results.
-   *
-   * @param key attention, cache and configuration, as the row begins
-   */
-  private record Row(Attention attention, String key, double speedup, double psnr, String rest) {
-    String line() {
-      return key + "," + rest;
-    }
-  }
 
   /** Runs what is missing and writes the results. */
   void run(boolean resume) throws Exception {
     PrintWriter out = command.getOut();
     Path csv = folder.resolve("cache.csv");
-    List<String> kept = resume && Files.exists(csv) ? Files.readAllLines(csv) : List.of();
-    if (!kept.isEmpty() && !kept.getFirst().equals(HEADER)) {
-      throw new MalformedFileException(csv + ", line 1: not the heading of a cache sweep");
+    List<CacheSweepRow> rows = new ArrayList<>();
+    if (resume && Files.exists(csv)) {
+      rows.addAll(CacheSweepRow.read(csv));
+    } else {
+      Files.writeString(csv, CacheSweepRow.header());
     }
-    Set<String> done = new HashSet<>();
-    List<Row> rows = new ArrayList<>();
-    for (String line : kept.subList(Math.min(1, kept.size()), kept.size())) {
-      Row row = parse(csv, line);
-      done.add(row.key());
-      rows.add(row);
-    }
-    if (kept.isEmpty()) {
-      Files.writeString(csv, HEADER + "\n");
-    }
+    Environment.write(folder.resolve("environment.json"), command.getParseResult().originalArgs());
+    Set<String> done = rows.stream().map(CacheSweepRow::key).collect(Collectors.toSet());
     try (Denoising denoising = setup.pipeline().prepare(setup.settings())) {
-      List<Cache> caches = given.isEmpty() ? defaults(denoising) : given;
+      List<Cache> caches = new ArrayList<>(List.of(Cache.NONE));
+      caches.addAll(
+          plan.caches().isEmpty()
+              ? plan.preset().caches(setup.settings().steps(), cache -> measured(denoising, cache))
+              : plan.caches());
       // The run that everything is compared with, after one that warms up.
-      Cache none = new Cache("none", "");
-      make(denoising, Attention.DENSE, none, 1);
-      Made exact = make(denoising, Attention.DENSE, none, reps);
-      out.println(HEADER);
-      for (Attention attention : attentions) {
-        List<Cache> all = new ArrayList<>(List.of(none));
-        all.addAll(caches);
-        for (Cache cache : all) {
-          String key = key(attention, cache);
-          if (!done.contains(key)) {
-            boolean reference = attention == Attention.DENSE && cache == none;
-            Made made = reference ? exact : make(denoising, attention, cache, reps);
-            Row row = row(attention, key, exact, made);
-            Files.writeString(csv, row.line() + "\n", StandardOpenOption.APPEND);
-            rows.add(row);
-            out.println(row.line());
+      make(denoising, How.DENSE, Cache.NONE, 1);
+      Made exact = make(denoising, How.DENSE, Cache.NONE, plan.reps());
+      out.print(CacheSweepRow.header());
+      for (How how : hows()) {
+        for (Cache cache : caches) {
+          Optional<CacheSweepRow> row = row(denoising, exact, how, cache, done);
+          if (row.isPresent()) {
+            Files.writeString(csv, row.get().line(), StandardOpenOption.APPEND);
+            rows.add(row.get());
+            out.print(row.get().line());
             out.flush();
           }
         }
       }
     }
     Path picture = folder.resolve("cache-pareto.png");
-    Png.write(PlotPicture.of(plot(rows)), picture);
+    Png.write(PlotPicture.of(CacheSweepPlot.of(rows, setup.pipeline().className())), picture);
     out.println("rows: " + csv + ", plot: " + picture);
     out.flush();
   }
 
-  private static String key(Attention attention, Cache cache) {
-    return attention.name().toLowerCase(Locale.ROOT)
-        + ","
-        + cache.backend()
-        + ",\""
-        + cache.config().replace("\"", "\"\"")
-        + "\"";
+  private List<How> hows() {
+    List<How> hows = new ArrayList<>();
+    for (Attention attention : plan.attentions()) {
+      if (attention == Attention.DENSE) {
+        hows.add(How.DENSE);
+      } else if (plan.scales().isEmpty()) {
+        hows.add(new How(attention, OptionalDouble.of(setup.attention().config().sparsityScale())));
+      } else {
+        plan.scales().forEach(scale -> hows.add(new How(attention, OptionalDouble.of(scale))));
+      }
+    }
+    return hows;
   }
 
-  private Made make(Denoising denoising, Attention attention, Cache cache, int times)
-      throws IOException {
+  /** Runs a cell; empty if it is done already. */
+  private Optional<CacheSweepRow> row(
+      Denoising denoising, Made exact, How how, Cache cache, Set<String> done) throws IOException {
+    CacheSweepRow asked =
+        new CacheSweepRow(
+            how.attention().name().toLowerCase(Locale.ROOT),
+            cache.backend(),
+            cache.config(),
+            null,
+            null,
+            Double.NaN,
+            Double.NaN,
+            null,
+            null,
+            Double.NaN,
+            Double.NaN,
+            how.scale().isPresent() ? how.scale().getAsDouble() : null,
+            "");
+    if (!done.add(asked.key())) {
+      return Optional.empty();
+    }
+    boolean reference = how.equals(How.DENSE) && cache.equals(Cache.NONE);
+    Made made = reference ? exact : make(denoising, how, cache, plan.reps());
+    return Optional.of(measured(asked, exact, made));
+  }
+
+  private Made make(Denoising denoising, How how, Cache cache, int times) throws IOException {
     double[] seconds = new double[times];
     VideoRun.Denoised denoised = null;
     List<byte[]> frames = new ArrayList<>();
     try (GenerateProgress progress =
-        new GenerateProgress(
-            command.getErr(), attention.name().toLowerCase(Locale.ROOT) + " " + cache.backend())) {
+        new GenerateProgress(command.getErr(), how.words() + " " + cache.backend())) {
       VideoRun run =
           new VideoRun(
               setup.pipeline(),
               setup.settings(),
-              setup.attention().withAttention(attention.setting).withCache(cache.settings()),
+              how.of(setup.attention()).withCache(cache.settings()),
               progress);
       for (int rep = 0; rep < times; rep++) {
         denoised = run.denoise(denoising, VideoRun.Saving.none(), false);
         seconds[rep] = denoised.seconds();
       }
-      run.decode(
-          denoised.latents(), Optional.empty(), Rgb.TRUNCATED, rgb -> frames.add(rgb.clone()));
+      if (plan.decodes()) {
+        run.decode(
+            denoised.latents(), Optional.empty(), Rgb.TRUNCATED, rgb -> frames.add(rgb.clone()));
+      }
     }
     Arrays.sort(seconds);
     return new Made(denoised, frames, (seconds[(times - 1) / 2] + seconds[times / 2]) / 2);
   }
 
-  private Row row(Attention attention, String key, Made exact, Made made) {
-    double psnr =
-        IntStream.range(0, made.frames().size())
-            .mapToDouble(i -> FrameMetrics.psnr(exact.frames().get(i), made.frames().get(i)))
-            .average()
-            .orElseThrow();
-    double ssim =
-        IntStream.range(0, made.frames().size())
-            .mapToDouble(
-                i ->
-                    FrameMetrics.ssim(
-                        setup.settings().size().resolution(),
-                        exact.frames().get(i),
-                        made.frames().get(i)))
-            .average()
-            .orElseThrow();
-    double speedup = exact.seconds() / made.seconds();
+  private CacheSweepRow measured(CacheSweepRow asked, Made exact, Made made) {
+    Resolution size = setup.settings().size().resolution();
     Optional<CacheSummary> cache = made.denoised().cache();
-    String rest =
-        String.format(
-            Locale.ROOT,
-            "%s,%s,%.4f,%.4f,%s,%.6f,%.6g,%.4f",
-            cache.map(CacheSummary::computed).map(String::valueOf).orElse(""),
-            cache.map(CacheSummary::cached).map(String::valueOf).orElse(""),
-            made.seconds(),
-            speedup,
-            Double.isInfinite(psnr) ? "inf" : String.format(Locale.ROOT, "%.3f", psnr),
-            ssim,
-            relative(exact.denoised().latents(), made.denoised().latents()),
-            made.denoised().report().density());
-    return new Row(attention, key, speedup, psnr, rest);
+    return new CacheSweepRow(
+        asked.attention(),
+        asked.cache(),
+        asked.config(),
+        cache.map(CacheSummary::computed).orElse(null),
+        cache.map(CacheSummary::cached).orElse(null),
+        rounded(made.seconds(), 4),
+        rounded(exact.seconds() / made.seconds(), 4),
+        mean(made, 3, i -> FrameMetrics.psnr(exact.frames().get(i), made.frames().get(i))),
+        mean(made, 6, i -> FrameMetrics.ssim(size, exact.frames().get(i), made.frames().get(i))),
+        rounded(relative(exact.denoised().latents(), made.denoised().latents()), 8),
+        rounded(made.denoised().report().density(), 4),
+        asked.sparsityScale(),
+        cache.map(CacheSummary::steps).map(CacheSweep::words).orElse(""));
+  }
+
+  private static String words(Map<String, String> steps) {
+    return steps.entrySet().stream()
+        .map(list -> list.getKey() + " " + list.getValue())
+        .collect(Collectors.joining("; "));
+  }
+
+  private static Double mean(Made made, int digits, IntToDoubleFunction frame) {
+    OptionalDouble mean = IntStream.range(0, made.frames().size()).mapToDouble(frame).average();
+    return mean.isPresent() ? rounded(mean.getAsDouble(), digits) : null;
+  }
+
+  private static double rounded(double value, int digits) {
+    double scale = Math.pow(10, digits);
+    return Double.isInfinite(value) ? value : Math.round(value * scale) / scale;
   }
 
   private static double relative(float[] exact, float[] other) {
@@ -218,158 +241,17 @@ record CacheSweep(
     return Math.sqrt(difference / size);
   }
 
-  private static Row parse(Path csv, String line) {
-    int end = line.lastIndexOf("\",");
-    String[] rest = end < 0 ? new String[0] : line.substring(end + 2).split(",", -1);
-    try {
-      return new Row(
-          Attention.valueOf(line.substring(0, line.indexOf(',')).toUpperCase(Locale.ROOT)),
-          line.substring(0, end + 1),
-          Double.parseDouble(rest[3]),
-          rest[4].equals("inf") ? Double.POSITIVE_INFINITY : Double.parseDouble(rest[4]),
-          line.substring(end + 2));
-    } catch (RuntimeException e) {
-      throw new MalformedFileException(csv + ": not a row of a cache sweep: " + line, e);
-    }
-  }
-
-  /** Some caches of each kind. Those that need it are calibrated on the dense video. */
-  private List<Cache> defaults(Denoising denoising) throws IOException {
-    int steps = setup.settings().steps();
-    int warmup = Math.max(1, Math.min(4, steps / 5));
-    List<Cache> caches = new ArrayList<>();
-    for (String threshold : List.of("0.08", "0.16", "0.24", "0.4", "0.8")) {
-      caches.add(dbCache(threshold, warmup, ""));
-    }
-    for (int order = 1; order <= 2; order++) {
-      for (String threshold : List.of("0.24", "0.8")) {
-        caches.add(
-            dbCache(
-                threshold,
-                warmup,
-                ", \"enable_taylorseer\": true, \"taylorseer_order\": " + order));
-      }
-    }
-    for (StepMask.Policy policy : StepMask.Policy.values()) {
-      if (masked(policy, steps)) {
-        caches.add(
-            new Cache(
-                CacheSettings.DB_CACHE,
-                "{\"scm_steps_mask_policy\": \""
-                    + policy.name().toLowerCase(Locale.ROOT)
-                    + "\", \"scm_steps_policy\": \"static\"}"));
-      }
-    }
-    for (String threshold : List.of("0.1", "0.2", "0.4", "0.8")) {
-      caches.add(new Cache(CacheSettings.FIRST_BLOCK, "{\"threshold\": " + threshold + "}"));
-    }
-    measured(denoising, CacheSettings.TEA_CACHE, "{\"tea_calibrate\": true}")
-        .ifPresent(
-            json -> {
-              for (String threshold : List.of("0.2", "0.5", "1", "2")) {
-                caches.add(with(json, CacheSettings.TEA_CACHE, "rel_l1_thresh", threshold));
-              }
-            });
-    measured(denoising, CacheSettings.MAG_CACHE, "{\"mag_calibrate\": true}")
-        .ifPresent(
-            json -> {
-              for (String threshold : List.of("0.06", "0.12", "0.24")) {
-                caches.add(with(json, CacheSettings.MAG_CACHE, "threshold", threshold));
-              }
-            });
-    for (int every = 2; every <= 3; every++) {
-      caches.add(
-          new Cache(
-              CacheSettings.PYRAMID,
-              "{\"spatial_attention_block_skip_range\": "
-                  + every
-                  + ", \"cross_attention_block_skip_range\": "
-                  + 2 * every
-                  + "}"));
-    }
-    return caches;
-  }
-
-  private static boolean masked(StepMask.Policy policy, int steps) {
-    try {
-      StepMask.of(policy, steps);
-      return true;
-    } catch (MalformedFileException e) {
-      return false;
-    }
-  }
-
-  private static Cache dbCache(String threshold, int warmup, String more) {
-    return new Cache(
-        CacheSettings.DB_CACHE,
-        "{\"residual_diff_threshold\": "
-            + threshold
-            + ", \"max_warmup_steps\": "
-            + warmup
-            + more
-            + "}");
-  }
-
-  private static Cache with(String json, String backend, String name, String value) {
-    return new Cache(backend, json.replaceFirst("}$", ", \"" + name + "\": " + value + "}"));
-  }
-
   /** A measured configuration; empty where there are too few steps to measure one. */
-  private Optional<String> measured(Denoising denoising, String backend, String config)
-      throws IOException {
+  private Optional<String> measured(Denoising denoising, Cache measuring) throws IOException {
     try {
-      return make(denoising, Attention.DENSE, new Cache(backend, config), 1)
+      return make(denoising, How.DENSE, measuring, 1)
           .denoised()
           .cache()
           .flatMap(CacheSummary::measured)
           .map(CacheSummary.Measured::json);
     } catch (IllegalArgumentException e) {
-      command.getErr().println(backend + " is left out: " + e.getMessage());
+      command.getErr().println(measuring.backend() + " is left out: " + e.getMessage());
       return Optional.empty();
     }
-  }
-
-  private Plot plot(List<Row> rows) {
-    // Runs that give the very same video have an infinite ratio: they are drawn above all others.
-    double top = rows.stream().mapToDouble(Row::psnr).filter(Double::isFinite).max().orElse(50) + 5;
-    List<Plot.Series> series = new ArrayList<>();
-    for (Attention attention : attentions) {
-      series.add(
-          new Plot.Series(
-              attention.name().toLowerCase(Locale.ROOT),
-              attention.ordinal(),
-              Plot.Style.POINTS,
-              points(rows.stream().filter(row -> row.attention() == attention).toList(), top)));
-    }
-    series.add(
-        new Plot.Series(
-            "best",
-            attentions.size(),
-            Plot.Style.DASHED,
-            points(
-                rows.stream()
-                    .filter(row -> rows.stream().noneMatch(other -> beats(other, row)))
-                    .toList(),
-                top)));
-    return new Plot(
-        "cache-pareto",
-        "What does a step cache cost in picture for its speed? " + setup.pipeline().className(),
-        "",
-        Plot.Axis.of("speed-up over dense without a cache", Plot.Scale.LINEAR),
-        Plot.Axis.of("PSNR, dB (topmost: equal)", Plot.Scale.LINEAR),
-        List.of(new Plot.Panel("", series)));
-  }
-
-  private static boolean beats(Row one, Row other) {
-    return one.speedup() >= other.speedup()
-        && one.psnr() >= other.psnr()
-        && (one.speedup() > other.speedup() || one.psnr() > other.psnr());
-  }
-
-  private static List<Plot.Point> points(List<Row> rows, double top) {
-    return rows.stream()
-        .map(row -> Plot.Point.of(row.speedup(), Math.min(top, row.psnr())))
-        .sorted(Comparator.comparingDouble(Plot.Point::x))
-        .toList();
   }
 }

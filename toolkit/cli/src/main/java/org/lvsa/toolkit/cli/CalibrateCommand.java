@@ -62,14 +62,16 @@ final class CalibrateCommand implements Callable<Integer> {
 
   @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
+  @Mixin private OffloadOptions offload;
 
   @Override
   public Integer call() throws Exception {
     if (output != null) {
       OutputFile.check(output);
     }
+    offload.check(model.random().isPresent(), 1);
     PrintWriter out = spec.commandLine().getOut();
-    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention);
+    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention, offload);
         GenerateProgress progress = new GenerateProgress(spec.commandLine().getErr(), "")) {
       VideoRun run =
           new VideoRun(

@@ -160,7 +160,7 @@ final class DemoCommand implements Callable<Integer> {
               ranks.groups().ring());
       MemoryNeed.require(
           pipeline.memory(settings, Optional.empty(), ranks.ranksPerProcess()).stream()
-              .filter(need -> need.part().equals("denoising"))
+              .filter(need -> need.part().equals(MemoryNeed.DENOISING))
               .toList());
       if (riflex != null) {
         pipeline.riflex(riflex);

@@ -18,7 +18,6 @@ import org.lvsa.toolkit.pipeline.CaptureSettings;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
-import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.RankPlan;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
@@ -216,7 +215,11 @@ final class GenerateCommand implements Callable<Integer> {
                 err.println("lvsa: warning: " + line);
               }
             });
-    MemoryNeed.require(ranks.memory(pipeline, settings, how.tiling()));
+    offload.require(
+        pipeline,
+        one -> ranks.memory(one, settings, how.tiling()),
+        model.random().isEmpty() && ranks.world() == 1,
+        out::println);
     if (!ranks.later()) {
       load.read(opened.weights(), err);
     }

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.offload.OffloadMode;
+import org.lvsa.toolkit.offload.OffloadableComponents;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.OffloadedPipeline;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import picocli.CommandLine.Option;
@@ -54,6 +60,42 @@ final class OffloadOptions {
                         + " ranks");
               }
             });
+  }
+
+  /**
+   * Refuses what does not fit into memory, and names the option with which it would, before
+   * anything is loaded.
+   *
+   * @param pipeline that offloads where that is asked for
+   * @param memory what a pipeline needs
+   * @param possible whether weights could be let go
+   * @param log is told the needs where weights are let go
+   * @throws UnavailableException saying what is needed and what is free
+   */
+  void require(
+      VideoPipeline pipeline,
+      Function<VideoPipeline, List<MemoryNeed>> memory,
+      boolean possible,
+      Consumer<String> log) {
+    List<MemoryNeed> needs = memory.apply(pipeline);
+    if (mode().isPresent()) {
+      log.accept(
+          "[offload] before loading: "
+              + needs.stream().map(MemoryNeed::toString).collect(Collectors.joining(", ")));
+    }
+    Optional<String> lack = MemoryNeed.lacking(needs);
+    if (lack.isEmpty()) {
+      return;
+    }
+    if (possible && !layerwise && pipeline instanceof OffloadableComponents) {
+      List<MemoryNeed> less =
+          memory.apply(new OffloadedPipeline(pipeline, OffloadMode.LAYERWISE, line -> {}));
+      if (MemoryNeed.lacking(less).isEmpty()) {
+        throw new UnavailableException(
+            lack.get() + ": with --enable-layerwise-offload " + MemoryNeed.largest(less));
+      }
+    }
+    throw new UnavailableException(lack.get());
   }
 
   private static String option(OffloadMode mode) {

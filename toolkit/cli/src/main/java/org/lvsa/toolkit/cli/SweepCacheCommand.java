@@ -8,6 +8,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.cache.CacheConfigReader;
+import org.lvsa.toolkit.cli.CacheSweepPreset.Cache;
+import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.Setting;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -23,13 +26,16 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     footer = {
       "",
-      "DIR/cache.csv has a row per run, written as soon as it is done; DIR/cache-pareto.png shows",
-      "the speed-up against the PSNR, with the runs that no other run beats in both.",
+      "DIR/cache.csv has a row per run, written as soon as it is done, with what each step did;",
+      "DIR/cache-pareto.png shows the speed-up against the PSNR, with the runs that no other run",
+      "beats in both.",
       "",
       "Examples:",
       "  ./lvsa sweep-cache --model DIR --prompt 'A cat walks' --frames 81 --steps 50 -o caches",
       "  ./lvsa sweep-cache --model DIR --prompt 'A cat walks' --steps 28 -o caches \\",
-      "      --cache 'cache_dit={\"residual_diff_threshold\": 0.12}' --cache first_block"
+      "      --cache 'cache_dit={\"residual_diff_threshold\": 0.12}' --cache first_block",
+      "  ./lvsa sweep-cache --random-weights wan2.1-1.3b --frames 81 --steps 28 --preset scripted \\",
+      "      --sparsity-scales 0.5,1 --latents-only -o timing"
     })
 final class SweepCacheCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -52,10 +58,30 @@ final class SweepCacheCommand implements Callable<Integer> {
   private List<CacheSweep.Attention> attentions;
 
   @Option(
+      names = "--sparsity-scales",
+      paramLabel = "SCALE",
+      split = ",",
+      description = "a list of scales of lvsa (default: --sparsity-scale)")
+  private List<Double> scales = new ArrayList<>();
+
+  @Option(
       names = "--cache",
       paramLabel = "BACKEND[=JSON]",
-      description = "a cache with its --cache-config; may be repeated (default: some of each kind)")
+      description = "a cache with its --cache-config; may be repeated (default: those of --preset)")
   private List<String> caches = new ArrayList<>();
+
+  @Option(
+      names = "--preset",
+      defaultValue = "all",
+      description =
+          "${COMPLETION-CANDIDATES}: some caches of each kind, or those that decide by the step's"
+              + " number alone, for timing random weights (default: ${DEFAULT-VALUE})")
+  private CacheSweepPreset preset;
+
+  @Option(
+      names = "--latents-only",
+      description = "compare latents and decode no frames, for timing: psnr_db and ssim stay empty")
+  private boolean latentsOnly;
 
   @Option(
       names = "--reps",
@@ -68,21 +94,32 @@ final class SweepCacheCommand implements Callable<Integer> {
 
   @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
+  @Mixin private OffloadOptions offload;
 
   @Override
   public Integer call() throws Exception {
     if (reps < 1) {
       throw new IllegalArgumentException("--reps must be at least 1, got " + reps);
     }
-    List<CacheSweep.Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
-    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention)) {
+    if (!scales.isEmpty() && !attentions.contains(CacheSweep.Attention.LVSA)) {
+      throw new IllegalArgumentException("--sparsity-scales belongs to --attentions with lvsa");
+    }
+    for (double scale : scales) {
+      // Refuses a scale that is none before anything runs.
+      LvsaConfig.defaults().with(Setting.LVSA_SPARSITY_SCALE, Double.toString(scale));
+    }
+    List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
+    offload.check(model.random().isPresent(), 1);
+    CacheSweep.Plan plan =
+        new CacheSweep.Plan(attentions, scales, given, preset, reps, !latentsOnly);
+    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention, offload)) {
       Files.createDirectories(output);
-      new CacheSweep(setup, attentions, given, reps, output, spec.commandLine()).run(resume);
+      new CacheSweep(setup, plan, output, spec.commandLine()).run(resume);
     }
     return 0;
   }
 
-  private static CacheSweep.Cache cache(String text) {
+  private static Cache cache(String text) {
     int equals = text.indexOf('=');
     String backend = equals < 0 ? text : text.substring(0, equals);
     String json = equals < 0 ? "{}" : text.substring(equals + 1);
@@ -90,6 +127,6 @@ final class SweepCacheCommand implements Callable<Integer> {
     if (known.isEmpty()) {
       throw new IllegalArgumentException("the run without a cache is always part of the sweep");
     }
-    return new CacheSweep.Cache(backend, json);
+    return new Cache(backend, json);
   }
 }

@@ -2,10 +2,10 @@
 package org.lvsa.toolkit.cli;
 
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
-import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import picocli.CommandLine.Model.CommandSpec;
 
@@ -30,9 +30,11 @@ record VideoSetup(
       ModelOptions model,
       SamplingOptions sampling,
       HowOptions how,
-      AttentionOptions attention) {
+      AttentionOptions attention,
+      OffloadOptions offload) {
     model.check();
-    VideoPipeline pipeline = model.open().pipeline();
+    Consumer<String> log = line -> spec.commandLine().getErr().println("lvsa: " + line);
+    VideoPipeline pipeline = offload.around(model.open().pipeline(), log);
     try {
       sampling.check(pipeline, how);
       GenerationSettings settings =
@@ -42,8 +44,9 @@ record VideoSetup(
           attention.config(
               Lvsa.environment(spec),
               pipeline.attentionDefaults(settings),
-              line -> spec.commandLine().getErr().println("lvsa: warning: " + line));
-      MemoryNeed.require(pipeline.memory(settings, how.tiling(), 1));
+              line -> log.accept("warning: " + line));
+      offload.require(
+          pipeline, one -> one.memory(settings, how.tiling(), 1), model.random().isEmpty(), log);
       return new VideoSetup(
           pipeline,
           settings,

@@ -154,6 +154,13 @@ class GenerateCacheTest {
       "1",
       "-o",
       folder,
+      "--sparsity-scales",
+      "0.5,1",
+      "--reference-frames",
+      "2",
+      "--window",
+      "0",
+      "--enable-layerwise-offload",
       "--cache",
       "first_block",
       "--cache",
@@ -161,17 +168,78 @@ class GenerateCacheTest {
     };
     Run run = Run.lvsa(words);
     assertEquals(0, run.code(), run.err());
+    assertTrue(run.err().contains("Layer-wise offloading enabled"), run.err());
+    assertTrue(run.err().contains("[offload] before loading: encoding the prompts needs"));
     List<String> rows = Files.readAllLines(folder.resolve("cache.csv"));
-    assertEquals(7, rows.size());
+    assertEquals(10, rows.size());
     assertTrue(
-        rows.get(1).matches("dense,none,\"\",,,[0-9.]+,1.0000,inf,1.000000,0.*"), rows.get(1));
+        rows.get(1).matches("dense,none,,,,[0-9.]+,1.0,Infinity,1.0,0.0,1.0,,"), rows.get(1));
     assertTrue(rows.get(3).contains(",3,3,"), "three steps are cached: " + rows.get(3));
+    assertTrue(rows.get(3).endsWith("\"transformer.blocks cond ..CCC.\""), rows.get(3));
     assertTrue(rows.get(6).startsWith("lvsa,cache_dit,"), rows.get(6));
+    assertTrue(rows.get(6).contains(",0.5,\"transformer"), rows.get(6));
+    assertTrue(rows.get(9).contains(",1.0,\"transformer"), rows.get(9));
     assertTrue(Files.size(folder.resolve("cache-pareto.png")) > 1000);
+    assertTrue(Json.read(folder.resolve("environment.json")).has("commit"));
     Object[] again = Arrays.copyOf(words, words.length + 1);
     again[words.length] = "--resume";
     assertEquals(0, Run.lvsa(again).code());
     assertEquals(rows, Files.readAllLines(folder.resolve("cache.csv")));
+  }
+
+  @Test
+  void aSweepOfScriptedCachesTimesRandomWeights() throws IOException {
+    Path folder = directory.resolve("scripted");
+    Run run =
+        Run.lvsa(
+            "sweep-cache",
+            "--random-weights",
+            "wan2.1-1.3b",
+            "--layers",
+            "2",
+            "--frames",
+            "5",
+            "--resolution",
+            "32x32",
+            "--steps",
+            "8",
+            "--guidance-scale",
+            "1",
+            "--attentions",
+            "dense",
+            "--preset",
+            "scripted",
+            "--latents-only",
+            "-o",
+            folder);
+    assertEquals(0, run.code(), run.err());
+    List<CacheSweepRow> rows = CacheSweepRow.read(folder.resolve("cache.csv"));
+    // No cache, four masks, each with and without TaylorSeer, three of MagCache.
+    assertEquals(12, rows.size());
+    assertTrue(rows.stream().allMatch(row -> row.psnrDb() == null));
+    assertEquals("transformer.blocks cond ...C.CC.", rows.get(5).decisions());
+    assertEquals("transformer.blocks cond ...C.CC.", rows.get(6).decisions());
+    assertEquals("transformer.blocks cond ..C.C.C.", rows.get(9).decisions());
+    assertEquals("transformer.blocks cond ..CCC.CC", rows.get(11).decisions());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--sparsity-scales 0.5 --attentions dense|--sparsity-scales belongs to --attentions with lvsa",
+        "--sparsity-scales -1|LVSA_SPARSITY_SCALE",
+        "--preset some|--preset",
+        "--reps 0|--reps must be at least 1"
+      })
+  void aSweepThatDoesNotFitIsBadInput(String options, String message) {
+    List<Object> words = new ArrayList<>(List.of("sweep-cache", "--model", model));
+    words.addAll(List.of("--prompt", "A cat", "-o", directory.resolve("no")));
+    words.addAll(List.of(options.split(" ")));
+    Run run = Run.lvsa(words.toArray());
+    assertEquals(2, run.code(), run.err());
+    assertTrue(run.err().contains(message), run.err());
+    assertFalse(Files.exists(directory.resolve("no")));
   }
 
   @Test

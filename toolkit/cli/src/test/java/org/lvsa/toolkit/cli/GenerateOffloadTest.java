@@ -73,6 +73,10 @@ class GenerateOffloadTest {
       assertTrue(run.out().contains("[offload] " + part + ": weights at most "), run.out());
     }
     assertEquals(layers, run.out().contains(" blocks at a time)"), run.out());
+    assertTrue(
+        run.out().indexOf("[offload] before loading: encoding the prompts needs ")
+            < run.out().indexOf("[offload] encoding: "),
+        run.out());
   }
 
   @Test

@@ -339,6 +339,36 @@ class ServeCommandTest {
     await(next, "completed");
   }
 
+  @Test
+  @Tag("full")
+  void aServerThatOffloadsTracesItsRequests() throws Exception {
+    Path profiles = folder.resolve("profiles");
+    String address = serve(Map.of(), "--enable-layerwise-offload", "--profile", profiles);
+    Path profile = profiles.resolve(post(address + "/start_profile", "").get("folder").textValue());
+    List<String> requests = new ArrayList<>();
+    for (int steps = 1; steps <= 2; steps++) {
+      String job = submit(address, "\"num_frames\": 5, \"num_inference_steps\": " + steps);
+      await(address + job, "completed");
+      requests.add("request " + job.substring(job.lastIndexOf('/') + 1));
+    }
+    String file = post(address + "/stop_profile", "").get("file").textValue();
+    List<String> phases = new ArrayList<>();
+    int steps = 0;
+    for (JsonNode event : Json.read(profile.resolve(file)).get("traceEvents")) {
+      String name = event.get("name").textValue();
+      if (name.startsWith("request ")) {
+        phases.add(name);
+      } else if (event.path("cat").asText().equals("step")) {
+        steps++;
+      }
+    }
+    assertEquals(requests, phases, "a span for each request, in their order");
+    assertEquals(3, steps, "of the first request and of the second");
+    String log = Files.readString(folder.resolve("err0"));
+    assertTrue(log.contains("Layer-wise offloading enabled"), log);
+    assertTrue(log.contains("[offload] denoising: weights at most"), log);
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   @Tag("full")

@@ -134,9 +134,17 @@ public final class LvsaConfig {
 
   /** The same settings with another attention for self-attention. */
   public LvsaConfig withAttention(String name) {
+    return with(Setting.DIFFUSION_ATTENTION_BACKEND, name);
+  }
+
+  /**
+   * The same settings with another value of one of them, as if it were typed.
+   *
+   * @throws IllegalArgumentException if the setting does not take it
+   */
+  public LvsaConfig with(Setting<?> setting, String text) {
     Map<Setting<?>, Value<?>> changed = new LinkedHashMap<>(values);
-    Setting<?> attention = Setting.DIFFUSION_ATTENTION_BACKEND;
-    changed.put(attention, attention.parse(name, Origin.COMMAND_LINE));
+    changed.put(setting, setting.parse(text, Origin.COMMAND_LINE));
     return new LvsaConfig(changed);
   }
 

@@ -214,7 +214,7 @@ record CogVideoXModel(
     return List.of(
         new MemoryNeed("encoding the prompts", prompts.bytes()),
         new MemoryNeed(
-            "denoising",
+            MemoryNeed.DENOISING,
             transformer.weights().bytes()
                 + ranks
                     * (config().workingBytes(settings.guidance().on() ? 2 : 1, tokens) + samples)),

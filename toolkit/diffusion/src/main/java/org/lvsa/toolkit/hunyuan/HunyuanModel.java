@@ -194,7 +194,7 @@ record HunyuanModel(
     return List.of(
         new MemoryNeed("encoding the prompts", texts.bytes()),
         new MemoryNeed(
-            "denoising",
+            MemoryNeed.DENOISING,
             transformer.weights().bytes()
                 + ranks * (config.workingBytes(tokens + TextTokens.WITH_PADDING) + samples)),
         new MemoryNeed("decoding", vae.weightBytes() + decoding + samples));

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.offload;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -145,6 +146,30 @@ public final class Offload {
               });
       log.accept(said);
     };
+  }
+
+  /**
+   * How many bytes of weights fewer are in memory while latents are denoised than with all of the
+   * largest transformer there.
+   */
+  public long savedWhileDenoising() {
+    long all = 0;
+    long held = 0;
+    for (var transformer : components.transformers().entrySet()) {
+      List<Long> blocks = new ArrayList<>();
+      turning.forEach(
+          (list, parts) -> {
+            if (list.startsWith(transformer.getKey() + ".")) {
+              parts.forEach(part -> blocks.add(part.bytes()));
+            }
+          });
+      blocks.sort(Comparator.reverseOrder());
+      // Two at a time stay, so all behind the two largest are saved at least.
+      long away = blocks.stream().skip(2).mapToLong(Long::longValue).sum();
+      all = Math.max(all, transformer.getValue().bytes());
+      held = Math.max(held, transformer.getValue().bytes() - away);
+    }
+    return all - held;
   }
 
   private MemoryWatch begin() {

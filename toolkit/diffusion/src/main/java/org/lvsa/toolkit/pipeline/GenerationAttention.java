@@ -116,6 +116,17 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
           .orElse(config.attention("self").equals("LVSA") ? "lvsa" : "dense");
     }
 
+    /** These settings with another scale of sparse attention. */
+    public Settings withSparsityScale(double scale) {
+      return new Settings(
+          config.with(Setting.LVSA_SPARSITY_SCALE, Double.toString(scale)),
+          counting,
+          kernel,
+          capture,
+          cache,
+          pattern);
+    }
+
     /** The sparse one of the two attentions that are compared, without files. */
     public Settings sparse() {
       return pattern.map(withAttention("SDPA")::withPattern).orElse(withAttention("LVSA"));

@@ -123,7 +123,13 @@ public final class OffloadedPipeline implements VideoPipeline {
 
   @Override
   public List<MemoryNeed> memory(GenerationSettings settings, Optional<Tiling> tiling, int ranks) {
-    return inner.memory(settings, tiling, ranks);
+    return inner.memory(settings, tiling, ranks).stream()
+        .map(
+            need ->
+                need.part().equals(MemoryNeed.DENOISING)
+                    ? new MemoryNeed(need.part(), need.bytes() - offload.savedWhileDenoising())
+                    : need)
+        .toList();
   }
 
   @Override

@@ -48,7 +48,7 @@ final class WanMemory {
     }
     needs.add(
         new MemoryNeed(
-            "denoising",
+            MemoryNeed.DENOISING,
             parts.transformers().bytes()
                 + ranks * (model.config().workingBytes(batch, tokens) + samples)));
     int rows =

@@ -235,6 +235,33 @@ class StepCacheTest {
   }
 
   @Test
+  void anEnablerFoundByThePipelinesNameDecidesListByList() {
+    String json = "{\"max_warmup_steps\": 1, \"residual_diff_threshold\": 1}";
+    for (String pipeline : List.of(TwoListsEnabler.PIPELINE, "WanPipeline")) {
+      try (StepCache cache =
+          new StepCache(
+              CacheConfigReader.read("cache_dit", json).orElseThrow(),
+              StepCache.Model.of(pipeline, 2),
+              RankMeans.ALONE)) {
+        Blocks first = new Blocks("double", 6, ForwardPattern.PATTERN_0, 1, 1);
+        Blocks second = new Blocks("single", 6, ForwardPattern.PATTERN_3, 1, 1);
+        for (int step = 0; step < 2; step++) {
+          first = new Blocks("double", 6, ForwardPattern.PATTERN_0, 1, 1);
+          second = new Blocks("single", 6, ForwardPattern.PATTERN_3, 1, 1);
+          cache.begin(step, 1, "transformer", "cond");
+          cache.run(first);
+          cache.run(second);
+        }
+        assertEquals(List.of(0), first.ran, pipeline);
+        assertEquals(
+            pipeline.equals("WanPipeline") ? List.of(0) : List.of(0, 1, 2, 5),
+            second.ran,
+            pipeline);
+      }
+    }
+  }
+
+  @Test
   void theNegativeBranchUsesThePositiveOnesDifferenceIfAsked() {
     for (boolean own : new boolean[] {true, false}) {
       String json =

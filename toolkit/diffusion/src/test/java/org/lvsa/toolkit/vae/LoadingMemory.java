@@ -131,7 +131,8 @@ public final class LoadingMemory {
         most >> 20);
   }
 
-  private static long highWaterMark() throws IOException {
+  /** The most bytes that this process has had in memory, as Linux counts them. */
+  public static long highWaterMark() throws IOException {
     for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
       if (line.startsWith("VmHWM:")) {
         return Long.parseLong(line.replaceAll("\\D", "")) * 1024;

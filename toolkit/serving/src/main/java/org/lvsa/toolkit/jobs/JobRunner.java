@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.lvsa.toolkit.io.Messages;
+import org.lvsa.toolkit.profile.PhaseEvent;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -223,12 +224,7 @@ public final class JobRunner {
     long begun = System.nanoTime();
     try {
       work.started();
-      VideoMaker.Made made =
-          maker.make(
-              work.request(),
-              work.image(),
-              work.file(),
-              new Steps(ticket, begun, System.nanoTime()));
+      VideoMaker.Made made = recorded(work, new Steps(ticket, begun, System.nanoTime()));
       double seconds = (System.nanoTime() - begun) / 1e9;
       // Counted first: whoever sees the job completed finds it counted.
       listener.made(made, seconds);
@@ -246,6 +242,14 @@ public final class JobRunner {
       listener.failed(error);
       work.failed(error);
       return Optional.of(error);
+    }
+  }
+
+  /** Makes it; a profile has a span for it, named by its file without the ending. */
+  private VideoMaker.Made recorded(Work work, Steps steps) throws Exception {
+    String name = String.valueOf(work.file().getFileName()).replaceFirst("\\.[^.]*$", "");
+    try (PhaseEvent _ = PhaseEvent.begin("request " + name)) {
+      return maker.make(work.request(), work.image(), work.file(), steps);
     }
   }
 
