@@ -126,9 +126,12 @@ public final class ModelFolder {
       if (name.startsWith("_")) {
         continue;
       }
-      if (!value.isArray()) {
+      if (absent(value)) {
+        continue;
+      }
+      if (!namesComponent(value)) {
         settings.put(name, value);
-      } else if (!absent(value)) {
+      } else {
         ComponentFiles files = files(path.resolve(name), Optional.ofNullable(replaced.get(name)));
         components.put(name, component(index, name, value, files));
       }
@@ -151,19 +154,19 @@ public final class ModelFolder {
 
   /** Published indices list components that a variant lacks as {@code [null, null]}. */
   private static boolean absent(JsonNode value) {
-    return value.size() == 2 && value.get(0).isNull() && value.get(1).isNull();
+    return value.isArray() && value.size() == 2 && value.get(0).isNull() && value.get(1).isNull();
+  }
+
+  /** A component is {@code [library, class]}; other lists are settings of the model's own. */
+  private static boolean namesComponent(JsonNode value) {
+    return value.isArray()
+        && value.size() == 2
+        && (value.get(0).isTextual() || value.get(0).isNull())
+        && value.get(1).isTextual();
   }
 
   private static Component component(
       Path index, String name, JsonNode value, ComponentFiles files) {
-    if (value.size() != 2 || !value.get(1).isTextual()) {
-      throw new MalformedFileException(
-          index
-              + ": component "
-              + Messages.cut(name)
-              + " must be [library, class], got "
-              + Messages.cut(value.toString()));
-    }
     if (name.contains("/") || name.contains("\\") || name.equals("..")) {
       throw new MalformedFileException(
           index + ": component " + Messages.cut(name) + " must be the name of a folder");
@@ -232,6 +235,14 @@ public final class ModelFolder {
           Component component = components.get(name);
           if (component == null && optional.contains(name)) {
             return;
+          }
+          if (component == null && settings.containsKey(name)) {
+            throw new MalformedFileException(
+                index
+                    + ": component "
+                    + name
+                    + " must be [library, class], got "
+                    + Messages.cut(settings.get(name).toString()));
           }
           if (component == null) {
             throw new MalformedFileException(index + ": component " + name + " is missing");

@@ -185,6 +185,31 @@ class AddingAModelTest {
     }
   }
 
+  /** Own keys may be anything, lists too, but for two texts, which are a component. */
+  @Tag("core")
+  @Test
+  void anIndexWithoutComponentsIsEnough(@TempDir Path bundle) throws IOException {
+    String index =
+        """
+        {"_class_name": "RippleBundlePipeline", "bundle_version": 2, "parts": "%s",
+         "trained_on": ["waves", "rain", "wind"], "sizes": {"small": [64, 48]}}
+        """;
+    Path file = bundle.resolve("model_index.json");
+    Files.writeString(file, index.formatted(bundle.relativize(folder)));
+    try (VideoPipeline pipeline =
+        Pipelines.open(ModelFolder.open(bundle), Optional.empty(), false)) {
+      assertEquals(2, pipeline.geometry().get("layers"));
+    }
+    Files.writeString(file, index.replace("2,", "3,").formatted(bundle.relativize(folder)));
+    ModelFolder newer = ModelFolder.open(bundle);
+    MalformedFileException refused =
+        assertThrows(
+            MalformedFileException.class, () -> Pipelines.open(newer, Optional.empty(), false));
+    assertTrue(
+        refused.getMessage().contains("bundle_version 3 is not supported, supported: 2"),
+        refused.getMessage());
+  }
+
   @Tag("core")
   @Test
   void weightsOfAnotherShapeAreNamed(@TempDir Path other) throws IOException {

@@ -13,10 +13,12 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Ranks that are processes: what they are given, and what becomes of a run that loses one. */
+@Tag("distributed")
 @Timeout(60)
 class RankProcessesTest {
   private static final Patience PATIENCE =

@@ -66,7 +66,10 @@ class ModelFolderTest {
     index("{\"_class_name\": \"WanPipeline\", \"../vae\": [\"diffusers\", \"X\"]}");
     refused("must be the name of a folder", () -> ModelFolder.open(directory));
     index("{\"_class_name\": \"WanPipeline\", \"vae\": [\"diffusers\"]}");
-    refused("must be [library, class], got [\"diffusers\"]", () -> ModelFolder.open(directory));
+    ModelFolder malformed = ModelFolder.open(directory);
+    refused(
+        "component vae must be [library, class], got [\"diffusers\"]",
+        () -> malformed.requireComponents(Map.of("vae", List.of("AutoencoderKLWan"))));
   }
 
   @Test
