@@ -176,7 +176,7 @@ final class GenerateCommand implements Callable<Integer> {
       sampling.check(pipeline, how);
       how.riflex().ifPresent(pipeline::riflex);
       GenerationSettings settings =
-          sampling.settings(pipeline.defaults(), how, inputs, promptNeeded);
+          sampling.settings(pipeline.defaults(inputs.image()), how, inputs, promptNeeded);
       GenerateOutput target =
           GenerateOutput.of(
               output,

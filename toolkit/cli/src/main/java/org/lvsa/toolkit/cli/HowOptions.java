@@ -5,7 +5,9 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.pipeline.GenerationSettings.TextMask;
+import org.lvsa.toolkit.pipeline.GuiderWish;
 import org.lvsa.toolkit.vae.Tiling;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options that say how videos are made, whichever are asked for. */
@@ -24,6 +26,8 @@ final class HowOptions {
       names = "--cfg-normalize",
       description = "guidance keeps the length of the prediction with the prompt")
   private boolean normalisedGuidance;
+
+  @Mixin private GuiderOptions guider;
 
   @Option(
       names = "--text-mask",
@@ -62,6 +66,10 @@ final class HowOptions {
 
   boolean normalisedGuidance() {
     return normalisedGuidance;
+  }
+
+  GuiderWish guider() {
+    return guider.wish();
   }
 
   TextMask textMask() {

@@ -43,7 +43,9 @@ final class SamplingOptions {
   @Option(
       names = "--guidance-scale",
       paramLabel = "SCALE",
-      description = "guidance is on above 1 (default: the model's, such as 5)")
+      description =
+          "guidance is on above 1, with a guider at any scale but 1 (default: the model's, such as"
+              + " 5)")
   private Double guidanceScale;
 
   @Option(
@@ -142,7 +144,8 @@ final class SamplingOptions {
             optional(guidanceScale2),
             optional(boundaryRatio),
             how.dynamicGuidance(),
-            how.normalisedGuidance()),
+            how.normalisedGuidance(),
+            how.guider().over(defaults.guider())),
         optional(flowShift),
         latents == null ? new StartingLatents.Seed(seed) : new StartingLatents.Given(latents, seed),
         inputs);
@@ -158,6 +161,7 @@ final class SamplingOptions {
     require(lastImage != null, Capability.LAST_IMAGE_INPUT, pipeline);
     require(guidanceScale2 != null || boundaryRatio != null, Capability.SECOND_GUIDANCE, pipeline);
     require(how.dynamicGuidance(), Capability.DYNAMIC_GUIDANCE, pipeline);
+    require(how.guider().asks(), Capability.GUIDER, pipeline);
     require(flowShift != null, Capability.FLOW_SHIFT, pipeline);
   }
 

@@ -120,7 +120,7 @@ final class ServeCommand implements Callable<Integer> {
             attention.kernel(),
             how.textMask()),
         new MakerSettings.Guidance(
-            how.batchedGuidance(), how.dynamicGuidance(), how.normalisedGuidance()),
+            how.batchedGuidance(), how.dynamicGuidance(), how.normalisedGuidance(), how.guider()),
         rankOptions.plan(),
         cacheOptions.settings(),
         how.tiling());

@@ -37,9 +37,10 @@ record VideoSetup(
     VideoPipeline pipeline = offload.around(model.open().pipeline(), log);
     try {
       sampling.check(pipeline, how);
+      GenerationSettings.Inputs inputs = sampling.inputs(how);
       GenerationSettings settings =
           sampling.settings(
-              pipeline.defaults(), how, sampling.inputs(how), model.random().isEmpty());
+              pipeline.defaults(inputs.image()), how, inputs, model.random().isEmpty());
       LvsaConfig config =
           attention.config(
               Lvsa.environment(spec),

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.lvsa.toolkit.hunyuan.TinyHunyuan;
 import org.lvsa.toolkit.io.Json;
 
 /**
@@ -27,6 +28,10 @@ import org.lvsa.toolkit.io.Json;
 @Tag("full")
 class SupportMatrixTest {
   private static final Path MODELS = Path.of("../../../shared/golden/pipelines");
+
+  /** A model that lies in the test resources. */
+  private static final String WITH_PICTURE = "hunyuan15_i2v/model";
+
   private static final Path DOCUMENT = Path.of("../../docs/support.md");
 
   @TempDir private Path directory;
@@ -132,6 +137,7 @@ class SupportMatrixTest {
     models.put("wan22/a14b/model", List.of("--resolution", "48x32"));
     models.put("wan22/ti2v5b/model", List.of("--resolution", "96x64"));
     models.put("hunyuan15/model", List.of("--resolution", "96x64"));
+    models.put(WITH_PICTURE, List.of("--resolution", "96x64"));
     models.put("cogvideox/model", List.of("--resolution", "48x32"));
     return models;
   }
@@ -147,7 +153,10 @@ class SupportMatrixTest {
     table.append(String.join(" | ", features.keySet())).append(" |\n|---|");
     table.append("---|".repeat(features.size())).append('\n');
     for (var model : models().entrySet()) {
-      Path folder = MODELS.resolve(model.getKey());
+      Path folder =
+          model.getKey().equals(WITH_PICTURE)
+              ? TinyHunyuan.unpackWithPicture(directory.resolve("models"))
+              : MODELS.resolve(model.getKey());
       String name = Json.read(folder.resolve("model_index.json")).get("_class_name").textValue();
       table.append("| ").append(name).append(" (").append(model.getKey()).append(") |");
       for (Feature feature : features.values()) {

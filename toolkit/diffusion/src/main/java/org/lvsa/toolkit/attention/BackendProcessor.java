@@ -15,6 +15,10 @@ import java.util.Optional;
 public record BackendProcessor(String hook) implements AttentionProcessor {
   @Override
   public Attended attend(Generation generation, Object layer, Qkv video, Optional<Qkv> text) {
+    if (SelfAttention.isRagged(text)) {
+      return SelfAttention.elements(
+          video, text.get(), (one, its) -> attend(generation, layer, one, its));
+    }
     DiffusionAttention attention = DiffusionAttention.ofRole(generation, "self");
     int world = generation.ranks().world();
     if (world == 1) {

@@ -75,6 +75,9 @@ public final class PatternAttention implements VideoSelfAttention {
 
   @Override
   public synchronized Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
+    if (SelfAttention.isRagged(text)) {
+      return SelfAttention.elements(video, text.get(), (one, its) -> attend(layer, grid, one, its));
+    }
     TokenGrid tokens =
         new TokenGrid(
             grid.frames(),

@@ -3,13 +3,16 @@ package org.lvsa.toolkit.attention;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.toolkit.parallel.ContextParallel;
 import org.lvsa.toolkit.parallel.Shard;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** Self-attention of video and text, dense or with a layout, on one rank or on several. */
 final class SelfAttention {
@@ -18,6 +21,9 @@ final class SelfAttention {
   /** Every token attends to every token. */
   static Attended dense(Generation generation, Qkv video, Optional<Qkv> text) {
     generation.runsDense();
+    if (isRagged(text)) {
+      return elements(video, text.get(), (one, its) -> dense(generation, one, its));
+    }
     if (generation.ranks().world() == 1) {
       return joined(
           video,
@@ -43,6 +49,15 @@ final class SelfAttention {
       BlockSparseLayout layout,
       Qkv video,
       Optional<Qkv> text) {
+    if (isRagged(text)) {
+      return elements(
+          video,
+          text.get(),
+          (one, its) -> {
+            SequenceGeometry alone = geometry.withText(its.map(Qkv::tokens).orElse(0));
+            return run(generation, alone, layout, one, its);
+          });
+    }
     if (generation.ranks().world() == 1) {
       return joined(
           video,
@@ -63,6 +78,41 @@ final class SelfAttention {
             shard(video.value(), text.map(Qkv::value)));
     return new Attended(
         tensor(out.video(), video.query()), text.map(t -> tensor(out.text(), t.query())));
+  }
+
+  /** Whether the batch elements' texts differ in length, so that each attends for itself. */
+  static boolean isRagged(Optional<Qkv> text) {
+    return text.isPresent() && text.get().isRagged();
+  }
+
+  /**
+   * Attends with one batch element after the other; rows of padding become zeros.
+   *
+   * @param attention of one element
+   */
+  static Attended elements(
+      Qkv video, Qkv text, BiFunction<Qkv, Optional<Qkv>, Attended> attention) {
+    INDArray outs = Nd4j.createUninitialized(DataType.FLOAT, video.query().shape());
+    INDArray texts = Nd4j.zeros(DataType.FLOAT, text.query().shape());
+    for (int element = 0; element < video.query().size(0); element++) {
+      try (Qkv one = video.element(element);
+          Qkv its = text.element(element)) {
+        Attended attended = attention.apply(one, Optional.of(its));
+        try (INDArray out = attended.video();
+            INDArray textOut = attended.text().orElseThrow()) {
+          put(out, element, outs);
+          put(textOut, element, texts);
+        }
+      }
+    }
+    return new Attended(outs, Optional.of(texts));
+  }
+
+  /** Copies one element's tokens to the first rows of its place in the batch. */
+  private static void put(INDArray one, int element, INDArray all) {
+    long bytes = all.length() / all.size(0) * Float.BYTES;
+    MemorySegment from = NdMemory.view(one);
+    NdMemory.view(all).asSlice(element * bytes, from.byteSize()).copyFrom(from);
   }
 
   /**

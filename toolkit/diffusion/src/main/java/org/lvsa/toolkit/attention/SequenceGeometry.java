@@ -35,6 +35,11 @@ public record SequenceGeometry(int latentFrames, int patchesPerFrame, int textTo
     return Optional.empty();
   }
 
+  /** The same video with another number of text tokens. */
+  SequenceGeometry withText(int count) {
+    return new SequenceGeometry(latentFrames, patchesPerFrame, count);
+  }
+
   /** Tokens of video and text together. */
   public int tokens() {
     return latentFrames * patchesPerFrame + textTokens;

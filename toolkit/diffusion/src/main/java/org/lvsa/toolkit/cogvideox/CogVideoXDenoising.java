@@ -30,7 +30,9 @@ record CogVideoXDenoising(
     GuidanceSettings guidance = settings.guidance().inRuns(attention.ranks() > 1 ? 2 : 1);
     from.ifPresent(state -> scheduler.resume(state.history()));
     from.ifPresent(
-        state -> attention.goOn(model.config().layers(), state.history().done(), guidance));
+        state ->
+            attention.goOn(
+                model.config().layers(), state.history().done(), settings.steps(), guidance));
     float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
     DenoisingLoop loop =
         new DenoisingLoop(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.hunyuan;
 
+import java.util.List;
 import java.util.Optional;
 import org.lvsa.toolkit.attention.Attended;
 import org.lvsa.toolkit.attention.Qkv;
@@ -49,8 +50,21 @@ final class HunyuanBlock {
                 prefix, "to_added_qkv", "norm_added_q", "norm_added_k", "to_add_out", "_context"));
   }
 
-  /** The two streams of tokens, {@code [1, tokens, width]} each. */
-  record Streams(INDArray video, INDArray text) implements AutoCloseable {
+  /**
+   * The two streams of tokens, {@code [batch, tokens, width]} each.
+   *
+   * @param textTokens tokens of each text, behind which rows are padding that nobody sees
+   */
+  record Streams(INDArray video, INDArray text, List<Integer> textTokens) implements AutoCloseable {
+    Streams(INDArray video, TextTokens.Stream text) {
+      this(video, text.tokens(), text.counts());
+    }
+
+    /** Other values of the same tokens. */
+    Streams with(INDArray otherVideo, INDArray otherText) {
+      return new Streams(otherVideo, otherText, textTokens);
+    }
+
     @Override
     public void close() {
       video.close();
@@ -84,9 +98,9 @@ final class HunyuanBlock {
               .attention(
                   BlockRunner.Attention.SELF,
                   layer,
-                  () -> attend(new Streams(videoIn, textIn), rotary, attention, observer))) {
+                  () -> attend(x.with(videoIn, textIn), rotary, attention, observer))) {
         Matrix rows = Matrix.of(joint, config.width());
-        int tokens = Math.toIntExact(x.video().size(1));
+        int tokens = Math.toIntExact(x.video().size(0) * x.video().size(1));
         observer.see(name + "attn", () -> tokens(joint, 0, tokens));
         observer.see(name + "attn_context", () -> tokens(joint, tokens, rows.rows()));
         Elementwise.addGated(matrix(x.video()), forVideo[2], rows.rows(0, tokens));
@@ -105,7 +119,10 @@ final class HunyuanBlock {
     return video.modulated(x, parts[0], parts[1]);
   }
 
-  /** Attends and projects: {@code [1, tokens, width]}, the video's tokens, then the text's. */
+  /**
+   * Attends and projects: {@code [1, tokens, width]}, the video's tokens of all batch elements,
+   * then the texts'.
+   */
   private INDArray attend(
       Streams in, RotaryTable rotary, VideoSelfAttention attention, Observer observer) {
     String name = "b" + layer + ".sdpa.";
@@ -117,7 +134,9 @@ final class HunyuanBlock {
       observer.see(name + "q", () -> Nd4j.concat(1, ofVideo.query(), ofText.query()));
       observer.see(name + "k", () -> Nd4j.concat(1, ofVideo.key(), ofText.key()));
       observer.see(name + "v", () -> Nd4j.concat(1, ofVideo.value(), ofText.value()));
-      attended = attention.attend(layer, rotary.grid(), ofVideo, Optional.of(ofText));
+      attended =
+          attention.attend(
+              layer, rotary.grid(), ofVideo, Optional.of(ofText.withCounts(in.textTokens())));
     }
     INDArray textOut = attended.text().orElseThrow();
     try (INDArray videoOut = attended.video();

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.hunyuan;
 
 import java.util.List;
+import org.lvsa.toolkit.layers.ImageProjection;
 import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TensorShapes;
@@ -19,6 +20,7 @@ import org.lvsa.toolkit.weights.TensorShapes;
  * @param patch latent values that make a token
  * @param rotary how the rotary embedding divides a head
  * @param targetSize side in pixels of a square of the area that the model was trained for
+ * @param meanFlow whether it was trained to know the next time step too
  */
 record HunyuanConfig(
     int layers,
@@ -30,18 +32,25 @@ record HunyuanConfig(
     Channels channels,
     Patch patch,
     Rotary rotary,
-    int targetSize) {
+    int targetSize,
+    boolean meanFlow) {
   /** Inside features of the projection of glyphs that published models have. */
   static final int GLYPH_HIDDEN = 2048;
 
   /** Sines and cosines that a time step becomes first. */
   static final int TIME_FEATURES = 256;
 
+  /** The embedding of the time step. */
+  static final String TIME = "time_embed.timestep_embedder";
+
+  /** The embedding of the next time step, where the model has one. */
+  static final String NEXT_TIME = "time_embed.timestep_embedder_r";
+
   /** Added in all norms but those of the projections of glyphs and pictures. */
   static final double EPS = 1e-6;
 
   /** Added in the norms of the projections of glyphs and pictures. */
-  static final double PROJECTION_EPS = 1e-5;
+  static final double PROJECTION_EPS = ImageProjection.EPS;
 
   /** Features inside the refiner's feed-forward part, in units of the width. */
   private static final int REFINER_RATIO = 4;
@@ -93,7 +102,6 @@ record HunyuanConfig(
   static HunyuanConfig of(ComponentConfig config, int glyphHidden) {
     config.require("_class_name", "HunyuanVideo15Transformer3DModel");
     config.require("qk_norm", "rms_norm");
-    config.require("use_meanflow", false);
     int heads = config.size("num_attention_heads", 16);
     int headDim = config.size("attention_head_dim", 128);
     List<Integer> axes =
@@ -125,7 +133,8 @@ record HunyuanConfig(
         new Channels(in, out),
         new Patch(config.size("patch_size_t", 1), config.size("patch_size", 1)),
         new Rotary(axes, config.positive("rope_theta", 256)),
-        config.size("target_size", 640));
+        config.size("target_size", 640),
+        config.flag("use_meanflow", false));
   }
 
   /** Features of a token. */
@@ -170,10 +179,10 @@ record HunyuanConfig(
     LayerNorm.addTensors(shapes, "image_embedder.norm_out", width);
     LayerNorm.addTensors(shapes, "context_embedder_2.norm", texts.glyphs());
     String condition = "context_embedder.time_text_embed.";
-    for (String time : new String[] {"time_embed.", condition}) {
-      shapes
-          .addLinear(time + "timestep_embedder.linear_1", width, TIME_FEATURES)
-          .addLinear(time + "timestep_embedder.linear_2", width, width);
+    addTime(shapes, TIME);
+    addTime(shapes, condition + "timestep_embedder");
+    if (meanFlow) {
+      addTime(shapes, NEXT_TIME);
     }
     shapes
         .addLinear(condition + "text_embedder.linear_1", width, texts.text())
@@ -215,6 +224,12 @@ record HunyuanConfig(
         .addLinear(HunyuanNames.HEAD_SCALE, width, width)
         .addLinear(HunyuanNames.HEAD_SHIFT, width, width)
         .addLinear("proj_out", (long) channels.out() * patch.size(), width);
+  }
+
+  private void addTime(TensorShapes shapes, String name) {
+    shapes
+        .addLinear(name + ".linear_1", width(), TIME_FEATURES)
+        .addLinear(name + ".linear_2", width(), width());
   }
 
   private void addFeedForward(TensorShapes shapes, String prefix, int inner) {

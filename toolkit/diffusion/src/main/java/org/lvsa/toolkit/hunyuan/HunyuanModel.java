@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.hunyuan;
 
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.GuidanceSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.VideoSize;
@@ -16,26 +20,30 @@ import org.lvsa.toolkit.schedulers.SchedulerConfig;
 import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
+import org.lvsa.toolkit.vision.Picture;
+import org.lvsa.toolkit.vision.Resampling;
 import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 
 /**
- * A HunyuanVideo 1.5 text-to-video model: a published folder, opened and checked, or random weights
- * of the model's sizes. Weights are mapped, so that opening is quick and needs little memory.
+ * A HunyuanVideo 1.5 model: a published folder, opened and checked, or random weights of the
+ * model's sizes. Weights are mapped, so that opening is quick and needs little memory.
  *
  * @param transformer gives velocities
  * @param vae decodes
  * @param scheduler goes from noise level to noise level
- * @param guider the scale of guidance
+ * @param guider the scale of guidance and its other options
  * @param texts embeds prompts
+ * @param pictures embeds the picture that a video begins with; empty for a model of text alone
  * @param random what the model is made of where its weights are random
  */
 record HunyuanModel(
     HunyuanTransformer transformer,
     AutoencoderKlHunyuan15 vae,
     FlowMatchEulerConfig scheduler,
-    Guider guider,
+    GuiderFile guider,
     TextSource texts,
+    Optional<PictureSource> pictures,
     Optional<RandomHunyuan> random)
     implements AutoCloseable {
   /** Copies of the latents that the loop, the scheduler and a resume file hold at once. */
@@ -47,13 +55,15 @@ record HunyuanModel(
   static final String TEXT_ENCODER_2 = "text_encoder_2";
   private static final String TOKENIZER = "tokenizer";
   private static final String TOKENIZER_2 = "tokenizer_2";
+  static final String IMAGE_ENCODER = "image_encoder";
+  private static final String IMAGE_PROCESSOR = "feature_extractor";
   static final String TRANSFORMER = "transformer";
   static final String VAE = "vae";
 
   /** Component → classes that are supported. */
-  private static Map<String, List<String>> components() {
+  private static Map<String, List<String>> components(boolean withPicture) {
     Map<String, List<String>> known = new LinkedHashMap<>();
-    known.put(GUIDER, List.of(Guider.CLASS));
+    known.put(GUIDER, List.of(GuiderFile.CLASS));
     known.put(SCHEDULER, List.of("FlowMatchEulerDiscreteScheduler"));
     known.put(TEXT_ENCODER, List.of("Qwen2_5_VLTextModel"));
     known.put(TEXT_ENCODER_2, List.of("T5EncoderModel"));
@@ -61,21 +71,26 @@ record HunyuanModel(
     known.put(TOKENIZER_2, List.of("ByT5Tokenizer"));
     known.put(TRANSFORMER, List.of("HunyuanVideo15Transformer3DModel"));
     known.put(VAE, List.of("AutoencoderKLHunyuanVideo15"));
+    if (withPicture) {
+      known.put(IMAGE_ENCODER, List.of("SiglipVisionModel"));
+      known.put(IMAGE_PROCESSOR, List.of("SiglipImageProcessor", "SiglipImageProcessorFast"));
+    }
     return known;
   }
 
   /**
    * Opens a published folder and checks all of its components against each other.
    *
+   * @param withPicture whether it makes videos that begin with a picture
    * @param allowUnused whether weights may hold tensors that nothing reads
    * @throws MalformedFileException naming what is missing, broken, not supported or not of the same
    *     model
    */
-  static HunyuanModel open(ModelFolder folder, boolean allowUnused) {
-    folder.requireComponents(components());
+  static HunyuanModel open(ModelFolder folder, boolean withPicture, boolean allowUnused) {
+    folder.requireComponents(components(withPicture));
     folder.requireOff(Map.of());
     FlowMatchEulerConfig scheduler = scheduler(folder.component(SCHEDULER));
-    Guider guider = Guider.read(folder.component(GUIDER).folder());
+    GuiderFile guider = GuiderFile.read(folder.component(GUIDER).folder());
     TextSource.Encoders texts =
         new TextSource.Encoders(
             folder.component(TOKENIZER),
@@ -83,13 +98,21 @@ record HunyuanModel(
             folder.component(TOKENIZER_2),
             folder.component(TEXT_ENCODER_2),
             allowUnused);
+    Optional<PictureSource> pictures =
+        withPicture
+            ? Optional.of(
+                new PictureSource(
+                    folder.component(IMAGE_ENCODER),
+                    folder.component(IMAGE_PROCESSOR),
+                    allowUnused))
+            : Optional.empty();
     HunyuanTransformer transformer =
         HunyuanTransformer.open(folder.component(TRANSFORMER).files(), allowUnused);
     AutoencoderKlHunyuan15 vae = null;
     try {
       vae = AutoencoderKlHunyuan15.open(folder.component(VAE).files(), allowUnused);
       HunyuanModel model =
-          new HunyuanModel(transformer, vae, scheduler, guider, texts, Optional.empty());
+          new HunyuanModel(transformer, vae, scheduler, guider, texts, pictures, Optional.empty());
       model.requireOneModel(folder, texts);
       return model;
     } catch (RuntimeException e) {
@@ -131,6 +154,7 @@ record HunyuanModel(
         sizes.scheduler(),
         sizes.guider(),
         new TextSource.RandomNumbers(config.texts().text()),
+        Optional.empty(),
         Optional.of(sizes));
   }
 
@@ -148,6 +172,7 @@ record HunyuanModel(
     folder
         .component(VAE)
         .requireEqual("latent channels", vae.config().latentChannels(), config.channels().out());
+    pictures.ifPresent(source -> source.requireFits(config));
   }
 
   /**
@@ -155,7 +180,8 @@ record HunyuanModel(
    * stay this model's to close.
    */
   HunyuanModel forRank(RankPlace place) {
-    return new HunyuanModel(transformer.forRank(place), vae, scheduler, guider, texts, random);
+    return new HunyuanModel(
+        transformer.forRank(place), vae, scheduler, guider, texts, pictures, random);
   }
 
   /** The latents of a video of that size. */
@@ -171,6 +197,57 @@ record HunyuanModel(
   /** Latent frames as the transformer counts them. */
   int frames(VideoSize size) {
     return latents(size).frames() / transformer.config().patch().frames();
+  }
+
+  /**
+   * The size that is nearest to a shape, of those that the model was trained with.
+   *
+   * @param height of the shape
+   * @param width of the shape
+   */
+  Resolution nearest(int height, int width) {
+    HunyuanConfig config = transformer.config();
+    int unit = vae.config().spatialFactor() * config.patch().side();
+    return SizeBuckets.nearest(height, width, config.targetSize(), unit);
+  }
+
+  /**
+   * Encodes the picture that a video begins with, its middle where the shapes differ.
+   *
+   * @return empty where the model takes none
+   * @throws IllegalArgumentException if a model has to have one and gets none, or the other way
+   *     round
+   */
+  Optional<PictureCondition> condition(GenerationSettings settings) {
+    GenerationSettings.Inputs inputs = settings.inputs();
+    if (inputs.lastImage().isPresent()) {
+      throw new IllegalArgumentException("this model takes no picture to end with");
+    }
+    if (pictures.isEmpty()) {
+      if (inputs.image().isPresent()) {
+        throw new IllegalArgumentException("this model takes no picture: it makes videos of texts");
+      }
+      return Optional.empty();
+    }
+    Resolution size = settings.size().resolution();
+    Picture picture =
+        inputs
+            .image()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "this model needs a picture that the video begins with: give --image"
+                            + " FILE"))
+            .covering(size, Resampling.LANCZOS);
+    float[] levels = picture.signedLevels();
+    float[] mean =
+        vae.encode(
+                (first, frames) -> frames.memory().copyFrom(MemorySegment.ofArray(levels)),
+                1,
+                size.height(),
+                size.width())
+            .mean();
+    return Optional.of(new PictureCondition(pictures.get().encode(picture), vae.normalise(mean)));
   }
 
   /**
@@ -191,13 +268,21 @@ record HunyuanModel(
     int tileColumns = tiling.map(tiles -> Math.min(columns, tiles.tileWidth())).orElse(columns);
     long decoding =
         AutoencoderKlHunyuan15.decodeBytes(vae.config(), size.frames(), tileRows, tileColumns);
-    return List.of(
-        new MemoryNeed("encoding the prompts", texts.bytes()),
+    GuidanceSettings guidance = settings.guidance();
+    int batch = guidance.on() && guidance.batched() ? 2 : 1;
+    long working = batch * config.workingBytes(tokens + TextTokens.WITH_PADDING);
+    List<MemoryNeed> needs = new ArrayList<>();
+    needs.add(new MemoryNeed("encoding the prompts", texts.bytes()));
+    pictures.ifPresent(
+        source ->
+            needs.add(
+                new MemoryNeed(
+                    "encoding the picture", source.encoder().bytes() + vae.weightBytes())));
+    needs.add(
         new MemoryNeed(
-            MemoryNeed.DENOISING,
-            transformer.weights().bytes()
-                + ranks * (config.workingBytes(tokens + TextTokens.WITH_PADDING) + samples)),
-        new MemoryNeed("decoding", vae.weightBytes() + decoding + samples));
+            MemoryNeed.DENOISING, transformer.weights().bytes() + ranks * (working + samples)));
+    needs.add(new MemoryNeed("decoding", vae.weightBytes() + decoding + samples));
+    return needs;
   }
 
   @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.hunyuan;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
@@ -13,6 +14,7 @@ import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.hunyuan.Condition.Embedder;
 import org.lvsa.toolkit.hunyuan.HunyuanBlock.Streams;
 import org.lvsa.toolkit.layers.BlockSource;
+import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.layers.Observer;
@@ -32,8 +34,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * HunyuanVideo 1.5's transformer for text to video in float32: patch embedding, text tokens, blocks
- * in which video and text attend together, output head. One video at a time, one call at a time.
+ * HunyuanVideo 1.5's transformer in float32: patch embedding, text tokens, blocks in which video
+ * and text attend together, output head. One call at a time.
  */
 final class HunyuanTransformer implements AutoCloseable {
   /** The name of the list of blocks. */
@@ -47,6 +49,7 @@ final class HunyuanTransformer implements AutoCloseable {
   private final PatchLayout patches;
   private final Linear patchEmbedding;
   private final Embedder time;
+  private final Optional<Embedder> nextTime;
   private final TextTokens textTokens;
   private final BlockSource<HunyuanBlock> blocks;
   private final Linear headScale;
@@ -72,7 +75,11 @@ final class HunyuanTransformer implements AutoCloseable {
         new PatchLayout(
             PatchLayout.Axes.CHANNELS_FIRST, patch.frames(), patch.side(), patch.side());
     patchEmbedding = Linear.of(weights, "x_embedder.proj");
-    time = Embedder.of(weights, "time_embed.timestep_embedder");
+    time = Embedder.of(weights, HunyuanConfig.TIME);
+    nextTime =
+        config.meanFlow()
+            ? Optional.of(Embedder.of(weights, HunyuanConfig.NEXT_TIME))
+            : Optional.empty();
     textTokens = new TextTokens(config, weights);
     WeightShare share = new WeightShare(place.tensor());
     blocks =
@@ -121,43 +128,30 @@ final class HunyuanTransformer implements AutoCloseable {
   /**
    * Predicts the velocity.
    *
-   * @param latents the sample, {@code [1, channels, frames, rows, columns]}, float32, row-major
-   * @param timestep the scheduler's; 1000 is pure noise
-   * @param text what the video shows
-   * @param padding whether the text's padding attends too, as in the published code with sparse
-   *     attention; else it is left out, which is what the published mask comes to
+   * @param sample noisy latents
+   * @param conditions what they shall become
    * @param attention of the video's tokens and the text's
-   * @return a new tensor of the shape of {@code latents}
+   * @return a new tensor of the shape of the latents
    */
-  INDArray predict(
-      INDArray latents,
-      float timestep,
-      TextEmbeddings text,
-      boolean padding,
-      VideoSelfAttention attention) {
-    return predict(latents, timestep, text, padding, attention, Observer.NONE);
+  INDArray predict(Sample sample, Conditions conditions, VideoSelfAttention attention) {
+    return predict(sample, conditions, attention, Observer.NONE);
   }
 
   /**
-   * As {@link #predict(INDArray, float, TextEmbeddings, boolean, VideoSelfAttention)}.
+   * As {@link #predict(Sample, Conditions, VideoSelfAttention)}.
    *
    * @param observer is shown the values on the way, under the names {@code x_embed}, {@code
    *     b0.norm1} and so on
    */
   INDArray predict(
-      INDArray latents,
-      float timestep,
-      TextEmbeddings text,
-      boolean padding,
-      VideoSelfAttention attention,
-      Observer observer) {
-    VideoGrid grid = grid(latents);
+      Sample sample, Conditions conditions, VideoSelfAttention attention, Observer observer) {
+    VideoGrid grid = grid(sample.latents(), conditions.texts().size());
     try (SequenceShards shards = attention.sequence(SEQUENCE_PLAN, grid.tokens());
-        INDArray embedding = time.time(timestep);
+        INDArray embedding = time(sample);
         Streams x =
             new Streams(
-                shards.input("transformer_blocks.0", "hidden_states", embed(latents)),
-                textTokens.of(text, timestep, padding, observer))) {
+                shards.input("transformer_blocks.0", "hidden_states", embed(sample, conditions)),
+                textTokens.of(conditions, sample.timestep(), observer))) {
       RotaryTable table = shards.output("rope", 0, 4, table(grid), RotaryTable::part);
       observer.see("temb", embedding);
       observer.see("x_embed", x.video());
@@ -183,16 +177,27 @@ final class HunyuanTransformer implements AutoCloseable {
     }
   }
 
-  private VideoGrid grid(INDArray latents) {
+  private INDArray time(Sample sample) {
+    INDArray embedding = time.time(sample.timestep());
+    if (sample.next().isPresent() && nextTime.isPresent()) {
+      try (INDArray next = nextTime.get().time(sample.next().get())) {
+        Elementwise.add(embedding, next);
+      }
+    }
+    return embedding;
+  }
+
+  private VideoGrid grid(INDArray latents, int batch) {
     PatchLayout.Patches count = patches.patches(latents);
     if (count == null
-        || latents.size(0) != 1
+        || latents.size(0) != batch
         || patches.channels(latents) != config.channels().out()) {
       HunyuanConfig.Patch patch = config.patch();
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "latents must be [1, %d, frames, rows, columns], the last three multiples of %d, %d and %d, got %s",
+              "latents must be [%d, %d, frames, rows, columns], the last three multiples of %d, %d and %d, got %s",
+              batch,
               config.channels().out(),
               patch.frames(),
               patch.side(),
@@ -202,14 +207,20 @@ final class HunyuanTransformer implements AutoCloseable {
     return new VideoGrid(count.frames(), new PatchGrid(count.rows(), count.columns()));
   }
 
-  /** The sample, and zeros for the condition and its mask, which a text-to-video run lacks. */
-  private INDArray embed(INDArray latents) {
+  /** The sample, and behind it the picture's condition and mask, zeros where there is none. */
+  private INDArray embed(Sample sample, Conditions conditions) {
+    INDArray latents = sample.latents();
     long[] shape = latents.shape().clone();
     shape[1] = config.channels().in();
     try (INDArray all = Nd4j.zeros(DataType.FLOAT, shape)) {
-      NdMemory.view(all)
-          .asSlice(0, latents.length() * Float.BYTES)
-          .copyFrom(NdMemory.view(latents));
+      MemorySegment from = NdMemory.view(latents);
+      MemorySegment to = NdMemory.view(all);
+      long bytes = from.byteSize() / shape[0];
+      for (long element = 0; element < shape[0]; element++) {
+        to.asSlice(element * to.byteSize() / shape[0], bytes)
+            .copyFrom(from.asSlice(element * bytes, bytes));
+      }
+      conditions.picture().ifPresent(picture -> picture.writeTo(all));
       try (INDArray values = patches.gather(all, PatchLayout.Order.CHANNEL_FIRST)) {
         return patchEmbedding.apply(values);
       }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.Models;
@@ -14,31 +15,24 @@ import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.offload.OffloadableComponents;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
-import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
-import org.lvsa.toolkit.pipeline.DenoisingLoop;
-import org.lvsa.toolkit.pipeline.DenoisingLoop.Branch;
-import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
-import org.lvsa.toolkit.pipeline.GenerationSettings.TextMask;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
-import org.lvsa.toolkit.pipeline.ResumeFile.State;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
-import org.lvsa.toolkit.schedulers.FlowMatchEulerConfig;
-import org.lvsa.toolkit.schedulers.Scheduler;
 import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
 import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
+import org.lvsa.toolkit.vision.Picture;
 
 /**
- * Text to video with HunyuanVideo 1.5 (Tencent 2025): a language model reads the prompt, another
- * encoder the words in quotes, noise is denoised step by step with the transformer, and the VAE
- * decodes the latents to frames.
+ * Text, or a picture and text, to video with HunyuanVideo 1.5 (Tencent 2025): a language model
+ * reads the prompt, another encoder the words in quotes, a third one the picture; noise is denoised
+ * step by step with the transformer, and the VAE decodes the latents to frames.
  */
 public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableComponents {
   /** Width to height, where nobody asks for a size. */
@@ -57,7 +51,9 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
 
   @Override
   public String className() {
-    return HunyuanVideo15PipelineType.CLASS;
+    return model.pictures().isPresent()
+        ? HunyuanVideo15ImageToVideoPipelineType.CLASS
+        : HunyuanVideo15PipelineType.CLASS;
   }
 
   @Override
@@ -67,7 +63,10 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
 
   @Override
   public List<String> encoders() {
-    return List.of(HunyuanModel.TEXT_ENCODER, HunyuanModel.TEXT_ENCODER_2);
+    List<String> texts = List.of(HunyuanModel.TEXT_ENCODER, HunyuanModel.TEXT_ENCODER_2);
+    return model.pictures().isPresent()
+        ? Stream.concat(texts.stream(), Stream.of(HunyuanModel.IMAGE_ENCODER)).toList()
+        : texts;
   }
 
   @Override
@@ -88,22 +87,38 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
       case HunyuanModel.VAE -> Optional.of(new Component.Open(model.vae().weights()));
       case HunyuanModel.TEXT_ENCODER, HunyuanModel.TEXT_ENCODER_2 ->
           model.texts().bytes(name).map(Component.OpenedPerUse::new);
+      case HunyuanModel.IMAGE_ENCODER ->
+          model.pictures().map(source -> new Component.OpenedPerUse(source.encoder().bytes()));
       default -> Optional.empty();
     };
   }
 
   @Override
   public Set<Capability> capabilities() {
-    return EnumSet.of(Capability.FLOW_SHIFT, Capability.IMAGE_OUTPUT);
+    Set<Capability> capabilities = EnumSet.of(Capability.FLOW_SHIFT, Capability.GUIDER);
+    capabilities.add(
+        model.pictures().isPresent() ? Capability.IMAGE_INPUT : Capability.IMAGE_OUTPUT);
+    return capabilities;
   }
 
   @Override
   public PipelineDefaults defaults() {
-    HunyuanConfig config = model.transformer().config();
-    int unit = model.vae().config().spatialFactor() * config.patch().side();
-    Resolution resolution =
-        SizeBuckets.nearest(SHAPE.height(), SHAPE.width(), config.targetSize(), unit);
-    return new PipelineDefaults(resolution, 121, 50, model.guider().scale(), 24);
+    return defaults(model.nearest(SHAPE.height(), SHAPE.width()));
+  }
+
+  /** A picture decides the size: the nearest to its shape. */
+  @Override
+  public PipelineDefaults defaults(Optional<Picture> image) {
+    return image
+        .map(Picture::size)
+        .map(its -> defaults(model.nearest(its.height(), its.width())))
+        .orElseGet(this::defaults);
+  }
+
+  private PipelineDefaults defaults(Resolution resolution) {
+    GuiderFile guider = model.guider();
+    return new PipelineDefaults(
+        resolution, 121, 50, guider.scale(), 24, Optional.of(guider.options()));
   }
 
   @Override
@@ -163,98 +178,14 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
 
   @Override
   public Denoising prepare(GenerationSettings settings) {
-    if (settings.guidance().on() && settings.guidance().batched()) {
-      throw new IllegalArgumentException(
-          "guidance in one batch is not supported by this pipeline ("
-              + className()
-              + "): the two texts have different numbers of tokens");
-    }
-    return new Encoded(
-        model, settings, model.texts().encode(settings.prompts(), settings.guidance().on()));
-  }
-
-  /**
-   * A generation whose prompts are encoded.
-   *
-   * @param embeddings of the prompt, and behind it of the negative prompt where it is needed;
-   *     closed together with this
-   */
-  private record Encoded(
-      HunyuanModel model, GenerationSettings settings, List<TextEmbeddings> embeddings)
-      implements Denoising {
-    @Override
-    public float[] run(GenerationAttention attention, Optional<State> from, StepReceiver receiver) {
-      LatentSize shape = model.latents(settings.size());
-      Scheduler scheduler = scheduler().start(sigmas(settings.steps()));
-      from.ifPresent(state -> scheduler.resume(state.history()));
-      from.ifPresent(
-          state ->
-              attention.goOn(
-                  model.transformer().config().layers(),
-                  state.history().done(),
-                  settings.guidance()));
-      float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
-      boolean padding = padding(attention);
-      DenoisingLoop loop =
-          new DenoisingLoop(
-              (step, branches, latents, timestep) -> {
-                attention.begin(step, timestep, branches);
-                return model
-                    .transformer()
-                    .predict(latents, timestep, text(branches.getFirst()), padding, attention);
-              },
-              scheduler,
-              shape,
-              settings.guidance(),
-              attention.guidanceRanks());
-      return loop.run(start, (step, latents) -> receiver.accept(step, latents, scheduler::history));
-    }
-
-    private TextEmbeddings text(Branch branch) {
-      return branch == Branch.COND ? embeddings.getFirst() : embeddings.getLast();
-    }
-
-    /**
-     * Whether the padding behind the texts attends too. Dense attention masks it in the published
-     * code as well.
-     */
-    private boolean padding(GenerationAttention attention) {
-      if (!attention.isSparse()) {
-        return false;
-      }
-      boolean published = settings.inputs().textMask() == TextMask.PUBLISHED;
-      attention.say(
-          published
-              ? "[LVSA] text mask: the texts' padding attends, as in the published code"
-              : "[LVSA] text mask: the texts' padding is left out; the published code lets it"
-                  + " attend, as --text-mask published does");
-      return published;
-    }
-
-    /** Noise levels before the shift: even steps from 1 to 0, without the 0. */
-    private static float[] sigmas(int steps) {
-      float[] sigmas = new float[steps];
-      for (int i = 0; i < steps; i++) {
-        sigmas[i] = (float) (1 + i * (-1.0 / steps));
-      }
-      return sigmas;
-    }
-
-    /** The scheduler's settings, with the shift that is asked for. */
-    private FlowMatchEulerConfig scheduler() {
-      return settings.flowShift().isPresent()
-          ? model.scheduler().withShift(settings.flowShift().getAsDouble())
-          : model.scheduler();
-    }
-
-    @Override
-    public Denoising forRank(RankPlace place) {
-      return new Encoded(model.forRank(place), settings, embeddings);
-    }
-
-    @Override
-    public void close() {
-      embeddings.forEach(TextEmbeddings::close);
+    Optional<PictureCondition> picture = model.condition(settings);
+    try {
+      List<TextEmbeddings> texts =
+          model.texts().encode(settings.prompts(), settings.guidance().on());
+      return new HunyuanDenoising(model, settings, new HunyuanDenoising.Encoded(texts, picture));
+    } catch (RuntimeException e) {
+      picture.ifPresent(PictureCondition::close);
+      throw e;
     }
   }
 

@@ -2,7 +2,6 @@
 package org.lvsa.toolkit.hunyuan;
 
 import java.util.List;
-import java.util.Map;
 import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.PipelineType;
 import org.lvsa.toolkit.pipeline.RandomSizes;
@@ -22,12 +21,7 @@ public final class HunyuanVideo15PipelineType implements PipelineType {
 
   @Override
   public VideoPipeline open(ModelFolder folder, boolean allowUnused) {
-    return new HunyuanVideo15Pipeline(HunyuanModel.open(folder, allowUnused));
-  }
-
-  @Override
-  public Map<String, String> notSupported() {
-    return Map.of("HunyuanVideo15ImageToVideoPipeline", "a picture to begin with");
+    return new HunyuanVideo15Pipeline(HunyuanModel.open(folder, false, allowUnused));
   }
 
   @Override

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.hunyuan;
 import java.util.List;
 import org.lvsa.toolkit.model.ModelGeometry;
 import org.lvsa.toolkit.model.Models;
+import org.lvsa.toolkit.pipeline.Guider;
 import org.lvsa.toolkit.pipeline.RandomSizes;
 import org.lvsa.toolkit.schedulers.FlowMatchEulerConfig;
 import org.lvsa.toolkit.vae.HunyuanVaeConfig;
@@ -51,7 +52,8 @@ record RandomHunyuan(RandomSizes sizes) {
         new HunyuanConfig.Channels(2 * LATENT_CHANNELS + 1, LATENT_CHANNELS),
         new HunyuanConfig.Patch(geometry.temporalPatch(), geometry.patch()),
         new HunyuanConfig.Rotary(geometry.ropeAxes(), geometry.ropeTheta()),
-        targetSize());
+        targetSize(),
+        false);
   }
 
   /** Shape of the VAE. */
@@ -75,8 +77,8 @@ record RandomHunyuan(RandomSizes sizes) {
   }
 
   /** The published guidance. */
-  Guider guider() {
-    return new Guider(GUIDANCE_SCALE);
+  GuiderFile guider() {
+    return new GuiderFile(GUIDANCE_SCALE, Guider.PLAIN);
   }
 
   @Override

@@ -3,10 +3,9 @@ package org.lvsa.toolkit.pipeline;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.lvsa.toolkit.attention.Qkv;
 import org.lvsa.toolkit.pattern.PatternSettings;
@@ -25,18 +24,17 @@ final class CaptureFile {
   private CaptureFile() {}
 
   /**
-   * Writes a batch element.
+   * Writes one video's tokens.
    *
-   * @param qkv video tokens and the text tokens behind them
-   * @param element which
+   * @param qkv video tokens and the text tokens behind them, one batch element
    * @param textTokens how many are text
    * @param pattern the settings in force; {@code step} is the one that counts for rotation
    */
-  static void write(Path file, Qkv qkv, int element, int textTokens, PatternSettings pattern) {
+  static void write(Path file, Qkv qkv, int textTokens, PatternSettings pattern) {
     Map<String, FloatTensor> tensors = new LinkedHashMap<>();
-    tensors.put("q", tensor(qkv.query(), element));
-    tensors.put("k", tensor(qkv.key(), element));
-    tensors.put("v", tensor(qkv.value(), element));
+    tensors.put("q", tensor(qkv.query()));
+    tensors.put("k", tensor(qkv.key()));
+    tensors.put("v", tensor(qkv.value()));
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("layout", "\"[batch, tokens, heads, headDim]\"");
     metadata.put("heads", Long.toString(qkv.query().size(2)));
@@ -62,11 +60,7 @@ final class CaptureFile {
     }
   }
 
-  private static FloatTensor tensor(INDArray batch, int element) {
-    MemorySegment all = NdMemory.view(batch);
-    long bytes = all.byteSize() / batch.size(0);
-    return new FloatTensor(
-        List.of(1L, batch.size(1), batch.size(2), batch.size(3)),
-        all.asSlice(element * bytes, bytes));
+  private static FloatTensor tensor(INDArray one) {
+    return new FloatTensor(Arrays.stream(one.shape()).boxed().toList(), NdMemory.view(one));
   }
 }

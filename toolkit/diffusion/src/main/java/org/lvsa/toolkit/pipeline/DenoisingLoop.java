@@ -88,7 +88,7 @@ public record DenoisingLoop(
 
   private float[] velocity(int step, float[] sample, float timestep) {
     try (INDArray latents = NdMemory.copy(MemorySegment.ofArray(sample), shape.shape())) {
-      if (!guidance.on()) {
+      if (!guidance.on(step, scheduler.schedule().steps())) {
         try (INDArray cond = model.velocity(step, List.of(Branch.COND), latents, timestep)) {
           return NdMemory.floats(cond);
         }
@@ -126,11 +126,8 @@ public record DenoisingLoop(
   }
 
   private float[] guided(INDArray cond, INDArray uncond, float timestep) {
-    double scale = guidance.at(timestep, scheduler.schedule().steps());
-    try (INDArray guided = Guidance.combine(cond, uncond, scale)) {
-      if (guidance.normalised()) {
-        Guidance.normalise(guided, cond);
-      }
+    int steps = scheduler.schedule().steps();
+    try (INDArray guided = guidance.combine(cond, uncond, timestep, steps)) {
       return NdMemory.floats(guided);
     }
   }

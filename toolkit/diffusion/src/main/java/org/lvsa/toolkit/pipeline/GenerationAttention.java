@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -299,12 +300,13 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
    * An earlier run made the first steps.
    *
    * @param layers blocks of the model
-   * @param steps that it made
+   * @param done steps that it made
+   * @param steps of the generation
    * @param guidance how many runs of the model a step is
    */
-  public void goOn(int layers, int steps, GuidanceSettings guidance) {
-    int passes = guidanceRanks().world() > 1 ? 1 : guidance.passes();
-    generation.steps().goOn(layers, (long) steps * passes);
+  public void goOn(int layers, int done, int steps, GuidanceSettings guidance) {
+    boolean apart = guidanceRanks().world() > 1;
+    generation.steps().goOn(layers, apart ? done : guidance.passes(done, steps));
   }
 
   /** The ranks that run the branches of guidance, one each; alone where one rank runs both. */
@@ -334,20 +336,30 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
                 shards.gather(video.value(), 1))
             : video;
     if (generation.ranks().rank() == 0) {
-      Qkv joint = whole.then(text);
       for (int element = 0; element < branches.size(); element++) {
-        CaptureFile.write(
-            capture.get().file(layer, step, branches.get(element)),
-            joint,
-            element,
-            text.map(Qkv::tokens).orElse(0),
-            generation
-                .patternSettings(grid.frames(), grid.patches().patches())
-                .withStep(generation.steps().step()));
+        capture(capture.get().file(layer, step, branches.get(element)), grid, whole, text, element);
       }
     }
     if (whole != video) {
       whole.close();
+    }
+  }
+
+  private void capture(Path file, VideoGrid grid, Qkv video, Optional<Qkv> text, int element) {
+    Optional<Qkv> its = text.map(all -> all.element(element));
+    try (Qkv mine = video.element(element)) {
+      Qkv joint = mine.then(its);
+      CaptureFile.write(
+          file,
+          joint,
+          its.map(Qkv::tokens).orElse(0),
+          generation
+              .patternSettings(grid.frames(), grid.patches().patches())
+              .withStep(generation.steps().step()));
+      if (its.isPresent()) {
+        joint.close();
+        its.get().close();
+      }
     }
   }
 

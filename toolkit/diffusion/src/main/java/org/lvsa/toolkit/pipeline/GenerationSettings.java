@@ -115,6 +115,7 @@ public record GenerationSettings(
         .ifPresent(ratio -> identity.put("boundaryRatio", Double.toString(ratio)));
     identity.put("dynamicGuidance", Boolean.toString(guidance.dynamic()));
     identity.put("normalisedGuidance", Boolean.toString(guidance.normalised()));
+    identity.put("guider", guidance.guider().map(Guider::toString).orElse("none"));
     identity.put("image", inputs.image().map(GenerationSettings::identity).orElse("none"));
     identity.put("lastImage", inputs.lastImage().map(GenerationSettings::identity).orElse("none"));
     identity.put("noise", inputs.noise().map(Path::toString).orElse("drawn"));

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.pipeline;
 import java.util.Arrays;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Rows;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -28,18 +29,68 @@ public final class Guidance {
    * @return a new tensor
    */
   public static INDArray combine(INDArray conditional, INDArray unconditional, double scale) {
-    INDArray guided = conditional.dup('c');
-    int width = Math.toIntExact(guided.size(-1));
     float factor = (float) scale;
-    Rows.merge(
-        Matrix.of(guided, width),
-        Matrix.of(unconditional, width),
+    return merged(
+        conditional,
+        unconditional,
         (index, row, other) -> {
           for (int i = 0; i < row.length; i++) {
             row[i] = other[i] + factor * (row[i] - other[i]);
           }
         });
+  }
+
+  /**
+   * {@code conditional + scale · (conditional − unconditional)}, in float32: the formula as it was
+   * first published.
+   *
+   * @return a new tensor
+   */
+  static INDArray beyond(INDArray conditional, INDArray unconditional, double scale) {
+    float factor = (float) scale;
+    return merged(
+        conditional,
+        unconditional,
+        (index, row, other) -> {
+          for (int i = 0; i < row.length; i++) {
+            row[i] += factor * (row[i] - other[i]);
+          }
+        });
+  }
+
+  private static INDArray merged(INDArray conditional, INDArray unconditional, Rows.Merge merge) {
+    INDArray guided = conditional.dup('c');
+    int width = Math.toIntExact(guided.size(-1));
+    Rows.merge(Matrix.of(guided, width), Matrix.of(unconditional, width), merge);
     return guided;
+  }
+
+  /**
+   * Brings a guided prediction nearer to the standard deviation that the prediction with the prompt
+   * has: {@code share · guided · deviation(conditional) / deviation(guided) + (1 − share) ·
+   * guided}. Where all values are the same it stays as it is.
+   *
+   * @param guided of one video, changed in place
+   */
+  static void rescale(INDArray guided, INDArray conditional, double share) {
+    double deviation = deviation(guided);
+    if (deviation > 0) {
+      float factor = (float) (share * deviation(conditional) / deviation + 1 - share);
+      guided.muli(factor);
+    }
+  }
+
+  private static double deviation(INDArray values) {
+    float[] all = NdMemory.floats(values);
+    double mean = 0;
+    for (float value : all) {
+      mean += value / (double) all.length;
+    }
+    double squares = 0;
+    for (float value : all) {
+      squares += (value - mean) * (value - mean);
+    }
+    return Math.sqrt(squares / all.length);
   }
 
   /**

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
+import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * How strongly a video follows its prompt.
@@ -16,6 +19,8 @@ import java.util.OptionalDouble;
  *     transformers takes over; empty for the model's own
  * @param dynamic whether the scale changes with the noise level
  * @param normalised whether the guided prediction is given the length of the one with the prompt
+ * @param guider further options, of models that have a guider; then guidance is on at every scale
+ *     but the one that changes nothing
  */
 public record GuidanceSettings(
     double scale,
@@ -23,7 +28,8 @@ public record GuidanceSettings(
     OptionalDouble second,
     OptionalDouble boundaryRatio,
     boolean dynamic,
-    boolean normalised) {
+    boolean normalised,
+    Optional<Guider> guider) {
   /** Timesteps of pure noise, which a boundary is a share of. */
   public static final int TIMESTEPS = 1000;
 
@@ -41,7 +47,14 @@ public record GuidanceSettings(
 
   /** One scale for all steps. */
   public GuidanceSettings(double scale, boolean batched) {
-    this(scale, batched, OptionalDouble.empty(), OptionalDouble.empty(), false, false);
+    this(
+        scale,
+        batched,
+        OptionalDouble.empty(),
+        OptionalDouble.empty(),
+        false,
+        false,
+        Optional.empty());
   }
 
   /** As published: the guided prediction has the length that comes out. */
@@ -51,7 +64,7 @@ public record GuidanceSettings(
       OptionalDouble second,
       OptionalDouble boundaryRatio,
       boolean dynamic) {
-    this(scale, batched, second, boundaryRatio, dynamic, false);
+    this(scale, batched, second, boundaryRatio, dynamic, false, Optional.empty());
   }
 
   private static void requireFinite(String what, double value) {
@@ -60,9 +73,41 @@ public record GuidanceSettings(
     }
   }
 
-  /** Whether a step needs the negative prompt. */
+  /** Whether a step can need the negative prompt. */
   public boolean on() {
+    if (guider.isPresent()) {
+      return guider.get().isOn(scale);
+    }
     return Guidance.isOn(scale) || second.isPresent() && Guidance.isOn(second.getAsDouble());
+  }
+
+  /**
+   * Whether a step needs the negative prompt.
+   *
+   * @param step its number, from 0
+   * @param steps of the generation
+   */
+  public boolean on(int step, int steps) {
+    return guider.map(its -> its.guides(scale, step, steps)).orElseGet(this::on);
+  }
+
+  /**
+   * The guided prediction of one video.
+   *
+   * @param timestep the scheduler's
+   * @param steps of the generation
+   * @return a new tensor
+   */
+  INDArray combine(INDArray conditional, INDArray unconditional, float timestep, int steps) {
+    double now = at(timestep, steps);
+    INDArray guided =
+        guider.isPresent()
+            ? guider.get().combine(conditional, unconditional, now)
+            : Guidance.combine(conditional, unconditional, now);
+    if (normalised) {
+      Guidance.normalise(guided, conditional);
+    }
+    return guided;
   }
 
   /**
@@ -98,7 +143,7 @@ public record GuidanceSettings(
   /** The same with a boundary between two transformers. */
   public GuidanceSettings withBoundary(double ratio) {
     return new GuidanceSettings(
-        scale, batched, second, OptionalDouble.of(ratio), dynamic, normalised);
+        scale, batched, second, OptionalDouble.of(ratio), dynamic, normalised, guider);
   }
 
   /**
@@ -107,11 +152,28 @@ public record GuidanceSettings(
    * @param runs 1 for a batch of both, else 2
    */
   public GuidanceSettings inRuns(int runs) {
-    return new GuidanceSettings(scale, runs == 1, second, boundaryRatio, dynamic, normalised);
+    return new GuidanceSettings(
+        scale, runs == 1, second, boundaryRatio, dynamic, normalised, guider);
   }
 
-  /** Runs of the model per step. */
+  /** The same with options of a guider. */
+  public GuidanceSettings withGuider(Guider other) {
+    return new GuidanceSettings(
+        scale, batched, second, boundaryRatio, dynamic, normalised, Optional.of(other));
+  }
+
+  /** Runs of the model per guided step. */
   public int passes() {
     return on() && !batched ? 2 : 1;
+  }
+
+  /**
+   * Runs of the model in the first steps together.
+   *
+   * @param done number of the steps
+   * @param steps of the generation
+   */
+  long passes(int done, int steps) {
+    return IntStream.range(0, done).mapToLong(step -> on(step, steps) ? passes() : 1).sum();
   }
 }

@@ -15,6 +15,7 @@ import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
+import org.lvsa.toolkit.vision.Picture;
 
 /**
  * A pipeline that lets the weights go that are not needed now. Its videos are the same bit for bit.
@@ -94,6 +95,11 @@ public final class OffloadedPipeline implements VideoPipeline {
   @Override
   public PipelineDefaults defaults() {
     return inner.defaults();
+  }
+
+  @Override
+  public PipelineDefaults defaults(Optional<Picture> image) {
+    return inner.defaults(image);
   }
 
   @Override

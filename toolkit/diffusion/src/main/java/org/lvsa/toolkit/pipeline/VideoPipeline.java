@@ -15,6 +15,7 @@ import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
+import org.lvsa.toolkit.vision.Picture;
 
 /**
  * A model that is opened and makes videos in three parts: what it is told is encoded ({@link
@@ -31,6 +32,14 @@ public interface VideoPipeline extends AutoCloseable {
 
   /** What is taken where a user does not say. */
   PipelineDefaults defaults();
+
+  /**
+   * What is taken where a user does not say, for a video that begins with a picture: its shape can
+   * decide the size.
+   */
+  default PipelineDefaults defaults(Optional<Picture> image) {
+    return defaults();
+  }
 
   /** Sizes of the transformer by name, such as {@code layers} → 30, for people to read. */
   Map<String, Integer> geometry();

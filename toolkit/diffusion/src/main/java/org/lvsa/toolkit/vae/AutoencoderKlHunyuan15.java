@@ -99,6 +99,15 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
     return scaled;
   }
 
+  /** From the encoder's latents to those of a diffusion model: {@code latents · scale}. */
+  public float[] normalise(float[] latents) {
+    float[] scaled = latents.clone();
+    for (int e = 0; e < scaled.length; e++) {
+      scaled[e] *= (float) config.scale();
+    }
+    return scaled;
+  }
+
   /**
    * Decodes latents to frames, about from −1 to 1: the decoder does not cut them off.
    *

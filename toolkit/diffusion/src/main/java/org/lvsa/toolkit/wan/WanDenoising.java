@@ -53,7 +53,9 @@ record WanDenoising(WanModel model, GenerationSettings settings, Encoded encoded
     }
     from.ifPresent(state -> scheduler.resume(state.history()));
     from.ifPresent(
-        state -> attention.goOn(model.config().layers(), state.history().done(), guidance));
+        state ->
+            attention.goOn(
+                model.config().layers(), state.history().done(), settings.steps(), guidance));
     float[] start = from.map(State::latents).orElseGet(() -> settings.start().of(shape));
     DenoisingLoop loop =
         new DenoisingLoop(

@@ -126,6 +126,7 @@ public final class RipplePipeline implements VideoPipeline {
               attention.goOn(
                   pipeline.transformer.config().layers(),
                   state.history().done(),
+                  settings.steps(),
                   settings.guidance()));
       DenoisingLoop loop =
           new DenoisingLoop(

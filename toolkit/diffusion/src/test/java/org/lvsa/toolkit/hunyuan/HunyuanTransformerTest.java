@@ -92,10 +92,8 @@ class HunyuanTransformerTest {
       float[] timestep = run.floats(prefix + "in.timestep");
       INDArray prediction =
           transformer.predict(
-              tensor(run, "latents_init"),
-              timestep[0],
-              text,
-              false,
+              new Sample(tensor(run, "latents_init"), timestep[0]),
+              new Conditions(text, false),
               new ProcessorAttention(generation, new BackendProcessor("none")),
               observer);
       String name = "step0." + branch + ".pred";
@@ -135,8 +133,12 @@ class HunyuanTransformerTest {
         TextEmbeddings prompt = encoders.encode(settings.get("prompt").textValue());
         TextEmbeddings negative = encoders.encode(settings.get("negative_prompt").textValue());
         Generation generation = new Generation(options, LineLog.none())) {
-      assertEquals(settings.get("valid_text_tokens").intValue(), TextTokens.count(prompt, false));
-      assertEquals(settings.get("text_tokens_total").intValue(), TextTokens.count(prompt, true));
+      assertEquals(
+          settings.get("valid_text_tokens").intValue(),
+          TextTokens.count(prompt, Optional.empty(), false));
+      assertEquals(
+          settings.get("text_tokens_total").intValue(),
+          TextTokens.count(prompt, Optional.empty(), true));
       ProcessorAttention attention =
           new ProcessorAttention(generation, new LvsaProcessor("hunyuan"));
       float[] sigmas = {1, 10 / 11f, 5 / 7f};
@@ -145,17 +147,17 @@ class HunyuanTransformerTest {
         INDArray latents =
             tensor(run, step == 0 ? "latents_init" : "step" + (step - 1) + ".latents");
         Observer observer = step == 0 ? padding(run, differences) : Observer.NONE;
-        float timestep = sigmas[step] * 1000;
+        Sample sample = new Sample(latents, sigmas[step] * 1000);
         String prefix = "step" + step + ".";
         compare(
             run,
             prefix + "cond.pred",
-            transformer.predict(latents, timestep, prompt, true, attention, observer),
+            transformer.predict(sample, new Conditions(prompt, true), attention, observer),
             differences);
         compare(
             run,
             prefix + "uncond.pred",
-            transformer.predict(latents, timestep, negative, true, attention),
+            transformer.predict(sample, new Conditions(negative, true), attention),
             differences);
       }
     }
@@ -220,17 +222,13 @@ class HunyuanTransformerTest {
       assertArrayEquals(
           NdMemory.floats(
               transformer.predict(
-                  latents,
-                  900,
-                  text,
-                  false,
+                  new Sample(latents, 900),
+                  new Conditions(text, false),
                   new ProcessorAttention(dense, new BackendProcessor("none")))),
           NdMemory.floats(
               transformer.predict(
-                  latents,
-                  900,
-                  text,
-                  false,
+                  new Sample(latents, 900),
+                  new Conditions(text, false),
                   new ProcessorAttention(lvsa, new LvsaProcessor("hunyuan")))));
       assertEquals(1, lvsa.density());
     }

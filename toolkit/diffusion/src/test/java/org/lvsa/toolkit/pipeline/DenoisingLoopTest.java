@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,6 +79,21 @@ class DenoisingLoopTest {
     calls.clear();
     run(config.start(2), new GuidanceSettings(1, false), calls);
     assertEquals(List.of("0 [COND] 999", "1 [COND] 750"), calls);
+  }
+
+  /** Of five steps the second, third and fourth: 0.2 · 5 and 0.85 · 5 rounded down. */
+  @Test
+  void aGuiderBeginsAndStopsOnTheWay(@TempDir Path directory) throws IOException {
+    SchedulerConfig config = unipc(directory);
+    GuidanceSettings guidance =
+        new GuidanceSettings(5, true).withGuider(new Guider(0, 0.2, 0.85, false));
+    List<String> calls = new ArrayList<>();
+    run(config.start(5), guidance, calls);
+    assertEquals(
+        List.of("[COND]", "[COND, UNCOND]", "[COND, UNCOND]", "[COND, UNCOND]", "[COND]"),
+        calls.stream().map(call -> call.replaceAll("^\\d+ | \\d+$", "")).toList());
+    assertEquals(5, guidance.passes(5, 5));
+    assertEquals(1 + 2 + 2, guidance.inRuns(2).passes(3, 5));
   }
 
   @Test
@@ -174,7 +190,13 @@ class DenoisingLoopTest {
     for (boolean normalised : new boolean[] {false, true}) {
       GuidanceSettings guidance =
           new GuidanceSettings(
-              3, false, OptionalDouble.empty(), OptionalDouble.empty(), false, normalised);
+              3,
+              false,
+              OptionalDouble.empty(),
+              OptionalDouble.empty(),
+              false,
+              normalised,
+              Optional.empty());
       float[] one = run(config.start(3), guidance, new ArrayList<>());
       InProcess.run(
           2,

@@ -61,7 +61,6 @@ class PipelinesTest {
   @CsvSource({
     "WanVACEPipeline, a video or a picture to edit",
     "WanAnimatePipeline, a video whose motion another one takes over",
-    "HunyuanVideo15ImageToVideoPipeline, a picture to begin with",
     "CogVideoXVideoToVideoPipeline, a video to begin with"
   })
   void whatAFamilysOtherClassesTakeIsNamed(String className, String takes) throws IOException {

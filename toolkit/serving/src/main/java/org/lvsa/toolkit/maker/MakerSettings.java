@@ -7,6 +7,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.TextMask;
+import org.lvsa.toolkit.pipeline.GuiderWish;
 import org.lvsa.toolkit.pipeline.RankPlan;
 import org.lvsa.toolkit.vae.Tiling;
 
@@ -56,6 +57,8 @@ public record MakerSettings(
    * @param batched whether both runs of a step are one batch
    * @param dynamic whether guidance changes from step to step
    * @param normalised whether guidance keeps the length of the prediction with the prompt
+   * @param guider options in place of the model's
    */
-  public record Guidance(boolean batched, boolean dynamic, boolean normalised) {}
+  public record Guidance(
+      boolean batched, boolean dynamic, boolean normalised, GuiderWish guider) {}
 }

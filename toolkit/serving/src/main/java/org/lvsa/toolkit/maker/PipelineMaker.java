@@ -68,6 +68,7 @@ public final class PipelineMaker implements VideoMaker {
     this.settings = settings;
     pipeline.check(settings.ranks().groups());
     require(settings.guidance().dynamic(), Capability.DYNAMIC_GUIDANCE);
+    require(settings.guidance().guider().asks(), Capability.GUIDER);
   }
 
   @Override
@@ -164,7 +165,8 @@ public final class PipelineMaker implements VideoMaker {
             optional(sampling.guidanceScale2()),
             optional(sampling.boundaryRatio()),
             settings.guidance().dynamic(),
-            settings.guidance().normalised()),
+            settings.guidance().normalised(),
+            settings.guidance().guider().over(pipeline.defaults().guider())),
         optional(sampling.flowShift()),
         new StartingLatents.Seed(sampling.seed()),
         new GenerationSettings.Inputs(
