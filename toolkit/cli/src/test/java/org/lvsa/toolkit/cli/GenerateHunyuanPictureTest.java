@@ -18,8 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.hunyuan.TinyHunyuan;
-import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.io.Png;
+import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.video.VideoWriter;
 
 /**
@@ -42,7 +42,7 @@ class GenerateHunyuanPictureTest {
   }
 
   /** Runs the settings of a recorded run; the size is the picture's where it has one. */
-  private Run golden(String name, Path out, Object... more) throws IOException {
+  private Run golden(String name, Object... more) throws IOException {
     GoldenRun run = GoldenRun.open(RUNS + name);
     JsonNode settings = run.json().get("settings");
     List<Object> words =
@@ -66,9 +66,7 @@ class GenerateHunyuanPictureTest {
                 "--output-type",
                 "latent",
                 "--save-every",
-                1,
-                "-o",
-                out));
+                1));
     if (run.holds("image")) {
       words.addAll(List.of("--image", picture(run)));
     } else {
@@ -84,8 +82,7 @@ class GenerateHunyuanPictureTest {
   private Path picture(GoldenRun run) throws IOException {
     int[] shape = run.shape("image");
     Path file = directory.resolve("picture.png");
-    Png.write(
-        VideoWriter.image(new Resolution(shape[1], shape[0]), run.unsigned("image")), file);
+    Png.write(VideoWriter.image(new Resolution(shape[1], shape[0]), run.unsigned("image")), file);
     return file;
   }
 
@@ -100,11 +97,11 @@ class GenerateHunyuanPictureTest {
   @Test
   void aDenseRunEqualsTheRecordedOneAndOneOnTwoRanks() throws IOException {
     Path one = directory.resolve("one.safetensors");
-    Run run = golden("i2v", one);
+    Run run = golden("i2v", "-o", one);
     assertEquals(0, run.code(), run.err());
     check("i2v", one, 3);
     Path two = directory.resolve("two.safetensors");
-    assertEquals(0, golden("i2v", two, "--ulysses-degree", 2).code());
+    assertEquals(0, golden("i2v", "-o", two, "--ulysses-degree", 2).code());
     assertArrayEquals(
         GenerateHunyuanTest.tensor(one, "latents"),
         GenerateHunyuanTest.tensor(two, "latents"),
@@ -115,21 +112,10 @@ class GenerateHunyuanPictureTest {
   void aSparseRunEqualsTheRecordedOne() throws IOException {
     JsonNode settings = GoldenRun.open(RUNS + "i2v_rot").json().get("settings");
     Path out = directory.resolve("out.safetensors");
-    Run run =
-        golden(
-            "i2v_rot",
-            out,
-            "--attention",
-            "lvsa",
-            "--rotate-keyframes",
-            "--window",
-            settings.get("window").intValue(),
-            "--first-frames",
-            settings.get("first").intValue(),
-            "--reference-frames",
-            settings.get("ref").intValue(),
-            "--text-mask",
-            "published");
+    Object[] options =
+        GenerateHunyuanTest.with(
+            GenerateHunyuanTest.sparse(settings), out, "--text-mask", "published");
+    Run run = golden("i2v_rot", options);
     assertEquals(0, run.code(), run.err());
     assertTrue(run.err().contains("the texts' padding attends"), run.err());
     check("i2v_rot", out, 3);
@@ -151,13 +137,13 @@ class GenerateHunyuanPictureTest {
                 guider.get("start").asText(),
                 "--guidance-stop",
                 guider.get("stop").asText(),
-                "--use-original-formulation="
-                    + guider.get("use_original_formulation").asText()));
+                "--use-original-formulation=" + guider.get("use_original_formulation").asText()));
     if (batched) {
       options.add("--batched-guidance");
     }
     Path out = directory.resolve("out.safetensors");
-    Run run = golden(name, out, options.toArray());
+    options.addAll(List.of("-o", out));
+    Run run = golden(name, options.toArray());
     assertEquals(0, run.code(), run.err());
     check(name, out, 5);
   }
@@ -176,7 +162,8 @@ class GenerateHunyuanPictureTest {
     String picture = picture(run).toString();
     Path out = directory.resolve("none.mp4");
     Run refused =
-        golden("i2v", out, (Object[]) options.replace("PICTURE", picture).split(" "));
+        golden(
+            "i2v", (Object[]) ("-o " + out + " " + options.replace("PICTURE", picture)).split(" "));
     assertEquals(2, refused.code(), refused.err());
     assertTrue(refused.err().contains(message), refused.err());
     assertEquals(1, refused.err().lines().count(), refused.err());

@@ -92,7 +92,22 @@ class GenerateHunyuanTest {
     String name = "lvsa_joint/hunyuan15_rot";
     GoldenRun run = GoldenRun.open(name);
     JsonNode settings = run.json().get("settings");
-    Object[] lvsa = {
+    Object[] lvsa = sparse(settings);
+    Path published = directory.resolve("published.safetensors");
+    golden(name, settings, "frames", "48x32", with(lvsa, published, "--text-mask", "published"));
+    check(run, published);
+
+    Path one = directory.resolve("one.safetensors");
+    Run masked = golden(name, settings, "frames", "48x32", with(lvsa, one));
+    assertTrue(masked.err().contains("the texts' padding is left out"), masked.err());
+    Path two = directory.resolve("two.safetensors");
+    golden(name, settings, "frames", "48x32", with(lvsa, two, "--ulysses-degree", 2));
+    assertArrayEquals(tensor(one, "latents"), tensor(two, "latents"), 1e-4f);
+  }
+
+  /** The options of a recorded run's sparse attention, and the one of the output. */
+  static Object[] sparse(JsonNode settings) {
+    return new Object[] {
       "--attention",
       "lvsa",
       "--rotate-keyframes",
@@ -104,16 +119,6 @@ class GenerateHunyuanTest {
       settings.get("ref").intValue(),
       "-o"
     };
-    Path published = directory.resolve("published.safetensors");
-    golden(name, settings, "frames", "48x32", with(lvsa, published, "--text-mask", "published"));
-    check(run, published);
-
-    Path one = directory.resolve("one.safetensors");
-    Run masked = golden(name, settings, "frames", "48x32", with(lvsa, one));
-    assertTrue(masked.err().contains("the texts' padding is left out"), masked.err());
-    Path two = directory.resolve("two.safetensors");
-    golden(name, settings, "frames", "48x32", with(lvsa, two, "--ulysses-degree", 2));
-    assertArrayEquals(tensor(one, "latents"), tensor(two, "latents"), 1e-4f);
   }
 
   static Object[] with(Object[] words, Object... more) {

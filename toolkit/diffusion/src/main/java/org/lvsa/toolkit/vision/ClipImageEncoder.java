@@ -4,7 +4,6 @@ package org.lvsa.toolkit.vision;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
-import java.util.stream.IntStream;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
@@ -13,6 +12,7 @@ import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Renaming;
+import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -54,7 +54,7 @@ public final class ClipImageEncoder implements AutoCloseable {
           "post_layernorm.bias",
           "visual_projection.weight");
 
-  private final ClipConfig config;
+  private final VisionConfig config;
   private final Weights weights;
   private final Linear patches;
   private final float[] wholeToken;
@@ -67,20 +67,14 @@ public final class ClipImageEncoder implements AutoCloseable {
    *
    * @param weights closed together with the encoder
    */
-  private ClipImageEncoder(ClipConfig config, Weights weights) {
+  private ClipImageEncoder(VisionConfig config, Weights weights) {
     this.config = config;
     this.weights = weights;
     patches = Linear.withoutBias(weights, "embeddings.patch_embedding");
     wholeToken = weights.floats("embeddings.class_embedding");
     positions = weights.floats("embeddings.position_embedding.weight");
     firstNorm = LayerNorm.of(weights, "pre_layrnorm", config.eps());
-    layers =
-        IntStream.range(0, config.layers() - 1)
-            .mapToObj(
-                layer ->
-                    VisionLayer.of(
-                        weights, layer, config.heads(), config.activation(), config.eps()))
-            .toArray(VisionLayer[]::new);
+    layers = config.layers(weights, config.layers() - 1);
   }
 
   /**
@@ -90,10 +84,10 @@ public final class ClipImageEncoder implements AutoCloseable {
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
   public static ClipImageEncoder open(ComponentFiles files, boolean allowUnused) {
-    ClipConfig config = ClipConfig.of(ComponentConfig.read(files.folder()));
+    VisionConfig config = VisionConfig.clip(ComponentConfig.read(files.folder()));
     Weights weights = Weights.open(files.weights(), NAMES);
     try {
-      weights.check(config.tensors(), IGNORED, allowUnused);
+      weights.check(tensors(config), IGNORED, allowUnused);
       return new ClipImageEncoder(config, weights);
     } catch (RuntimeException e) {
       weights.close();
@@ -101,8 +95,29 @@ public final class ClipImageEncoder implements AutoCloseable {
     }
   }
 
+  private static TensorShapes tensors(VisionConfig config) {
+    TensorShapes shapes =
+        config
+            .tensors()
+            .add("embeddings.class_embedding", config.width())
+            .add("embeddings.position_embedding.weight", tokens(config), config.width());
+    // Misspelt in the published files.
+    LayerNorm.addTensors(shapes, "pre_layrnorm", config.width());
+    return shapes;
+  }
+
+  /** One for the whole picture, then one per patch. */
+  private static int tokens(VisionConfig config) {
+    return 1 + config.patches().count();
+  }
+
+  /** Tokens of a picture. */
+  public int tokens() {
+    return tokens(config);
+  }
+
   /** The encoder's sizes. */
-  public ClipConfig config() {
+  public VisionConfig config() {
     return config;
   }
 
@@ -136,7 +151,7 @@ public final class ClipImageEncoder implements AutoCloseable {
 
   private INDArray embed(float[] pixels) {
     int width = config.width();
-    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, new long[] {1, config.tokens(), width});
+    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, new long[] {1, tokens(), width});
     MemorySegment memory = NdMemory.view(out);
     MemorySegment.copy(wholeToken, 0, memory, ValueLayout.JAVA_FLOAT, 0, width);
     try (INDArray values = config.patches().gather(pixels);
@@ -144,8 +159,7 @@ public final class ClipImageEncoder implements AutoCloseable {
       MemorySegment from = NdMemory.view(embedded);
       memory.asSlice((long) width * Float.BYTES).copyFrom(from);
     }
-    try (INDArray places =
-        NdMemory.copy(MemorySegment.ofArray(positions), 1, config.tokens(), width)) {
+    try (INDArray places = NdMemory.copy(MemorySegment.ofArray(positions), 1, tokens(), width)) {
       Elementwise.add(out, places);
     }
     return out;

@@ -4,7 +4,6 @@ package org.lvsa.toolkit.vision;
 import java.lang.foreign.MemorySegment;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.stream.IntStream;
 import org.lvsa.toolkit.layers.Elementwise;
 import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.layers.Linear;
@@ -13,6 +12,7 @@ import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Renaming;
+import org.lvsa.toolkit.weights.TensorShapes;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -29,7 +29,7 @@ public final class SiglipImageEncoder implements AutoCloseable {
   /** The part that makes one token of all. */
   private static final Set<String> IGNORED = ignored();
 
-  private final SiglipConfig config;
+  private final VisionConfig config;
   private final Weights weights;
   private final Linear patches;
   private final float[] positions;
@@ -41,18 +41,12 @@ public final class SiglipImageEncoder implements AutoCloseable {
    *
    * @param weights closed together with the encoder
    */
-  private SiglipImageEncoder(SiglipConfig config, Weights weights) {
+  private SiglipImageEncoder(VisionConfig config, Weights weights) {
     this.config = config;
     this.weights = weights;
     patches = Linear.of(weights, "embeddings.patch_embedding");
     positions = weights.floats("embeddings.position_embedding.weight");
-    layers =
-        IntStream.range(0, config.layers())
-            .mapToObj(
-                layer ->
-                    VisionLayer.of(
-                        weights, layer, config.heads(), config.activation(), config.eps()))
-            .toArray(VisionLayer[]::new);
+    layers = config.layers(weights, config.layers());
     lastNorm = LayerNorm.of(weights, "post_layernorm", config.eps());
   }
 
@@ -76,10 +70,10 @@ public final class SiglipImageEncoder implements AutoCloseable {
    * @throws org.lvsa.toolkit.io.MalformedFileException naming what does not fit
    */
   public static SiglipImageEncoder open(ComponentFiles files, boolean allowUnused) {
-    SiglipConfig config = SiglipConfig.of(ComponentConfig.read(files.folder()));
+    VisionConfig config = VisionConfig.siglip(ComponentConfig.read(files.folder()));
     Weights weights = Weights.open(files.weights(), NAMES);
     try {
-      weights.check(config.tensors(), IGNORED, allowUnused);
+      weights.check(tensors(config), IGNORED, allowUnused);
       return new SiglipImageEncoder(config, weights);
     } catch (RuntimeException e) {
       weights.close();
@@ -87,8 +81,18 @@ public final class SiglipImageEncoder implements AutoCloseable {
     }
   }
 
+  private static TensorShapes tensors(VisionConfig config) {
+    TensorShapes shapes =
+        config
+            .tensors()
+            .add("embeddings.patch_embedding.bias", config.width())
+            .add("embeddings.position_embedding.weight", config.patches().count(), config.width());
+    LayerNorm.addTensors(shapes, "post_layernorm", config.width());
+    return shapes;
+  }
+
   /** The encoder's sizes. */
-  public SiglipConfig config() {
+  public VisionConfig config() {
     return config;
   }
 
@@ -120,7 +124,7 @@ public final class SiglipImageEncoder implements AutoCloseable {
   }
 
   private INDArray embed(float[] pixels) {
-    long[] shape = {1, config.tokens(), config.width()};
+    long[] shape = {1, config.patches().count(), config.width()};
     try (INDArray values = config.patches().gather(pixels);
         INDArray places = NdMemory.copy(MemorySegment.ofArray(positions), shape)) {
       INDArray embedded = patches.apply(values, shape);

@@ -228,7 +228,7 @@ final class WanFolder {
           requireEqual(
               IMAGE_ENCODER,
               "tokens of two pictures",
-              2 * encoder.config().tokens(),
+              2 * encoder.tokens(),
               image.positions().getAsInt());
         }
       }

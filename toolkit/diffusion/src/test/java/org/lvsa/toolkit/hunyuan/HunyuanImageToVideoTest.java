@@ -16,22 +16,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.GoldenRun;
-import org.lvsa.toolkit.attention.StepCounting;
-import org.lvsa.toolkit.config.TestConfig;
+import org.lvsa.toolkit.TestFiles;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.Capability;
-import org.lvsa.toolkit.pipeline.Denoising;
-import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Inputs;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
@@ -52,7 +47,6 @@ import org.lvsa.toolkit.vision.Picture;
  * of its guider, against runs of the published code.
  */
 class HunyuanImageToVideoTest {
-  private static final double BEHIND_TIME = 1e-4;
   private static final String RUNS = "hunyuan15_i2v/";
 
   @TempDir private static Path directory;
@@ -94,42 +88,12 @@ class HunyuanImageToVideoTest {
             mask));
   }
 
-  private static GenerationAttention attention(
-      Map<String, String> variables,
-      VideoPipeline pipeline,
-      GenerationSettings settings,
-      List<String> lines) {
-    Map<String, String> all = new HashMap<>(variables);
-    all.put("LVSA_BACKEND", "vector");
-    return new GenerationAttention(
-        new GenerationAttention.Settings(
-            TestConfig.of(all), StepCounting.EXAMPLES, KernelOptions.DEFAULT, Optional.empty()),
-        pipeline.attended(settings.size()),
-        (level, line) -> lines.add(line));
-  }
-
-  /** Denoises and compares every step; gives the clean latents. */
   private static float[] check(
       GoldenRun run,
       VideoPipeline pipeline,
       GenerationSettings settings,
       Map<String, String> variables) {
-    Map<String, Double> differences = new TreeMap<>();
-    try (Denoising denoising = pipeline.prepare(settings);
-        GenerationAttention attention =
-            attention(variables, pipeline, settings, new ArrayList<>())) {
-      float[] latents =
-          denoising.run(
-              attention,
-              Optional.empty(),
-              (step, sample, history) -> {
-                String name = "step" + step + ".latents";
-                differences.put(name, run.checkAtLeast(name, sample, BEHIND_TIME));
-              });
-      assertEquals(settings.steps(), differences.size());
-      System.out.println("rms-relative differences, pipeline: " + differences);
-      return latents;
-    }
+    return HunyuanRuns.check(run, pipeline, settings, variables, new ArrayList<>());
   }
 
   @ParameterizedTest
@@ -283,15 +247,7 @@ class HunyuanImageToVideoTest {
       Map<String, String> variables,
       Optional<ResumeFile.State> from,
       Map<Integer, ResumeFile.State> states) {
-    try (Denoising denoising = pipeline.prepare(settings);
-        GenerationAttention attention =
-            attention(variables, pipeline, settings, new ArrayList<>())) {
-      return denoising.run(
-          attention,
-          from,
-          (step, sample, history) ->
-              states.put(step, new ResumeFile.State(sample, history.get(), Map.of())));
-    }
+    return HunyuanRuns.denoise(pipeline, settings, variables, from, states, new ArrayList<>());
   }
 
   /** Up to the horizon of 33 latent frames sparse is dense bit for bit; interrupted runs go on. */
@@ -368,10 +324,7 @@ class HunyuanImageToVideoTest {
   void componentsOfAnotherModelAreNamed(String file, String from, String to, String message)
       throws IOException {
     Path model = TinyHunyuan.unpackWithPicture(scratch.resolve("other"));
-    Path changed = model.resolve(file);
-    String text = Files.readString(changed);
-    assertTrue(text.contains(from), text);
-    Files.writeString(changed, text.replace(from, to));
+    TestFiles.replace(model.resolve(file), from, to);
     String said =
         assertThrows(
                 MalformedFileException.class,

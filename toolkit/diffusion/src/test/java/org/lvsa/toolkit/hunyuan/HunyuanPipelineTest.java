@@ -18,18 +18,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
-import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.GoldenRun;
-import org.lvsa.toolkit.attention.StepCounting;
-import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
-import org.lvsa.toolkit.pipeline.Denoising;
-import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Inputs;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
@@ -46,9 +40,6 @@ import org.lvsa.toolkit.vae.Rgb;
 
 /** Whole runs of the tiny HunyuanVideo 1.5 model against recorded ones, and what is refused. */
 class HunyuanPipelineTest {
-  /** For all that lies behind the embedding of the time step. */
-  private static final double BEHIND_TIME = 1e-4;
-
   private static final Map<String, String> SPARSE =
       Map.of(
           "DIFFUSION_ATTENTION_BACKEND", "LVSA",
@@ -84,44 +75,6 @@ class HunyuanPipelineTest {
     return new Prompts(json.get("prompt").textValue(), json.get("negative_prompt").textValue());
   }
 
-  private static GenerationAttention attention(
-      Map<String, String> variables,
-      VideoPipeline pipeline,
-      GenerationSettings settings,
-      List<String> lines) {
-    Map<String, String> all = new HashMap<>(variables);
-    all.put("LVSA_BACKEND", "vector");
-    return new GenerationAttention(
-        new GenerationAttention.Settings(
-            TestConfig.of(all), StepCounting.EXAMPLES, KernelOptions.DEFAULT, Optional.empty()),
-        pipeline.attended(settings.size()),
-        (level, line) -> lines.add(line));
-  }
-
-  /** Denoises and compares every step; gives the clean latents. */
-  private static float[] check(
-      GoldenRun run,
-      VideoPipeline pipeline,
-      GenerationSettings settings,
-      Map<String, String> variables,
-      List<String> lines) {
-    Map<String, Double> differences = new TreeMap<>();
-    try (Denoising denoising = pipeline.prepare(settings);
-        GenerationAttention attention = attention(variables, pipeline, settings, lines)) {
-      float[] latents =
-          denoising.run(
-              attention,
-              Optional.empty(),
-              (step, sample, history) -> {
-                String name = "step" + step + ".latents";
-                differences.put(name, run.checkAtLeast(name, sample, BEHIND_TIME));
-              });
-      assertEquals(settings.steps(), differences.size());
-      System.out.println("rms-relative differences, pipeline: " + differences);
-      return latents;
-    }
-  }
-
   @Test
   void aDenseRunEqualsTheRecordedOne(@TempDir Path scratch) throws IOException {
     String name = "hunyuan15/t2v";
@@ -139,7 +92,7 @@ class HunyuanPipelineTest {
       GenerationSettings settings =
           settings(
               prompts(json), size, scale, new StartingLatents.Given(start), TextMask.PUBLISHED);
-      float[] latents = check(run, pipeline, settings, Map.of(), new ArrayList<>());
+      float[] latents = HunyuanRuns.check(run, pipeline, settings, Map.of(), new ArrayList<>());
       List<byte[]> frames = new ArrayList<>();
       pipeline.decode(
           size,
@@ -170,35 +123,19 @@ class HunyuanPipelineTest {
       double scale = pipeline.defaults().guidanceScale();
       GenerationSettings published =
           settings(prompts(json), size, scale, start, TextMask.PUBLISHED);
-      float[] latents = check(run, pipeline, published, SPARSE, lines);
+      float[] latents = HunyuanRuns.check(run, pipeline, published, SPARSE, lines);
       assertTrue(lines.stream().anyMatch(line -> line.contains("padding attends")), "" + lines);
 
       GenerationSettings masked = settings(prompts(json), size, scale, start, TextMask.MASKED);
       lines.clear();
-      float[] ours = denoise(pipeline, masked, SPARSE, Optional.empty(), new HashMap<>(), lines);
+      float[] ours =
+          HunyuanRuns.denoise(pipeline, masked, SPARSE, Optional.empty(), new HashMap<>(), lines);
       assertTrue(lines.stream().anyMatch(line -> line.contains("left out")), "" + lines);
       double difference = 0;
       for (int i = 0; i < ours.length; i++) {
         difference = Math.max(difference, Math.abs(ours[i] - latents[i]));
       }
       assertTrue(difference > 1e-2, "the padding of texts changes little: " + difference);
-    }
-  }
-
-  private static float[] denoise(
-      VideoPipeline pipeline,
-      GenerationSettings settings,
-      Map<String, String> variables,
-      Optional<ResumeFile.State> from,
-      Map<Integer, ResumeFile.State> states,
-      List<String> lines) {
-    try (Denoising denoising = pipeline.prepare(settings);
-        GenerationAttention attention = attention(variables, pipeline, settings, lines)) {
-      return denoising.run(
-          attention,
-          from,
-          (step, sample, history) ->
-              states.put(step, new ResumeFile.State(sample, history.get(), Map.of())));
     }
   }
 
@@ -218,15 +155,17 @@ class HunyuanPipelineTest {
       GenerationSettings settings = seeded(seed, 33, 1);
       Map<Integer, ResumeFile.State> states = new HashMap<>();
       float[] dense =
-          denoise(pipeline, settings, Map.of(), Optional.empty(), states, new ArrayList<>());
+          HunyuanRuns.denoise(
+              pipeline, settings, Map.of(), Optional.empty(), states, new ArrayList<>());
       assertArrayEquals(
           dense,
-          denoise(pipeline, settings, SPARSE, Optional.empty(), new HashMap<>(), new ArrayList<>()),
+          HunyuanRuns.denoise(
+              pipeline, settings, SPARSE, Optional.empty(), new HashMap<>(), new ArrayList<>()),
           "seed " + seed);
       for (int step = 0; step < 2; step++) {
         assertArrayEquals(
             dense,
-            denoise(
+            HunyuanRuns.denoise(
                 pipeline,
                 settings,
                 Map.of(),
@@ -295,7 +234,7 @@ class HunyuanPipelineTest {
     try (VideoPipeline pipeline = Pipelines.random(sizes)) {
       GenerationSettings settings = seeded(3, 5, 6);
       float[] latents =
-          denoise(
+          HunyuanRuns.denoise(
               pipeline, settings, Map.of(), Optional.empty(), new HashMap<>(), new ArrayList<>());
       int[] frames = {0};
       pipeline.decode(

@@ -43,7 +43,9 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** A picture's way through HunyuanVideo 1.5, value by value, against a run of the published code. */
+/**
+ * A picture's way through HunyuanVideo 1.5, value by value, against a run of the published code.
+ */
 class PictureStagesTest {
   private static final double BEHIND_TIME = 1e-4;
   private static final String RUN = "hunyuan15_i2v/i2v";
@@ -63,8 +65,7 @@ class PictureStagesTest {
 
   /** The sample with the condition behind it, as the transformer is given it. */
   private static float[] input(GoldenRun run, PictureCondition picture) {
-    long[] shape =
-        Arrays.stream(run.shape("s0.cond.in.hidden_states")).asLongStream().toArray();
+    long[] shape = Arrays.stream(run.shape("s0.cond.in.hidden_states")).asLongStream().toArray();
     float[] latents = run.floats("latents_init");
     try (INDArray input = Nd4j.zeros(DataType.FLOAT, shape)) {
       MemorySegment.copy(
@@ -134,8 +135,7 @@ class PictureStagesTest {
             model
                 .transformer()
                 .predict(
-                    new Sample(
-                        tensor(run, "latents_init"), run.floats(prefix + "in.timestep")[0]),
+                    new Sample(tensor(run, "latents_init"), run.floats(prefix + "in.timestep")[0]),
                     new Conditions(List.of(text), Optional.of(picture), false),
                     new ProcessorAttention(generation, new BackendProcessor("none")),
                     observer)) {

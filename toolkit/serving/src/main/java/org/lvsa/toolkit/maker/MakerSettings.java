@@ -59,6 +59,5 @@ public record MakerSettings(
    * @param normalised whether guidance keeps the length of the prediction with the prompt
    * @param guider options in place of the model's
    */
-  public record Guidance(
-      boolean batched, boolean dynamic, boolean normalised, GuiderWish guider) {}
+  public record Guidance(boolean batched, boolean dynamic, boolean normalised, GuiderWish guider) {}
 }
