@@ -103,6 +103,35 @@ class HunyuanTransformerTest {
     System.out.println("rms-relative differences, transformer: " + differences);
   }
 
+  /** Each step's predictions from the latents that were recorded before it. */
+  @Test
+  void everyStepsPredictionsEqualTheRecordedOnes() throws IOException {
+    GoldenRun run = GoldenRun.open("hunyuan15/t2v");
+    run.assumeHas("step2.uncond.pred");
+    Map<String, Double> differences = new TreeMap<>();
+    try (HunyuanTransformer transformer = open();
+        Generation generation = new Generation(GenerationOptions.of(config()), LineLog.none())) {
+      ProcessorAttention attention =
+          new ProcessorAttention(generation, new BackendProcessor("none"));
+      float[] timesteps = run.floats("scheduler.timesteps");
+      for (int step = 0; step < timesteps.length; step++) {
+        INDArray latents =
+            tensor(run, step == 0 ? "latents_init" : "step" + (step - 1) + ".latents");
+        for (String branch : new String[] {"cond", "uncond"}) {
+          try (TextEmbeddings text = text(run, "s0." + branch)) {
+            compare(
+                run,
+                "step" + step + "." + branch + ".pred",
+                transformer.predict(
+                    new Sample(latents, timesteps[step]), new Conditions(text, false), attention),
+                differences);
+          }
+        }
+      }
+    }
+    assertEquals(6, differences.size());
+  }
+
   private static LvsaConfig lvsa(JsonNode settings) {
     return config(
         "LVSA_WINDOW_SIZE",

@@ -44,7 +44,7 @@ class PipelinesTest {
     ModelFolder folder = ModelFolder.open(directory);
     refused(
         MalformedFileException.class,
-        "unknown pipeline class WanPipelin, the nearest is WanPipeline",
+        "unknown pipeline class WanPipelin, the nearest is WanPipeline; known are",
         () -> Pipelines.open(folder, Optional.empty(), false));
     // What is asked for wins over the index: the folder is then looked at as Wan's.
     refused(

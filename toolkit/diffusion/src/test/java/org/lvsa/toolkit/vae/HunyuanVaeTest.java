@@ -101,6 +101,20 @@ class HunyuanVaeTest {
     System.out.println("rms-relative differences, HunyuanVideo's decoder: " + errors);
   }
 
+  /** The latents of the whole run, to frames as bytes. */
+  @Test
+  void framesOfTheRun() throws IOException {
+    GoldenRun golden = GoldenRun.open("hunyuan15/t2v");
+    golden.assumeHas("vae_in");
+    WanVaeGoldenTest.Collected frames = new WanVaeGoldenTest.Collected(golden.shape("vae_decoded"));
+    try (AutoencoderKlHunyuan15 vae = open()) {
+      golden.check("vae_in", vae.denormalise(golden.floats("step2.latents")));
+      vae.decode(golden.floats("vae_in"), size(golden.shape("vae_in")), frames);
+    }
+    golden.check("vae_decoded", frames.tensor);
+    golden.checkBytes("frames_uint8_round", frames.rounded);
+  }
+
   @Test
   void encodesWithEveryIntermediate() throws IOException {
     GoldenRun golden = GoldenRun.open("hunyuan15/t2v");

@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.tensor.NdMemory;
@@ -148,36 +150,57 @@ class WanVaeGoldenTest {
     golden.check("tiled.decoded_untiled", whole.tensor);
   }
 
-  /** The latents of the whole runs, to frames as bytes. */
-  @Test
-  void framesOfTheWanRuns() throws IOException {
-    for (String run : new String[] {"wan/unipc", "wan/euler"}) {
-      GoldenRun golden = GoldenRun.open(run);
-      golden.assumeHas("vae_in");
-      int[] shape = golden.shape("vae_in");
-      int[] bytes = golden.shape("frames_uint8_round");
-      Collected frames = new Collected(new int[] {1, 3, bytes[1], bytes[2], bytes[3]});
-      try (AutoencoderKlWan vae = open()) {
-        float[] latents = vae.denormalise(golden.floats("step3.latents"));
-        golden.check("vae_in", latents);
-        vae.decode(golden.floats("vae_in"), size(shape), frames);
-        if (golden.names().contains("vae_decoded")) {
-          golden.check("vae_decoded", frames.tensor);
-        }
-        if (golden.names().contains("vae_encode_mean_of_decoded")) {
-          Moments moments =
-              vae.encode(
-                  (first, stretch) ->
-                      stretch.copyFromChannelsFirst(
-                          frames.tensor, bytes[1], first, bytes[2], 0, bytes[3], 0),
-                  bytes[1],
-                  bytes[2],
-                  bytes[3]);
-          golden.check("vae_encode_mean_of_decoded", moments.mean());
-        }
+  /** The latents of the whole runs, to frames as bytes, and what pictures become. */
+  @ParameterizedTest
+  @CsvSource({
+    "wan/unipc, wan/model, 3",
+    "wan/euler, wan/model, 3",
+    "wan_i2v/i2v, wan_i2v/model, 2",
+    "wan_i2v/flf, wan_i2v/model, 2",
+    "wan22/a14b/t2v, wan22/a14b/model, 3"
+  })
+  void framesOfTheWanRuns(String run, String model, int lastStep) throws IOException {
+    GoldenRun golden = GoldenRun.open(run);
+    golden.assumeHas("vae_in");
+    int[] bytes = golden.shape("frames_uint8_round");
+    Collected frames = new Collected(new int[] {1, 3, bytes[1], bytes[2], bytes[3]});
+    try (AutoencoderKlWan vae =
+        AutoencoderKlWan.open(
+            ComponentFiles.in(GoldenRun.component(model + "/vae", directory)), false)) {
+      golden.check("vae_in", vae.denormalise(golden.floats("step" + lastStep + ".latents")));
+      vae.decode(golden.floats("vae_in"), size(golden.shape("vae_in")), frames);
+      if (golden.holds("vae_decoded")) {
+        golden.check("vae_decoded", frames.tensor);
       }
-      golden.checkBytes("frames_uint8_round", frames.rounded);
+      if (golden.holds("vae_encode_mean_of_decoded")) {
+        checkMean(golden, "vae_encode_mean_of_decoded", vae, frames.tensor, bytes);
+      }
+      if (golden.holds("vae_encode.in")) {
+        int[] video = golden.shape("vae_encode.in");
+        int[] sizes = {1, video[2], video[3], video[4]};
+        checkMean(golden, "vae_encode.mean", vae, golden.floats("vae_encode.in"), sizes);
+      }
+    }
+    golden.checkBytes("frames_uint8_round", frames.rounded);
+    if (golden.holds("frames_uint8_trunc")) {
       golden.checkBytes("frames_uint8_trunc", frames.truncated);
     }
+  }
+
+  /**
+   * Encodes a video.
+   *
+   * @param sizes 1, frames, rows and columns
+   */
+  private static void checkMean(
+      GoldenRun golden, String name, AutoencoderKlWan vae, float[] video, int[] sizes) {
+    Moments moments =
+        vae.encode(
+            (first, stretch) ->
+                stretch.copyFromChannelsFirst(video, sizes[1], first, sizes[2], 0, sizes[3], 0),
+            sizes[1],
+            sizes[2],
+            sizes[3]);
+    golden.check(name, moments.mean());
   }
 }

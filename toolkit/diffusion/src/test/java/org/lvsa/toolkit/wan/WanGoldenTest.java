@@ -15,9 +15,11 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.attention.RotaryTable;
@@ -103,26 +105,45 @@ class WanGoldenTest {
     return run.checkAtLeast(name, actual, beforeTime ? 1e-6 : BEHIND_TIME);
   }
 
-  @Test
-  void rotaryTablesEqualTheRecordedOnes() throws IOException {
-    GoldenRun run = GoldenRun.open("wan/unipc");
+  /**
+   * @param grid latent frames, and rows and columns of patches
+   * @param axes elements of a head that turn by frame, row and column
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "wan/unipc, 5 3 5, 8 6 6, 10000",
+    "wan_i2v/i2v, 4 2 3, 8 4 4, 10000",
+    "wan_i2v/flf, 4 2 3, 8 4 4, 10000",
+    "wan22/ti2v5b/t2v, 3 2 3, 6 6 6, 10000",
+    "wan22/ti2v5b/i2v, 3 2 3, 6 6 6, 10000",
+    "hunyuan15/t2v, 3 4 6, 4 6 6, 256"
+  })
+  void rotaryTablesEqualTheRecordedOnes(String name, String grid, String axes, double theta)
+      throws IOException {
+    GoldenRun run = GoldenRun.open(name);
+    run.assumeHas("rope.cos");
     float[] cosines = run.floats("rope.cos");
     float[] sines = run.floats("rope.sin");
-    VideoGrid grid = new VideoGrid(5, new PatchGrid(3, 5));
-    List<Integer> axes = List.of(8, 6, 6);
-    RotaryTable table = new RotaryTable(new RotaryEmbedding(axes, 10_000), grid);
+    List<Integer> sizes = numbers(grid);
+    VideoGrid video = new VideoGrid(sizes.get(0), new PatchGrid(sizes.get(1), sizes.get(2)));
+    int headDim = numbers(axes).stream().mapToInt(Integer::intValue).sum();
+    RotaryTable table = new RotaryTable(new RotaryEmbedding(numbers(axes), theta), video);
     // Ones in the first elements of the pairs come out as cosines and sines.
     float[] ones = new float[cosines.length];
     for (int i = 0; i < ones.length; i += 2) {
       ones[i] = 1;
     }
-    INDArray x = NdMemory.copy(MemorySegment.ofArray(ones), 1, grid.tokens(), 1, 20);
+    INDArray x = NdMemory.copy(MemorySegment.ofArray(ones), 1, video.tokens(), 1, headDim);
     table.rotate(x);
     float[] turned = NdMemory.floats(x);
     for (int i = 0; i < turned.length; i += 2) {
       assertEquals(cosines[i], turned[i], 1e-6f, "cosine " + i);
       assertEquals(sines[i], turned[i + 1], 1e-6f, "sine " + i);
     }
+  }
+
+  private static List<Integer> numbers(String words) {
+    return Stream.of(words.split(" ")).map(Integer::valueOf).toList();
   }
 
   /**
