@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.TestFiles;
 import org.lvsa.toolkit.hunyuan.TinyHunyuan;
 import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.Resolution;
@@ -168,6 +169,38 @@ class GenerateHunyuanPictureTest {
     assertTrue(refused.err().contains(message), refused.err());
     assertEquals(1, refused.err().lines().count(), refused.err());
     assertTrue(Files.notExists(out));
+  }
+
+  /** A class that nobody knows is named with those that there are; what is typed goes before it. */
+  @Test
+  void anExplicitPipelineWins() throws IOException {
+    Path own = TinyHunyuan.unpack(directory.resolve("own"));
+    TestFiles.replace(own.resolve("model_index.json"), "HunyuanVideo15Pipeline", "HunyuanMine");
+    Object[] words = {
+      "generate",
+      "--model",
+      own,
+      "--prompt",
+      "A cat",
+      "--resolution",
+      "48x32",
+      "--frames",
+      5,
+      "--steps",
+      1,
+      "--backend",
+      "vector",
+      "--output-type",
+      "latent",
+      "-o",
+      directory.resolve("out.safetensors")
+    };
+    Run refused = Run.lvsa(words);
+    assertEquals(2, refused.code(), refused.err());
+    assertTrue(refused.err().contains("unknown pipeline class HunyuanMine, the nearest is"));
+    assertTrue(refused.err().contains("WanImageToVideoPipeline"), refused.err());
+    Run run = Run.lvsa(GenerateHunyuanTest.with(words, "--pipeline", "HunyuanVideo15Pipeline"));
+    assertEquals(0, run.code(), run.err());
   }
 
   @Test
