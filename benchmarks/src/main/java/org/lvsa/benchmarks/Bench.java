@@ -6,6 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.lvsa.benchmarks.peers.PeersCommand;
+import org.lvsa.toolkit.cli.Lvsa;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.report.JmhComparison;
@@ -16,16 +18,18 @@ import org.openjdk.jmh.runner.options.CommandLineOptions;
 
 /**
  * Starts JMH with results in JSON, and an environment file beside them; {@code --compare A B} says
- * what changed between two such files.
+ * what changed between two such files, and {@code --peers} compares with PyTorch.
  */
 public final class Bench {
   private static final String HELP =
       """
       Usage: lvsa bench [JMH options] [benchmark name pattern]
              lvsa bench --compare A.json B.json
+             lvsa bench --peers -o FILE.jsonl [options]
       JMH's own options apply (lvsa bench -h lists them); results go to JSON (-rff, by default
       bench.json), with the machine that gave them beside it (bench-environment.json). One JVM is
       started per benchmark; JVMs differ, so figures to keep are measured with three (-f 3).
+      --peers compares the vector backend with PyTorch (lvsa bench --peers --help).
 
       Examples:
         ./lvsa bench
@@ -60,6 +64,9 @@ public final class Bench {
     try {
       if (!arguments.isEmpty() && arguments.getFirst().equals("--compare")) {
         return compare(arguments.subList(1, arguments.size()));
+      }
+      if (!arguments.isEmpty() && arguments.getFirst().equals("--peers")) {
+        return Lvsa.run(new PeersCommand(), arguments.subList(1, arguments.size()));
       }
       return measure(arguments);
     } catch (CommandLineOptionException | IllegalArgumentException e) {

@@ -8,6 +8,7 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -95,11 +96,16 @@ public final class Lvsa implements Runnable {
    * Runs a command as {@link #main} does, and returns its exit code: for notebooks and programs.
    */
   public static int run(String... arguments) {
+    return run(new Lvsa(), List.of(arguments));
+  }
+
+  /** The same for a command of another module: its options, errors and exit codes are alike. */
+  public static int run(Object of, List<String> arguments) {
     CommandLine command =
-        commandLine(System.getenv())
+        configured(new CommandLine(of))
             .setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8))
             .setErr(new PrintWriter(System.err, true, StandardCharsets.UTF_8));
-    int code = command.execute(arguments);
+    int code = command.execute(arguments.toArray(String[]::new));
     command.getOut().flush();
     command.getErr().flush();
     return code;
@@ -107,13 +113,17 @@ public final class Lvsa implements Runnable {
 
   /** The command line, as tests run it too. */
   static CommandLine commandLine(Map<String, String> environment) {
-    return new CommandLine(new Lvsa(environment))
+    return configured(new CommandLine(new Lvsa(environment)));
+  }
+
+  private static CommandLine configured(CommandLine command) {
+    return command
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setAbbreviatedOptionsAllowed(false)
         .setUsageHelpWidth(100)
         .setExecutionStrategy(Lvsa::execute)
         .setParameterExceptionHandler(Lvsa::badUsage)
-        .setExecutionExceptionHandler((e, command, result) -> failed(e, command.getErr()));
+        .setExecutionExceptionHandler((e, failing, result) -> failed(e, failing.getErr()));
   }
 
   /** The environment variables that a command of this command line sees. */

@@ -109,7 +109,7 @@ public final class Environment {
   }
 
   /** The toolkit's revision: {@code git rev-parse}, with {@code -dirty} for uncommitted changes. */
-  static String commit() {
+  public static String commit() {
     return COMMIT;
   }
 

@@ -4,7 +4,7 @@ package org.lvsa.toolkit.sweep;
 import java.util.Arrays;
 
 /** Robust statistics of few measurements. */
-final class Statistics {
+public final class Statistics {
   /** At most this probability lies outside an interval. */
   private static final double OUTSIDE = 0.05;
 
@@ -17,15 +17,15 @@ final class Statistics {
    * @param low lower end
    * @param high upper end
    */
-  record Interval(double median, double low, double high) {
+  public record Interval(double median, double low, double high) {
     /** Whether either end is more than this share of the median away from it. */
-    boolean widerThan(double share) {
+    public boolean widerThan(double share) {
       return low < median * (1 - share) || high > median * (1 + share);
     }
   }
 
   /** The median: of an even number of values, the mean of the two in the middle. */
-  static double median(double[] values) {
+  public static double median(double[] values) {
     return quantile(sorted(values), 0.5);
   }
 
@@ -44,7 +44,7 @@ final class Statistics {
    *
    * @throws IllegalArgumentException for fewer than six values
    */
-  static Interval medianInterval(double[] values) {
+  public static Interval medianInterval(double[] values) {
     int n = values.length;
     double term = Math.pow(0.5, n);
     double below = term;
