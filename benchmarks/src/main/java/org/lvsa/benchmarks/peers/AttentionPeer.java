@@ -32,7 +32,7 @@ final class AttentionPeer {
   private static final long WARM_NANOS = 3_000_000_000L;
 
   /** A measurement is repeated until it has taken as long, and its median counts. */
-  private static final double LONG_MILLIS = 200;
+  private static final double LONG_MILLIS = 600;
 
   private static final int MOST_RUNS = 5;
 

@@ -5,7 +5,7 @@ package org.lvsa.kernels;
  * What one execution of a kernel took.
  *
  * @param kernel the name of the kernel that ran, with the path that it took where it has several:
- *     {@code vector-f32x8-3x3}, {@code tornado-tensorcore-bf16-registers}
+ *     {@code vector-f32x8-6x2}, {@code tornado-tensorcore-bf16-registers}
  * @param kernelMillis the attention itself
  * @param prepareMillis changes of memory layout and of number format, before and after it
  * @param transferMillis copies between memories: between host and device, or into and out of a

@@ -2,13 +2,17 @@
 package org.lvsa.benchmarks.spark;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -86,6 +90,7 @@ class ClusterSweepTest {
       assertEquals(
           Set.of("0", "1"),
           rows.stream().map(row -> row.provenance().executor()).collect(Collectors.toSet()));
+      rows.forEach(row -> assertFalse(row.provenance().host().isEmpty(), "no host"));
       // Cells of one group were measured by one executor.
       rows.stream()
           .collect(Collectors.groupingBy(row -> row.cell().latentFrames()))
@@ -135,6 +140,28 @@ class ClusterSweepTest {
       Exception e =
           assertThrows(Exception.class, () -> cluster.measure(settings, "another checksum"));
       assertTrue(e.getMessage().contains("holds other bytes on this machine"), e.getMessage());
+    }
+  }
+
+  /** The path need not exist where it is measured: spark-submit's --files brought the file. */
+  @Test
+  void aFileThatSparkBringsIsTheOneThatIsRead() throws Exception {
+    Path brought = Files.createDirectories(directory.resolve("submitted"));
+    byte[] bytes = "no tensors".getBytes(StandardCharsets.UTF_8);
+    Files.write(brought.resolve("input.safetensors"), bytes);
+    SweepSettings settings =
+        settings(1).toBuilder()
+            .input(directory.resolve("elsewhere/input.safetensors").toString())
+            .build();
+    String sha256 = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    Map<String, String> files =
+        Map.of("spark.files", brought.resolve("input.safetensors").toString());
+    try (SparkCluster cluster = connect("local[1]", files)) {
+      // Its checksum is right, so what fails is reading tensors out of it, under Spark's path.
+      Exception e = assertThrows(Exception.class, () -> cluster.measure(settings, sha256));
+      assertTrue(e.getMessage().contains("input.safetensors"), e.getMessage());
+      assertFalse(e.getMessage().contains("elsewhere"), e.getMessage());
+      assertFalse(e.getMessage().contains("holds other bytes"), e.getMessage());
     }
   }
 

@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -78,6 +80,30 @@ class SparkReportTest {
     assertEquals(4, hosts.size());
     assertEquals("fast", hosts.get(1)[List.of(hosts.getFirst()).indexOf("host")]);
     assertEquals(4.0, number(hosts.get(1), List.of(hosts.getFirst()), "speedup_median"), 1e-12);
+  }
+
+  /** Sweeps that somebody turned into Parquet count as those that are still text. */
+  @Test
+  void parquetFilesCountAsCsv() throws IOException {
+    sweep("text", NEW, List.of(row(1, 2, "one"), row(2, 4, "one")));
+    sweep("kept", NEW, List.of(row(3, 8, "two"), row(4, 16, "two")));
+    SparkConf conf = SparkSettings.of("local[1]", Map.of(), null).remove("spark.task.cpus");
+    try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
+      spark
+          .read()
+          .option("header", "true")
+          .option("inferSchema", "true")
+          .csv(directory.resolve("kept").toString())
+          .write()
+          .parquet(directory.resolve("columns").toString());
+    }
+    Files.delete(directory.resolve("kept/results.csv"));
+    List<String[]> cells = read(SparkReport.write(directory, conf).getFirst());
+    List<String> names = List.of(cells.getFirst());
+    assertEquals(2, cells.size());
+    assertEquals("4", cells.get(1)[names.indexOf("n")]);
+    assertEquals("2", cells.get(1)[names.indexOf("hosts")]);
+    assertEquals(6.0, number(cells.get(1), names, "speedup_p50"), 1e-12);
   }
 
   @Test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
-import static org.lvsa.kernels.cpu.Lanes.BLOCK;
+import static org.lvsa.kernels.cpu.Blocking.BLOCK;
 
 import java.util.Arrays;
 import org.lvsa.kernels.KeyRanges;
@@ -109,7 +109,7 @@ final class Bands {
     }
   }
 
-  /** The first lane that attends to a key; {@link Lanes#BLOCK} if none does. */
+  /** The first lane that attends to a key; {@link Blocking#BLOCK} if none does. */
   private static int low(int token, int limit, int firstQuery) {
     return (int) Math.clamp((long) token - limit - firstQuery, 0L, (long) BLOCK);
   }

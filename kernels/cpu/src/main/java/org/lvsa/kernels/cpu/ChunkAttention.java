@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
-import static org.lvsa.kernels.cpu.Lanes.BLOCK;
+import static org.lvsa.kernels.cpu.Blocking.BLOCK;
+import static org.lvsa.kernels.cpu.Blocking.ROWS;
 import static org.lvsa.kernels.cpu.Lanes.LENGTH;
-import static org.lvsa.kernels.cpu.Lanes.ROWS;
 
 import java.util.Arrays;
 import org.lvsa.kernels.AttentionOutput;
@@ -49,7 +49,7 @@ final class ChunkAttention {
   private final float[] line;
 
   /**
-   * @param queries the largest chunk, a multiple of {@link Lanes#BLOCK}
+   * @param queries the largest chunk, a multiple of {@link Blocking#BLOCK}
    */
   ChunkAttention(int headDim, int queries) {
     this.headDim = headDim;

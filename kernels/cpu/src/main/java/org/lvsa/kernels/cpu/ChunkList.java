@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
-import static org.lvsa.kernels.cpu.Lanes.BLOCK;
+import static org.lvsa.kernels.cpu.Blocking.BLOCK;
 
 import java.util.ArrayList;
 import java.util.Arrays;

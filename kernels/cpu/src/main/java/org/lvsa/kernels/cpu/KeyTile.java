@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
-import static org.lvsa.kernels.cpu.Lanes.ROWS;
+import static org.lvsa.kernels.cpu.Blocking.ROWS;
 
 import java.lang.foreign.MemorySegment;
 import org.lvsa.kernels.AttentionProblem;

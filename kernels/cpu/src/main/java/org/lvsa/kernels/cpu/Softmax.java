@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.cpu;
 
-import static org.lvsa.kernels.cpu.Lanes.BLOCK;
+import static org.lvsa.kernels.cpu.Blocking.BLOCK;
 import static org.lvsa.kernels.cpu.Lanes.F;
 
 import jdk.incubator.vector.FloatVector;
@@ -9,7 +9,7 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * The online softmax of one column of scores: as many queries as a vector has lanes. Its rows are
- * {@link Lanes#BLOCK} floats apart, as those of every array of a block.
+ * {@link Blocking#BLOCK} floats apart, as those of every array of a block.
  *
  * <p>Vectors that last longer than a method are taken from arrays and left in them: a vector that
  * crosses a call that is not inlined becomes an object.

@@ -19,13 +19,15 @@ import org.lvsa.kernels.PreparedAttention;
  * one after another. All chunks of a head come before those of the next head, so that the cores
  * share the head's keys and values in the last-level cache.
  *
- * <p>How a problem is cut depends on the number of processors and on the cache's size and on
- * nothing else, so that the same run on the same machine gives the same bits again.
+ * <p>How a problem is cut depends on the number of processors, on the cache's size and on the
+ * register tile and on nothing else, so that the same run on the same machine gives the same bits
+ * again.
  */
 final class VectorKernel implements AttentionKernel {
 
   /** The name in result rows: vector width in lanes, and register tile. */
-  static final String NAME = "vector-f32x" + Lanes.LENGTH + "-" + Lanes.ROWS + "x" + Lanes.COLUMNS;
+  static final String NAME =
+      "vector-f32x" + Lanes.LENGTH + "-" + Blocking.ROWS + "x" + Blocking.COLUMNS;
 
   /** No chunk is larger, however large the cache, which two threads of a core may share. */
   static final int MAX_QUERIES = 512;
@@ -63,7 +65,7 @@ final class VectorKernel implements AttentionKernel {
     int most = mostQueries(shape.headDim(), CacheSize.secondLevel());
     ChunkList chunks = ChunkList.plan(shape, problem.layout(), most, workers.count());
     int threads = (int) Math.min(workers.count(), chunks.total());
-    int largest = chunks.mostBlocks() * Lanes.BLOCK;
+    int largest = chunks.mostBlocks() * Blocking.BLOCK;
 
     AtomicLong next = new AtomicLong();
     workers.run(
@@ -97,7 +99,7 @@ final class VectorKernel implements AttentionKernel {
   static int mostQueries(int headDim, int cacheBytes) {
     long tile = KeyTile.floats(headDim) * (long) Float.BYTES;
     long room = (cacheBytes / 4 * 3L - tile) / (2L * headDim * Float.BYTES);
-    return Math.clamp(room, Lanes.BLOCK, MAX_QUERIES) / Lanes.BLOCK * Lanes.BLOCK;
+    return Math.clamp(room, Blocking.BLOCK, MAX_QUERIES) / Blocking.BLOCK * Blocking.BLOCK;
   }
 
   @Override

@@ -6,7 +6,9 @@
  *
  * <p>The property {@code lvsa.vectorBits} (128, 256 or 512) sets the vector width. It is a switch
  * for tests, which run the suite with each width; the width is a constant that the JIT compiler
- * folds into the loops, and so is read once, when the classes are loaded.
+ * folds into the loops, and so is read once, when the classes are loaded. So is {@code
+ * lvsa.vectorTile} (6x2, 3x3 or 8x2), which takes the place of the trial that chooses the register
+ * tile where there are 16 registers.
  *
  * <p>The words are explained in {@code docs/concepts.md}.
  */

@@ -73,7 +73,7 @@ class ChunkTest {
   void chunksShrinkTowardsTheEnd() {
     AttentionShape shape = new AttentionShape(2, 40, 96, 0, 3, 3, 16);
     int most = 16;
-    ChunkList chunks = ChunkList.plan(shape, BlockSparseLayout.dense(40), most * Lanes.BLOCK, 2);
+    ChunkList chunks = ChunkList.plan(shape, BlockSparseLayout.dense(40), most * Blocking.BLOCK, 2);
     long queries = 0;
     for (long i = 0; i < chunks.total(); i++) {
       assertTrue(chunks.chunk(i).blocks() <= most);
