@@ -51,10 +51,18 @@ record PeerComparison(Settings settings, PrintWriter out) {
    * @param threads of each contestant
    * @param before jar of another build's {@code kernels/cpu}; null for none
    * @param python the interpreter that has PyTorch; null to leave PyTorch out
+   * @param leastBusy share of its threads that a contestant has to have had for a round to count
    * @param rounds how many a case gets, those of earlier calls included
    * @param endNanos no round starts later, on the clock of {@link System#nanoTime}
    */
-  record Settings(Path file, int threads, Path before, Path python, int rounds, long endNanos) {
+  record Settings(
+      Path file,
+      int threads,
+      Path before,
+      Path python,
+      double leastBusy,
+      int rounds,
+      long endNanos) {
     boolean timeIsOver() {
       return System.nanoTime() - endNanos >= 0;
     }
@@ -78,10 +86,16 @@ record PeerComparison(Settings settings, PrintWriter out) {
       for (String name : names(peerCase)) {
         peers.put(name, start(name, peerCase, width));
       }
-      for (int i = 0; i < left && !settings.timeIsOver(); i++) {
+      int counted = 0;
+      for (int i = 0; counted < left && !settings.timeIsOver(); i++) {
         PeerRound round = round(peerCase, width, peers, i % 2 == 1);
-        round.append(settings.file());
-        out.println(title + ", round " + (earlier.size() + i + 1) + ": " + round.inWords());
+        boolean counts = round.leastBusy() >= settings.leastBusy();
+        if (counts) {
+          round.append(settings.file());
+          counted++;
+        }
+        String number = counts ? "round " + (earlier.size() + counted) : "disturbed, not counted";
+        out.println(title + ", " + number + ": " + round.inWords());
         out.flush();
       }
     } finally {

@@ -83,6 +83,17 @@ record PeerRound(
         : OptionalDouble.of(other.millis() / one.millis());
   }
 
+  /**
+   * The least share of its threads that a contestant had. A library that waits for a thread which
+   * has no processor is slowed down far more than by its share, so such a round says nothing.
+   */
+  double leastBusy() {
+    return times.values().stream()
+        .mapToDouble(time -> time.cpuMillis() / time.millis() / threads)
+        .min()
+        .orElseThrow();
+  }
+
   /** The times for a line of progress. */
   String inWords() {
     return times.entrySet().stream()

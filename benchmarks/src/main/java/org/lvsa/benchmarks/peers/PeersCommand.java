@@ -60,6 +60,15 @@ public final class PeersCommand implements Callable<Integer> {
       description = "no round starts later; by default ${DEFAULT-VALUE}")
   private int seconds;
 
+  @Option(
+      names = "--least-busy",
+      defaultValue = "0.9",
+      paramLabel = "SHARE",
+      description =
+          "a round counts if every contestant had this share of its threads; by default"
+              + " ${DEFAULT-VALUE}")
+  private double leastBusy;
+
   @Option(names = "--threads", description = "of each contestant; by default all processors")
   private Integer threads;
 
@@ -88,7 +97,13 @@ public final class PeersCommand implements Callable<Integer> {
     PeerComparison comparison =
         new PeerComparison(
             new PeerComparison.Settings(
-                file, threads == null ? processors : threads, before, python, rounds, end),
+                file,
+                threads == null ? processors : threads,
+                before,
+                python,
+                leastBusy,
+                rounds,
+                end),
             out);
     for (PeerCase one : wantedCases) {
       for (PeerWidth width : wantedWidths) {
@@ -97,7 +112,8 @@ public final class PeersCommand implements Callable<Integer> {
     }
     List<PeerRound> all = PeerRound.read(file);
     if (all.isEmpty()) {
-      throw new IllegalArgumentException("no round was measured: --rounds or --seconds is too low");
+      throw new IllegalArgumentException(
+          "no round counted: --rounds or --seconds is too low, or other programs run");
     }
     Environment.write(
         beside("-environment.json"), spec.commandLine().getParseResult().originalArgs());

@@ -121,6 +121,14 @@ class PeersTest {
   }
 
   @Test
+  void aRoundSaysHowMuchOfTheMachineItHad() {
+    PeerRound round = round(MAIN, 256, Map.of("ours dense", 100.0, "torch dense", 50.0));
+    assertEquals(0.75, round.leastBusy());
+    round.times().put("torch sparse", new PeerTime(80, 40));
+    assertEquals(0.25, round.leastBusy());
+  }
+
+  @Test
   void badOptionsAreOneLine() {
     String file = directory.resolve("peers.jsonl").toString();
     assertTrue(refused("-o", file, "--widths", "64").contains("128, 256 or 512 bits, got 64"));
@@ -175,6 +183,8 @@ class PeersTest {
                   "128",
                   "--cases",
                   "25x4x1x16-f32",
+                  "--least-busy",
+                  "0",
                   "--python",
                   python.toString()));
       assertEquals(0, code);
