@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The videos calls of OpenAI's own client against lvsa serve:
 //
-//   npm ci && SERVER=http://127.0.0.1:8098 node videos.mjs PROMPT OUT.mp4 [SIZE]
+//   npm ci && SERVER=http://127.0.0.1:8098 node videos.mjs PROMPT OUT.mp4 [SIZE] [PICTURE.png]
+//
+// With a picture, for models that take one, a video begins with it: sent as a data URL, and once more as a file.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import OpenAI from 'openai';
 
-const [prompt, out, size = '832x480'] = process.argv.slice(2);
+const [prompt, out, size = '832x480', picture] = process.argv.slice(2);
 const client = new OpenAI({
   baseURL: (process.env.SERVER ?? 'http://127.0.0.1:8098') + '/v1',
   apiKey: process.env.API_KEY ?? 'none',
@@ -15,7 +18,12 @@ const client = new OpenAI({
 
 const models = await client.models.list();
 const model = models.data[0].id;
-let video = await client.videos.create({ model, prompt, size, seconds: '1' });
+const wish = { model, prompt, size, seconds: '1' };
+if (picture) {
+  const url = 'data:image/png;base64,' + (await readFile(picture)).toString('base64');
+  wish.input_reference = { image_url: url };
+}
+let video = await client.videos.create(wish);
 assert.equal(video.object, 'video');
 assert.equal(video.model, model);
 assert.ok(['queued', 'in_progress'].includes(video.status), video.status);
@@ -43,6 +51,11 @@ await assert.rejects(client.videos.retrieve(video.id), error => {
 });
 await assert.rejects(client.videos.create({ model, prompt: '' }), OpenAI.UnprocessableEntityError);
 
-const pictures = await client.images.generate({ model, prompt, size });
-assert.deepEqual([...Buffer.from(pictures.data[0].b64_json, 'base64').subarray(1, 4)], [...Buffer.from('PNG')]);
+if (picture) {
+  const another = await client.videos.create({ ...wish, input_reference: createReadStream(picture) });
+  assert.equal((await client.videos.delete(another.id)).deleted, true);
+} else {
+  const pictures = await client.images.generate({ model, prompt, size });
+  assert.deepEqual([...Buffer.from(pictures.data[0].b64_json, 'base64').subarray(1, 4)], [...Buffer.from('PNG')]);
+}
 console.log(out + ': written');

@@ -110,6 +110,11 @@ public enum Field {
       IMAGE
     }
 
+    /** Whether a value may be an object with entries. */
+    boolean isObject() {
+      return form == Form.OBJECT || form == Form.IMAGE;
+    }
+
     static final Kind TEXT = new Kind("a text", Form.TEXT, 0, 0);
     static final Kind SIZE = new Kind("WIDTHxHEIGHT, such as 832x480", Form.SIZE, 0, 0);
     static final Kind OBJECT = new Kind("a JSON object", Form.OBJECT, 0, 0);

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -130,18 +129,11 @@ final class Incoming {
   }
 
   private static Map<Field, String> form(Context context) {
-    Map<Field, String> values = new EnumMap<>(Field.class);
+    FormFields form = new FormFields();
+    // A file is among the names too, without a text.
     parts(context::formParamMap)
-        .forEach(
-            (name, texts) -> {
-              Field field = RequestFields.named(name, Field.Use.VIDEO);
-              if (texts.size() > 1) {
-                throw twice(field);
-              }
-              // A file is among the names too, without a text.
-              texts.forEach(text -> values.put(field, text));
-            });
-    return values;
+        .forEach((name, texts) -> texts.forEach(text -> form.add(name, text)));
+    return form.values();
   }
 
   /** Jetty reads the form here, and says in various ways that it cannot. */
@@ -160,11 +152,6 @@ final class Incoming {
     }
   }
 
-  private static ApiException twice(Field field) {
-    return new ApiException(
-        Fault.INVALID_VALUE, field + " is given more than once", field.toString());
-  }
-
   private Optional<byte[]> file(Context context) {
     if (!context.isMultipartFormData()) {
       return Optional.empty();
@@ -177,7 +164,7 @@ final class Incoming {
             Fault.INVALID_VALUE, field + " must be a text, not a file", field.toString());
       }
       if (entry.getValue().size() > 1) {
-        throw twice(field);
+        throw FormFields.twice(field);
       }
       image = content(entry.getValue().getFirst());
     }

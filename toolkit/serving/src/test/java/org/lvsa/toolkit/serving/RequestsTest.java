@@ -221,6 +221,58 @@ class RequestsTest {
     assertEquals("prompt", error(422, twice).get("param").textValue());
   }
 
+  /** OpenAI's clients send an object's entries under names of their own. */
+  @Test
+  void entriesOfObjectsMayHaveNamesOfTheirOwn() throws Exception {
+    String url =
+        "data:image/png;base64," + Base64.getEncoder().encodeToString(picture(8, 8, "png"));
+    for (String reference : new String[] {"input_reference", "image_reference"}) {
+      Map<String, Object> form = new LinkedHashMap<>();
+      form.put("prompt", "a");
+      form.put(reference + "[image_url]", url);
+      form.put("lvsa[sparsity_scale]", "0.5");
+      form.put("lvsa[rotate_keyframes]", "true");
+      form.put("lvsa[attention]", "lvsa");
+      form.put("extra_params[flow_shift]", "3");
+      HttpResponse<String> answer = server.form("/v1/videos", form);
+      VideoRequest request = made(answer);
+      assertEquals(3, request.sampling().flowShift());
+      assertEquals("0.5", request.lvsa().get("LVSA_SPARSITY_SCALE"));
+      assertEquals("1", request.lvsa().get("LVSA_ROTATE_KEYFRAMES"));
+      assertEquals("LVSA", request.lvsa().get("DIFFUSION_ATTENTION_BACKEND"));
+      String image = json(answer).get("id").textValue() + ".png";
+      assertTrue(Files.exists(folder.resolve("images").resolve(image)), reference);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "input_reference[file_id], x, 400, input_reference",
+    "input_reference[image_url], http://127.0.0.1/x.png, 400, input_reference",
+    "seed[a], 1, 400, seed[a]",
+    "lvsa[sparsity], 1, 400, lvsa.sparsity",
+    "lvsa[sparsity_scale], much, 422, lvsa.sparsity_scale",
+    "lvsa[], 1, 400, lvsa[]",
+    "lvsa[a][b], 1, 400, lvsa[a][b]",
+    "[image_url], 1, 400, [image_url]",
+  })
+  void entriesThatAreWrongAreNamed(String name, String value, int status, String param)
+      throws Exception {
+    Map<String, Object> form = new LinkedHashMap<>();
+    form.put("prompt", "a");
+    form.put(name, value);
+    assertEquals(param, error(status, server.form("/v1/videos", form)).get("param").textValue());
+  }
+
+  @Test
+  void anObjectIsTextOrEntriesNotBoth() throws Exception {
+    Map<String, Object> form = new LinkedHashMap<>();
+    form.put("prompt", "a");
+    form.put("lvsa", "{}");
+    form.put("lvsa[strict]", "true");
+    assertEquals("lvsa", error(422, server.form("/v1/videos", form)).get("param").textValue());
+  }
+
   private static byte[] picture(int width, int height, String format) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     ImageIO.write(new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB), format, bytes);
