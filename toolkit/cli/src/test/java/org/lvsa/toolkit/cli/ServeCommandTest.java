@@ -225,7 +225,13 @@ class ServeCommandTest {
         run.out());
     assertEquals(1.0, await(dense, "completed").get("lvsa").get("density").doubleValue());
     String log = Files.readString(folder.resolve("err0"));
-    assertTrue(log.contains("[LVSA] Geometry detected: T_lat=10"), log);
+    for (String line :
+        List.of(
+            "[LVSA-hook] Installed LVSA hook on WanSelfAttention",
+            "[LVSA] Geometry detected: T_lat=10",
+            "[LVSA] reference_latent_frames=5 target_latent_frames=10")) {
+      assertTrue(log.contains(line), line + " in " + log);
+    }
 
     // A picture is one frame of a video.
     JsonNode picture =
@@ -321,6 +327,25 @@ class ServeCommandTest {
       for (int frame = 0; frame < frames.size(); frame++) {
         assertArrayEquals(expected.get(frame), frames.get(frame), "frame " + frame);
       }
+    }
+  }
+
+  @Test
+  @Tag("full")
+  void aProfileHasWhatRanWhileItWasTaken() throws Exception {
+    Path profiles = folder.resolve("profiles");
+    String address = serve(Map.of(), "--profile", profiles);
+    assertEquals(
+        "profiler_state", post(address + "/stop_profile", "").at("/error/code").textValue());
+    for (int i = 0; i < 2; i++) {
+      String name = post(address + "/start_profile", "").path("folder").asText();
+      assertEquals(
+          "profiler_state", post(address + "/start_profile", "").at("/error/code").textValue());
+      await(
+          address + submit(address, "\"num_frames\": 5, \"num_inference_steps\": 1"), "completed");
+      String file = post(address + "/stop_profile", "").path("file").asText();
+      String trace = Files.readString(profiles.resolve(name).resolve(file));
+      assertTrue(trace.contains("\"denoise\"") && trace.contains("\"decode\""), trace);
     }
   }
 

@@ -14,8 +14,10 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.lvsa.toolkit.jobs.FakeMaker;
 
-/** docs/serving.md tells every route, field and error of the server, and no others. */
+/** docs/serving.md tells every route, field, error and metric of the server, and no others. */
 class DocsTest {
   private static final Path PAGE = Path.of("../../docs/serving.md");
 
@@ -74,5 +76,22 @@ class DocsTest {
         rows("Errors").stream()
             .map(row -> row.replaceFirst("^(\\| \\d+ \\| `\\w+` \\| `\\w+` \\| ).*", "$1"))
             .toList());
+  }
+
+  /** A timer's largest value goes without a row of its own. */
+  @Test
+  void everyMetricIsThere(@TempDir Path folder) throws Exception {
+    try (TestServer server = TestServer.start(folder, FakeMaker.quick())) {
+      server.await(server.submit("a cat"), "completed");
+      Set<String> scraped =
+          server
+              .get("/metrics")
+              .body()
+              .lines()
+              .filter(line -> line.startsWith("# TYPE "))
+              .map(line -> line.split(" ")[2].replaceFirst("_max$", ""))
+              .collect(Collectors.toCollection(TreeSet::new));
+      assertEquals(scraped, quoted(rows("Metrics"), "`(lvsa_\\w+)`"));
+    }
   }
 }
