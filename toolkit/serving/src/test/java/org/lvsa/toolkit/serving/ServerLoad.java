@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -36,15 +37,22 @@ final class ServerLoad {
   /** State calls per submission, and the pause between them. */
   private static final int POLLS = 10;
 
-  private static final Duration PAUSE = Duration.ofMillis(250);
+  private static final Duration SHORTEST_PAUSE = Duration.ofMillis(150);
+
+  private static final Duration LONGEST_PAUSE = Duration.ofMillis(350);
+
+  /** State calls of the first seconds are counted, and not timed: code is compiled meanwhile. */
+  private static final Duration WARMING = Duration.ofSeconds(10);
 
   private final HttpClient http = HttpClient.newHttpClient();
   private final String server;
+  private final long timedFrom;
   private final Map<String, LongAdder> answers = new ConcurrentSkipListMap<>();
   private final List<Long> stateNanos = Collections.synchronizedList(new ArrayList<>());
 
-  private ServerLoad(String server) {
+  private ServerLoad(String server, long begun) {
     this.server = server;
+    timedFrom = begun + WARMING.toNanos();
   }
 
   private String answer(String kind, HttpRequest.Builder request) throws Exception {
@@ -66,7 +74,7 @@ final class ServerLoad {
     return HttpRequest.newBuilder(URI.create(server + path));
   }
 
-  private Void client(long end) throws Exception {
+  private Void client(long end, SplittableRandom random) throws Exception {
     String path = "/v1/videos?limit=1";
     while (System.nanoTime() < end) {
       String job =
@@ -79,10 +87,14 @@ final class ServerLoad {
         path = "/v1/videos/" + Json.parse(job, "job").get("id").textValue();
       }
       for (int i = 0; i < POLLS && System.nanoTime() < end; i++) {
-        TimeUnit.NANOSECONDS.sleep(PAUSE.toNanos());
+        // Clients that know nothing of each other do not ask at the same moment.
+        TimeUnit.NANOSECONDS.sleep(
+            random.nextLong(SHORTEST_PAUSE.toNanos(), LONGEST_PAUSE.toNanos()));
         long begun = System.nanoTime();
         answer("state", request(path));
-        stateNanos.add(System.nanoTime() - begun);
+        if (begun > timedFrom) {
+          stateNanos.add(System.nanoTime() - begun);
+        }
       }
     }
     return null;
@@ -96,14 +108,16 @@ final class ServerLoad {
   }
 
   public static void main(String[] words) throws Exception {
-    ServerLoad load = new ServerLoad(words[0]);
     int clients = Integer.parseInt(words[2]);
     long begun = System.nanoTime();
+    ServerLoad load = new ServerLoad(words[0], begun);
+    SplittableRandom random = new SplittableRandom(1);
     long end = begun + TimeUnit.SECONDS.toNanos(Long.parseLong(words[3]));
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<Void>> running = new ArrayList<>();
       for (int i = 0; i < clients; i++) {
-        running.add(threads.submit(() -> load.client(end)));
+        SplittableRandom own = random.split();
+        running.add(threads.submit(() -> load.client(end, own)));
       }
       while (System.nanoTime() < end) {
         System.out.printf(
