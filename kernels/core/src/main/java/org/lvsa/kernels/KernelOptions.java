@@ -19,6 +19,11 @@ public record KernelOptions(Optional<String> device, Optional<String> kernel) {
 
   private static final int LONGEST_QUOTE = 200;
 
+  /** The same kernel on a device. */
+  public KernelOptions onDevice(String id) {
+    return new KernelOptions(Optional.of(id), kernel);
+  }
+
   /**
    * Refuses a device or a kernel that a backend does not have.
    *

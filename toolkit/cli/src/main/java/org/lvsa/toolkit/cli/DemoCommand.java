@@ -56,7 +56,8 @@ import picocli.CommandLine.Spec;
       "      --rotate-keyframes --ulysses-degree 2",
       "  ./lvsa demo --model hunyuanvideo-1.5 --frames 257 --global-kv-degree 4 --ranks processes",
       "",
-      "Real: the whole transformer, frames, positions, headDim, pattern, log lines, ranks. Not real:",
+      "Real: the whole transformer, frames, positions, headDim, pattern, log lines, ranks. Not"
+          + " real:",
       "the weights, and at --dim-scale small a frame of few patches and few heads; so the times",
       "compare with each other and the difference with nothing. LVSA_* variables count."
     })
@@ -184,18 +185,19 @@ final class DemoCommand implements Callable<Integer> {
                 err.println("lvsa: warning: " + line);
               }
             });
+    RankPlan onDevices = ranks.onDevices(config, device.options());
     GenerationAttention.Settings attention =
         new GenerationAttention.Settings(
             config, StepCounting.PLUGIN, device.options(), Optional.empty());
     try (Denoising denoising = pipeline.prepare(settings)) {
       DemoRank rank = new DemoRank(pipeline, settings, denoising, attention);
-      if (ranks.later()) {
-        return ranks.runLater(
-                one -> rank.denoise("LVSA", ranks.view(one), LineLog.none(), () -> {}))
+      if (onDevices.later()) {
+        return onDevices.runLater(
+                one -> rank.denoise("LVSA", onDevices.view(one), LineLog.none(), () -> {}))
             ? 0
             : Lvsa.FAILED;
       }
-      table(pipeline, settings, patches, ranks, rank);
+      table(pipeline, settings, patches, onDevices, rank);
     }
     return 0;
   }

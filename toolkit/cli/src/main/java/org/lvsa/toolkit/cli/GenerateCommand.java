@@ -20,6 +20,7 @@ import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.RankPlan;
+import org.lvsa.toolkit.pipeline.RankStart;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
 import org.lvsa.toolkit.vae.LatentSize;
@@ -125,7 +126,8 @@ final class GenerateCommand implements Callable<Integer> {
       names = "--capture",
       paramLabel = "DIR[:LAYERS,STEPS]",
       description =
-          "write query, key and value of self-attentions; LAYERS and STEPS: all, N, N-M, joined by +")
+          "write query, key and value of self-attentions; LAYERS and STEPS: all, N, N-M, joined by"
+              + " +")
   private String capture;
 
   @Override
@@ -160,7 +162,7 @@ final class GenerateCommand implements Callable<Integer> {
         .ifPresent(
             text -> PatternAttention.requireOneRank(text, rankOptions.plan().groups().sequence()));
     rankOptions.plan().checkCache(cacheOptions.settings().isPresent());
-    int rank = rankOptions.plan().place().map(RankPlan.Place::rank).orElse(0);
+    int rank = rankOptions.plan().start().place().map(RankStart.Place::rank).orElse(0);
     return profile.around(
         rank, spec.commandLine().getOut(), () -> generate(captured, inputs, promptNeeded));
   }
@@ -204,17 +206,18 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     LatentSize shape = pipeline.latents(settings.size());
-    RankPlan ranks = rankOptions.plan();
-    ranks.check(pipeline, settings);
+    RankPlan planned = rankOptions.plan();
+    planned.check(pipeline, settings);
     LvsaConfig config =
         attention.config(
             Lvsa.environment(spec),
-            ranks.attentionDefaults(pipeline, settings),
+            planned.attentionDefaults(pipeline, settings),
             line -> {
-              if (!ranks.later()) {
+              if (!planned.later()) {
                 err.println("lvsa: warning: " + line);
               }
             });
+    RankPlan ranks = planned.onDevices(config, attention.kernel());
     offload.require(
         pipeline,
         one -> ranks.memory(one, settings, how.tiling()),
@@ -255,11 +258,15 @@ final class GenerateCommand implements Callable<Integer> {
             identity(opened.identity(), settings, shape, attended, latentsOnly));
     if (ranks.later()) {
       VideoRun run = new VideoRun(pipeline, settings, attended, VideoRun.Listener.NONE);
-      try (Denoising denoising = pipeline.prepare(settings)) {
-        return ranks.runLater(one -> run.denoiseQuietly(ranks, one, denoising, saving))
-            ? 0
-            : Lvsa.FAILED;
-      }
+      // It joins first: encoding may take longer than the others wait for it to come.
+      return ranks.runLater(
+              one -> {
+                try (Denoising denoising = pipeline.prepare(settings)) {
+                  return run.denoiseQuietly(ranks, one, denoising, saving);
+                }
+              })
+          ? 0
+          : Lvsa.FAILED;
     }
     refuseToOverwrite(saving);
     try (GenerateProgress progress = new GenerateProgress(err, "")) {
@@ -290,7 +297,7 @@ final class GenerateCommand implements Callable<Integer> {
           GenerateProgress.duration(encoding),
           GenerateProgress.duration((System.nanoTime() - begun) / 1e9));
       if (ranks.world() > 1) {
-        out.println("  on " + ranks);
+        out.println("  on " + ranks + ranks.start().devicesInWords());
       }
       out.flush();
     }

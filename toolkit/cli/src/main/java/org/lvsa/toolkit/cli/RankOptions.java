@@ -6,9 +6,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.lvsa.toolkit.backend.DeviceList;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.RankGroups;
+import org.lvsa.toolkit.parallel.UlyssesMode;
 import org.lvsa.toolkit.pipeline.RankPlan;
+import org.lvsa.toolkit.pipeline.RankStart;
+import org.lvsa.toolkit.vae.RankPatches;
+import org.lvsa.toolkit.vae.Tiling;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -31,10 +36,19 @@ final class RankOptions {
   private Integer ulysses;
 
   @Option(
+      names = "--ulysses-mode",
+      defaultValue = "strict",
+      description =
+          "${COMPLETION-CANDIDATES}: whether heads must divide among the ranks of"
+              + " --ulysses-degree (default: ${DEFAULT-VALUE})")
+  private UlyssesMode mode;
+
+  @Option(
       names = "--ring-degree",
       paramLabel = "N",
       description =
-          "N ranks that pass keys and values round; with --ulysses-degree, that many groups of ranks")
+          "N ranks that pass keys and values round; with --ulysses-degree, that many groups of"
+              + " ranks")
   private Integer ring;
 
   @Option(
@@ -66,6 +80,20 @@ final class RankOptions {
       description = "N of the ranks decode the frames, in tiles")
   private Integer decoding;
 
+  /** What each rank decodes. */
+  enum VaeMode {
+    TILE,
+    PATCH
+  }
+
+  @Option(
+      names = "--vae-parallel-mode",
+      defaultValue = "tile",
+      description =
+          "${COMPLETION-CANDIDATES}: what the ranks decode that decode; patch divides frames of any"
+              + " size and is not exact (default: ${DEFAULT-VALUE})")
+  private VaeMode vaeMode;
+
   @Option(
       names = "--global-kv-degree",
       paramLabel = "N",
@@ -79,13 +107,22 @@ final class RankOptions {
       description =
           "${COMPLETION-CANDIDATES}: of this JVM, or JVMs over TCP on this machine (default:"
               + " ${DEFAULT-VALUE})")
-  private RankPlan.Ranks ranks;
+  private RankStart.Kind ranks;
+
+  @Option(
+      names = "--devices",
+      paramLabel = "DRIVER:INDEX,…",
+      description =
+          "devices of the ranks in turn, as ./lvsa devices lists them (default: with --ranks"
+              + " processes one each of those like the first)")
+  private String devices;
 
   @Option(
       names = "--joins",
-      hidden = true,
       paramLabel = "RANK:PORT",
-      description = "run as a later rank")
+      description =
+          "this process is that rank: with --ranks processes, start each yourself; rank 0 listens"
+              + " on PORT, and all have the same LVSA_RANK_SECRET")
   private String joins;
 
   /**
@@ -119,12 +156,17 @@ final class RankOptions {
             : round == 1 ? Scheme.ULYSSES : byHeads == 1 ? Scheme.RING : Scheme.HYBRID;
     return new RankPlan(
         groups,
-        degree("--vae-patch-parallel-size", decoding),
+        new RankPlan.Decoding(
+            degree("--vae-patch-parallel-size", decoding),
+            vaeMode == VaeMode.PATCH ? RankPatches.DEFAULT : Tiling.DEFAULT),
         sharding,
         scheme,
-        ranks,
-        Optional.ofNullable(joins).map(RankPlan.Place::parse),
-        this::laterRank);
+        mode,
+        new RankStart(
+            ranks,
+            Optional.ofNullable(joins).map(RankStart.Place::parse),
+            this::laterRank,
+            Optional.ofNullable(devices).map(DeviceList::parse)));
   }
 
   /** Ranks that hold parts of the weights together; 1 if nobody asked for it. */
@@ -177,13 +219,13 @@ final class RankOptions {
   }
 
   /** Another JVM with this one's flags, class path and arguments. */
-  private List<String> laterRank(int rank, int port) {
+  private ProcessBuilder laterRank(int rank, int port) {
     List<String> line = new ArrayList<>();
     line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     line.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
     line.addAll(List.of("-cp", System.getProperty("java.class.path"), Lvsa.class.getName()));
     line.addAll(command.commandLine().getParseResult().originalArgs());
     line.add("--joins=" + rank + ":" + port);
-    return line;
+    return new ProcessBuilder(line);
   }
 }

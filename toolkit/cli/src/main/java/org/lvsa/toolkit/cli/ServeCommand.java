@@ -79,7 +79,7 @@ final class ServeCommand implements Callable<Integer> {
     ModelOptions.Opened opened = model.open();
     VideoPipeline pipeline =
         offload.around(opened.pipeline(), line -> err.println("lvsa: " + line));
-    try (PipelineMaker maker = new PipelineMaker(pipeline, name, making())) {
+    try (PipelineMaker maker = new PipelineMaker(pipeline, name, making(config))) {
       how.riflex().ifPresent(pipeline::riflex);
       if (joinsRequest != null) {
         return maker.takePart(joinsRequest) ? 0 : Lvsa.FAILED;
@@ -97,6 +97,9 @@ final class ServeCommand implements Callable<Integer> {
     model.check();
     load.check();
     RankPlan ranks = rankOptions.plan();
+    if (joinsRequest == null && ranks.start().place().isPresent()) {
+      throw new IllegalArgumentException("a server starts its ranks itself: leave --joins out");
+    }
     boolean isCached = cacheOptions.settings().isPresent();
     ranks.checkCache(isCached);
     offload.check(model.random().isPresent(), ranks.world());
@@ -110,7 +113,7 @@ final class ServeCommand implements Callable<Integer> {
         .ifPresent(text -> PatternAttention.requireOneRank(text, ranks.groups().sequence()));
   }
 
-  private MakerSettings making() {
+  private MakerSettings making(LvsaConfig config) {
     return new MakerSettings(
         new MakerSettings.Attention(
             Lvsa.environment(spec),
@@ -121,7 +124,7 @@ final class ServeCommand implements Callable<Integer> {
             how.textMask()),
         new MakerSettings.Guidance(
             how.batchedGuidance(), how.dynamicGuidance(), how.normalisedGuidance(), how.guider()),
-        rankOptions.plan(),
+        rankOptions.plan().onDevices(config, attention.kernel()),
         cacheOptions.settings(),
         how.tiling());
   }

@@ -10,14 +10,21 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
@@ -113,6 +120,10 @@ class GenerateRanksTest {
       value = {
         "--tensor-parallel-size 3 | heads must be a multiple of --tensor-parallel-size (3), got 4:"
             + " try one of [1, 2]",
+        "--ulysses-degree 3 | heads must be a multiple of --ulysses-degree (3), got 4: try one of"
+            + " [1, 2, 4], or --ulysses-mode advanced_uaa",
+        "--tensor-parallel-size 2 --ulysses-degree 4 | heads must be a multiple of --ulysses-degree"
+            + " (4), got 2: try one of [1, 2], or",
         "--tensor-parallel-size 2 --capture DIR | --capture writes all heads of an attention",
         "--cfg-parallel-size 3 | CFG parallel size must be 1 or 2, but got 3",
         "--cfg-parallel-size 2 --guidance-scale 1 | guidance has 2 branches for --cfg-parallel-size"
@@ -129,8 +140,17 @@ class GenerateRanksTest {
         "--use-hsdp --hsdp-shard-size 2 | --use-hsdp needs weights in files",
         "--use-hsdp --cfg-parallel-size 2 --cache-backend first_block | --use-hsdp with"
             + " --cfg-parallel-size 2 runs all blocks of both branches together",
+        "--ulysses-degree 2 --joins 0:5000 | --joins is of processes: give --ranks processes too",
+        "--ulysses-degree 2 --ranks processes --joins 5000 | --joins must be RANK:PORT, got 5000",
+        "--ulysses-degree 2 --ranks processes --joins 2:5000 | rank must be from 0 to the number of"
+            + " ranks less 1, got rank 2 of 2",
         "--ring-degree 0 | --ring-degree must be at least 1, got 0",
         "--ring-degree 2 --global-kv-degree 2 | give --ring-degree or --global-kv-degree, not both",
+        "--ulysses-degree 2 --devices 0:0,0:0 | --devices must name each device once, got 0:0,0:0",
+        "--ulysses-degree 2 --devices 0 | --devices must be DRIVER:INDEX joined by commas",
+        "--ulysses-degree 2 --devices 0:0,0:1 --device 0:1 | --device 0:1 is of every rank,"
+            + " --devices 0:0,0:1 are of the ranks in turn: give one of the two",
+        "--ulysses-degree 2 --backend vector --devices 0:0,0:1 | backend vector has no device 0:0",
         "--ulysses-degree 2147483647 --ring-degree 3 | ranks must be at most 2^31-1, the product"
       })
   void whatDoesNotFitIsRefusedInOneLine(String options, String message) {
@@ -191,7 +211,7 @@ class GenerateRanksTest {
     }
   }
 
-  /** 27 tokens, or 9 frames of 15: two ranks by heads hold padding. */
+  /** 27 tokens, or 9 frames of 15: the last rank holds padding, whatever the ranks divide. */
   @Tag("full")
   @ParameterizedTest
   @ValueSource(
@@ -201,25 +221,48 @@ class GenerateRanksTest {
         "hunyuan15/model 48x80",
         "cogvideox/model 48x48"
       })
-  void anyNumberOfTokensDividesByHeads(String which) {
+  void anyNumberOfTokensDivides(String which) {
     Assumptions.assumeTrue(
         Files.isDirectory(MODELS), () -> "skipped: no golden data at " + MODELS.toAbsolutePath());
     List<Object> words = new ArrayList<>();
     words.addAll(List.of("generate", "--model", MODELS.resolve(which.split(" ")[0])));
     words.addAll(List.of("--prompt", "A cat walks", "--frames", "9", "--steps", "2"));
-    words.addAll(List.of("--resolution", which.split(" ")[1], "--attention", "lvsa"));
+    words.addAll(List.of("--resolution", which.split(" ")[1]));
     Path one = directory.resolve("one.safetensors");
-    Path two = directory.resolve("two.safetensors");
-    Run alone = run(words, one);
-    assertEquals(0, alone.code(), alone.err());
-    Run run = run(words, two, "--ulysses-degree", "2");
+    Path several = directory.resolve("several.safetensors");
+    for (String attention : List.of("dense", "lvsa")) {
+      List<Object> asked = new ArrayList<>(words);
+      asked.addAll(List.of("--attention", attention));
+      Run alone = run(asked, one);
+      assertEquals(0, alone.code(), alone.err());
+      for (String ranks :
+          List.of(
+              "--ulysses-degree 2",
+              "--ring-degree 2",
+              "--ring-degree 4",
+              "--ulysses-degree 2 --ring-degree 2",
+              "--global-kv-degree 2",
+              "--ulysses-degree 3 --ulysses-mode advanced_uaa",
+              "--ulysses-degree 3 --ring-degree 2 --ulysses-mode advanced_uaa")) {
+        Run run = run(asked, several, ranks.split(" "));
+        String what = attention + " " + ranks + ": ";
+        assertEquals(0, run.code(), what + run.err());
+        double difference = difference(latents(one), latents(several));
+        assertTrue(difference <= 1e-5, what + "differs by " + difference);
+      }
+    }
+  }
+
+  @Test
+  void anyNumberOfHeadsDividesWhereThatIsAskedFor() {
+    Path one = directory.resolve("one.safetensors");
+    Path three = directory.resolve("three.safetensors");
+    assertEquals(0, run(FOUR_HEADS, one).code());
+    String[] options = {"--ulysses-degree", "3", "--ulysses-mode", "advanced_uaa"};
+    Run run = run(FOUR_HEADS, three, options);
     assertEquals(0, run.code(), run.err());
-    double difference = difference(latents(one), latents(two));
+    double difference = difference(latents(one), latents(three));
     assertTrue(difference <= 1e-5, "differs by " + difference);
-    Run ring = run(words, two, "--ring-degree", "2");
-    assertEquals(2, ring.code(), ring.out());
-    assertTrue(ring.err().contains("the video's tokens must be a multiple of the ranks (2), got"));
-    assertTrue(ring.err().contains("use --ulysses-degree alone"), ring.err());
   }
 
   @Test
@@ -264,11 +307,15 @@ class GenerateRanksTest {
     Run run = run(words, three, all.toArray(String[]::new));
     assertEquals(0, run.code(), run.err());
     assertTrue(run.out().contains("by tiles of the decoder (3)"), run.out());
-    for (int frame = 0; frame < 5; frame++) {
+    requireSameFrames(one, three, 5);
+  }
+
+  /** Sums of the ranks' attention may move a value over the edge between two levels. */
+  private static void requireSameFrames(Path one, Path several, int count) throws IOException {
+    for (int frame = 0; frame < count; frame++) {
       String name = String.format(Locale.ROOT, "frame-%05d.png", frame);
       BufferedImage expected = ImageIO.read(one.resolve(name).toFile());
-      BufferedImage actual = ImageIO.read(three.resolve(name).toFile());
-      // Sums of the ranks' attention may move a value over the edge between two levels.
+      BufferedImage actual = ImageIO.read(several.resolve(name).toFile());
       for (int y = 0; y < expected.getHeight(); y++) {
         for (int x = 0; x < expected.getWidth(); x++) {
           for (int shift = 0; shift < 24; shift += 8) {
@@ -279,6 +326,113 @@ class GenerateRanksTest {
         }
       }
     }
+  }
+
+  /** Every kind together with tiles on ranks, of frames of two tiles. */
+  @Tag("full")
+  @ParameterizedTest
+  @ValueSource(strings = {"wan_i2v/model", "hunyuan15/model", "cogvideox/model"})
+  void everyKindDecodesTilesOnRanks(String which) throws IOException {
+    Assumptions.assumeTrue(
+        Files.isDirectory(MODELS), () -> "skipped: no golden data at " + MODELS.toAbsolutePath());
+    Path picture = directory.resolve("picture.png");
+    ImageIO.write(new BufferedImage(48, 32, BufferedImage.TYPE_INT_RGB), "png", picture.toFile());
+    List<Object> words = new ArrayList<>();
+    words.addAll(List.of("generate", "--model", MODELS.resolve(which), "--prompt", "A cat walks"));
+    words.addAll(List.of("--frames", "5", "--steps", "1", "--output-type", "png"));
+    words.addAll(List.of("--resolution", which.startsWith("cog") ? "368x32" : "288x32"));
+    if (which.startsWith("wan_i2v")) {
+      words.addAll(List.of("--image", picture));
+    }
+    Path one = directory.resolve("one");
+    Run alone = run(words, one, "--vae-tiling");
+    assertEquals(0, alone.code(), alone.err());
+    for (String kind : KINDS) {
+      List<String> options = new ArrayList<>(List.of(kind, "2", "--vae-patch-parallel-size", "2"));
+      if (kind.startsWith("--hsdp")) {
+        options.add("--use-hsdp");
+      }
+      Path several = directory.resolve("several" + kind);
+      Run run = run(words, several, options.toArray(String[]::new));
+      assertEquals(0, run.code(), kind + ": " + run.err());
+      assertTrue(run.out().contains("by tiles of the decoder"), run.out());
+      requireSameFrames(one, several, 5);
+    }
+  }
+
+  /** One process a rank, as a user starts them: each with its place and the run's secret. */
+  @Tag("full")
+  @Test
+  void ranksThatAUserStartsMeetAtAPort() throws Exception {
+    int port = unusedPort();
+    String secret = HexFormat.of().formatHex(new SecureRandom().generateSeed(32));
+    Path one = directory.resolve("one.safetensors");
+    Path two = directory.resolve("two.safetensors");
+    assertEquals(0, run(FOUR_HEADS, one).code());
+    List<Process> processes = new ArrayList<>();
+    try {
+      for (int rank : new int[] {1, 0}) {
+        List<String> command =
+            new ArrayList<>(
+                List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "--add-modules=jdk.incubator.vector",
+                    "--enable-native-access=ALL-UNNAMED",
+                    "-cp",
+                    System.getProperty("java.class.path"),
+                    Lvsa.class.getName()));
+        FOUR_HEADS.forEach(word -> command.add(word.toString()));
+        command.addAll(List.of("-o", two.toString(), "--ulysses-degree", "2"));
+        command.addAll(List.of("--ranks", "processes", "--joins", rank + ":" + port));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().put("LVSA_RANK_SECRET", secret);
+        processes.add(
+            builder.redirectOutput(directory.resolve("rank" + rank + ".log").toFile()).start());
+      }
+      for (Process process : processes) {
+        assertTrue(process.waitFor(120, TimeUnit.SECONDS));
+      }
+      String log = Files.readString(directory.resolve("rank0.log"));
+      assertEquals(0, processes.getLast().exitValue(), log);
+      assertEquals(0, processes.getFirst().exitValue(), log);
+      assertTrue(log.contains("  on 2 ranks, by heads\n"), log);
+      double difference = difference(latents(one), latents(two));
+      assertTrue(difference <= 1e-5, "differs by " + difference);
+    } finally {
+      processes.forEach(Process::destroyForcibly);
+    }
+  }
+
+  /** A free port below those that the system hands out, so that nobody is given it meanwhile. */
+  private static int unusedPort() throws IOException {
+    Random random = new Random();
+    while (true) {
+      int port = 20_000 + random.nextInt(10_000);
+      try (ServerSocket probe = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+        return probe.getLocalPort();
+      } catch (BindException e) {
+        continue; // somebody has it
+      }
+    }
+  }
+
+  @Test
+  void smallFramesAreDecodedInPatchesWhereThatIsAskedFor() throws IOException {
+    List<Object> words = new ArrayList<>(FOUR_HEADS);
+    words.set(words.indexOf("29"), "5");
+    words.set(words.lastIndexOf("2"), "1");
+    words.addAll(List.of("--output-type", "png"));
+    Path one = directory.resolve("one");
+    Path two = directory.resolve("two");
+    assertEquals(0, run(words, one).code());
+    String[] options = {
+      "--ulysses-degree", "2", "--vae-patch-parallel-size", "2", "--vae-parallel-mode", "patch"
+    };
+    Run run = run(words, two, options);
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.out().contains("by patches of the decoder (2)"), run.out());
+    // A frame of 4x4 latent pixels: a margin of 4 of them shows each rank the whole of it.
+    requireSameFrames(one, two, 5);
   }
 
   @ParameterizedTest
@@ -318,6 +472,10 @@ class GenerateRanksTest {
     if (degrees.containsKey("--hsdp-shard-size")) {
       options.add("--use-hsdp");
     }
+    if (degrees.containsKey("--ulysses-degree")) {
+      // The tiny models have 2 or 3 heads, which other ranks may have divided already.
+      options.addAll(List.of("--ulysses-mode", "advanced_uaa"));
+    }
     Path out = directory.resolve("several.safetensors");
     Files.deleteIfExists(out);
     Run run = run(words, out, options.toArray(String[]::new));
@@ -340,17 +498,16 @@ class GenerateRanksTest {
     assertTrue(difference <= 1e-5, what + "differs by " + difference);
   }
 
-  /** Whether heads and feed-forward parts divide, and the two kinds go together. */
+  /** Whether heads divide where they have to, and the two kinds go together. */
   private static boolean fits(Path folder, Map<String, Integer> degrees) throws IOException {
     JsonNode config = Json.read(folder.resolve("transformer/config.json"));
     int heads = config.get("num_attention_heads").intValue();
     int tensor = degrees.getOrDefault("--tensor-parallel-size", 1);
-    int byHeads = degrees.getOrDefault("--ulysses-degree", 1);
     boolean twice =
         degrees.containsKey("--global-kv-degree")
             && (degrees.containsKey("--ulysses-degree") || degrees.containsKey("--ring-degree"));
     boolean weights =
         degrees.containsKey("--tensor-parallel-size") && degrees.containsKey("--hsdp-shard-size");
-    return heads % (tensor * byHeads) == 0 && !twice && !weights;
+    return heads % tensor == 0 && !twice && !weights;
   }
 }

@@ -63,6 +63,10 @@ class SupportMatrixTest {
         "mag_cache", cache("mag_cache", "{\"mag_ratios\": [1], \"retention_ratio\": 0.3}"));
     features.put("pab", cache("pab", "{\"spatial_attention_block_skip_range\": 2}"));
     features.put("Ulysses", ranks("--ulysses-degree", "2", "3"));
+    features.put(
+        "Ulysses, any heads",
+        Feature.of(
+            SupportMatrixTest::onRanks, "--ulysses-degree", "5", "--ulysses-mode", "advanced_uaa"));
     features.put("global KV", ranks("--global-kv-degree", "2", "3"));
     features.put("ring", ranks("--ring-degree", "2", "3"));
     features.put("Ulysses x ring", hybrid());
@@ -83,6 +87,16 @@ class SupportMatrixTest {
             "2",
             "--vae-patch-parallel-size",
             "2"));
+    features.put(
+        "VAE patches on ranks",
+        Feature.of(
+            out -> out.contains("by patches of the decoder"),
+            "--cfg-parallel-size",
+            "2",
+            "--vae-patch-parallel-size",
+            "2",
+            "--vae-parallel-mode",
+            "patch"));
     features.put("VAE tiling", Feature.of(out -> out.contains("dense attention"), "--vae-tiling"));
     features.put(
         "CPU offload",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.backend;
 
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -88,6 +89,7 @@ public record DeviceList(List<String> ids) {
   public static Map<String, String> onlyVisible(String id, Map<String, String> environment) {
     int index = Integer.parseInt(id.substring(id.indexOf(':') + 1));
     String[] pocl = environment.getOrDefault(POCL, "").strip().split("\\s+");
+    Arrays.sort(pocl); // PoCL lists basic before pthread, whatever the order here
     if (pocl.length > index && !pocl[0].isEmpty()) {
       return Map.of(POCL, pocl[index]);
     }

@@ -67,12 +67,13 @@ public final class Frames {
 
   /**
    * Frames within {@code window} of a frame at which one rank's tokens end and the next one's
-   * begin.
+   * begin. Where tokens do not divide, the last ranks have fewer, or none.
    */
   public static BitSet boundaryGuards(int frames, int patchesPerFrame, int window, int world) {
-    long localTokens = (long) frames * patchesPerFrame / world;
+    long tokens = (long) frames * patchesPerFrame;
+    long localTokens = Math.ceilDiv(tokens, world);
     BitSet guards = new BitSet(frames);
-    for (int rank = 1; rank < world; rank++) {
+    for (int rank = 1; rank < world && rank * localTokens < tokens; rank++) {
       long boundary = rank * localTokens / patchesPerFrame;
       guards.set(
           (int) Math.max(0, boundary - window), (int) Math.min(frames, boundary + window + 1));

@@ -68,6 +68,20 @@ public record Pattern(
    */
   public static Pattern build(PatternSettings s, RankSlice slice) {
     slice.check(s);
+    return built(s, slice);
+  }
+
+  /**
+   * Builds the pattern that ranks run together. Unlike {@link #build(PatternSettings, RankSlice)}
+   * it takes tokens that do not divide: the last ranks then have fewer of them.
+   *
+   * @param ranks around whose boundaries frames are global; 1 for none
+   */
+  public static Pattern guarded(PatternSettings s, int ranks) {
+    return built(s, new RankSlice(0, ranks));
+  }
+
+  private static Pattern built(PatternSettings s, RankSlice slice) {
     int frames = s.latentFrames();
     Memory.requireHeap("a pattern of " + frames + " latent frames", frames * BYTES_PER_FRAME);
     int interval =
@@ -93,7 +107,8 @@ public record Pattern(
     int[] sortedGlobals = globals.stream().toArray();
     List<int[]> attended = windows.stream().map(window -> attended(sortedGlobals, window)).toList();
 
-    int localTokens = frames * s.patchesPerFrame() / slice.world();
+    int localTokens =
+        Math.toIntExact(Math.ceilDiv((long) frames * s.patchesPerFrame(), slice.world()));
     int firstToken = slice.rank() * localTokens;
     List<LocalFrame> local = localFrames(firstToken, localTokens, s.patchesPerFrame());
     List<int[]> reachable = reachable(s.patchesPerFrame(), localTokens, local, globals, attended);

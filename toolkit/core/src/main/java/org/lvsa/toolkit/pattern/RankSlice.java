@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pattern;
 
+import java.util.stream.IntStream;
+
 /**
  * Which part of a video's tokens one rank holds under context parallelism: the {@code rank}-th of
  * {@code world} equal parts, in the order of the sequence.
@@ -28,7 +30,7 @@ public record RankSlice(int rank, int world) {
   /**
    * Makes sure that the tokens of a video divide evenly among the ranks.
    *
-   * @throws IllegalArgumentException if they do not
+   * @throws IllegalArgumentException naming a number of ranks that they divide by, if they do not
    */
   void check(PatternSettings settings) {
     long tokens = (long) settings.latentFrames() * settings.patchesPerFrame();
@@ -41,7 +43,12 @@ public record RankSlice(int rank, int world) {
               + " frames of "
               + settings.patchesPerFrame()
               + " patches), got "
-              + world);
+              + world
+              + ": try "
+              + IntStream.iterate(world, fewer -> fewer - 1)
+                  .filter(fewer -> tokens % fewer == 0)
+                  .findFirst()
+                  .orElseThrow());
     }
   }
 }

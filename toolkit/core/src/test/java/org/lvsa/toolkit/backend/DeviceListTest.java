@@ -69,8 +69,8 @@ class DeviceListTest {
         "1:3 | | | CUDA_VISIBLE_DEVICES | 3",
         "0:1 | 4,6 | | CUDA_VISIBLE_DEVICES | 6",
         "0:1 | GPU-1, MIG-2 | | CUDA_VISIBLE_DEVICES | MIG-2",
-        "0:1 | | pthread basic | POCL_DEVICES | basic",
-        "0:0 | 5 | pthread basic | POCL_DEVICES | pthread"
+        "0:1 | | pthread basic | POCL_DEVICES | pthread",
+        "0:0 | 5 | pthread basic | POCL_DEVICES | basic"
       })
   void aProcessSeesOneDevice(String id, String cuda, String pocl, String variable, String value) {
     Map<String, String> environment = new HashMap<>();

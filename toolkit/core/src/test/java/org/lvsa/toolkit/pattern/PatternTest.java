@@ -9,6 +9,8 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.SplittableRandom;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -352,8 +354,8 @@ class PatternTest {
 
   @ParameterizedTest
   @CsvSource({
-    "4, 6, 5, 'world must divide the 24 tokens (4 frames of 6 patches), got 5'",
-    "5, 5, 2, 'world must divide the 25 tokens (5 frames of 5 patches), got 2'"
+    "4, 6, 5, 'world must divide the 24 tokens (4 frames of 6 patches), got 5: try 4'",
+    "5, 5, 2, 'world must divide the 25 tokens (5 frames of 5 patches), got 2: try 1'"
   })
   void tokensMustDivideAmongTheRanks(int frames, int patches, int world, String message) {
     assertEquals(
@@ -362,6 +364,35 @@ class PatternTest {
                 IllegalArgumentException.class,
                 () -> Pattern.build(settings(frames, patches, 1, 1, 2), new RankSlice(0, world)))
             .getMessage());
+  }
+
+  @Test
+  void ranksWhoseTokensDoNotDivideAreGuardedWhereTheirPartsMeet() {
+    long seed = System.nanoTime();
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int i = 0; i < 200; i++) {
+      int frames = random.nextInt(2, 40);
+      int patches = random.nextInt(1, 20);
+      int window = random.nextInt(0, 4);
+      int ranks = random.nextInt(1, 9);
+      int each = (frames * patches + ranks - 1) / ranks;
+      TreeSet<Integer> expected = new TreeSet<>();
+      for (int first = each; first < frames * patches; first += each) {
+        for (int frame = 0; frame < frames; frame++) {
+          if (Math.abs(frame - first / patches) <= window) {
+            expected.add(frame);
+          }
+        }
+      }
+      PatternSettings s = settings(frames, patches, window, 1, 4);
+      Pattern pattern = Pattern.guarded(s, ranks);
+      String what = "seed " + seed + ": " + s + ", " + ranks + " ranks";
+      assertEquals(List.copyOf(expected), pattern.boundaryGuards(), what);
+      if (frames * patches % ranks == 0) {
+        Pattern strict = Pattern.build(s, new RankSlice(0, ranks));
+        assertEquals(strict.globalFrames(), pattern.globalFrames(), what);
+      }
+    }
   }
 
   @ParameterizedTest

@@ -6,9 +6,12 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.blockpattern.BatchLayout;
 import org.lvsa.toolkit.config.LvsaConfig;
@@ -66,9 +69,21 @@ public final class Generation implements AutoCloseable {
             config.optionalNumber(Setting.LVSA_N_BLOCKS),
             config.number(Setting.LVSA_CFG_PASSES),
             this::say);
+    KernelOptions kernels =
+        view().device().map(options.kernel()::onDevice).orElse(options.kernel());
     kernel =
         new KernelRunner(
-            config.value(Setting.LVSA_BACKEND).text(), config.dtype(), options.kernel(), this::say);
+            config.value(Setting.LVSA_BACKEND).text(), config.dtype(), kernels, this::say);
+  }
+
+  /**
+   * The backend that a generation with these settings runs on.
+   *
+   * @param log told about backends that {@code auto} passes over
+   * @throws UnavailableException if it cannot run here
+   */
+  public static AttentionBackend backend(LvsaConfig config, Consumer<String> log) {
+    return KernelRunner.backend(config.value(Setting.LVSA_BACKEND).text(), log);
   }
 
   /** The settings. */

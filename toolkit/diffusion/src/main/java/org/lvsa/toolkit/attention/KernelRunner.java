@@ -46,17 +46,26 @@ final class KernelRunner implements AutoCloseable {
    * @throws UnavailableException if the backend cannot run here
    */
   KernelRunner(String name, DType dtype, KernelOptions options, Consumer<String> log) {
-    AttentionBackend chosen =
-        Backends.named(
-            switch (name) {
-              case "sdpa" -> "nd4j";
-              case "flashinfer" -> "auto"; // whatever is fastest here reads the same CSR layout
-              default -> name;
-            },
-            log);
+    AttentionBackend chosen = backend(name, log);
     backend = chosen.name();
     this.dtype = dtype;
     kernel = chosen.open(options);
+  }
+
+  /**
+   * The backend of a name.
+   *
+   * @param name as the constructor takes it
+   * @throws UnavailableException if it cannot run here
+   */
+  static AttentionBackend backend(String name, Consumer<String> log) {
+    return Backends.named(
+        switch (name) {
+          case "sdpa" -> "nd4j";
+          case "flashinfer" -> "auto"; // whatever is fastest here reads the same CSR layout
+          default -> name;
+        },
+        log);
   }
 
   /**

@@ -7,7 +7,6 @@ import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
-import org.lvsa.toolkit.pattern.RankSlice;
 
 /**
  * The patterns of one generation, each built once: one per sequence geometry and per offset of the
@@ -20,7 +19,7 @@ final class PatternCache {
   private final ConcurrentHashMap<PatternSettings, Pattern> built = new ConcurrentHashMap<>();
   private final LvsaConfig config;
   private final StepCounting counting;
-  private final RankSlice slice;
+  private final int boundaries;
   private final boolean rotate;
 
   /**
@@ -29,7 +28,7 @@ final class PatternCache {
   PatternCache(LvsaConfig config, StepCounting counting, int boundaries) {
     this.config = config;
     this.counting = counting;
-    slice = new RankSlice(0, boundaries);
+    this.boundaries = boundaries;
     rotate = config.on(Setting.LVSA_ROTATE_KEYFRAMES);
   }
 
@@ -46,7 +45,7 @@ final class PatternCache {
   }
 
   private Pattern build(PatternSettings settings) {
-    return built.computeIfAbsent(settings, s -> Pattern.build(s, slice));
+    return built.computeIfAbsent(settings, s -> Pattern.guarded(s, boundaries));
   }
 
   /** The settings of the pattern of step 0. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.attention;
 
+import java.util.Optional;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.RankPlace;
@@ -13,12 +14,13 @@ import org.lvsa.toolkit.parallel.RankPlace;
  * @param boundaries for how many ranks the pattern is guarded: frames around the boundaries between
  *     that many equal parts are global; 1 guards none. The result depends on this number and not on
  *     the number of ranks
+ * @param device that this rank computes on; empty for what all ranks are told
  */
-public record RankView(RankPlace place, Scheme scheme, int boundaries) {
+public record RankView(RankPlace place, Scheme scheme, int boundaries, Optional<String> device) {
 
   /** The only rank of a video. */
   public static RankView alone() {
-    return new RankView(RankPlace.alone(), Scheme.ULYSSES, 1);
+    return new RankView(RankPlace.alone(), Scheme.ULYSSES, 1, Optional.empty());
   }
 
   /** A rank of several that share the sequence and nothing else. */
@@ -29,7 +31,12 @@ public record RankView(RankPlace place, Scheme scheme, int boundaries) {
   /** A rank of several, with guarded boundaries where the scheme needs them. */
   public static RankView of(RankPlace place, Scheme scheme) {
     int sharing = place.sequence().all().world();
-    return new RankView(place, scheme, scheme.guardsBoundaries() ? sharing : 1);
+    return new RankView(place, scheme, scheme.guardsBoundaries() ? sharing : 1, Optional.empty());
+  }
+
+  /** The same rank on a device of its own. */
+  public RankView on(Optional<String> its) {
+    return new RankView(place, scheme, boundaries, its);
   }
 
   /** The ranks that share the sequence. */

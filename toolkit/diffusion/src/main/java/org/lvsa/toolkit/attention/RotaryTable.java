@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorSpecies;
 import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.model.RotaryEmbedding;
-import org.lvsa.toolkit.sharding.TokenRange;
+import org.lvsa.toolkit.parallel.TokenRange;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The turns of a rotary embedding along each axis of a grid, ready to be applied to tokens. */

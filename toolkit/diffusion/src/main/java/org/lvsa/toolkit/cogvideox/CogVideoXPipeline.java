@@ -22,6 +22,7 @@ import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.AutoencoderKlCogVideoX;
 import org.lvsa.toolkit.vae.DecodedTiles;
+import org.lvsa.toolkit.vae.FrameCut;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -202,15 +203,16 @@ public final class CogVideoXPipeline implements VideoPipeline, OffloadableCompon
 
   @Override
   public DecodedTiles decodeTiles(
-      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+      VideoSize size, float[] latents, FrameCut cut, Communicator ranks) {
+    FrameCut ownCut = cut instanceof Tiling tiling ? own(tiling) : cut;
     AutoencoderKlCogVideoX whole = model.vae();
     float[] denormalised =
         whole.denormalise(channelsFirst(latents, model.latents(size), model.unpadded(size)));
     if (ranks.rank() == 0) {
-      return whole.decodeTiles(denormalised, model.unpadded(size), own(tiling), ranks);
+      return whole.decodeTiles(denormalised, model.unpadded(size), ownCut, ranks);
     }
     try (AutoencoderKlCogVideoX mine = whole.sharing()) {
-      return mine.decodeTiles(denormalised, model.unpadded(size), own(tiling), ranks);
+      return mine.decodeTiles(denormalised, model.unpadded(size), ownCut, ranks);
     }
   }
 

@@ -24,6 +24,7 @@ import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
 import org.lvsa.toolkit.vae.DecodedTiles;
+import org.lvsa.toolkit.vae.FrameCut;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -202,14 +203,14 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
 
   @Override
   public DecodedTiles decodeTiles(
-      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+      VideoSize size, float[] latents, FrameCut cut, Communicator ranks) {
     AutoencoderKlHunyuan15 whole = model.vae();
     float[] denormalised = whole.denormalise(latents);
     if (ranks.rank() == 0) {
-      return whole.decodeTiles(denormalised, model.latents(size), tiling, ranks);
+      return whole.decodeTiles(denormalised, model.latents(size), cut, ranks);
     }
     try (AutoencoderKlHunyuan15 mine = whole.sharing()) {
-      return mine.decodeTiles(denormalised, model.latents(size), tiling, ranks);
+      return mine.decodeTiles(denormalised, model.latents(size), cut, ranks);
     }
   }
 

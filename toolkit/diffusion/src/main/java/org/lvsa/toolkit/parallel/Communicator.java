@@ -42,6 +42,14 @@ public interface Communicator extends AutoCloseable {
     return member;
   }
 
+  /**
+   * Does nothing as long as no rank of the run has given up. A rank that computes for long between
+   * two exchanges calls it now and then, so that it ends when another one did.
+   *
+   * @throws RankFailure with the reason of the rank that gave up first
+   */
+  default void check() {}
+
   /** Leaves. The others' next exchange with this rank fails at once instead of waiting. */
   @Override
   default void close() {}

@@ -72,12 +72,6 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue, Ring, H
      */
     public void check(AttentionShape shape, int ulysses, int ring) {
       ContextParallel.check(shape, ulysses * ring);
-      if (this != ULYSSES) {
-        ContextParallel.checkTokens(shape, ulysses * ring);
-      }
-      if (this == ULYSSES || this == HYBRID) {
-        Ulysses.checkHeads(shape, ulysses);
-      }
       if (this == RING || this == HYBRID) {
         Ring.check(shape, ulysses, ring);
       }
@@ -135,38 +129,21 @@ public sealed interface ContextParallel permits Ulysses, GlobalKeyValue, Ring, H
             * shape.heads()
             * (shape.headDim() + 1L);
     if (largest > Integer.MAX_VALUE) {
+      long most =
+          Integer.MAX_VALUE / (2L * shape.heads() * (shape.headDim() + 1L)) - shape.textTokens();
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
               "a rank's keys and values must be at most 2^31-1 numbers, got %d (%d tokens per rank"
-                  + " and %d of text, %d heads of %d): use more ranks",
+                  + " and %d of text, %d heads of %d): %s",
               largest,
               shape.videoTokens() / world,
               shape.textTokens(),
               shape.heads(),
-              shape.headDim()));
-    }
-  }
-
-  /**
-   * Checks that a sequence divides among the ranks.
-   *
-   * @throws IllegalArgumentException saying how many tokens are left
-   */
-  static void checkTokens(AttentionShape shape, int world) {
-    int left = shape.videoTokens() % world;
-    if (left != 0) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "video tokens must be a multiple of the ranks: %d frames of %d patches are %d tokens,"
-                  + " over %d ranks %d are left; choose a length or a resolution whose product"
-                  + " divides, or ranks by heads alone (--ulysses-degree), which take any",
-              shape.latentFrames(),
-              shape.patchesPerFrame(),
-              shape.videoTokens(),
-              world,
-              left));
+              shape.headDim(),
+              most < 1
+                  ? "use less text"
+                  : "use at least " + Math.ceilDiv((long) shape.videoTokens(), most) + " ranks"));
     }
   }
 }

@@ -31,14 +31,12 @@ public final class GlobalKeyValue implements ContextParallel {
 
   /**
    * @param shape of the whole sequence; one sequence
-   * @throws IllegalArgumentException if the video tokens do not divide among the ranks
    */
   public GlobalKeyValue(AttentionShape shape, Communicator ranks) {
     ContextParallel.check(shape, ranks.world());
-    ContextParallel.checkTokens(shape, ranks.world());
     this.shape = shape;
     this.ranks = ranks;
-    localTokens = shape.videoTokens() / ranks.world();
+    localTokens = TokenRange.of(shape.videoTokens(), 0, ranks.world()).count();
   }
 
   /** Tokens from the first to before the last, of the whole video. */
@@ -52,8 +50,10 @@ public final class GlobalKeyValue implements ContextParallel {
     }
   }
 
+  /** A rank's tokens; where they do not divide, the last ranks have fewer, or none. */
   private Range tokensOf(int rank) {
-    return new Range((long) rank * localTokens, (rank + 1L) * localTokens);
+    Range mine = new Range((long) rank * localTokens, (rank + 1L) * localTokens);
+    return mine.with(new Range(0, shape.videoTokens()));
   }
 
   private Range frame(int frame) {
@@ -65,6 +65,9 @@ public final class GlobalKeyValue implements ContextParallel {
   private BitSet localFrames(int rank) {
     Range mine = tokensOf(rank);
     BitSet frames = new BitSet();
+    if (mine.length() == 0) {
+      return frames;
+    }
     frames.set(
         (int) (mine.first() / shape.patchesPerFrame()),
         (int) Math.ceilDiv(mine.end(), shape.patchesPerFrame()));
@@ -89,8 +92,12 @@ public final class GlobalKeyValue implements ContextParallel {
       Compute compute, BlockSparseLayout layout, Shard query, Shard key, Shard value) {
     float[][] received = exchange(layout, key.video(), value.video());
     try (Arena arena = Arena.ofShared()) {
-      float[] video = video(compute, layout, query, key, value, received, arena);
-      float[] text = new JointText(shape, ranks).attend(compute, query, key, value);
+      int mine = tokensOf(ranks.rank()).length();
+      float[] video =
+          mine == 0
+              ? new float[localTokens * shape.heads() * shape.headDim()]
+              : video(compute, layout, query, key, value, received, arena);
+      float[] text = new JointText(shape, ranks).attend(compute, query, key, value, mine);
       return new Shard(video, text);
     }
   }

@@ -3,60 +3,76 @@ package org.lvsa.toolkit.parallel;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionShape;
 
 /**
  * The exchange between ranks that each hold some tokens of all heads, and the same ranks holding
  * all tokens of some heads. Text tokens are whole on every rank. Where video tokens do not divide,
- * the ranks hold equally many with padding behind the last, which is left out in between.
+ * the ranks hold equally many with padding behind the last, which is left out in between. Where
+ * heads do not divide, some ranks have one more than others, or none.
  */
 final class HeadExchange {
   private final AttentionShape shape;
   private final Communicator ranks;
+  private final List<TokenRange> tokens;
   private final int localTokens;
-  private final int localHeads;
 
   /**
-   * @param shape the tokens of these ranks together, of all heads
+   * @param shape of the whole sequence, of all heads
    * @param ranks those that exchange
+   * @param tokens that each of them holds, equally many
    */
-  HeadExchange(AttentionShape shape, Communicator ranks) {
+  HeadExchange(AttentionShape shape, Communicator ranks, List<TokenRange> tokens) {
     this.shape = shape;
     this.ranks = ranks;
-    localTokens = Math.ceilDiv(shape.videoTokens(), ranks.world());
-    localHeads = shape.heads() / ranks.world();
+    this.tokens = List.copyOf(tokens);
+    localTokens = tokens.getFirst().count();
   }
 
-  /** All tokens, of this rank's heads. */
-  AttentionShape local() {
-    return new AttentionShape(
-        1,
-        shape.latentFrames(),
-        shape.patchesPerFrame(),
-        shape.textTokens(),
-        localHeads,
-        keyHeads(ranks.rank()).count(),
-        shape.headDim());
+  /** The whole sequence, of this rank's heads; empty if it has none. */
+  Optional<AttentionShape> local() {
+    int[] mine = queryHeads(ranks.rank());
+    return mine.length == 0
+        ? Optional.empty()
+        : Optional.of(
+            new AttentionShape(
+                1,
+                shape.latentFrames(),
+                shape.patchesPerFrame(),
+                shape.textTokens(),
+                mine.length,
+                keyHeads(ranks.rank()).length,
+                shape.headDim()));
+  }
+
+  /** The heads of the query that a rank computes. */
+  private int[] queryHeads(int rank) {
+    return IntStream.range(firstHead(rank), firstHead(rank + 1)).toArray();
+  }
+
+  private int firstHead(int rank) {
+    return Math.toIntExact((long) shape.heads() * rank / ranks.world());
   }
 
   /**
-   * The heads of one tensor that a rank computes.
-   *
-   * @param all heads of the tensor
-   * @param first head of the rank
-   * @param count heads of the rank
+   * The heads of key and value for them. A kernel gives as many heads of the query to each, so
+   * where a rank's do not divide like that, each head of the query has its own copy.
    */
-  private record Heads(int all, int first, int count) {}
-
-  private Heads queryHeads(int rank) {
-    return new Heads(shape.heads(), rank * localHeads, localHeads);
-  }
-
-  private Heads keyHeads(int rank) {
-    int first = rank * localHeads / shape.headsPerKvHead();
-    int last = ((rank + 1) * localHeads - 1) / shape.headsPerKvHead();
-    return new Heads(shape.kvHeads(), first, last - first + 1);
+  private int[] keyHeads(int rank) {
+    int[] each =
+        IntStream.of(queryHeads(rank)).map(head -> head / shape.headsPerKvHead()).toArray();
+    int[] once = IntStream.of(each).distinct().toArray();
+    boolean divides =
+        once.length > 0
+            && each.length % once.length == 0
+            && IntStream.range(0, each.length)
+                .allMatch(i -> each[i] == once[i / (each.length / once.length)]);
+    return divides ? once : each;
   }
 
   /**
@@ -65,45 +81,36 @@ final class HeadExchange {
    * @param keys whether the tensor is one of keys or values, which may have fewer heads
    * @return the tokens of each rank in their order, without padding, and behind them the text
    */
-  float[][] toHeads(Shard shard, boolean keys) {
+  List<float[]> toHeads(Shard shard, boolean keys) {
+    int of = keys ? shape.kvHeads() : shape.heads();
     float[][] parts = new float[ranks.world()][];
     for (int to = 0; to < parts.length; to++) {
-      parts[to] = headsOf(shard.video(), keys ? keyHeads(to) : queryHeads(to));
+      parts[to] = headsOf(shard.video(), of, keys ? keyHeads(to) : queryHeads(to));
     }
-    Heads mine = keys ? keyHeads(ranks.rank()) : queryHeads(ranks.rank());
-    float[][] received =
-        ranks.allToAll(parts, lengths(localTokens * mine.count() * shape.headDim()));
-    float[][] all = Arrays.copyOf(received, received.length + 1);
+    int[] mine = keys ? keyHeads(ranks.rank()) : queryHeads(ranks.rank());
+    int row = mine.length * shape.headDim();
+    int[] lengths = new int[ranks.world()];
+    Arrays.fill(lengths, localTokens * row);
+    float[][] received = ranks.allToAll(parts, lengths);
+    List<float[]> all = new ArrayList<>();
     for (int from = 0; from < received.length; from++) {
-      int real = real(from) * mine.count() * shape.headDim();
-      all[from] =
-          real == received[from].length ? received[from] : Arrays.copyOf(received[from], real);
+      int real = tokens.get(from).real() * row;
+      all.add(real == received[from].length ? received[from] : Arrays.copyOf(received[from], real));
     }
-    all[received.length] = headsOf(shard.text(), mine);
+    all.add(headsOf(shard.text(), of, mine));
     return all;
   }
 
-  /** Tokens of a rank that are no padding: where they do not divide, the last ranks have fewer. */
-  private int real(int rank) {
-    return Math.clamp(shape.videoTokens() - (long) rank * localTokens, 0, localTokens);
-  }
-
-  /** Every rank sends the same amount. */
-  private int[] lengths(int each) {
-    int[] lengths = new int[ranks.world()];
-    Arrays.fill(lengths, each);
-    return lengths;
-  }
-
   /** Copies some heads of every token. */
-  private float[] headsOf(float[] tokens, Heads heads) {
-    int row = heads.all() * shape.headDim();
-    int part = heads.count() * shape.headDim();
-    int count = tokens.length / row;
-    float[] some = new float[count * part];
-    for (int token = 0; token < count; token++) {
-      System.arraycopy(
-          tokens, token * row + heads.first() * shape.headDim(), some, token * part, part);
+  private float[] headsOf(float[] from, int of, int[] heads) {
+    int row = of * shape.headDim();
+    float[] some = new float[from.length / row * heads.length * shape.headDim()];
+    int at = 0;
+    for (int token = 0; token < from.length; token += row) {
+      for (int head : heads) {
+        System.arraycopy(from, token + head * shape.headDim(), some, at, shape.headDim());
+        at += shape.headDim();
+      }
     }
     return some;
   }
@@ -111,46 +118,53 @@ final class HeadExchange {
   /**
    * All tokens of this rank's heads, with the text behind them, back to this rank's tokens, and all
    * text, of all heads.
+   *
+   * @param out the tokens of these ranks in their order, and behind them the text
+   * @param text where in {@code out} the text begins, in tokens
    */
-  Shard toTokens(MemorySegment out) {
-    int row = localHeads * shape.headDim();
+  Shard toTokens(MemorySegment out, int text) {
+    int row = queryHeads(ranks.rank()).length * shape.headDim();
     float[][] parts = new float[ranks.world()][(localTokens + shape.textTokens()) * row];
+    int[] lengths = new int[ranks.world()];
     for (int to = 0; to < parts.length; to++) {
-      copy(out, (long) to * localTokens, parts[to], 0, real(to));
-      copy(out, shape.videoTokens(), parts[to], localTokens, shape.textTokens());
+      copy(out, (long) to * localTokens, parts[to], 0, tokens.get(to).real(), row);
+      copy(out, text, parts[to], localTokens, shape.textTokens(), row);
+      lengths[to] = (localTokens + shape.textTokens()) * queryHeads(to).length * shape.headDim();
     }
-    float[][] received = ranks.allToAll(parts, lengths(parts[0].length));
+    float[][] received = ranks.allToAll(parts, lengths);
     int all = shape.heads() * shape.headDim();
-    float[] video = new float[localTokens * all];
-    float[] text = new float[shape.textTokens() * all];
+    float[] ofVideo = new float[localTokens * all];
+    float[] ofText = new float[shape.textTokens() * all];
     for (int from = 0; from < received.length; from++) {
-      int first = queryHeads(from).first() * shape.headDim();
+      int first = firstHead(from) * shape.headDim();
+      int its = queryHeads(from).length * shape.headDim();
       for (int token = 0; token < localTokens + shape.textTokens(); token++) {
         boolean isText = token >= localTokens;
         int place = (isText ? token - localTokens : token) * all + first;
-        System.arraycopy(received[from], token * row, isText ? text : video, place, row);
+        System.arraycopy(received[from], token * its, isText ? ofText : ofVideo, place, its);
       }
     }
-    return new Shard(video, text);
+    return new Shard(ofVideo, ofText);
   }
 
-  private void copy(MemorySegment out, long token, float[] part, int at, int count) {
-    if (count == 0) {
-      return;
+  /** Copies tokens of {@code row} numbers each. */
+  private static void copy(
+      MemorySegment out, long token, float[] part, int at, int count, int row) {
+    if (count > 0 && row > 0) {
+      MemorySegment.copy(
+          out, ValueLayout.JAVA_FLOAT, token * row * Float.BYTES, part, at * row, count * row);
     }
-    int row = localHeads * shape.headDim();
-    MemorySegment.copy(
-        out, ValueLayout.JAVA_FLOAT, token * row * Float.BYTES, part, at * row, count * row);
   }
 
   /** Bytes that a rank sends for one attention: query, key and value there, the result back. */
   long bytesSent() {
+    long mine = queryHeads(ranks.rank()).length;
     long elements = 0;
     for (int to = 0; to < ranks.world(); to++) {
       if (to != ranks.rank()) {
         elements +=
-            (2L * localHeads + 2L * keyHeads(to).count()) * localTokens
-                + (long) localHeads * shape.textTokens();
+            (queryHeads(to).length + 2L * keyHeads(to).length) * localTokens
+                + mine * (localTokens + shape.textTokens());
       }
     }
     return elements * shape.headDim() * Float.BYTES;

@@ -2,7 +2,9 @@
 package org.lvsa.toolkit.parallel;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 
@@ -13,63 +15,56 @@ import org.lvsa.kernels.BlockSparseLayout;
  */
 public final class Hybrid implements ContextParallel {
   private final SequenceRanks ranks;
+  private final AttentionShape shape;
   private final HeadExchange heads;
-  private final Ring ring;
+
+  /** Tokens that a heads group holds together, padding included. */
+  private final int groupTokens;
+
+  /** The ring of this rank's heads; empty if it has none. */
+  private final Optional<Ring> ring;
 
   /**
    * @param shape of the whole sequence; one sequence
    * @param ranks those that share it
-   * @throws IllegalArgumentException if tokens or heads do not divide among the ranks
+   * @throws IllegalArgumentException if the ring's parts have too many pieces
    */
   public Hybrid(AttentionShape shape, SequenceRanks ranks) {
-    int ulysses = ranks.ulysses().world();
-    Scheme.HYBRID.check(shape, ulysses, ranks.ring().world());
+    ContextParallel.check(shape, ranks.all().world());
     this.ranks = ranks;
-    // What one heads group holds of the video; it has no frames of its own.
-    AttentionShape group =
-        new AttentionShape(
-            1,
-            1,
-            shape.videoTokens() / ranks.ring().world(),
-            shape.textTokens(),
-            shape.heads(),
-            shape.kvHeads(),
-            shape.headDim());
-    heads = new HeadExchange(group, ranks.ulysses());
-    AttentionShape local = heads.local();
-    ring =
-        new Ring(
-            new AttentionShape(
-                1,
-                shape.latentFrames(),
-                shape.patchesPerFrame(),
-                shape.textTokens(),
-                local.heads(),
-                local.kvHeads(),
-                shape.headDim()),
-            ranks.ring());
+    this.shape = shape;
+    int ulysses = ranks.ulysses().world();
+    List<TokenRange> parts = TokenRange.all(shape.videoTokens(), ranks.all().world());
+    int first = ranks.ring().rank() * ulysses;
+    heads = new HeadExchange(shape, ranks.ulysses(), parts.subList(first, first + ulysses));
+    groupTokens = ulysses * parts.getFirst().count();
+    ring = heads.local().map(local -> new Ring(local, ranks.ring(), groupTokens));
   }
 
   @Override
   public Shard attend(
       Compute compute, BlockSparseLayout layout, Shard query, Shard key, Shard value) {
-    Shard out =
-        ring.attend(
-            compute, layout, toHeads(query, false), toHeads(key, true), toHeads(value, true));
+    Shard q = toHeads(query, false);
+    Shard k = toHeads(key, true);
+    Shard v = toHeads(value, true);
+    Shard out = ring.isEmpty() ? q : ring.get().attend(compute, layout, q, k, v);
     try (Arena arena = Arena.ofShared()) {
-      return heads.toTokens(Ulysses.joined(arena, List.of(out.video(), out.text())));
+      MemorySegment joined = Ulysses.joined(arena, List.of(out.video(), out.text()));
+      return heads.toTokens(joined, groupTokens);
     }
   }
 
-  /** The heads group's tokens, of this rank's heads. */
+  /** The heads group's tokens, of this rank's heads, with the padding behind them. */
   private Shard toHeads(Shard shard, boolean keys) {
-    float[][] parts = heads.toHeads(shard, keys);
-    int world = ranks.ulysses().world();
-    float[] video = new float[world * parts[0].length];
-    for (int rank = 0; rank < world; rank++) {
-      System.arraycopy(parts[rank], 0, video, rank * parts[0].length, parts[0].length);
+    List<float[]> parts = heads.toHeads(shard, keys);
+    int its = heads.local().map(one -> keys ? one.kvHeads() : one.heads()).orElse(0);
+    float[] video = new float[groupTokens * its * shape.headDim()];
+    int at = 0;
+    for (float[] part : parts.subList(0, parts.size() - 1)) {
+      System.arraycopy(part, 0, video, at, part.length);
+      at += part.length;
     }
-    return new Shard(video, parts[world]);
+    return new Shard(video, parts.getLast());
   }
 
   /**
@@ -80,6 +75,6 @@ public final class Hybrid implements ContextParallel {
    */
   @Override
   public long bytesSent(BlockSparseLayout layout) {
-    return heads.bytesSent() + ring.bytesSent(layout);
+    return heads.bytesSent() + ring.map(one -> one.bytesSent(layout)).orElse(0L);
   }
 }

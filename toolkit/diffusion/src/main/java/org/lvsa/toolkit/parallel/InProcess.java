@@ -107,7 +107,13 @@ public final class InProcess {
       throw new IllegalStateException("interrupted while waiting for the other ranks", e);
     }
     if (meeting.round == mine) {
-      throw new RankFailure(gone.rank(), gone.reason());
+      throw gone.again();
+    }
+  }
+
+  private synchronized void requireAll() {
+    if (gone != null) {
+      throw gone.again();
     }
   }
 
@@ -189,6 +195,11 @@ public final class InProcess {
     @Override
     public void close() {
       leave(new RankFailure(number(place), "left"));
+    }
+
+    @Override
+    public void check() {
+      requireAll();
     }
 
     @Override

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.parallel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.PartialAttention;
@@ -18,8 +19,12 @@ import org.lvsa.kernels.PartialAttention;
  */
 record JointText(AttentionShape shape, Communicator ranks) {
 
-  /** The text's result, of all heads; empty where there is no text. */
-  float[] attend(ContextParallel.Compute compute, Shard query, Shard key, Shard value) {
+  /**
+   * The text's result, of all heads; empty where there is no text.
+   *
+   * @param tokens of this rank's part of the video that are no padding
+   */
+  float[] attend(ContextParallel.Compute compute, Shard query, Shard key, Shard value, int tokens) {
     if (shape.textTokens() == 0) {
       return new float[0];
     }
@@ -28,7 +33,10 @@ record JointText(AttentionShape shape, Communicator ranks) {
             1, 1, shape.textTokens(), 0, shape.heads(), shape.kvHeads(), shape.headDim());
     try (Arena arena = Arena.ofShared()) {
       QueriesOverKeys part = new QueriesOverKeys(all, compute, arena);
-      AttentionOutput mine = part.attend(query.text(), key.video(), value.video());
+      int end = tokens * shape.kvHeads() * shape.headDim();
+      AttentionOutput mine =
+          part.attend(
+              query.text(), Arrays.copyOf(key.video(), end), Arrays.copyOf(value.video(), end));
       float[] sent = new float[Math.toIntExact(all.queryElements() + all.logSumExpElements())];
       int elements = Math.toIntExact(all.queryElements());
       MemorySegment.copy(mine.out(), ValueLayout.JAVA_FLOAT, 0, sent, 0, elements);

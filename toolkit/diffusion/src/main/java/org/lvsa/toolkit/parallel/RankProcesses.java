@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.parallel;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -13,17 +15,22 @@ public final class RankProcesses {
   /** How long the other processes may take to end once rank 0 is done. */
   private static final Duration ENDING = Duration.ofSeconds(10);
 
+  /** How the line begins that a JVM with the Vector API prints when it starts. */
+  private static final String INCUBATOR = "WARNING: Using incubator modules";
+
   private RankProcesses() {}
 
   /** The command of a process that does the same work as a later rank. */
   @FunctionalInterface
   public interface Command {
     /**
+     * The command with what is special in its environment.
+     *
      * @param rank the process's, from 1
      * @param hostPort the port for {@link Loopback#join}; the secret is in the process's
      *     environment
      */
-    List<String> of(int rank, int hostPort);
+    ProcessBuilder of(int rank, int hostPort);
   }
 
   /**
@@ -31,7 +38,7 @@ public final class RankProcesses {
    *
    * @param world number of ranks
    * @param patience how long they wait for each other
-   * @param command how a later rank is started; its standard error is this process's
+   * @param command how a later rank is started; what it says on standard error is said here
    * @param work of rank 0
    * @throws Exception rank 0's failure, or a {@link RankFailure} that names the rank that failed
    */
@@ -43,6 +50,7 @@ public final class RankProcesses {
       for (int rank = 1; rank < world; rank++) {
         Process process = start(command.of(rank, server.getLocalPort()), secret);
         others.add(process);
+        passOn(process, "rank " + rank + ": ");
         // A rank that ends before it has joined will never come: nobody need wait for it.
         process.onExit().thenAccept(ended -> closeQuietly(server));
       }
@@ -61,13 +69,25 @@ public final class RankProcesses {
     }
   }
 
-  private static Process start(List<String> command, RunSecret secret) throws IOException {
-    ProcessBuilder builder =
-        new ProcessBuilder(command)
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .redirectError(ProcessBuilder.Redirect.INHERIT);
-    builder.environment().put(RunSecret.VARIABLE, secret.hex());
-    return builder.start();
+  private static Process start(ProcessBuilder command, RunSecret secret) throws IOException {
+    command.environment().put(RunSecret.VARIABLE, secret.hex());
+    return command.redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+  }
+
+  /** Prints what a process complains of as this one's, but for a line of every JVM's start. */
+  private static void passOn(Process process, String prefix) {
+    Thread.ofVirtual()
+        .start(
+            () -> {
+              try (BufferedReader lines = process.errorReader()) {
+                lines
+                    .lines()
+                    .filter(line -> !line.startsWith(INCUBATOR))
+                    .forEach(line -> System.err.println(prefix + line));
+              } catch (IOException | UncheckedIOException e) {
+                // The process was ended: it has nothing more to say.
+              }
+            });
   }
 
   private static Communicator connect(
@@ -89,7 +109,7 @@ public final class RankProcesses {
   /** Adds how the process of a lost rank ended, which its connection cannot tell. */
   private static RankFailure withExit(RankFailure failure, List<Process> others)
       throws InterruptedException {
-    if (failure.rank() < 1 || failure.getCause() == null) {
+    if (failure.rank() < 1 || !failure.lost()) {
       return failure;
     }
     Process process = others.get(failure.rank() - 1);

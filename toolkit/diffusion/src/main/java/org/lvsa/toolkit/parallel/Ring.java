@@ -26,6 +26,10 @@ import org.lvsa.kernels.PartialAttention;
  * <p>The parts of two ranks may meet inside a latent frame, and a kernel computes whole frames
  * only. The frames are therefore cut into pieces of so many tokens as divide both a frame and a
  * rank's part. Text keys are attended to together with the rank's own keys.
+ *
+ * <p>Where the tokens do not divide, the last ranks hold padding behind them. No token attends to
+ * it: its pieces are in no row of a layout, and a sequence without frames is attended to without
+ * it.
  */
 public final class Ring implements ContextParallel {
   /** A layout has an entry per pair of pieces: more of them per rank are no use. */
@@ -38,85 +42,114 @@ public final class Ring implements ContextParallel {
 
   /**
    * @param shape of the whole sequence; one sequence
-   * @throws IllegalArgumentException if the video tokens do not divide among the ranks, or only
-   *     into too many pieces
+   * @throws IllegalArgumentException if a rank's part has too many pieces
    */
   public Ring(AttentionShape shape, Communicator ranks) {
+    this(shape, ranks, TokenRange.of(shape.videoTokens(), 0, ranks.world()).count());
+  }
+
+  /**
+   * @param localTokens that each rank holds, padding included
+   */
+  Ring(AttentionShape shape, Communicator ranks, int localTokens) {
     ContextParallel.check(shape, ranks.world());
-    ContextParallel.checkTokens(shape, ranks.world());
-    check(shape, 1, ranks.world());
     this.shape = shape;
     this.ranks = ranks;
-    localTokens = shape.videoTokens() / ranks.world();
-    piece = piece(shape, ranks.world());
-  }
-
-  /** Tokens of a piece: the largest number that divides a frame and a rank's part. */
-  private static int piece(AttentionShape shape, int ranks) {
-    int larger = shape.patchesPerFrame();
-    int smaller = shape.videoTokens() / ranks;
-    while (smaller > 0) {
-      int rest = larger % smaller;
-      larger = smaller;
-      smaller = rest;
+    this.localTokens = localTokens;
+    piece = commonDivisor(shape.patchesPerFrame(), localTokens);
+    if (!fits(shape, localTokens)) {
+      throw new IllegalArgumentException(tooManyPieces(shape, localTokens));
     }
-    return larger;
   }
 
+  private static int commonDivisor(int larger, int smaller) {
+    return smaller == 0 ? larger : commonDivisor(smaller, larger % smaller);
+  }
+
+  /**
+   * Refuses parts of too many pieces.
+   *
+   * @param ulysses ranks of a heads group, which together hold a part
+   * @throws IllegalArgumentException naming a ring that fits
+   */
   static void check(AttentionShape shape, int ulysses, int ring) {
-    if (!fits(shape, ring)) {
+    if (!fits(shape, part(shape, ulysses, ring))) {
       List<Integer> others =
           IntStream.rangeClosed(1, 2 * ring)
-              .filter(one -> shape.videoTokens() % (one * ulysses) == 0)
-              .filter(one -> one == 1 || fits(shape, one))
+              .filter(one -> one == 1 || fits(shape, part(shape, ulysses, one)))
               .boxed()
               .toList();
       throw new IllegalArgumentException(
-          "a ring's ranks hold "
-              + shape.videoTokens() / ring
-              + " tokens each, which have only "
-              + piece(shape, ring)
-              + " as common divisor with the "
-              + shape.patchesPerFrame()
-              + " tokens of a frame: that is more than "
-              + MOST_PIECES
-              + " pieces; try --ring-degree "
-              + others);
+          tooManyPieces(shape, part(shape, ulysses, ring)) + "; try --ring-degree " + others);
     }
   }
 
-  private static boolean fits(AttentionShape shape, int ring) {
-    return shape.videoTokens() / ring / piece(shape, ring) <= MOST_PIECES;
+  private static int part(AttentionShape shape, int ulysses, int ring) {
+    return ulysses * TokenRange.of(shape.videoTokens(), 0, ulysses * ring).count();
+  }
+
+  private static String tooManyPieces(AttentionShape shape, int localTokens) {
+    return "a ring's ranks hold "
+        + localTokens
+        + " tokens each, which have only "
+        + commonDivisor(shape.patchesPerFrame(), localTokens)
+        + " as common divisor with the "
+        + shape.patchesPerFrame()
+        + " tokens of a frame: that is more than "
+        + MOST_PIECES
+        + " pieces";
+  }
+
+  /** A sequence of one frame is not cut into pieces where its parts differ. */
+  private static boolean fits(AttentionShape shape, int localTokens) {
+    return shape.latentFrames() == 1
+        || localTokens / commonDivisor(shape.patchesPerFrame(), localTokens) <= MOST_PIECES;
+  }
+
+  /** The tokens of a rank. */
+  private TokenRange tokens(int rank) {
+    return new TokenRange(rank * localTokens, localTokens, shape.videoTokens());
+  }
+
+  /** Whether the sequence has no frames and its parts have different lengths. */
+  private boolean unlikeParts() {
+    return shape.latentFrames() == 1 && tokens(ranks.world() - 1).real() < localTokens;
   }
 
   @Override
   public Shard attend(
       Compute compute, BlockSparseLayout layout, Shard query, Shard key, Shard value) {
-    AttentionShape part = pieces(0);
     float[] passing = both(key.video(), value.video());
+    int real = tokens(ranks.rank()).real();
     try (Arena arena = Arena.ofShared()) {
+      AttentionShape part = unlikeParts() ? tokensOf(Math.max(real, 1)) : pieces(0);
       AttentionOutput merged = AttentionOutput.allocateWithLogSumExp(part, arena);
       for (int step = 0; step < ranks.world(); step++) {
         int owner = Math.floorMod(ranks.rank() - step, ranks.world());
         FutureTask<float[]> next = step == ranks.world() - 1 ? null : pass(passing);
-        try (Arena scratch = Arena.ofShared()) {
-          AttentionOutput one =
-              step == 0
-                  ? own(compute, layout, query, key, value, scratch)
-                  : other(compute, layout, owner, query.video(), passing, scratch);
-          if (step == 0) {
-            merged.out().copyFrom(one.out().asSlice(0, merged.out().byteSize()));
-            MemorySegment lse = merged.logSumExp().orElseThrow();
-            lse.copyFrom(one.logSumExp().orElseThrow().asSlice(0, lse.byteSize()));
-          } else {
-            PartialAttention.merge(part, merged, one);
+        if (real > 0) {
+          try (Arena scratch = Arena.ofShared()) {
+            AttentionOutput one =
+                step == 0
+                    ? own(compute, layout, query, key, value, scratch)
+                    : other(compute, layout, owner, query.video(), passing, scratch);
+            if (step == 0) {
+              merged.out().copyFrom(one.out().asSlice(0, merged.out().byteSize()));
+              MemorySegment lse = merged.logSumExp().orElseThrow();
+              lse.copyFrom(one.logSumExp().orElseThrow().asSlice(0, lse.byteSize()));
+            } else {
+              PartialAttention.merge(part, merged, one);
+            }
           }
         }
         passing = next == null ? passing : arrived(next);
       }
+      int row = shape.heads() * shape.headDim();
+      float[] video =
+          merged.out().asSlice(0, (long) real * row * Float.BYTES).toArray(ValueLayout.JAVA_FLOAT);
       return new Shard(
-          merged.out().toArray(ValueLayout.JAVA_FLOAT),
-          new JointText(shape, ranks).attend(compute, query, key, value));
+          Arrays.copyOf(video, localTokens * row),
+          new JointText(shape, ranks).attend(compute, query, key, value, real));
     }
   }
 
@@ -124,6 +157,11 @@ public final class Ring implements ContextParallel {
   private AttentionShape pieces(int textTokens) {
     return new AttentionShape(
         1, localTokens / piece, piece, textTokens, shape.heads(), shape.kvHeads(), shape.headDim());
+  }
+
+  /** Some tokens as one frame. */
+  private AttentionShape tokensOf(int count) {
+    return new AttentionShape(1, 1, count, 0, shape.heads(), shape.kvHeads(), shape.headDim());
   }
 
   private static float[] both(float[] key, float[] value) {
@@ -162,6 +200,16 @@ public final class Ring implements ContextParallel {
   /** Attends to this rank's own keys and to the text. */
   private AttentionOutput own(
       Compute compute, BlockSparseLayout layout, Shard query, Shard key, Shard value, Arena arena) {
+    if (unlikeParts()) {
+      int row = shape.kvHeads() * shape.headDim();
+      int real = tokens(ranks.rank()).real() * row;
+      return all(
+          compute,
+          query.video(),
+          both(Arrays.copyOf(key.video(), real), key.text()),
+          both(Arrays.copyOf(value.video(), real), value.text()),
+          arena);
+    }
     return run(
         compute,
         pieces(shape.textTokens()),
@@ -181,14 +229,27 @@ public final class Ring implements ContextParallel {
       float[] passing,
       Arena arena) {
     int half = passing.length / 2;
-    return run(
-        compute,
-        pieces(0),
-        layout(layout, owner),
-        List.of(query),
-        List.of(Arrays.copyOf(passing, half)),
-        List.of(Arrays.copyOfRange(passing, half, passing.length)),
-        arena);
+    int end = unlikeParts() ? tokens(owner).real() * shape.kvHeads() * shape.headDim() : half;
+    float[] key = Arrays.copyOf(passing, end);
+    float[] value = Arrays.copyOfRange(passing, half, half + end);
+    return unlikeParts()
+        ? all(compute, query, key, value, arena)
+        : run(
+            compute,
+            pieces(0),
+            layout(layout, owner),
+            List.of(query),
+            List.of(key),
+            List.of(value),
+            arena);
+  }
+
+  /** Attends with this rank's tokens to all of some keys. */
+  private AttentionOutput all(
+      Compute compute, float[] query, float[] key, float[] value, Arena arena) {
+    int real = tokens(ranks.rank()).real();
+    float[] mine = Arrays.copyOf(query, real * shape.heads() * shape.headDim());
+    return new QueriesOverKeys(tokensOf(real), compute, arena).attend(mine, key, value);
   }
 
   private static AttentionOutput run(
@@ -213,17 +274,19 @@ public final class Ring implements ContextParallel {
     return output;
   }
 
-  /** Which pieces of another rank the pieces of this one attend to. */
+  /** Which pieces of another rank the pieces of this one attend to; padding to none. */
   private BlockSparseLayout layout(BlockSparseLayout whole, int owner) {
     int rows = localTokens / piece;
+    int real = tokens(ranks.rank()).real() / piece;
     int[] indptr = new int[rows + 1];
-    int[][] indices = new int[rows][];
-    for (int row = 0; row < rows; row++) {
+    int[][] indices = new int[rows][0];
+    for (int row = 0; row < real; row++) {
       int frame = frame(ranks.rank(), row);
       boolean again = row > 0 && frame == frame(ranks.rank(), row - 1);
       indices[row] = again ? indices[row - 1] : attended(whole, frame, owner);
       indptr[row + 1] = indptr[row] + indices[row].length;
     }
+    Arrays.fill(indptr, real, rows + 1, indptr[real]);
     return BlockSparseLayout.of(
         rows, indptr, Arrays.stream(indices).flatMapToInt(Arrays::stream).toArray());
   }
@@ -233,7 +296,7 @@ public final class Ring implements ContextParallel {
     for (int i = 0; i < whole.count(frame); i++) {
       frames.set(whole.index(frame, i));
     }
-    return IntStream.range(0, localTokens / piece)
+    return IntStream.range(0, tokens(owner).real() / piece)
         .filter(column -> frames.get(frame(owner, column)))
         .toArray();
   }

@@ -13,8 +13,9 @@ import javax.crypto.spec.SecretKeySpec;
 
 /**
  * 32 random bytes that only the ranks of one run know. A rank proves with them that it belongs to
- * the run. They are drawn by rank 0 and handed to the other processes by their environment, which
- * other users of the machine cannot read; they are never an argument and never sent.
+ * the run. They are drawn by rank 0, or by whoever starts the ranks, and handed to the processes by
+ * their environment, which other users of the machine cannot read; they are never an argument and
+ * never sent.
  */
 public final class RunSecret {
   /** The environment variable that hands the secret to a process. */
@@ -50,7 +51,8 @@ public final class RunSecret {
           VARIABLE
               + " must hold the run's secret, "
               + 2 * BYTES
-              + " hexadecimal digits: rank 0 sets it for the processes that it starts");
+              + " hexadecimal digits: rank 0 sets it for the processes that it starts, and whoever"
+              + " starts them for all of them");
     }
     return new RunSecret(HexFormat.of().parseHex(hex));
   }

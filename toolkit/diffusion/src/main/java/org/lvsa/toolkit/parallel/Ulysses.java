@@ -5,7 +5,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
@@ -19,55 +18,37 @@ import org.lvsa.kernels.DType;
  * <p>A rank holds {@code videoTokens / world} tokens of all heads. The ranks exchange query, key
  * and value so that each has all tokens of {@code heads / world} heads; each computes these; then
  * they exchange the result back. Text tokens are whole on every rank and are not sent with the
- * video; of the result for text, every rank receives all heads.
+ * video; of the result for text, every rank receives all heads. Neither tokens nor heads need
+ * divide.
  */
 public final class Ulysses implements ContextParallel {
+  private final AttentionShape shape;
   private final HeadExchange heads;
 
   /**
    * @param shape of the whole sequence; one sequence
-   * @throws IllegalArgumentException if tokens or heads do not divide among the ranks
    */
   public Ulysses(AttentionShape shape, Communicator ranks) {
     ContextParallel.check(shape, ranks.world());
-    checkHeads(shape, ranks.world());
-    heads = new HeadExchange(shape, ranks);
-  }
-
-  static void checkHeads(AttentionShape shape, int world) {
-    if (shape.heads() % world != 0) {
-      throw new IllegalArgumentException(
-          "heads must be a multiple of the ranks ("
-              + world
-              + "), got "
-              + shape.heads()
-              + ": try one of "
-              + IntStream.rangeClosed(1, shape.heads())
-                  .filter(ranks -> shape.heads() % ranks == 0)
-                  .boxed()
-                  .toList());
-    }
-    if (shape.kvHeads() % world != 0 && world % shape.kvHeads() != 0) {
-      throw new IllegalArgumentException(
-          "kvHeads must be a multiple or a divisor of the ranks ("
-              + world
-              + "), got "
-              + shape.kvHeads());
-    }
+    this.shape = shape;
+    heads = new HeadExchange(shape, ranks, TokenRange.all(shape.videoTokens(), ranks.world()));
   }
 
   @Override
   public Shard attend(
       Compute compute, BlockSparseLayout layout, Shard query, Shard key, Shard value) {
-    AttentionShape local = heads.local();
     try (Arena arena = Arena.ofShared()) {
-      MemorySegment q = joined(arena, List.of(heads.toHeads(query, false)));
-      MemorySegment k = joined(arena, List.of(heads.toHeads(key, true)));
-      MemorySegment v = joined(arena, List.of(heads.toHeads(value, true)));
+      MemorySegment q = joined(arena, heads.toHeads(query, false));
+      MemorySegment k = joined(arena, heads.toHeads(key, true));
+      MemorySegment v = joined(arena, heads.toHeads(value, true));
+      if (heads.local().isEmpty()) {
+        return heads.toTokens(q, shape.videoTokens());
+      }
+      AttentionShape local = heads.local().get();
       AttentionOutput output = AttentionOutput.allocate(local, arena);
       compute.run(
           new AttentionProblem(new AttentionInputs(local, DType.F32, q, k, v), layout), output);
-      return heads.toTokens(output.out());
+      return heads.toTokens(output.out(), shape.videoTokens());
     }
   }
 

@@ -316,6 +316,8 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
 
   @Override
   public Attended attend(int layer, VideoGrid grid, Qkv video, Optional<Qkv> text) {
+    // Ranks that share something else may have ended long before this one meets them again.
+    generation.view().place().all().check();
     generation.shareSequence(grid.tokens());
     Attended out = attention.attend(layer, grid, video, text);
     calls++;

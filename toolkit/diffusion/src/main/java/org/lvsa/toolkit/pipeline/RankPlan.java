@@ -7,42 +7,42 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
+import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.attention.Generation;
 import org.lvsa.toolkit.attention.RankView;
+import org.lvsa.toolkit.backend.DeviceList;
+import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
-import org.lvsa.toolkit.parallel.InProcess;
 import org.lvsa.toolkit.parallel.Loopback;
-import org.lvsa.toolkit.parallel.Patience;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.parallel.RankPlace;
-import org.lvsa.toolkit.parallel.RankProcesses;
 import org.lvsa.toolkit.parallel.RankWork;
-import org.lvsa.toolkit.parallel.RunSecret;
+import org.lvsa.toolkit.parallel.UlyssesMode;
 import org.lvsa.toolkit.profile.PhaseEvent;
 import org.lvsa.toolkit.vae.DecodedTiles;
+import org.lvsa.toolkit.vae.FrameCut;
 import org.lvsa.toolkit.vae.Tiling;
 
 /**
  * The ranks that make a video together, and how to run them.
  *
  * @param groups how many ranks share what
- * @param decoding how many of the ranks decode tiles; 1 decodes on the first
+ * @param decoding which of the ranks decode, and what each
  * @param sharding how many ranks hold parts of each block's weights together; 1 for none
  * @param scheme how those that share a sequence divide self-attention
- * @param ranks threads of this JVM, or processes
- * @param place where a process that is a later rank joins; empty in the process that a user started
- * @param laterRank the command of a process that is a later rank
+ * @param mode which numbers of heads they may divide
+ * @param start how they are started, and on which devices
  */
 public record RankPlan(
     RankGroups groups,
-    int decoding,
+    Decoding decoding,
     int sharding,
     Scheme scheme,
-    Ranks ranks,
-    Optional<Place> place,
-    RankProcesses.Command laterRank) {
+    UlyssesMode mode,
+    RankStart start) {
 
   /** More threads or JVMs than any machine should be asked for. */
   private static final int MOST_RANKS = 1024;
@@ -57,14 +57,16 @@ public record RankPlan(
       throw new IllegalArgumentException(
           "ranks must be at most " + MOST_RANKS + ", got " + groups.world());
     }
-    if (decoding < 1 || decoding > groups.world()) {
+    if (decoding.ranks() < 1 || decoding.ranks() > groups.world()) {
       throw new IllegalArgumentException(
           "--vae-patch-parallel-size must be from 1 to the number of ranks ("
               + groups.world()
               + "), got "
-              + decoding
+              + decoding.ranks()
               + ": ranks that denoise together decode together");
     }
+    int world = groups.world();
+    start.place().ifPresent(here -> Loopback.checkPlace(here.rank(), world));
     groups.shardGroups(sharding);
     if (sharding > 1 && groups.tensor() > 1) {
       throw new IllegalArgumentException(
@@ -74,26 +76,34 @@ public record RankPlan(
     }
   }
 
-  /** How the ranks run. */
-  public enum Ranks {
-    /** Threads of this JVM. */
-    THREADS,
-    /** JVMs of this machine, over TCP. */
-    PROCESSES
+  /**
+   * How ranks decode.
+   *
+   * @param ranks how many of them, the first ones; 1 decodes on the first
+   * @param cut what each of several decodes
+   */
+  public record Decoding(int ranks, FrameCut cut) {
+    /** The first rank decodes. */
+    public static final Decoding ONE = new Decoding(1, Tiling.DEFAULT);
+
+    private boolean tiles() {
+      return ranks > 1 && cut instanceof Tiling;
+    }
+
+    private String words() {
+      return tiles() || ranks == 1 ? "by tiles of the decoder" : "by patches of the decoder";
+    }
   }
 
   /** One rank, which runs in this process. */
   public static RankPlan one() {
     return new RankPlan(
         new RankGroups(1, 1, 1, 1, 1, 1),
-        1,
+        Decoding.ONE,
         1,
         Scheme.ULYSSES,
-        Ranks.THREADS,
-        Optional.empty(),
-        (rank, port) -> {
-          throw new IllegalStateException("there is one rank only");
-        });
+        UlyssesMode.STRICT,
+        RankStart.one());
   }
 
   /** Number of ranks. */
@@ -103,64 +113,36 @@ public record RankPlan(
 
   /** Ranks of one process, each of which holds what it computes with. */
   public int ranksPerProcess() {
-    return ranks == Ranks.THREADS ? world() : 1;
-  }
-
-  /**
-   * Where a later rank joins.
-   *
-   * @param rank this one, from 1
-   * @param port that rank 0 listens on
-   */
-  public record Place(int rank, int port) {
-    /**
-     * Reads {@code RANK:PORT}.
-     *
-     * @throws IllegalArgumentException if the text has another form
-     */
-    public static Place parse(String text) {
-      if (!text.matches("\\d{1,6}:\\d{1,5}")) {
-        throw new IllegalArgumentException("--joins must be RANK:PORT, got " + text);
-      }
-      String[] numbers = text.split(":");
-      return new Place(Integer.parseInt(numbers[0]), Integer.parseInt(numbers[1]));
-    }
+    return start.kind() == RankStart.Kind.THREADS ? world() : 1;
   }
 
   /** The same ranks, whose later processes get further words behind their command. */
   public RankPlan withWords(List<String> words) {
-    return new RankPlan(
-        groups,
-        decoding,
-        sharding,
-        scheme,
-        ranks,
-        place,
-        (rank, port) -> Stream.concat(laterRank.of(rank, port).stream(), words.stream()).toList());
+    return new RankPlan(groups, decoding, sharding, scheme, mode, start.withWords(words));
   }
 
-  /** Whether this process was started by another one, as a later rank of it. */
+  /** Whether this process is a rank after the first. */
   public boolean later() {
-    return place.isPresent();
+    return start.later();
   }
 
   /** One rank that runs the pattern that all ranks together run. */
   public RankView alone() {
     return new RankView(
-        RankPlace.alone(), scheme, scheme.guardsBoundaries() ? groups.sequence() : 1);
+        RankPlace.alone(),
+        scheme,
+        scheme.guardsBoundaries() ? groups.sequence() : 1,
+        start.device(0));
   }
 
   /** One of the ranks. */
   public RankView view(Communicator rank) {
-    return RankView.of(RankPlace.of(rank, groups, sharding), scheme);
+    return RankView.of(RankPlace.of(rank, groups, sharding), scheme).on(start.device(rank.rank()));
   }
 
   /** Runs the work on every rank, and returns what rank 0 gives. */
   public <T> T run(RankWork<T> work) throws Exception {
-    return switch (ranks) {
-      case THREADS -> InProcess.run(world(), work).getFirst();
-      case PROCESSES -> RankProcesses.run(world(), Patience.DEFAULT, laterRank, work);
-    };
+    return start.run(world(), work);
   }
 
   /**
@@ -169,17 +151,37 @@ public record RankPlan(
    * @return whether the work went well; a failure is told to rank 0, which reports it
    */
   public boolean runLater(RankWork<?> work) throws Exception {
-    Place here = place.orElseThrow();
-    try (Communicator rank =
-        Loopback.join(
-            here.rank(), world(), here.port(), RunSecret.of(System.getenv()), Patience.DEFAULT)) {
-      try {
-        rank.work(work);
-        return true;
-      } catch (Exception | Error e) {
-        return false;
-      }
+    return start.runLater(world(), work);
+  }
+
+  /**
+   * These ranks with a device of its own for each, where they are processes and a backend has
+   * several devices like the one that it takes by itself. Nothing changes where devices were named.
+   *
+   * @param config names the backend
+   * @param kernel device and kernel that were asked for
+   * @throws IllegalArgumentException if one device and a list of devices were asked for
+   */
+  public RankPlan onDevices(LvsaConfig config, KernelOptions kernel) {
+    if (kernel.device().isPresent() && start.devices().isPresent()) {
+      throw new IllegalArgumentException(
+          "--device "
+              + kernel.device().get()
+              + " is of every rank, --devices "
+              + start.devices().get()
+              + " are of the ranks in turn: give one of the two");
     }
+    if (world() == 1
+        || start.kind() == RankStart.Kind.THREADS
+        || start.place().isPresent()
+        || start.devices().isPresent()
+        || kernel.device().isPresent()) {
+      return this;
+    }
+    List<AttentionBackend.Device> all = Generation.backend(config, line -> {}).devices();
+    return all.size() < 2
+        ? this
+        : new RankPlan(groups, decoding, sharding, scheme, mode, start.on(DeviceList.alike(all)));
   }
 
   /**
@@ -204,6 +206,9 @@ public record RankPlan(
    */
   public void check(VideoPipeline pipeline, GenerationSettings settings) {
     pipeline.check(groups);
+    if (scheme != Scheme.GLOBAL_KV && pipeline.geometry().containsKey("heads")) {
+      mode.check(pipeline.geometry().get("heads") / groups.tensor(), groups.ulysses());
+    }
     if (groups.guidance() == 1) {
       return;
     }
@@ -242,24 +247,24 @@ public record RankPlan(
    */
   Optional<DecodedTiles> decode(
       VideoPipeline pipeline, VideoSize size, float[] latents, Communicator rank) {
-    if (decoding == 1 || rank.rank() >= decoding) {
+    if (decoding.ranks() == 1 || rank.rank() >= decoding.ranks()) {
       return Optional.empty();
     }
-    Communicator together = rank.group(IntStream.range(0, decoding).boxed().toList());
+    Communicator together = rank.group(IntStream.range(0, decoding.ranks()).boxed().toList());
     try (PhaseEvent _ = PhaseEvent.begin("decode")) {
-      return Optional.of(pipeline.decodeTiles(size, latents, Tiling.DEFAULT, together));
+      return Optional.of(pipeline.decodeTiles(size, latents, decoding.cut(), together));
     }
   }
 
-  /** How large frames are cut into tiles: always where several ranks decode. */
+  /** How large frames are cut into tiles: always where several ranks decode tiles. */
   public Optional<Tiling> tiling(Optional<Tiling> asked) {
-    return decoding > 1 ? Optional.of(Tiling.DEFAULT) : asked;
+    return decoding.tiles() ? Optional.of(Tiling.DEFAULT) : asked;
   }
 
   /** What a generation takes of the memory of one process, see {@link VideoPipeline#memory}. */
   public List<MemoryNeed> memory(
       VideoPipeline pipeline, GenerationSettings settings, Optional<Tiling> asked) {
-    int decoders = Math.min(decoding, ranksPerProcess());
+    int decoders = Math.min(decoding.ranks(), ranksPerProcess());
     return pipeline.memory(settings, tiling(asked), ranksPerProcess()).stream()
         .map(
             need ->
@@ -282,7 +287,7 @@ public record RankPlan(
     }
     shared.put("by branches of guidance", groups.guidance());
     shared.put("by shards of blocks", sharding);
-    shared.put("by tiles of the decoder", decoding);
+    shared.put(decoding.words(), decoding.ranks());
     shared.values().removeIf(degree -> degree == 1);
     return world()
         + " ranks"

@@ -10,6 +10,8 @@ import org.lvsa.toolkit.attention.Qkv;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.parallel.Communicator;
+import org.lvsa.toolkit.parallel.TokenRange;
+import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -34,22 +36,11 @@ record SharedAttention(VideoSelfAttention attention, Communicator ranks, Boolean
     if (world == 1 || divided.getAsBoolean()) {
       return attention.attend(layer, grid, video, text);
     }
-    int tokens = video.tokens();
-    if (tokens % world != 0) {
-      throw new IllegalArgumentException(
-          "the video's tokens must be a multiple of the ranks ("
-              + world
-              + "), got "
-              + tokens
-              + ", which leaves "
-              + tokens % world);
-    }
-    long part = tokens / world;
-    long first = ranks.rank() * part;
+    TokenRange range = TokenRange.of(video.tokens(), ranks.rank(), world);
     Attended mine;
-    try (INDArray q = NdMemory.tokens(video.query(), first, first + part);
-        INDArray k = NdMemory.tokens(video.key(), first, first + part);
-        INDArray v = NdMemory.tokens(video.value(), first, first + part)) {
+    try (INDArray q = SequenceShards.part(video.query(), 1, range);
+        INDArray k = SequenceShards.part(video.key(), 1, range);
+        INDArray v = SequenceShards.part(video.value(), 1, range)) {
       mine = attention.attend(layer, grid, new Qkv(q, k, v), text);
     }
     try (INDArray own = mine.video()) {
@@ -58,18 +49,20 @@ record SharedAttention(VideoSelfAttention attention, Communicator ranks, Boolean
     }
   }
 
-  /** The ranks' parts {@code [batch, tokens / ranks, heads, headDim]} as one tensor. */
+  /** The ranks' parts {@code [batch, tokens / ranks, heads, headDim]} without padding, as one. */
   private static INDArray joined(float[][] parts, long[] shape) {
     INDArray out = Nd4j.createUninitialized(DataType.FLOAT, shape);
     MemorySegment memory = NdMemory.view(out);
     int batch = Math.toIntExact(shape[0]);
     int perElement = parts[0].length / batch;
+    int token = Math.toIntExact(shape[2] * shape[3]);
     long at = 0;
     for (int element = 0; element < batch; element++) {
-      for (float[] part : parts) {
+      for (int rank = 0; rank < parts.length; rank++) {
+        int real = token * TokenRange.of(Math.toIntExact(shape[1]), rank, parts.length).real();
         MemorySegment.copy(
-            part, element * perElement, memory, ValueLayout.JAVA_FLOAT, at, perElement);
-        at += (long) perElement * Float.BYTES;
+            parts[rank], element * perElement, memory, ValueLayout.JAVA_FLOAT, at, real);
+        at += (long) real * Float.BYTES;
       }
     }
     return out;

@@ -12,6 +12,7 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.vae.DecodedTiles;
+import org.lvsa.toolkit.vae.FrameCut;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -108,11 +109,11 @@ public interface VideoPipeline extends AutoCloseable {
   void decode(VideoSize size, float[] latents, Optional<Tiling> tiling, FrameSink sink);
 
   /**
-   * Decodes latents in tiles that ranks divide among them. Every rank calls it with the same
-   * latents, and the first one gets the tiles.
+   * Decodes latents in tiles or patches that ranks divide among them. Every rank calls it with the
+   * same latents, and the first one gets the tiles.
    */
   default DecodedTiles decodeTiles(
-      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+      VideoSize size, float[] latents, FrameCut cut, Communicator ranks) {
     throw new IllegalArgumentException(
         "decoding on several ranks is not supported by this pipeline (" + className() + ")");
   }

@@ -11,6 +11,7 @@ import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.parallel.SequenceRanks;
+import org.lvsa.toolkit.parallel.TokenRange;
 import org.lvsa.toolkit.sharding.SequencePlan.Gather;
 import org.lvsa.toolkit.sharding.SequencePlan.Point;
 import org.lvsa.toolkit.sharding.SequencePlan.SplitInput;
@@ -179,8 +180,13 @@ public final class SequenceShards implements AutoCloseable {
     requireDivides(x.size(point.dim()), point.dim(), point.autoPad());
     inside = true;
     try (x) {
-      return slice(x, point.dim(), range.first(), range.count(), range.real());
+      return part(x, point.dim(), range);
     }
+  }
+
+  /** A rank's part of a tensor along an axis, with zeros for padding: a new tensor. */
+  public static INDArray part(INDArray x, int dim, TokenRange range) {
+    return slice(x, dim, range.first(), range.count(), range.real());
   }
 
   /** Some places along an axis, of which the first {@code real} are copied and the others are 0. */
@@ -224,7 +230,7 @@ public final class SequenceShards implements AutoCloseable {
       throw new IllegalArgumentException(
           "axis " + dim + " must hold the video's " + range.whole() + " tokens, got " + length);
     }
-    if (length % world != 0 && (!autoPad || ranks.ring().world() > 1)) {
+    if (length % world != 0 && !autoPad) {
       List<Integer> others =
           IntStream.rangeClosed(1, world).filter(n -> length % n == 0).boxed().toList();
       throw new IllegalArgumentException(
@@ -232,9 +238,7 @@ public final class SequenceShards implements AutoCloseable {
               + world
               + "), got "
               + length
-              + (autoPad
-                  ? ": ranks round a ring take no padding; use --ulysses-degree alone, or one of "
-                  : ": try one of ")
+              + ": try one of "
               + others
               + " ranks");
     }

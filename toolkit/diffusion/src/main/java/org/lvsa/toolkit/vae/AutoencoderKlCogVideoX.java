@@ -156,17 +156,17 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
   }
 
   /**
-   * Decodes large frames in tiles that ranks divide among them, each over all frames. Every rank
-   * has to call it.
+   * Decodes large frames in tiles, or frames in patches, that ranks divide among them, each over
+   * all frames. Every rank has to call it.
    *
    * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}, the same
    *     on every rank
    * @return the tiles, on the first rank
    */
   public DecodedTiles decodeTiles(
-      float[] latents, LatentSize size, Tiling tiling, Communicator ranks) {
+      float[] latents, LatentSize size, FrameCut cut, Communicator ranks) {
     size.check(latents, config.latentChannels());
-    return windows.tiles(latents, size, tiling, decoded(size), ranks);
+    return windows.onRanks(latents, size, cut, decoded(size), ranks);
   }
 
   private Decoded decoded(LatentSize size) {

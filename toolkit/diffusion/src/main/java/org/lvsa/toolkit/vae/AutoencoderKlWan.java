@@ -189,18 +189,18 @@ public final class AutoencoderKlWan implements AutoCloseable {
       decode(latents, size, sink);
       return;
     }
-    try (TiledDecode tiles = tiles(size, tiling)) {
+    try (TiledDecode tiles =
+        new TiledDecode(size, decoded(size), tiling.inPatches(config.patch()))) {
       tiles.decode((window, frames) -> decode(latents, size, window, frames), sink);
       join(tiles, sink);
     }
   }
 
-  private TiledDecode tiles(LatentSize size, Tiling tiling) {
-    int patch = config.patch();
-    Decoded decoded =
-        new Decoded(
-            config.frames(size.frames()), config.spatialFactor() / patch, config.patchChannels());
-    return new TiledDecode(size, decoded, tiling.inPatches(patch));
+  private Decoded decoded(LatentSize size) {
+    return new Decoded(
+        config.frames(size.frames()),
+        config.spatialFactor() / config.patch(),
+        config.patchChannels());
   }
 
   private void join(TiledDecode tiles, FrameSink sink) {
@@ -218,21 +218,23 @@ public final class AutoencoderKlWan implements AutoCloseable {
   }
 
   /**
-   * Decodes large frames in tiles that ranks divide among them, each over all frames. Every rank
-   * has to call it.
+   * Decodes large frames in tiles, or frames in patches, that ranks divide among them, each over
+   * all frames. Every rank has to call it.
    *
    * @param latents {@code [channels, frames, height, width]}, after {@link #denormalise}, the same
    *     on every rank
    * @return the tiles, on the first rank
    */
   public DecodedTiles decodeTiles(
-      float[] latents, LatentSize size, Tiling tiling, Communicator ranks) {
+      float[] latents, LatentSize size, FrameCut cut, Communicator ranks) {
     size.check(latents, config.latentChannels());
     int factor = config.spatialFactor();
-    if (tiling.holds(size.height() * factor, size.width() * factor)) {
+    if (cut instanceof Tiling tiling
+        && tiling.holds(size.height() * factor, size.width() * factor)) {
       return ranks.rank() == 0 ? sink -> decode(latents, size, sink) : DecodedTiles.sent();
     }
-    TiledDecode tiles = tiles(size, tiling);
+    FrameCut own = cut instanceof Tiling tiling ? tiling.inPatches(config.patch()) : cut;
+    TiledDecode tiles = TiledDecode.of(size, decoded(size), own, ranks.world());
     return tiles.onRanks(
         (window, frames) -> decode(latents, size, window, frames),
         ranks,

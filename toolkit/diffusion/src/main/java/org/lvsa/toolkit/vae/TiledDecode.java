@@ -14,14 +14,15 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.ObjIntConsumer;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.parallel.Communicator;
 
 /**
- * One video decoded in tiles. Tiles wait in a temporary file, which has no name any more while it
- * is used and so cannot stay behind.
+ * One video decoded in tiles or patches. They wait in a temporary file, which has no name any more
+ * while it is used and so cannot stay behind.
  */
 final class TiledDecode implements AutoCloseable {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
@@ -29,8 +30,8 @@ final class TiledDecode implements AutoCloseable {
   private final LatentSize size;
   private final Decoded decoded;
 
-  /** In pixels that the decoder gives. */
-  private final Tiling tiling;
+  /** How tiles go over into one another, in pixels that the decoder gives; empty for patches. */
+  private final Optional<Tiling> blending;
 
   private final List<List<Tile>> rows = new ArrayList<>();
   private final Arena arena = Arena.ofShared();
@@ -60,6 +61,13 @@ final class TiledDecode implements AutoCloseable {
     }
   }
 
+  /**
+   * A window to decode, and what of it goes into the frame.
+   *
+   * @param core a part of the window
+   */
+  record Block(Window window, Window core) {}
+
   /** Decodes a part of each latent frame. */
   @FunctionalInterface
   interface Decoder {
@@ -76,7 +84,29 @@ final class TiledDecode implements AutoCloseable {
    *
    * @param offset where they begin in the temporary file
    */
-  private record Tile(Window window, long offset) {}
+  private record Tile(Block block, long offset) {
+    Window window() {
+      return block.window();
+    }
+  }
+
+  private TiledDecode(
+      LatentSize size, Decoded decoded, Optional<Tiling> blending, List<List<Block>> blocks) {
+    this.size = size;
+    this.decoded = decoded;
+    this.blending = blending;
+    long offset = 0;
+    for (List<Block> line : blocks) {
+      List<Tile> row = new ArrayList<>();
+      for (Block block : line) {
+        Tile tile = new Tile(block, offset);
+        row.add(tile);
+        offset += decoded.frames() * frameBytes(tile);
+      }
+      rows.add(row);
+    }
+    scratch = map(offset);
+  }
 
   /**
    * Cuts latent frames into tiles.
@@ -85,35 +115,16 @@ final class TiledDecode implements AutoCloseable {
    * @throws IllegalArgumentException if its sizes do not divide into latent pixels
    */
   TiledDecode(LatentSize size, Decoded decoded, Tiling tiling) {
-    this.size = size;
-    this.decoded = decoded;
-    this.tiling = tiling;
-    int scale = decoded.scale();
-    for (int pixels :
-        new int[] {
-          tiling.tileHeight(), tiling.tileWidth(), tiling.strideHeight(), tiling.strideWidth()
-        }) {
-      if (pixels % scale != 0) {
-        throw new IllegalArgumentException(
-            "sizes of tiles and the ways between them must be multiples of "
-                + scale
-                + " pixels, got "
-                + pixels);
-      }
-    }
-    long offset = 0;
-    for (int top = 0; top < size.height(); top += tiling.strideHeight() / scale) {
-      List<Tile> row = new ArrayList<>();
-      for (int left = 0; left < size.width(); left += tiling.strideWidth() / scale) {
-        int height = Math.min(tiling.tileHeight() / scale, size.height() - top);
-        int width = Math.min(tiling.tileWidth() / scale, size.width() - left);
-        Tile tile = new Tile(new Window(top, left, height, width), offset);
-        row.add(tile);
-        offset += decoded.frames() * frameBytes(tile);
-      }
-      rows.add(row);
-    }
-    scratch = map(offset);
+    this(size, decoded, Optional.of(tiling), tiling.blocks(size, decoded.scale()));
+  }
+
+  /** Cuts latent frames for ranks. */
+  static TiledDecode of(LatentSize size, Decoded decoded, FrameCut cut, int ranks) {
+    return switch (cut) {
+      case Tiling tiling -> new TiledDecode(size, decoded, tiling);
+      case RankPatches patches ->
+          new TiledDecode(size, decoded, Optional.empty(), patches.blocks(size, ranks));
+    };
   }
 
   private long frameBytes(Tile tile) {
@@ -276,13 +287,13 @@ final class TiledDecode implements AutoCloseable {
           for (int c = 0; c < rows.get(r).size(); c++) {
             Volume tile = volume(rows.get(r).get(c), frame);
             // A neighbour is blended with its own neighbours already, as in the published code.
-            if (r > 0) {
+            if (blending.isPresent() && r > 0) {
               blendRows(volume(rows.get(r - 1).get(c), frame), tile);
             }
-            if (c > 0) {
+            if (blending.isPresent() && c > 0) {
               blendColumns(volume(rows.get(r).get(c - 1), frame), tile);
             }
-            place(tile, rows.get(r).get(c).window(), whole);
+            place(tile, rows.get(r).get(c).block(), whole);
           }
         }
         frames.accept(whole, frame);
@@ -300,7 +311,7 @@ final class TiledDecode implements AutoCloseable {
   }
 
   private void blendRows(Volume above, Volume tile) {
-    int shared = Math.min(tiling.overlapHeight(), Math.min(above.height(), tile.height()));
+    int shared = Math.min(blending.get().overlapHeight(), Math.min(above.height(), tile.height()));
     int length = tile.width() * tile.channels();
     for (int y = 0; y < shared; y++) {
       float[] theirs = read(above, above.height() - shared + y, 0, length);
@@ -315,7 +326,7 @@ final class TiledDecode implements AutoCloseable {
   }
 
   private void blendColumns(Volume before, Volume tile) {
-    int shared = Math.min(tiling.overlapWidth(), Math.min(before.width(), tile.width()));
+    int shared = Math.min(blending.get().overlapWidth(), Math.min(before.width(), tile.width()));
     int length = shared * tile.channels();
     for (int y = 0; y < tile.height(); y++) {
       float[] theirs = read(before, y, before.width() - shared, length);
@@ -328,16 +339,15 @@ final class TiledDecode implements AutoCloseable {
     }
   }
 
-  /** Copies the part of a tile that no later tile covers. */
-  private void place(Volume tile, Window at, Volume whole) {
-    int height = Math.min(tile.height(), tiling.strideHeight());
-    int length = Math.min(tile.width(), tiling.strideWidth()) * tile.channels();
-    for (int y = 0; y < height; y++) {
-      write(
-          read(tile, y, 0, length),
-          whole,
-          at.top() * decoded.scale() + y,
-          at.left() * decoded.scale());
+  /** Copies a window's core into the frame. */
+  private void place(Volume tile, Block block, Volume whole) {
+    Window core = block.core();
+    int scale = decoded.scale();
+    int top = (core.top() - block.window().top()) * scale;
+    int left = (core.left() - block.window().left()) * scale;
+    int length = core.width() * scale * tile.channels();
+    for (int y = 0; y < core.height() * scale; y++) {
+      write(read(tile, top + y, left, length), whole, core.top() * scale + y, core.left() * scale);
     }
   }
 

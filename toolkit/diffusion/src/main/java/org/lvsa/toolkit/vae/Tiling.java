@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vae;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.lvsa.toolkit.vae.TiledDecode.Block;
+import org.lvsa.toolkit.vae.TiledDecode.Window;
+
 /**
  * How large frames are decoded in tiles that overlap, so that memory does not grow with the frame.
  * Each tile is decoded alone; where two overlap, the picture goes over linearly from one to the
@@ -11,7 +16,8 @@ package org.lvsa.toolkit.vae;
  * @param strideHeight rows from the top of one tile to the next
  * @param strideWidth pixels from the left of one tile to the next
  */
-public record Tiling(int tileHeight, int tileWidth, int strideHeight, int strideWidth) {
+public record Tiling(int tileHeight, int tileWidth, int strideHeight, int strideWidth)
+    implements FrameCut {
   /** The published sizes: tiles of 256 by 256 pixels, 192 pixels apart. */
   public static final Tiling DEFAULT = new Tiling(256, 256, 192, 192);
 
@@ -57,6 +63,34 @@ public record Tiling(int tileHeight, int tileWidth, int strideHeight, int stride
     }
     return new Tiling(
         tileHeight / patch, tileWidth / patch, strideHeight / patch, strideWidth / patch);
+  }
+
+  /**
+   * The tiles, by rows. Of each, what no later tile covers goes into the frame.
+   *
+   * @param scale pixels for a latent one along a side
+   * @throws IllegalArgumentException if the sizes do not divide into latent pixels
+   */
+  List<List<Block>> blocks(LatentSize size, int scale) {
+    Tiling latent = inPatches(scale);
+    List<List<Block>> blocks = new ArrayList<>();
+    for (int top = 0; top < size.height(); top += latent.strideHeight) {
+      List<Block> line = new ArrayList<>();
+      for (int left = 0; left < size.width(); left += latent.strideWidth) {
+        int height = Math.min(latent.tileHeight, size.height() - top);
+        int width = Math.min(latent.tileWidth, size.width() - left);
+        line.add(
+            new Block(
+                new Window(top, left, height, width),
+                new Window(
+                    top,
+                    left,
+                    Math.min(height, latent.strideHeight),
+                    Math.min(width, latent.strideWidth))));
+      }
+      blocks.add(line);
+    }
+    return blocks;
   }
 
   /** Rows that a tile and the one below it share. */

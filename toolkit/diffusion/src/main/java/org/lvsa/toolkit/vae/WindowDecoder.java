@@ -51,18 +51,19 @@ interface WindowDecoder {
   }
 
   /**
-   * Decodes the tiles that ranks divide among them; frames no larger than a tile are decoded whole
-   * by the first rank when they are joined.
+   * Decodes the tiles or patches that ranks divide among them; frames no larger than a tile are
+   * decoded whole by the first rank when they are joined.
    */
-  default DecodedTiles tiles(
-      float[] latents, LatentSize size, Tiling tiling, Decoded decoded, Communicator ranks) {
+  default DecodedTiles onRanks(
+      float[] latents, LatentSize size, FrameCut cut, Decoded decoded, Communicator ranks) {
     int factor = decoded.scale();
-    if (tiling.holds(size.height() * factor, size.width() * factor)) {
+    if (cut instanceof Tiling tiling
+        && tiling.holds(size.height() * factor, size.width() * factor)) {
       return ranks.rank() == 0
           ? sink -> whole(latents, size, Observer.NONE, sink)
           : DecodedTiles.sent();
     }
-    TiledDecode tiles = new TiledDecode(size, decoded, tiling);
+    TiledDecode tiles = TiledDecode.of(size, decoded, cut, ranks.world());
     return tiles.onRanks(
         (window, frames) -> decode(latents, size, window, Observer.NONE, frames),
         ranks,

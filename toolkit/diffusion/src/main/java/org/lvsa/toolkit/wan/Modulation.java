@@ -3,7 +3,7 @@ package org.lvsa.toolkit.wan;
 
 import java.math.BigInteger;
 import java.util.Arrays;
-import org.lvsa.toolkit.sharding.TokenRange;
+import org.lvsa.toolkit.parallel.TokenRange;
 
 /**
  * Shifts, scales and gates that a time step gives to a block or to the output head: a learned table

@@ -23,6 +23,7 @@ import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
 import org.lvsa.toolkit.vae.DecodedTiles;
+import org.lvsa.toolkit.vae.FrameCut;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
@@ -198,14 +199,14 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
 
   @Override
   public DecodedTiles decodeTiles(
-      VideoSize size, float[] latents, Tiling tiling, Communicator ranks) {
+      VideoSize size, float[] latents, FrameCut cut, Communicator ranks) {
     AutoencoderKlWan whole = model.parts().vae();
     float[] denormalised = whole.denormalise(latents);
     if (ranks.rank() == 0) {
-      return whole.decodeTiles(denormalised, model.latents(size), tiling, ranks);
+      return whole.decodeTiles(denormalised, model.latents(size), cut, ranks);
     }
     try (AutoencoderKlWan mine = whole.sharing()) {
-      return mine.decodeTiles(denormalised, model.latents(size), tiling, ranks);
+      return mine.decodeTiles(denormalised, model.latents(size), cut, ranks);
     }
   }
 

@@ -320,7 +320,7 @@ class AttentionProcessorTest {
 
   @Test
   void guardedBoundariesArePartOfThePattern() {
-    RankView guarded = new RankView(RankPlace.alone(), Scheme.GLOBAL_KV, 4);
+    RankView guarded = new RankView(RankPlace.alone(), Scheme.GLOBAL_KV, 4, Optional.empty());
     try (Generation plain = generation(28);
         Generation more =
             new Generation(

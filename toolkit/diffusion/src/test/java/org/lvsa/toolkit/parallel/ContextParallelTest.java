@@ -119,7 +119,14 @@ class ContextParallelTest {
     // Tokens that do not divide: the last ranks hold padding, or nothing else.
     "2, 3, 5, 0, 4, 4",
     "4, 3, 5, 3, 4, 4",
-    "4, 1, 5, 2, 8, 2"
+    "4, 1, 5, 2, 8, 2",
+    // Heads that do not divide: some ranks have one more, or none; keys of their own or copies.
+    "2, 3, 5, 2, 3, 3",
+    "4, 3, 5, 3, 6, 6",
+    "4, 2, 6, 3, 2, 2",
+    "5, 3, 4, 3, 3, 1",
+    "4, 3, 4, 5, 12, 6",
+    "3, 3, 5, 2, 4, 2"
   })
   void byHeadsAnyWorldGivesTheResultOfOneRank(
       int world, int frames, int patches, int text, int heads, int kvHeads) throws Exception {
@@ -141,7 +148,13 @@ class ContextParallelTest {
     "7, 7, 3, 1, 2, 2, 0.3",
     "6, 3, 4, 30, 2, 2, 0.5",
     "5, 1, 10, 4, 2, 2, 1",
-    "12, 3, 4, 3, 2, 1, 0.5"
+    "12, 3, 4, 3, 2, 1, 0.5",
+    // Tokens that do not divide: the last ranks hold padding, or nothing else.
+    "2, 3, 5, 0, 2, 2, 0.5",
+    "4, 5, 5, 3, 2, 1, 0.5",
+    "4, 3, 3, 2, 1, 1, 0.3",
+    "7, 3, 5, 4, 2, 2, 1",
+    "5, 1, 9, 3, 2, 2, 1"
   })
   void byQueriesAnyWorldGivesTheResultOfOneRank(
       int world, int frames, int patches, int text, int heads, int kvHeads, double odds)
@@ -161,7 +174,18 @@ class ContextParallelTest {
     "3, 5, 6, 13, 3, 1, 0.4",
     "7, 7, 3, 1, 2, 2, 0.3",
     "5, 1, 10, 4, 2, 2, 1",
-    "6, 3, 4, 30, 2, 2, 0.5"
+    "6, 3, 4, 30, 2, 2, 0.5",
+    // Tokens that do not divide: the last ranks hold padding, or nothing else.
+    "2, 3, 5, 0, 2, 2, 0.5",
+    "4, 5, 5, 3, 2, 1, 0.5",
+    "4, 3, 3, 2, 1, 1, 0.3",
+    "2, 5, 6, 0, 2, 2, 0.1",
+    "7, 3, 6, 4, 2, 2, 1",
+    // And have no frames.
+    "2, 1, 9, 0, 2, 2, 1",
+    "4, 1, 13, 5, 2, 1, 1",
+    "4, 1, 9, 3, 2, 2, 1",
+    "5, 1, 6, 2, 1, 1, 1"
   })
   void roundARingAnyWorldGivesTheResultOfOneRank(
       int world, int frames, int patches, int text, int heads, int kvHeads, double odds)
@@ -179,7 +203,13 @@ class ContextParallelTest {
     "3, 2, 5, 6, 4, 6, 3",
     "4, 2, 4, 6, 3, 8, 2",
     "1, 3, 3, 4, 2, 1, 1",
-    "3, 1, 3, 4, 2, 3, 3"
+    "3, 1, 3, 4, 2, 3, 3",
+    // Neither tokens nor heads divide.
+    "2, 2, 3, 5, 0, 4, 4",
+    "2, 2, 5, 5, 3, 3, 3",
+    "2, 3, 1, 25, 2, 4, 2",
+    "3, 2, 3, 3, 2, 2, 2",
+    "2, 4, 3, 3, 4, 3, 1"
   })
   void byHeadsAndRoundARingGivesItToo(
       int ulysses, int ring, int frames, int patches, int text, int heads, int kvHeads)
@@ -199,7 +229,8 @@ class ContextParallelTest {
         assertThrows(IllegalArgumentException.class, () -> Scheme.RING.check(shape, 1, 2))
             .getMessage();
     assertTrue(
-        message.contains("10007 tokens each") && message.endsWith("--ring-degree [1]"), message);
+        message.contains("10007 tokens each") && message.endsWith("--ring-degree [1, 3, 4]"),
+        message);
     AttentionShape other = new AttentionShape(1, 8 * 1021, 16, 0, 1, 1, 8);
     Scheme.RING.check(other, 1, 2);
   }
@@ -290,50 +321,24 @@ class ContextParallelTest {
     assertEquals(0, before);
   }
 
-  // ---- what does not divide
+  // ---- what is refused
 
-  @ParameterizedTest
-  @CsvSource({
-    "GLOBAL_KV, 4, 3, 5, 0, 4, 4, 'video tokens must be a multiple of the ranks: 3 frames of 5"
-        + " patches are 15 tokens, over 4 ranks 3 are left; choose a length or a resolution whose"
-        + " product divides, or ranks by heads alone (--ulysses-degree), which take any'",
-    "ULYSSES, 3, 3, 5, 0, 4, 4, 'heads must be a multiple of the ranks (3), got 4: try one of [1, 2, 4]'",
-    "ULYSSES, 4, 4, 4, 0, 12, 6, 'kvHeads must be a multiple or a divisor of the ranks (4), got 6'"
-  })
-  void whatDoesNotDivideIsRefused(
-      Scheme scheme,
-      int world,
-      int frames,
-      int patches,
-      int text,
-      int heads,
-      int kvHeads,
-      String message) {
-    AttentionShape shape = new AttentionShape(1, frames, patches, text, heads, kvHeads, 8);
-    Communicator first = InProcess.ranks(world).getFirst();
+  @Test
+  void headsMustDivideUnlessAnyNumberIsAskedFor() {
+    UlyssesMode.STRICT.check(12, 4);
+    UlyssesMode.ADVANCED_UAA.check(4, 3);
     assertEquals(
-        message,
-        assertThrows(IllegalArgumentException.class, () -> scheme.of(shape, first)).getMessage());
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"ULYSSES", "GLOBAL_KV"})
-  void textNeedNotDivideAndHeadsOnlyWhereHeadsAreDivided(Scheme scheme) {
-    Communicator first = InProcess.ranks(2).getFirst();
-    scheme.of(new AttentionShape(1, 2, 3, 7, 2, 2, 8), first);
-    AttentionShape odd = new AttentionShape(1, 2, 3, 7, 3, 3, 8);
-    if (scheme == Scheme.ULYSSES) {
-      assertThrows(IllegalArgumentException.class, () -> scheme.of(odd, first));
-    } else {
-      scheme.of(odd, first);
-    }
+        "heads must be a multiple of --ulysses-degree (3), got 4: try one of [1, 2, 4], or"
+            + " --ulysses-mode advanced_uaa",
+        assertThrows(IllegalArgumentException.class, () -> UlyssesMode.STRICT.check(4, 3))
+            .getMessage());
   }
 
   @ParameterizedTest
   @CsvSource({
-    "ULYSSES, 1, 1000, 1000, 0, 40, 128, 10320000000",
-    "GLOBAL_KV, 2, 1000, 1000, 0, 40, 128, 5160000000",
-    "GLOBAL_KV, 1, 1, 1, 2147483640, 1, 1, 8589934564"
+    "ULYSSES, 1, 1000, 1000, 0, 40, 128, 10320000000, use at least 5 ranks",
+    "GLOBAL_KV, 2, 1000, 1000, 0, 40, 128, 5160000000, use at least 5 ranks",
+    "GLOBAL_KV, 1, 1, 1, 2147483640, 1, 1, 8589934564, use less text"
   })
   void whatOneRankCannotHoldIsRefusedByName(
       Scheme scheme,
@@ -343,7 +348,8 @@ class ContextParallelTest {
       int text,
       int heads,
       int headDim,
-      String numbers) {
+      String numbers,
+      String advice) {
     AttentionShape shape = new AttentionShape(1, frames, patches, text, heads, heads, headDim);
     String message =
         assertThrows(IllegalArgumentException.class, () -> scheme.check(shape, world, 1))
@@ -352,7 +358,11 @@ class ContextParallelTest {
         message.startsWith(
             "a rank's keys and values must be at most 2^31-1 numbers, got " + numbers + " ("),
         message);
-    assertTrue(message.endsWith("use more ranks"), message);
+    assertTrue(message.endsWith("): " + advice), message);
+    if (advice.startsWith("use at least")) {
+      scheme.check(shape, 5, 1);
+      assertThrows(IllegalArgumentException.class, () -> scheme.check(shape, 4, 1));
+    }
   }
 
   @ParameterizedTest

@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Tag;
@@ -46,23 +45,11 @@ class RankProcessesTest {
     }
   }
 
-  private static List<String> command(int rank, int port, String what) {
-    return List.of(
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        System.getProperty("java.class.path"),
-        Main.class.getName(),
-        "" + rank,
-        "" + port,
-        what);
-  }
-
   private static float[][] run(String what) throws Exception {
     return RankProcesses.run(
         2,
         PATIENCE,
-        (rank, port) -> command(rank, port, what),
+        (rank, port) -> TestJvm.of(Main.class, rank, port, what),
         ranks -> ranks.allGather(new float[] {ranks.rank()}));
   }
 
@@ -95,7 +82,7 @@ class RankProcessesTest {
                     RankProcesses.run(
                         2,
                         PATIENCE,
-                        (rank, port) -> List.of("sh", "-c", "exit 3"),
+                        (rank, port) -> new ProcessBuilder("sh", "-c", "exit 3"),
                         ranks -> ranks.allGather(new float[1])))
             .getMessage());
   }
@@ -109,7 +96,7 @@ class RankProcessesTest {
             RankProcesses.run(
                 2,
                 PATIENCE,
-                (rank, port) -> command(rank, port, "works"),
+                (rank, port) -> TestJvm.of(Main.class, rank, port, "works"),
                 ranks -> {
                   other.set(
                       ProcessHandle.current()

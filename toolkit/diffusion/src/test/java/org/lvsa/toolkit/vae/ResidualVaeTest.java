@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.layers.Observer;
@@ -189,6 +190,68 @@ class ResidualVaeTest {
         }
       }
     }
+  }
+
+  /** The frames that ranks decode in patches. */
+  private static float[] patched(
+      AutoencoderKlWan vae, float[] latents, LatentSize size, RankPatches patches, int world)
+      throws Exception {
+    return InProcess.run(
+            world,
+            rank -> {
+              AutoencoderKlWan mine = rank.rank() == 0 ? vae : vae.sharing();
+              try (DecodedTiles tiles = mine.decodeTiles(latents, size, patches, rank)) {
+                if (rank.rank() > 0) {
+                  mine.close();
+                  return null;
+                }
+                Collected frames =
+                    new Collected(new int[] {1, 3, 3, 8 * size.height(), 8 * size.width()});
+                tiles.join(frames);
+                return frames.tensor;
+              }
+            })
+        .getFirst();
+  }
+
+  /** Fewer rows or columns than ranks, a prime number of them, odd sizes. */
+  @ParameterizedTest
+  @CsvSource({"1, 6, 5", "2, 3, 3", "4, 6, 5", "5, 2, 3", "6, 1, 7", "12, 2, 2"})
+  void patchesThatSeeTheWholeFrameAreItBitForBit(int world, int height, int width)
+      throws Exception {
+    LatentSize size = new LatentSize(5, 2, height, width);
+    float[] latents = Noise.normal(world, size.elements());
+    try (AutoencoderKlWan vae = random()) {
+      Collected whole = new Collected(new int[] {1, 3, 3, 8 * height, 8 * width});
+      vae.decode(latents, size, whole);
+      assertArrayEquals(whole.tensor, patched(vae, latents, size, new RankPatches(7), world));
+    }
+  }
+
+  /** Random weights' attention spreads over the frame, so only a part of the difference goes. */
+  @Test
+  void aMarginBringsPatchesNearerToTheWholeFrame() throws Exception {
+    LatentSize size = new LatentSize(5, 2, 15, 18);
+    float[] latents = Noise.normal(7, size.elements());
+    try (AutoencoderKlWan vae = random()) {
+      Collected whole = new Collected(new int[] {1, 3, 3, 120, 144});
+      vae.decode(latents, size, whole);
+      double narrow = difference(whole.tensor, patched(vae, latents, size, new RankPatches(0), 4));
+      double published =
+          difference(whole.tensor, patched(vae, latents, size, RankPatches.DEFAULT, 4));
+      System.out.printf("patches differ by %.5f, without more margin %.5f%n", published, narrow);
+      assertTrue(published > 0 && published < narrow, published + " and " + narrow);
+    }
+  }
+
+  private static double difference(float[] expected, float[] actual) {
+    double squares = 0;
+    double size = 0;
+    for (int e = 0; e < expected.length; e++) {
+      squares += Math.pow((double) expected[e] - actual[e], 2);
+      size += Math.pow(expected[e], 2);
+    }
+    return Math.sqrt(squares / size);
   }
 
   @Test

@@ -169,8 +169,10 @@ class BlockShardsTest {
     TestWeights.write(folder.resolve("diffusion_pytorch_model.safetensors"), tensors);
     float kib =
         RankProcesses.run(
-            WORLD, PATIENCE, (rank, port) -> command(rank, port, folder), r -> measure(folder, r))[
-            0];
+            WORLD,
+            PATIENCE,
+            (rank, port) -> new ProcessBuilder(command(rank, port, folder)),
+            r -> measure(folder, r))[0];
     float part = BLOCKS * BLOCK / WORLD / 1024f;
     float block = BLOCK / 1024f;
     System.out.printf(

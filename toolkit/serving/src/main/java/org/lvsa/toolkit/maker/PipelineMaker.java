@@ -27,6 +27,7 @@ import org.lvsa.toolkit.pipeline.GuidanceSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.RankPlan;
+import org.lvsa.toolkit.pipeline.RankStart;
 import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
@@ -249,7 +250,7 @@ public final class PipelineMaker implements VideoMaker {
   private VideoRun.Denoised denoise(VideoRun run, Denoising denoising, SharedRequest request)
       throws Exception {
     RankPlan ranks = settings.ranks();
-    if (ranks.ranks() == RankPlan.Ranks.THREADS || ranks.world() == 1) {
+    if (ranks.start().kind() == RankStart.Kind.THREADS || ranks.world() == 1) {
       return run.denoise(ranks, denoising, VideoRun.Saving.none(), false);
     }
     Path file = request.write();
@@ -276,10 +277,13 @@ public final class PipelineMaker implements VideoMaker {
     GenerationAttention.Settings attended = attention(shared.request(), generation);
     VideoRun run = new VideoRun(pipeline, generation, attended, VideoRun.Listener.NONE);
     RankPlan ranks = settings.ranks();
-    try (Denoising denoising = pipeline.prepare(generation)) {
-      return ranks.runLater(
-          one -> run.denoiseQuietly(ranks, one, denoising, VideoRun.Saving.none()));
-    }
+    // It joins first: encoding may take longer than the others wait for it to come.
+    return ranks.runLater(
+        one -> {
+          try (Denoising denoising = pipeline.prepare(generation)) {
+            return run.denoiseQuietly(ranks, one, denoising, VideoRun.Saving.none());
+          }
+        });
   }
 
   private void write(VideoRequest request, VideoRun run, VideoRun.Denoised denoised, Path file)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.sharding;
+package org.lvsa.toolkit.parallel;
+
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * One rank's tokens of a sequence. All ranks have equally many: where a sequence does not divide,
@@ -14,6 +17,11 @@ public record TokenRange(int first, int count, int whole) {
   public static TokenRange of(int whole, int rank, int ranks) {
     int count = Math.ceilDiv(whole, ranks);
     return new TokenRange(rank * count, count, whole);
+  }
+
+  /** The parts of all ranks, in their order. */
+  public static List<TokenRange> all(int whole, int ranks) {
+    return IntStream.range(0, ranks).mapToObj(rank -> of(whole, rank, ranks)).toList();
   }
 
   /** The token at a place of this part; padding counts as the last token. */
