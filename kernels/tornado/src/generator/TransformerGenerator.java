@@ -270,6 +270,29 @@ class TransformerGenerator {
   private static final String FLOAT_ONLY =
       """
 
+        /** As {@link #touch}. */
+        static void touchInts(KernelContext context, IntArray array, FloatArray seen) {
+          if (context.globalIdx == 0) {
+            seen.set(0, array.get(0));
+          }
+        }
+
+        /**
+         * Counts blocks on the device.
+         *
+         * @param block one number
+         * @param restart 1 to begin with block 0, else 0 to go on to the next one
+         */
+        static void count(KernelContext context, IntArray block, int restart) {
+          if (context.globalIdx == 0) {
+            int next = block.get(0) + 1;
+            if (restart == 1) {
+              next = 0;
+            }
+            block.set(0, next);
+          }
+        }
+
         /**
          * A linear layer, {@code y = x · Wᵀ + bias}, on any device: tiles of {@value #TILE} tokens and
          * {@value #TILE} outputs, 16 of them per thread.

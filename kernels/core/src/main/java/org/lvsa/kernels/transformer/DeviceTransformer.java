@@ -2,6 +2,7 @@
 package org.lvsa.kernels.transformer;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 import org.lvsa.kernels.BlockSparseLayout;
 
 /**
@@ -82,17 +83,56 @@ public interface DeviceTransformer extends AutoCloseable {
    * Predicts. Prepares first, where {@link #prepare} was not called.
    *
    * @param out receives {@code [outChannels, frames, rows, columns]}, float32
+   * @return milliseconds from the call to its end
    */
-  ForwardTimes predict(Forward forward, MemorySegment out);
+  double predict(Forward forward, MemorySegment out);
 
   /**
-   * What a forward pass took, in milliseconds.
+   * As {@link #predict}, and asks the device for the time of each of its tasks. The host waits for
+   * every task then, so that the whole takes longer.
+   */
+  ForwardTimes measure(Forward forward, MemorySegment out);
+
+  /**
+   * What a forward pass spent its time on, in milliseconds.
    *
    * @param wall from the call to its end
-   * @param kernels sum over the kernels by the device's clock
-   * @param transfers copies between host and device by the device's clock
+   * @param parts by kind; each is measured for itself, so that together they miss the wall time by
+   *     what lies between the measurements
    */
-  record ForwardTimes(double wall, double kernels, double transfers) {}
+  record ForwardTimes(double wall, Map<Work, Double> parts) {
+    /** All parts together. */
+    public double sum() {
+      return parts.values().stream().mapToDouble(Double::doubleValue).sum();
+    }
+  }
+
+  /** A kind of work. */
+  enum Work {
+    /**
+     * Self-attention and cross-attention, with changes of memory layout that are for them alone.
+     */
+    ATTENTION("attention"),
+    /** Matrix products: the linear layers. */
+    PRODUCTS("GEMM"),
+    /** Norms, modulations, gates, rotary embeddings, copies of weights within the device. */
+    ELEMENTWISE("element-wise"),
+    /** Copies between host and device. */
+    TRANSFERS("transfers"),
+    /** The host: starting tasks, waiting for them, filling buffers, reading the device's clock. */
+    OTHER("other");
+
+    private final String label;
+
+    Work(String label) {
+      this.label = label;
+    }
+
+    /** In words, for tables. */
+    public String label() {
+      return label;
+    }
+  }
 
   /** Frees the device's memory. */
   @Override

@@ -2,6 +2,7 @@
 package org.lvsa.kernels.transformer;
 
 import java.util.List;
+import java.util.Optional;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
@@ -28,6 +29,28 @@ public interface TransformerBackend {
    * @param bytes that it takes
    */
   record Need(String part, long bytes) {}
+
+  /**
+   * The device that a transformer would run on.
+   *
+   * @param name for messages
+   * @param bytes of its memory
+   */
+  record Device(String name, long bytes) {}
+
+  /**
+   * The device that options name, or the one that is taken without.
+   *
+   * @throws IllegalArgumentException if there is no such device
+   */
+  Device device(KernelOptions options);
+
+  /**
+   * Why such a transformer cannot run on the device, whatever its memory; empty if it can.
+   *
+   * @param dtype of weights and activations
+   */
+  Optional<String> unsupported(TransformerShape shape, DType dtype, KernelOptions options);
 
   /**
    * Opens a transformer: reads the weights into memory that the device is uploaded from.

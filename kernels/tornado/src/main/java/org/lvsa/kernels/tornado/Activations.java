@@ -2,6 +2,8 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -9,7 +11,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * The part of a transformer's tasks that depends on the type of weights and activations. The stream
- * of tokens that blocks add to, norms' weights and modulations are float32 whatever the type.
+ * of tokens that blocks add to, norms' weights and modulations are float32 whatever the type. Names
+ * of tasks tell the kind of work, see {@link TaskTimes}.
  *
  * @param <A> the array type of activations and of the linear layers' weights
  */
@@ -122,16 +125,19 @@ sealed interface Activations<A extends TornadoNativeArray>
      *
      * @param textTokens keys of the cross-attention
      */
-    record Sizes(org.lvsa.kernels.AttentionShape self, int textTokens) {}
+    record Sizes(AttentionShape self, int textTokens) {}
 
     /** The kernel, for result rows. */
     String kernel();
 
-    /** Writes a layout into the arrays that every execution sends. */
+    /** Writes a layout into the arrays of {@link #layout}. */
     void fill(BlockSparseLayout layout);
 
-    /** Adds the transfers of the arrays. */
-    void transfers(GraphTasks tasks);
+    /** The arrays with the layout, which a forward pass sends once. */
+    List<IntArray> layout();
+
+    /** Arrays that never change. */
+    List<IntArray> constants();
 
     /** An array for values, which may need room behind the last one. */
     A values(boolean cross);

@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
 import org.lvsa.kernels.KernelFailedException;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
@@ -42,6 +43,7 @@ final class DevicePlan implements AutoCloseable {
   static final long UNLIMITED = -1;
 
   private final TornadoExecutionPlan plan;
+  private @Nullable TornadoProfilerResult last;
   private long compiled;
   private long uploadedBytes;
 
@@ -146,13 +148,49 @@ final class DevicePlan implements AutoCloseable {
    */
   Times execute(int graph) {
     TornadoProfilerResult profile =
-        onTornado(() -> plan.withGraph(graph).execute().getProfilerResult());
+        onTornado(
+            () ->
+                plan.withGraph(graph)
+                    .withProfiler(ProfilerMode.SILENT)
+                    .execute()
+                    .getProfilerResult());
+    last = profile;
     if (profile.getDriverInstallTime() > 0) {
       compiled++;
     }
     uploadedBytes = profile.getTotalBytesCopyIn();
     return new Times(
         profile.getDeviceKernelTime(), profile.getDeviceWriteTime() + profile.getDeviceReadTime());
+  }
+
+  /**
+   * Runs graphs one behind the other without the device's clock. The host hands tasks over and
+   * waits for none of them, but for what a graph brings back to the host: some may still run when
+   * this returns.
+   *
+   * @throws KernelFailedException if TornadoVM fails
+   */
+  void run(int... inTurn) {
+    onTornado(
+        () -> {
+          for (int graph : inTurn) {
+            plan.withGraph(graph).withoutProfiler().execute();
+          }
+          return null;
+        });
+  }
+
+  /**
+   * What TornadoVM wrote about the tasks of a graph in all its executions with the device's clock,
+   * one JSON document behind the other.
+   */
+  String log(int graph) {
+    return onTornado(
+        () -> {
+          // A result speaks of the graphs that are selected now, not of those that it came from.
+          plan.withGraph(graph);
+          return last == null ? "" : last.getProfileLog();
+        });
   }
 
   @Override

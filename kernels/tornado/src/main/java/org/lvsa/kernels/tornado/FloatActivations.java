@@ -2,10 +2,10 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -71,6 +71,19 @@ record FloatActivations() implements Activations<FloatArray> {
         .task(name, FloatTransformerKernels::touch, new KernelContext(), array, new FloatArray(1));
   }
 
+  /** As {@link #touch(GraphTasks, String, FloatArray)}. */
+  static void touch(GraphTasks tasks, String name, IntArray array) {
+    tasks.perThread(name, 1);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatTransformerKernels::touchInts,
+            new KernelContext(),
+            array,
+            new FloatArray(1));
+  }
+
   @Override
   public void linear(
       GraphTasks tasks,
@@ -80,15 +93,16 @@ record FloatActivations() implements Activations<FloatArray> {
       FloatArray y,
       int tokens,
       boolean gelu) {
+    String task = TaskTimes.product(name);
     tasks.groups(
-        name,
+        task,
         Math.ceilDiv(tokens, FloatTransformerKernels.TILE),
         Math.ceilDiv(layer.out(), FloatTransformerKernels.TILE),
         FloatTransformerKernels.THREADS);
     tasks
         .graph()
         .task(
-            name,
+            task,
             FloatTransformerKernels::linear,
             new KernelContext(),
             x,
@@ -279,12 +293,13 @@ record FloatActivations() implements Activations<FloatArray> {
     }
 
     @Override
-    public void transfers(GraphTasks tasks) {
-      tasks
-          .graph()
-          .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
-          .transferToDevice(
-              DataTransferMode.FIRST_EXECUTION, crossTiles.tiles(), crossTiles.runs());
+    public List<IntArray> layout() {
+      return List.of(tiles.tiles(), tiles.runs());
+    }
+
+    @Override
+    public List<IntArray> constants() {
+      return List.of(crossTiles.tiles(), crossTiles.runs());
     }
 
     @Override

@@ -99,7 +99,7 @@ record HalfActivations() implements Activations<HalfFloatArray> {
       tasks
           .graph()
           .libraryTask(
-              name,
+              TaskTimes.product(name),
               CuBlasLt::ltMatmulGeluBiasFP16,
               transposed,
               asItIs,
@@ -119,7 +119,7 @@ record HalfActivations() implements Activations<HalfFloatArray> {
       tasks
           .graph()
           .libraryTask(
-              name,
+              TaskTimes.product(name),
               CuBlasLt::ltMatmulBiasFP16,
               transposed,
               asItIs,

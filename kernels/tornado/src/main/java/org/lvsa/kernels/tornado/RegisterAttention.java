@@ -6,7 +6,6 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -111,22 +110,19 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
   }
 
   @Override
-  public void transfers(GraphTasks tasks) {
-    tasks
-        .graph()
-        .transferToDevice(
-            DataTransferMode.EVERY_EXECUTION,
-            self.tiles.tiles(),
-            self.tiles.runs(),
-            self.flagged.tiles(),
-            self.flagged.runs())
-        .transferToDevice(
-            DataTransferMode.FIRST_EXECUTION,
-            cross.tiles.tiles(),
-            cross.tiles.runs(),
-            cross.flagged.tiles(),
-            cross.flagged.runs(),
-            again);
+  public List<IntArray> layout() {
+    return List.of(
+        self.tiles.tiles(), self.tiles.runs(), self.flagged.tiles(), self.flagged.runs());
+  }
+
+  @Override
+  public List<IntArray> constants() {
+    return List.of(
+        cross.tiles.tiles(),
+        cross.tiles.runs(),
+        cross.flagged.tiles(),
+        cross.flagged.runs(),
+        again);
   }
 
   @Override

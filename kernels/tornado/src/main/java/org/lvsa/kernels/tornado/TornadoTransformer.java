@@ -3,6 +3,8 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Optional;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
@@ -70,12 +72,12 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
             () -> new TransformerPlan<>(shape, video, activations, blocks, ends, device, bytes));
     try {
       made.attention().fill(BlockSparseLayout.dense(video.frames()));
-      String[] parts = {"patch embedding", "weights", "blocks", "output head"};
-      for (int graph = 0; graph < TransformerPlan.GRAPHS; graph++) {
-        progress.at(graph, TransformerPlan.GRAPHS, parts[graph]);
+      int graphs = TransformerPlan.PARTS.size();
+      for (int graph = 0; graph < graphs; graph++) {
+        progress.at(graph, graphs, TransformerPlan.PARTS.get(graph));
         made.first(graph);
       }
-      progress.at(TransformerPlan.GRAPHS, TransformerPlan.GRAPHS, "ready");
+      progress.at(graphs, graphs, "ready");
     } catch (RuntimeException | Error e) {
       made.close();
       throw e;
@@ -84,9 +86,34 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   }
 
   @Override
-  public ForwardTimes predict(Forward forward, MemorySegment out) {
+  public double predict(Forward forward, MemorySegment out) {
     prepare(forward.video(), Progress.NONE);
     long begun = System.nanoTime();
+    TransformerPlan<A> ready = fill(forward);
+    ready.run();
+    read(ready, out);
+    return (System.nanoTime() - begun) / 1e6;
+  }
+
+  @Override
+  public ForwardTimes measure(Forward forward, MemorySegment out) {
+    prepare(forward.video(), Progress.NONE);
+    long begun = System.nanoTime();
+    plan.orElseThrow().tasks();
+    TransformerPlan<A> ready = fill(forward);
+    long filled = System.nanoTime();
+    Map<Work, Long> nanos = new EnumMap<>(ready.measure());
+    long done = System.nanoTime();
+    read(ready, out);
+    nanos.putAll(ready.tasks());
+    long end = System.nanoTime();
+    nanos.merge(Work.OTHER, filled - begun + end - done, Long::sum);
+    Map<Work, Double> parts = new EnumMap<>(Work.class);
+    nanos.forEach((kind, time) -> parts.put(kind, time / 1e6));
+    return new ForwardTimes((end - begun) / 1e6, parts);
+  }
+
+  private TransformerPlan<A> fill(Forward forward) {
     TransformerPlan<A> ready = plan.orElseThrow();
     MemorySegment latents = ready.latents().getSegment();
     MemorySegment.copy(forward.latents(), 0, latents, 0, latents.byteSize());
@@ -101,11 +128,12 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
       ready.attention().fill(forward.layout());
       layout = Optional.of(forward.layout());
     }
-    DevicePlan.Times times = ready.run();
+    return ready;
+  }
+
+  private static void read(TransformerPlan<?> ready, MemorySegment out) {
     MemorySegment velocity = ready.velocity().getSegment();
     MemorySegment.copy(velocity, 0, out, 0, velocity.byteSize());
-    return new ForwardTimes(
-        (System.nanoTime() - begun) / 1e6, times.kernel() / 1e6, times.copies() / 1e6);
   }
 
   private static int fill(FloatArray to, int first, float[] from) {

@@ -39,6 +39,17 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   @Override
+  public Device device(KernelOptions options) {
+    TornadoTarget device = attention.target(options);
+    return new Device(device.description(), device.memory());
+  }
+
+  @Override
+  public Optional<String> unsupported(TransformerShape shape, DType dtype, KernelOptions options) {
+    return unsupported(shape, dtype, attention.target(options));
+  }
+
+  @Override
   public DeviceTransformer open(
       TransformerShape shape, TransformerWeights weights, DType dtype, KernelOptions options) {
     TornadoTarget device = attention.target(options);
@@ -67,12 +78,13 @@ public final class TornadoTransformers implements TransformerBackend {
                   "the transformer's headDim must be at most "
                       + PortableKernel.MAX_HEAD_DIM
                       + " on a device, got "
-                      + shape.headDim());
+                      + shape.headDim()
+                      + ": give --transformer cpu");
       case F16 -> half(shape, device);
       case BF16 ->
           Optional.of(
-              "the transformer runs on a device with --dtype f16 or f32: cuBLASLt's products with"
-                  + " bias are fp16");
+              "the transformer runs on a device in 16 bits as fp16, since cuBLASLt's products with"
+                  + " bias are: give --dtype f16 or --dtype f32");
     };
   }
 
@@ -92,7 +104,8 @@ public final class TornadoTransformers implements TransformerBackend {
     }
     if (ModuleLayer.boot().findModule("tornado.cublas").isEmpty()) {
       return Optional.of(
-          "the transformer in 16 bits needs an SDK with TornadoVM's cuBLAS module (tornado.cublas)");
+          "the transformer in 16 bits needs an SDK with TornadoVM's cuBLAS module (tornado.cublas):"
+              + " give --dtype f32");
     }
     return Optional.empty();
   }

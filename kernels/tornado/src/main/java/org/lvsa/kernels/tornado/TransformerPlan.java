@@ -2,8 +2,12 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import uk.ac.manchester.tornado.api.GridScheduler;
@@ -15,21 +19,22 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
- * A transformer's buffers and compiled code for one size of video. Four graphs run in this order:
- * {@code embed}; {@code weights} and {@code block} once per block; {@code head}. The graph {@code
- * weights} holds the weights of all blocks on the device and brings those of one block into the
- * buffers that {@code block} reads, so that one compiled graph computes every block.
+ * A transformer's buffers and compiled code for one size of video. Three graphs run in this order:
+ * {@code embed}; {@code block} once per block; {@code head}. The graph {@code block} holds the
+ * weights of all blocks on the device and brings those of one block into the buffers that its other
+ * tasks read, so that one compiled graph computes every block. Which block it is, the device counts
+ * itself, and what a forward pass sends, it sends in {@code embed}: between two blocks the host has
+ * nothing to wait for.
  *
- * <p>TornadoVM hands a buffer from the graph that ran last to the next one alone. So {@code
- * weights} takes along what only {@code block} needs.
+ * <p>TornadoVM hands a buffer from the graph that ran last to the next one alone. So {@code block}
+ * declares what it takes from {@code embed} as taken from itself too.
  *
  * @param <A> the array type of activations
  */
 final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseable {
   private static final int EMBED = 0;
-  private static final int WEIGHTS = 1;
-  private static final int BLOCK = 2;
-  private static final int HEAD = 3;
+  private static final int BLOCK = 1;
+  private static final int HEAD = 2;
 
   /** Row of the modulations: shift, scale and gate of self-attention; then of the feed-forward. */
   private static final int ATTENTION = 0;
@@ -52,6 +57,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private final FloatArray x;
   private final int width;
   private final DevicePlan plan;
+  private final int[] logged = new int[HEAD + 1];
 
   /**
    * @param weights of the blocks
@@ -94,8 +100,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
             grids,
             bytes,
             embed(ends, GraphTasks.of("embed", device, grids)),
-            weights(weights, buffers, GraphTasks.of("weights", device, grids)),
-            block(buffers, GraphTasks.of("block", device, grids)),
+            block(weights, buffers, GraphTasks.of("block", device, grids)),
             head(ends, GraphTasks.of("head", device, grids)));
   }
 
@@ -125,21 +130,36 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
             patch.rows(),
             patch.columns());
     new FloatActivations().linear(tasks, "embedding", patches, ends.patch(), x, tokens, false);
+    List<IntArray> layout = attention.layout();
+    tasks
+        .graph()
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, time, turns)
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, layout.toArray());
     activations.touch(tasks, "text", text);
-    return tasks.graph().persistOnDevice(x, text);
+    FloatActivations floats = new FloatActivations();
+    floats.touch(tasks, "time", time);
+    floats.touch(tasks, "turns", turns);
+    for (int i = 0; i < layout.size(); i++) {
+      FloatActivations.touch(tasks, "layout" + i, layout.get(i));
+    }
+    tasks.perThread("begin", 1);
+    tasks.graph().task("begin", FloatTransformerKernels::count, new KernelContext(), block, 1);
+    return tasks.graph().persistOnDevice(forBlocks());
   }
 
-  private TaskGraph weights(BlockWeights<A> weights, BlockBuffers<A> to, GraphTasks tasks) {
-    tasks
-        .consume("embed", x, text)
-        .consume("block", x, text)
-        .graph()
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, block);
+  /** What the blocks take from the graph before them and from each other. */
+  private Object[] forBlocks() {
+    List<Object> all = new ArrayList<>(List.of(x, text, time, turns, block));
+    all.addAll(attention.layout());
+    return all.toArray();
+  }
+
+  private void bringWeights(BlockWeights<A> weights, BlockBuffers<A> to, GraphTasks tasks) {
     List<A> linear = to.linearArrays();
     for (int i = 0; i < linear.size(); i++) {
       for (WeightPart<A> part : weights.linear().get(i).parts()) {
         tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
-        activations.copy(tasks, "linear" + i + "at" + part.first(), part, linear.get(i), block);
+        activations.copy(tasks, "weight" + i + "at" + part.first(), part, linear.get(i), block);
       }
     }
     for (int i = 0; i < to.norms().size(); i++) {
@@ -149,10 +169,9 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
             tasks, "norm" + i + "at" + part.first(), part, to.norms().get(i), block);
       }
     }
-    return tasks.graph().persistOnDevice(to.all());
   }
 
-  private TaskGraph block(BlockBuffers<A> weights, GraphTasks tasks) {
+  private TaskGraph block(BlockWeights<A> all, BlockBuffers<A> weights, GraphTasks tasks) {
     int tokens = video.tokens();
     long elements = (long) tokens * width;
     A in = activations.array(elements);
@@ -167,11 +186,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     Activations.Modulations modulations = new Activations.Modulations(weights.norms().get(0), time);
     Activations.Rotary rotary = rotary();
     tasks
-        .consume("weights", x, text)
-        .consume("weights", weights.all())
+        .consume("embed", forBlocks())
+        .consume("block", forBlocks())
         .graph()
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, time, turns);
-    attention.transfers(tasks);
+        .transferToDevice(DataTransferMode.FIRST_EXECUTION, attention.constants().toArray());
+    bringWeights(all, weights, tasks);
     activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
     activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
     activations.linear(tasks, "key", in, weights.linear(1), key, tokens, false);
@@ -203,7 +222,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     activations.linear(tasks, "up", in, weights.linear(8), inner, tokens, true);
     activations.linear(tasks, "down", inner, weights.linear(9), out, tokens, false);
     activations.addGated(tasks, "innerAdd", stream, out, modulations, FEED_FORWARD_GATE);
-    return tasks.graph().persistOnDevice(x, attention.scratch());
+    tasks.perThread("next", 1);
+    tasks.graph().task("next", FloatTransformerKernels::count, new KernelContext(), block, 0);
+    List<Object> kept = new ArrayList<>(List.of(forBlocks()));
+    kept.add(attention.scratch());
+    return tasks.graph().persistOnDevice(kept.toArray());
   }
 
   private Activations.Rotary rotary() {
@@ -264,7 +287,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         .transferToHost(DataTransferMode.EVERY_EXECUTION, velocity);
   }
 
-  /** The buffers of a block's weights, and their list for TornadoVM. */
+  /** The buffers of a block's weights. */
   private record BlockBuffers<A extends TornadoNativeArray>(
       List<Activations.Linear<A>> linears, List<FloatArray> norms) {
     static <A extends TornadoNativeArray> BlockBuffers<A> allocate(
@@ -297,12 +320,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         arrays.add(one.bias());
       }
       return arrays;
-    }
-
-    Object[] all() {
-      List<Object> all = new ArrayList<>(linearArrays());
-      all.addAll(norms);
-      return all.toArray();
     }
   }
 
@@ -340,28 +357,57 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     return video;
   }
 
-  /** Graphs of the plan. */
-  static final int GRAPHS = 4;
+  /** Parts of {@link #first}, in words. */
+  static final List<String> PARTS = List.of("patch embedding", "weights and blocks", "output head");
 
   /** Runs one of the graphs for the first time, which compiles it and uploads what it holds. */
   void first(int graph) {
-    plan.execute(graph);
+    if (graph == BLOCK) {
+      plan.attention(BLOCK);
+    } else {
+      plan.execute(graph);
+    }
   }
 
-  /** Runs all blocks once, from what was written into the arrays to {@link #velocity}. */
-  DevicePlan.Times run() {
-    long kernels = 0;
+  private int[] graphs() {
+    int[] inTurn = new int[shape.layers() + 2];
+    Arrays.fill(inTurn, BLOCK);
+    inTurn[0] = EMBED;
+    inTurn[shape.layers() + 1] = HEAD;
+    return inTurn;
+  }
+
+  /** Computes {@link #velocity} from what was written into the other arrays. */
+  void run() {
+    plan.run(graphs());
+  }
+
+  /**
+   * As {@link #run}, with the device's clock, for which the host waits behind every task.
+   *
+   * @return nanoseconds of transfers, and of the host beside tasks and transfers
+   */
+  Map<Work, Long> measure() {
     long copies = 0;
-    for (int at = 0; at < 2 * shape.layers() + 2; at++) {
-      int graph = at == 0 ? EMBED : at == 2 * shape.layers() + 1 ? HEAD : 2 - at % 2;
-      if (graph == WEIGHTS) {
-        block.set(0, at / 2);
-      }
-      DevicePlan.Times times = graph == BLOCK ? plan.attention(BLOCK) : plan.execute(graph);
-      kernels += times.kernel();
+    long host = 0;
+    for (int graph : graphs()) {
+      long begun = System.nanoTime();
+      DevicePlan.Times times = plan.execute(graph);
       copies += times.copies();
+      host += Math.max(0, System.nanoTime() - begun - times.kernel() - times.copies());
     }
-    return new DevicePlan.Times(kernels, copies);
+    return Map.of(Work.TRANSFERS, copies, Work.OTHER, host);
+  }
+
+  /** Nanoseconds of tasks by kind, in all that was measured since the last call. */
+  Map<Work, Long> tasks() {
+    Map<Work, Long> all = new EnumMap<>(Work.class);
+    for (int graph = EMBED; graph <= HEAD; graph++) {
+      String log = plan.log(graph);
+      TaskTimes.of(log, logged[graph]).forEach((kind, nanos) -> all.merge(kind, nanos, Long::sum));
+      logged[graph] = log.length();
+    }
+    return all;
   }
 
   @Override

@@ -108,8 +108,15 @@ final class TransformerSpeed {
       Forward forward =
           new Forward(video, latents, text, time, headTime, turns(shape, video), layout);
       for (int i = 0; i < reps; i++) {
-        System.out.println(transformer.predict(forward, out));
+        System.out.printf(Locale.ROOT, "%.1f ms%n", transformer.predict(forward, out));
       }
+      DeviceTransformer.ForwardTimes times = transformer.measure(forward, out);
+      System.out.printf(Locale.ROOT, "with the device's clock: %.1f ms, of it", times.wall());
+      times
+          .parts()
+          .forEach(
+              (kind, millis) -> System.out.printf(Locale.ROOT, " %s %.1f", kind.label(), millis));
+      System.out.println();
       System.out.println(transformer.kernels() + " on " + transformer.device());
       float[] result = out.toArray(ValueLayout.JAVA_FLOAT);
       double squares = 0;

@@ -218,6 +218,7 @@ final class GenerateCommand implements Callable<Integer> {
               }
             });
     RankPlan ranks = planned.onDevices(config, attention.kernel());
+    transformer.require(pipeline, settings.size(), config, attention.kernel(), err);
     offload.require(
         pipeline,
         one -> ranks.memory(one, settings, how.tiling()),
@@ -226,7 +227,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (!ranks.later()) {
       load.read(opened.weights(), err);
     }
-    transformer.place(pipeline, config, attention.kernel(), err);
+    transformer.place(pipeline, Optional.of(settings.size()), config, attention.kernel(), err);
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }

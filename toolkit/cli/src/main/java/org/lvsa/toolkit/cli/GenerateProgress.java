@@ -7,6 +7,7 @@ import java.util.function.LongConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.toolkit.pipeline.VideoRun;
 
 /**
@@ -41,6 +42,24 @@ final class GenerateProgress implements VideoRun.Listener, AutoCloseable {
     open("reading weights, MiB", 0, (int) (bytes >> 20));
     ProgressBar reading = bar;
     return read -> reading.stepTo(read >> 20);
+  }
+
+  /** A transformer is brought to a device. */
+  DeviceTransformer.Progress preparing() {
+    String[] last = {""};
+    return (done, all, what) -> {
+      if (!last[0].equals(what)) {
+        last[0] = what;
+        if (terminal) {
+          open(what, 0, all);
+        } else {
+          line("transformer to the device: " + what);
+        }
+      }
+      if (bar != null) {
+        bar.stepTo(done);
+      }
+    };
   }
 
   /** A part of the work begins. */

@@ -13,7 +13,8 @@ final class ProfileOption {
       paramLabel = "DIR",
       description =
           "record phases, steps, blocks, kernels and transfers: DIR/trace_rank0.json opens in"
-              + " ui.perfetto.dev, DIR/profile_rank0.jfr in JDK Mission Control")
+              + " ui.perfetto.dev, DIR/profile_rank0.jfr in JDK Mission Control; with --transformer"
+              + " device also a table of each step by kind of work")
   private Path folder;
 
   /** Work that may be recorded. */
@@ -32,6 +33,7 @@ final class ProfileOption {
       int code = work.run();
       Path trace = profile.stop();
       if (rank == 0) {
+        profile.work().forEach(line -> out.println("  " + line));
         out.println("  profile: " + trace);
         out.flush();
       }

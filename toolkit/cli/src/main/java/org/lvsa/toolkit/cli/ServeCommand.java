@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.lvsa.toolkit.attention.PatternAttention;
@@ -85,7 +86,7 @@ final class ServeCommand implements Callable<Integer> {
         return maker.takePart(joinsRequest) ? 0 : Lvsa.FAILED;
       }
       load.read(opened.weights(), err);
-      transformer.place(pipeline, config, attention.kernel(), err);
+      transformer.place(pipeline, Optional.empty(), config, attention.kernel(), err);
       try (VideoServer started = VideoServer.start(settings, maker)) {
         return serve(started, settings, name);
       }

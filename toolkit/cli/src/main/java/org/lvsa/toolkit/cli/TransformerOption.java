@@ -2,11 +2,14 @@
 package org.lvsa.toolkit.cli;
 
 import java.io.PrintWriter;
+import java.util.Optional;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.pipeline.VideoSize;
 import picocli.CommandLine.Option;
 
 /** The option that says where the transformer runs. */
@@ -43,12 +46,38 @@ final class TransformerOption {
     }
   }
 
-  /** Puts the transformer where it is to run. */
-  void place(VideoPipeline pipeline, LvsaConfig config, KernelOptions kernel, PrintWriter err) {
+  /** Tells what a device holds, and refuses what does not fit, before anything is loaded. */
+  void require(
+      VideoPipeline pipeline,
+      VideoSize size,
+      LvsaConfig config,
+      KernelOptions kernel,
+      PrintWriter err) {
     if (place == Place.DEVICE) {
-      String backend = config.value(Setting.LVSA_BACKEND).text();
-      pipeline.transformerOnDevice(
-          new DeviceChoice(backend, config.dtype(), kernel), line -> err.println("lvsa: " + line));
+      DeviceMemory.require(
+          pipeline, choice(config, kernel), size, line -> err.println("lvsa: " + line));
     }
+  }
+
+  /**
+   * Puts the transformer where it is to run.
+   *
+   * @param size of the video that it is made ready for; empty where the first video tells
+   */
+  void place(
+      VideoPipeline pipeline,
+      Optional<VideoSize> size,
+      LvsaConfig config,
+      KernelOptions kernel,
+      PrintWriter err) {
+    if (place == Place.DEVICE) {
+      try (GenerateProgress progress = new GenerateProgress(err, "")) {
+        pipeline.transformerOnDevice(choice(config, kernel), size, progress.preparing());
+      }
+    }
+  }
+
+  private static DeviceChoice choice(LvsaConfig config, KernelOptions kernel) {
+    return new DeviceChoice(config.value(Setting.LVSA_BACKEND).text(), config.dtype(), kernel);
   }
 }

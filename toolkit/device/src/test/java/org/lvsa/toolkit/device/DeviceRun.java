@@ -25,6 +25,7 @@ import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.AttentionReport;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Inputs;
@@ -43,28 +44,31 @@ final class DeviceRun implements AutoCloseable {
   private final VideoPipeline pipeline;
   private final List<String> said = new ArrayList<>();
 
-  private DeviceRun(VideoPipeline pipeline) {
+  private DeviceRun(VideoPipeline pipeline, VideoSize size) {
     this.pipeline = pipeline;
+    DeviceChoice choice = new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT);
+    DeviceMemory.require(pipeline, choice, size, said::add);
     pipeline.transformerOnDevice(
-        new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT), said::add);
+        choice, Optional.of(size), (done, all, what) -> said.add(done + "/" + all + " " + what));
   }
 
   /** Skips the test where TornadoVM has no device. */
   static void assumeDevice() {
+    Availability availability = new TornadoTransformers().availability();
     Assumptions.assumeTrue(
-        new TornadoTransformers().availability() instanceof Availability.Available,
-        "skipped: TornadoVM found no device");
+        availability instanceof Availability.Available, () -> "skipped: " + availability);
   }
 
   /**
    * Opens a model's folder.
    *
    * @param replaced components from other folders, by name
+   * @param size of the video that the device is made ready for
    */
-  static DeviceRun open(Path folder, Map<String, Path> replaced) {
+  static DeviceRun open(Path folder, Map<String, Path> replaced, VideoSize size) {
     assumeDevice();
     return new DeviceRun(
-        Pipelines.open(ModelFolder.open(folder, replaced), Optional.empty(), false));
+        Pipelines.open(ModelFolder.open(folder, replaced), Optional.empty(), false), size);
   }
 
   VideoPipeline pipeline() {

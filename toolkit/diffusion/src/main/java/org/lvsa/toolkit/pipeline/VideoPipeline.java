@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
+import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.Setting;
@@ -185,15 +185,26 @@ public interface VideoPipeline extends AutoCloseable {
   }
 
   /**
-   * Runs the transformer on a device as a whole from now on.
+   * Runs the transformer on a device as a whole from now on: reads the weights, compiles and
+   * uploads. A video of another size makes that ready again when it begins.
    *
    * @param choice of the device and the type of weights and activations
-   * @param log is told about memory and about preparations
+   * @param size of the video that it is made ready for; empty where the first video tells
+   * @param progress is told how far it is, then and later
    * @throws IllegalArgumentException if this pipeline cannot
    * @throws UnavailableException if the device cannot
    */
-  default void transformerOnDevice(DeviceChoice choice, Consumer<String> log) {
-    throw new IllegalArgumentException(
-        "--transformer device is not supported by this pipeline (" + className() + ")");
+  default void transformerOnDevice(
+      DeviceChoice choice, Optional<VideoSize> size, DeviceTransformer.Progress progress) {
+    throw DeviceMemory.unsupported(this);
+  }
+
+  /**
+   * The sizes that decide what the transformer takes of a device's memory.
+   *
+   * @throws IllegalArgumentException if this pipeline's transformer cannot be on a device
+   */
+  default DeviceMemory.Sizes deviceSizes(VideoSize size) {
+    throw DeviceMemory.unsupported(this);
   }
 }

@@ -4,17 +4,17 @@ package org.lvsa.toolkit.profile;
 import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordedThread;
-import jdk.jfr.consumer.RecordingFile;
 import org.lvsa.toolkit.io.Json;
 
 /**
@@ -42,15 +42,15 @@ final class ChromeTrace {
   /**
    * Writes a trace.
    *
-   * @param events a recording
+   * @param events of a recording
    * @param rank is the trace's process number, so that traces of several ranks can be joined
    */
-  static void write(Path events, int rank, OutputStream out) throws IOException {
+  static void write(List<RecordedEvent> events, int rank, OutputStream out) throws IOException {
     Map<Long, List<Span>> byThread = new TreeMap<>();
     Map<Long, String> names = new TreeMap<>();
     Instant first = null;
     List<RecordedEvent> recorded =
-        RecordingFile.readAllEvents(events).stream()
+        events.stream()
             .filter(event -> event.getEventType().getName().startsWith(PREFIX))
             .sorted(Comparator.comparing(RecordedEvent::getStartTime))
             .toList();
@@ -117,33 +117,53 @@ final class ChromeTrace {
                   begin,
                   end,
                   Map.of("bytes", event.getLong("bytes"))));
+      case "Forward" -> forward(event, begin, end);
       default -> kernel(event, begin, end);
     };
   }
 
-  /**
-   * A kernel, and inside it what it says that its parts took: these are laid one after the other,
-   * since only their length is known.
-   */
+  /** A kernel, and inside it what it says that its parts took. */
   private static List<Span> kernel(RecordedEvent event, long begin, long end) {
-    List<Span> spans = new ArrayList<>();
-    Map<String, Object> arguments = new TreeMap<>();
-    arguments.put("device", event.getString("device"));
-    for (String part : List.of("prepareMillis", "transferMillis", "kernelMillis")) {
-      arguments.put(part, event.getDouble(part));
-    }
-    spans.add(new Span("kernel", event.getString("kernel"), begin, end, arguments));
-    long at = begin;
+    Map<String, Double> parts = new LinkedHashMap<>();
     for (String part : List.of("prepare", "transfer", "kernel")) {
-      long length = (long) (event.getDouble(part + "Millis") * NANOS_PER_MILLI);
-      if (length > 0 && at < end) {
+      parts.put(part, event.getDouble(part + "Millis"));
+    }
+    Map<String, Object> arguments = new TreeMap<>();
+    parts.forEach((part, millis) -> arguments.put(part + "Millis", millis));
+    arguments.put("device", event.getString("device"));
+    return withParts(
+        new Span("kernel", event.getString("kernel"), begin, end, arguments),
+        parts,
+        part -> part.equals("kernel") ? "device" : part);
+  }
+
+  /** A forward pass on a device, and inside it its kinds of work. */
+  private static List<Span> forward(RecordedEvent event, long begin, long end) {
+    Map<String, Double> parts = new LinkedHashMap<>();
+    ForwardEvent.parts(event).forEach((kind, millis) -> parts.put(kind.label(), millis));
+    Map<String, Object> arguments = new TreeMap<>(parts);
+    arguments.put("device", event.getString("device"));
+    return withParts(
+        new Span("forward", event.getString("kernels"), begin, end, arguments),
+        parts,
+        part -> "work");
+  }
+
+  /** Parts are laid one after the other, since only their length is known. */
+  private static List<Span> withParts(
+      Span outer, Map<String, Double> millis, UnaryOperator<String> category) {
+    List<Span> spans = new ArrayList<>(List.of(outer));
+    long at = outer.begin();
+    for (var part : millis.entrySet()) {
+      long length = (long) (part.getValue() * NANOS_PER_MILLI);
+      if (length > 0 && at < outer.end()) {
         spans.add(
             new Span(
-                part.equals("kernel") ? "device" : part,
-                part,
+                category.apply(part.getKey()),
+                part.getKey(),
                 at,
-                Math.min(end, at + length),
-                Map.of("measuredBy", "kernel")));
+                Math.min(outer.end(), at + length),
+                Map.of("measuredBy", outer.category())));
         at += length;
       }
     }

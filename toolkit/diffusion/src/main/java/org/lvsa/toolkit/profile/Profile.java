@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.util.List;
 import jdk.jfr.Event;
 import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.OutputFile;
 
@@ -22,12 +24,14 @@ public final class Profile implements AutoCloseable {
           StepEvent.class,
           BlockEvent.class,
           KernelEvent.class,
+          ForwardEvent.class,
           TransferEvent.class);
 
   private final Path folder;
   private final int rank;
   private final Recording recording;
   private boolean stopped;
+  private List<String> work = List.of();
 
   private Profile(Path folder, int rank) {
     this.folder = folder;
@@ -75,9 +79,19 @@ public final class Profile implements AutoCloseable {
     Path trace = folder.resolve("trace_rank" + rank + ".json");
     try (recording) {
       OutputFile.writePath(events, recording::dump);
-      OutputFile.write(trace, out -> ChromeTrace.write(events, rank, out));
+      List<RecordedEvent> recorded = RecordingFile.readAllEvents(events);
+      OutputFile.write(trace, out -> ChromeTrace.write(recorded, rank, out));
+      work = WorkTable.of(recorded);
     }
     return trace;
+  }
+
+  /**
+   * A table of what each step spent its time on, line by line, after {@link #stop}; empty where no
+   * transformer was on a device.
+   */
+  public List<String> work() {
+    return work;
   }
 
   /** Stops, if that did not happen yet. */

@@ -5,14 +5,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
-import java.util.function.Consumer;
-import java.util.stream.Collectors;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.DeviceTransformer.ForwardTimes;
+import org.lvsa.kernels.transformer.DeviceTransformer.Progress;
 import org.lvsa.kernels.transformer.DeviceTransformer.Turns;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
@@ -22,7 +21,11 @@ import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.DeviceMemory;
+import org.lvsa.toolkit.profile.ForwardEvent;
 import org.lvsa.toolkit.tensor.NdMemory;
+import org.lvsa.toolkit.text.PromptEncoder;
+import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -38,8 +41,7 @@ final class DeviceWan implements AutoCloseable {
 
   private final WanConfig config;
   private final Conditioning conditioning;
-  private final DeviceChoice choice;
-  private final Consumer<String> log;
+  private final Progress progress;
   private final DeviceTransformer transformer;
   private final List<Text> texts = new ArrayList<>();
 
@@ -51,17 +53,39 @@ final class DeviceWan implements AutoCloseable {
       Weights weights,
       Conditioning conditioning,
       DeviceChoice choice,
-      Consumer<String> log) {
-    if (config.image().isPresent()) {
-      throw new IllegalArgumentException(
-          "--transformer device takes no models with tokens of pictures: leave it out");
-    }
+      Progress progress) {
     this.config = config;
     this.conditioning = conditioning;
-    this.choice = choice;
-    this.log = log;
-    log.accept("transformer on a device: reading the weights");
-    transformer = choice.open(shape(config), (name, to) -> weights.get(name).widen(0, to));
+    this.progress = progress;
+    int all = weights.names().size();
+    AtomicInteger read = new AtomicInteger();
+    transformer =
+        choice.open(
+            shape(config),
+            (name, to) -> {
+              progress.at(read.getAndIncrement(), all, "reading the weights");
+              weights.get(name).widen(0, to);
+            });
+  }
+
+  /** Refuses a model that no device takes. */
+  static void check(WanConfig config) {
+    if (config.image().isPresent()) {
+      throw new IllegalArgumentException(
+          "--transformer device takes no models with tokens of pictures: give --transformer cpu");
+    }
+  }
+
+  /** What decides how much memory a video takes. */
+  static DeviceMemory.Sizes sizes(WanConfig config, LatentSize latents) {
+    WanConfig.Patch patch = config.patch();
+    return new DeviceMemory.Sizes(
+        shape(config),
+        new TransformerVideo(
+            latents.frames() / patch.frames(),
+            latents.height() / patch.rows(),
+            latents.width() / patch.columns(),
+            PromptEncoder.TOKENS));
   }
 
   private static TransformerShape shape(WanConfig config) {
@@ -121,36 +145,37 @@ final class DeviceWan implements AutoCloseable {
               time.head()[element],
               turns,
               layout);
-      ForwardTimes times = transformer.predict(forward, to.asSlice(element * outBytes, outBytes));
       attention.ranElsewhere(
           transformer.device(),
-          transformer.kernels().products() + "+" + transformer.kernels().attention(),
-          times.kernels());
+          kernels(),
+          predict(forward, to.asSlice(element * outBytes, outBytes)));
     }
     return out;
   }
 
-  /** Says what the video takes, and compiles and uploads where that is not done yet. */
-  private void prepare(TransformerVideo video) {
+  /** Milliseconds of a forward pass, which is measured by kind of work where that is recorded. */
+  private double predict(Forward forward, MemorySegment out) {
+    if (!ForwardEvent.recorded()) {
+      return transformer.predict(forward, out);
+    }
+    try (ForwardEvent event = ForwardEvent.begin(transformer.device())) {
+      ForwardTimes times = transformer.measure(forward, out);
+      event.ran(kernels(), times);
+      return times.wall();
+    }
+  }
+
+  /** Compiles and uploads for a video of that size where that is not done yet. */
+  void prepare(TransformerVideo video) {
     try {
-      transformer.prepare(
-          video,
-          (done, all, what) -> {
-            if (done == 0) {
-              log.accept("transformer on " + transformer.device() + ": " + memory(video));
-            }
-            log.accept(
-                String.format(Locale.ROOT, "compiling and uploading %d/%d: %s", done, all, what));
-          });
+      transformer.prepare(video, progress);
     } catch (KernelFailedException e) {
       throw new UnavailableException("--transformer device: " + e.getMessage());
     }
   }
 
-  private String memory(TransformerVideo video) {
-    return choice.find().memory(shape(config), video, choice.dtype()).stream()
-        .map(need -> need.part() + " " + (need.bytes() >> 20) + " MiB")
-        .collect(Collectors.joining(", "));
+  private String kernels() {
+    return transformer.kernels().products() + "+" + transformer.kernels().attention();
   }
 
   private float[] embedded(float[] states, int tokens) {

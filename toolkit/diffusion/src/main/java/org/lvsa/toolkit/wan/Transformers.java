@@ -41,6 +41,15 @@ record Transformers(Optional<WanTransformer> first, Optional<WanTransformer> sec
     return first.isPresent() && second.isPresent();
   }
 
+  /** Refuses what no device takes. */
+  void checkDevice() {
+    if (pair()) {
+      throw new IllegalArgumentException(
+          "--transformer device holds one transformer, this model has two: give --transformer cpu");
+    }
+    DeviceWan.check(config());
+  }
+
   /** Sizes, which are those of both. */
   WanConfig config() {
     return all().findFirst().orElseThrow().config();

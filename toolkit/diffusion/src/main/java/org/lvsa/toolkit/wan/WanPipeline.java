@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
+import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.offload.OffloadableComponents;
@@ -15,6 +15,7 @@ import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
@@ -130,13 +131,19 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
   }
 
   @Override
-  public void transformerOnDevice(DeviceChoice choice, Consumer<String> log) {
+  public DeviceMemory.Sizes deviceSizes(VideoSize size) {
+    model.parts().transformers().checkDevice();
+    return DeviceWan.sizes(model.config(), model.latents(size));
+  }
+
+  @Override
+  public void transformerOnDevice(
+      DeviceChoice choice, Optional<VideoSize> size, DeviceTransformer.Progress progress) {
     Transformers transformers = model.parts().transformers();
-    if (transformers.names().size() > 1) {
-      throw new IllegalArgumentException(
-          "--transformer device holds one transformer, this model has two: leave it out");
-    }
-    transformers.named(transformers.names().getFirst()).onDevice(choice, log);
+    transformers.checkDevice();
+    DeviceWan device =
+        transformers.named(transformers.names().getFirst()).onDevice(choice, progress);
+    size.ifPresent(one -> device.prepare(deviceSizes(one).video()));
   }
 
   @Override

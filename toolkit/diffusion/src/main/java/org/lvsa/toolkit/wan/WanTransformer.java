@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.function.Consumer;
+import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
@@ -317,9 +317,10 @@ public final class WanTransformer implements AutoCloseable {
   }
 
   /** Runs on a device from now on. */
-  void onDevice(DeviceChoice choice, Consumer<String> log) {
+  DeviceWan onDevice(DeviceChoice choice, DeviceTransformer.Progress progress) {
     device.ifPresent(DeviceWan::close);
-    device = Optional.of(new DeviceWan(config, weights, conditioning, choice, log));
+    device = Optional.of(new DeviceWan(config, weights, conditioning, choice, progress));
+    return device.get();
   }
 
   private RotaryTable table(VideoGrid grid) {

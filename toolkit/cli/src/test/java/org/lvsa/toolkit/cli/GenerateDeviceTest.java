@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * {@code lvsa generate --transformer device} where no device is: kernels/tornado is not in this
+ * module's class path. With a device it is tested in toolkit/device.
+ */
+class GenerateDeviceTest {
+  @TempDir private Path directory;
+
+  @ParameterizedTest
+  @CsvSource({
+    "3,wan2.1-1.3b,--dtype f32,--transformer device cannot run here: ",
+    "3,wan2.1-1.3b,--backend vector,backend vector runs no whole transformer: give --backend tornado",
+    "2,hunyuanvideo-1.5,--dtype f32,'(HunyuanVideo15Pipeline): give --transformer cpu'",
+    "2,cogvideox-2b,--dtype f32,'(CogVideoXPipeline): give --transformer cpu'",
+    "2,wan2.1-1.3b,--ulysses-degree 2,'without a step cache and without offloading: leave these out'",
+    "2,wan2.1-1.3b,--attention sta,'attends dense or with LVSA'"
+  })
+  void whatCannotBeIsOneLine(int code, String name, String options, String reason) {
+    Path out = directory.resolve("out.mp4");
+    List<Object> words =
+        new ArrayList<>(
+            List.of(
+                "generate",
+                "--transformer",
+                "device",
+                "--random-weights",
+                name,
+                "-o",
+                out,
+                "--steps",
+                1));
+    words.addAll(List.of((Object[]) options.split(" ")));
+    Run refused = Run.lvsa(words.toArray());
+    assertEquals(code, refused.code(), refused.err());
+    assertEquals(1, refused.err().lines().count(), refused.err());
+    assertTrue(refused.err().contains(reason), refused.err());
+    assertFalse(Files.exists(out));
+  }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.device;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.cli.Run;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.tensor.Safetensors;
+
+/** {@code lvsa generate --transformer device}, as a user calls it. */
+class DeviceGenerateTest {
+  @TempDir private static Path shared;
+  private static Path model;
+
+  @TempDir private Path directory;
+
+  @BeforeAll
+  static void unpack() throws IOException {
+    DeviceRun.assumeDevice();
+    model = GoldenRun.wanModel(shared);
+  }
+
+  private static Run generate(Map<String, String> environment, Object... more) {
+    List<Object> words = new ArrayList<>(List.of("generate", "--transformer", "device"));
+    words.addAll(List.of(more));
+    return Run.with(environment, words.toArray());
+  }
+
+  /** The call that made a recorded run, with latents as its output. */
+  private Run recorded(GoldenRun run, String name, Map<String, String> environment, Object... more)
+      throws IOException {
+    JsonNode json = run.json().get("settings");
+    List<Object> words =
+        new ArrayList<>(
+            List.of(
+                "--model",
+                model,
+                "--prompt",
+                json.get("prompt").textValue(),
+                "--negative-prompt",
+                json.get("negative_prompt").textValue(),
+                "--latents",
+                GoldenRun.file(name + ".safetensors", directory),
+                "--steps",
+                json.get("steps").asText(),
+                "--guidance-scale",
+                json.get("guidance_scale").asText(),
+                "--dtype",
+                "f32"));
+    words.addAll(List.of(more));
+    return generate(environment, words.toArray());
+  }
+
+  private static float[] tensor(Path file, String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      return Safetensors.open(file, arena).data(name).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    }
+  }
+
+  /** Numbers of the lines of the table by kind of work: step, kinds, sum, the step's length. */
+  private static List<double[]> table(String out) {
+    return out.lines()
+        .filter(line -> line.matches("\\s+\\d+(\\s+-?\\d+\\.\\d){7}"))
+        .map(
+            line ->
+                Stream.of(line.strip().split("\\s+")).mapToDouble(Double::parseDouble).toArray())
+        .toList();
+  }
+
+  @Test
+  @Tag("full")
+  void aDenseVideoEqualsTheRecordedOneAndItsProfileAddsUp() throws IOException {
+    GoldenRun run = GoldenRun.open("wan/unipc");
+    Path out = directory.resolve("out.safetensors");
+    Path profile = directory.resolve("profile");
+    Run made =
+        recorded(
+            run,
+            "wan/unipc",
+            Map.of(),
+            "--frames",
+            17,
+            "--resolution",
+            "80x48",
+            "--save-every",
+            1,
+            "--profile",
+            profile,
+            "-o",
+            out);
+    assertEquals(0, made.code(), made.err());
+    for (int step = 0; step < 4; step++) {
+      String name = "step" + step + ".latents";
+      run.checkAtLeast(name, tensor(out, name), 1e-4);
+    }
+    assertTrue(made.out().contains("kernel java-tiled-f32+portable-f32 on "), made.out());
+    assertTrue(made.err().contains("transformer to the device: weights and blocks"), made.err());
+    List<double[]> table = table(made.out());
+    assertEquals(4, table.size(), made.out());
+    for (double[] row : table) {
+      double wall = row[7];
+      assertEquals(wall, row[6], 0.05 * wall, made.out());
+      assertTrue(row[1] > 0 && row[2] > 0 && row[3] > 0 && row[4] > 0, made.out());
+    }
+    assertEquals(8, forwards(profile), "a forward pass for each branch of each step");
+  }
+
+  private static long forwards(Path profile) {
+    long count = 0;
+    for (JsonNode event : Json.read(profile.resolve("trace_rank0.json")).get("traceEvents")) {
+      count += event.path("cat").asText().equals("forward") ? 1 : 0;
+    }
+    return count;
+  }
+
+  @Test
+  @Tag("full")
+  void aSparseVideoWithRotatingKeyFramesEqualsTheRecordedOne() throws IOException {
+    GoldenRun run = GoldenRun.open("wan_lvsa/rot");
+    Path out = directory.resolve("out.safetensors");
+    Map<String, String> environment =
+        Map.of(
+            "LVSA_WINDOW_SIZE", "8",
+            "LVSA_REFERENCE_LATENT_FRAMES", "9",
+            "LVSA_ROTATE_KEYFRAMES", "1",
+            "LVSA_AUTO_KEYFRAMES", "0");
+    Run made =
+        recorded(
+            run,
+            "wan_lvsa/rot",
+            environment,
+            "--frames",
+            69,
+            "--resolution",
+            "48x32",
+            "--attention",
+            "lvsa",
+            "-o",
+            out);
+    assertEquals(0, made.code(), made.err());
+    run.checkAtLeast("step3.latents", tensor(out, "latents"), 1e-4);
+    assertTrue(made.out().contains("lvsa attention, density 0.5"), made.out());
+  }
+
+  @Test
+  @Tag("full")
+  void randomWeightsOfAModelsSizesRun() {
+    Path out = directory.resolve("out.mp4");
+    Run made =
+        generate(
+            Map.of(),
+            "--random-weights",
+            "wan2.1-1.3b",
+            "--frames",
+            9,
+            "--resolution",
+            "32x32",
+            "--steps",
+            1,
+            "--dtype",
+            "f32",
+            "-o",
+            out);
+    assertEquals(0, made.code(), made.err());
+    assertTrue(Files.exists(out));
+    assertTrue(made.out().contains("kernel java-tiled-f32+portable-f32 on "), made.out());
+  }
+
+  /** What cannot be is told in one line before anything is loaded, with the option that helps. */
+  @ParameterizedTest
+  @CsvSource({
+    "3,wan2.1-1.3b,--dtype bf16,give --dtype f16 or --dtype f32",
+    "3,wan2.1-1.3b,--dtype f16,give --dtype f32",
+    "3,wan2.1-1.3b,--dtype f32 --frames 40001 --resolution 832x480,--frames ",
+    "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
+    "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
+    "2,hunyuanvideo-1.5,--dtype f32,give --transformer cpu",
+    "2,cogvideox-2b,--dtype f32,give --transformer cpu"
+  })
+  void whatCannotBeIsRefused(int code, String name, String options, String advice) {
+    Path out = directory.resolve("out.mp4");
+    List<Object> words = new ArrayList<>(List.of("--random-weights", name, "-o", out));
+    words.addAll(List.of((Object[]) options.split(" ")));
+    Run refused = generate(Map.of(), words.toArray());
+    List<String> said = refused.err().lines().filter(line -> !line.contains("memory of ")).toList();
+    assertEquals(code, refused.code(), said.toString());
+    assertEquals(1, said.size(), said.toString());
+    assertTrue(said.getFirst().contains(advice), said.toString());
+    assertFalse(Files.exists(out));
+  }
+}

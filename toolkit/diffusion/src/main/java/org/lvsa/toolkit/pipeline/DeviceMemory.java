@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.pipeline;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.transformer.TransformerBackend;
+import org.lvsa.kernels.transformer.TransformerBackend.Need;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+import org.lvsa.toolkit.backend.UnavailableException;
+
+/** What a transformer takes of a device's memory: told and checked before anything is loaded. */
+public final class DeviceMemory {
+  private final DeviceChoice choice;
+  private final TransformerBackend backend;
+
+  private DeviceMemory(DeviceChoice choice) {
+    this.choice = choice;
+    backend = choice.find();
+  }
+
+  /**
+   * The sizes that decide what a transformer takes.
+   *
+   * @param shape of the transformer
+   * @param video in tokens
+   */
+  public record Sizes(TransformerShape shape, TransformerVideo video) {}
+
+  /**
+   * Tells what a video takes, part by part, and refuses what the device cannot run or hold.
+   *
+   * @param log is told the parts
+   * @throws IllegalArgumentException if the pipeline's transformer cannot be on a device
+   * @throws UnavailableException with the reason, and with the option that would make it fit
+   */
+  public static void require(
+      VideoPipeline pipeline, DeviceChoice choice, VideoSize size, Consumer<String> log) {
+    Sizes sizes = pipeline.deviceSizes(size);
+    DeviceMemory memory = new DeviceMemory(choice);
+    memory
+        .backend
+        .unsupported(sizes.shape(), choice.dtype(), choice.options())
+        .ifPresent(
+            reason -> {
+              throw new UnavailableException("--transformer device: " + reason);
+            });
+    TransformerBackend.Device device = memory.backend.device(choice.options());
+    List<Need> needs = memory.needs(sizes, choice.dtype());
+    log.accept(
+        "memory of "
+            + device.name()
+            + ": "
+            + needs.stream()
+                .map(need -> need.part() + " " + mebibytes(need.bytes()))
+                .collect(Collectors.joining(", "))
+            + ", VAE none (it is on the CPU)");
+    if (sum(needs) > device.bytes()) {
+      throw new UnavailableException(
+          "--transformer device needs "
+              + mebibytes(sum(needs))
+              + " for this video, "
+              + device.name()
+              + " has "
+              + mebibytes(device.bytes())
+              + ": "
+              + memory.advice(size, sizes, device.bytes()));
+    }
+  }
+
+  /** A pipeline's transformer cannot be on a device. */
+  static IllegalArgumentException unsupported(VideoPipeline pipeline) {
+    return new IllegalArgumentException(
+        "--transformer device is not supported by this pipeline ("
+            + pipeline.className()
+            + "): give --transformer cpu");
+  }
+
+  private List<Need> needs(Sizes sizes, DType dtype) {
+    return backend.memory(sizes.shape(), sizes.video(), dtype);
+  }
+
+  private static long sum(List<Need> needs) {
+    return needs.stream().mapToLong(Need::bytes).sum();
+  }
+
+  private static String mebibytes(long bytes) {
+    return (bytes >> 20) + " MiB";
+  }
+
+  /** The option that would make it fit. */
+  private String advice(VideoSize size, Sizes sizes, long bytes) {
+    long half = sum(needs(sizes, DType.F16));
+    if (choice.dtype() == DType.F32
+        && half <= bytes
+        && backend.unsupported(sizes.shape(), DType.F16, choice.options()).isEmpty()) {
+      return "--dtype f16 takes " + mebibytes(half);
+    }
+    return frames(size, sizes, bytes)
+        .map(frames -> "--frames " + frames + " fits")
+        .orElse("give --transformer cpu");
+  }
+
+  /** The most frames that fit, fewer than asked for. */
+  private Optional<Integer> frames(VideoSize size, Sizes sizes, long bytes) {
+    TransformerVideo video = sizes.video();
+    int fits = 0;
+    int most = video.frames();
+    while (fits + 1 < most) {
+      int middle = (fits + most) >>> 1;
+      Sizes shorter =
+          new Sizes(
+              sizes.shape(),
+              new TransformerVideo(middle, video.rows(), video.columns(), video.textTokens()));
+      if (sum(needs(shorter, choice.dtype())) <= bytes) {
+        fits = middle;
+      } else {
+        most = middle;
+      }
+    }
+    // The first latent frame is one frame of the video, every other one is several.
+    int each = video.frames() == 1 ? 0 : (size.frames() - 1) / (video.frames() - 1);
+    return fits == 0 ? Optional.empty() : Optional.of((fits - 1) * each + 1);
+  }
+}
