@@ -91,6 +91,8 @@ class TransformerGenerator {
          * @param time rows of the width, or one row that all rows share
          * @param row the table's row with the shift; the next one has the scale
          * @param timeStride width, or 0 where the time step gives one row
+         * @param timeSize elements that a time step gives
+         * @param tokensPerTime tokens that share a time step, of which there may be several
          */
         static void modulate(
             KernelContext context,
@@ -100,11 +102,14 @@ class TransformerGenerator {
             ARRAY out,
             int row,
             int timeStride,
+            int timeSize,
+            int tokensPerTime,
             int width,
             float eps) {
           float[] sums = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
           int base = context.groupIdx * width;
+          int step = context.groupIdx / tokensPerTime * timeSize;
           float sum = 0f;
           for (int i = thread; i < width; i += THREADS) {
             sum += x.get(base + i);
@@ -112,8 +117,8 @@ class TransformerGenerator {
           MEAN
           VARIANCE
           for (int i = thread; i < width; i += THREADS) {
-            float shift = table.get(row * width + i) + time.get(row * timeStride + i);
-            float scale = table.get((row + 1) * width + i) + time.get((row + 1) * timeStride + i);
+            float shift = table.get(row * width + i) + time.get(step + row * timeStride + i);
+            float scale = table.get((row + 1) * width + i) + time.get(step + (row + 1) * timeStride + i);
             float value = (x.get(base + i) - mean) * inverse * (1f + scale) + shift;
             WRITE(out, base + i, value);
           }
@@ -128,11 +133,13 @@ class TransformerGenerator {
             FloatArray time,
             ARRAY out,
             int row,
+            int tokensPerTime,
             int width,
             float eps) {
           float[] sums = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
           int base = context.groupIdx * width;
+          int step = context.groupIdx / tokensPerTime * 6 * width;
           float sum = 0f;
           for (int i = thread; i < width; i += THREADS) {
             float value = x.get(base + i) + READ(y, base + i);
@@ -142,8 +149,8 @@ class TransformerGenerator {
           MEAN
           VARIANCE
           for (int i = thread; i < width; i += THREADS) {
-            float shift = table.get(row * width + i) + time.get(row * width + i);
-            float scale = table.get((row + 1) * width + i) + time.get((row + 1) * width + i);
+            float shift = table.get(row * width + i) + time.get(step + row * width + i);
+            float scale = table.get((row + 1) * width + i) + time.get(step + (row + 1) * width + i);
             float value = (x.get(base + i) - mean) * inverse * (1f + scale) + shift;
             WRITE(out, base + i, value);
           }
@@ -152,7 +159,9 @@ class TransformerGenerator {
         /**
          * {@code x += gate · y}, then the layer norm of {@code x} with weight and bias.
          *
+         * @param time six rows of the width for each time step
          * @param row the row of table and time with the gate
+         * @param tokensPerTime tokens that share a time step
          */
         static void addGatedNorm(
             KernelContext context,
@@ -164,14 +173,16 @@ class TransformerGenerator {
             FloatArray bias,
             ARRAY out,
             int row,
+            int tokensPerTime,
             int width,
             float eps) {
           float[] sums = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
           int base = context.groupIdx * width;
+          int step = context.groupIdx / tokensPerTime * 6 * width;
           float sum = 0f;
           for (int i = thread; i < width; i += THREADS) {
-            float gate = table.get(row * width + i) + time.get(row * width + i);
+            float gate = table.get(row * width + i) + time.get(step + row * width + i);
             float value = x.get(base + i) + gate * READ(y, base + i);
             x.set(base + i, value);
             sum += value;
@@ -184,6 +195,15 @@ class TransformerGenerator {
           }
         }
 
+        /** {@code x += y}. */
+        static void sum(KernelContext context, ARRAY x, ARRAY y, int size) {
+          int i = context.globalIdx;
+          if (i < size) {
+            float value = READ(x, i) + READ(y, i);
+            WRITE(x, i, value);
+          }
+        }
+
         /** {@code x += gate · y}. */
         static void addGated(
             KernelContext context,
@@ -192,10 +212,12 @@ class TransformerGenerator {
             FloatArray table,
             FloatArray time,
             int row,
+            int tokensPerTime,
             int width) {
           int base = context.groupIdx * width;
+          int step = context.groupIdx / tokensPerTime * 6 * width;
           for (int i = context.localIdx; i < width; i += THREADS) {
-            float gate = table.get(row * width + i) + time.get(row * width + i);
+            float gate = table.get(row * width + i) + time.get(step + row * width + i);
             x.set(base + i, x.get(base + i) + gate * READ(y, base + i));
           }
         }

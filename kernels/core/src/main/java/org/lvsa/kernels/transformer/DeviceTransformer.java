@@ -17,8 +17,9 @@ public interface DeviceTransformer extends AutoCloseable {
    * @param video sizes
    * @param latents {@code [inChannels, frames, rows, columns]}, float32
    * @param text what the text embedding gave: {@code [textTokens, width]}, float32
-   * @param time what the time step gave to the blocks: {@code [6, width]}
-   * @param headTime what it gave to the output head: {@code [width]}
+   * @param pictures what the embedding of pictures gave: {@code [pictureTokens, width]}, float32
+   * @param time what the time steps gave to the blocks: {@code [timesteps, 6, width]}
+   * @param headTime what they gave to the output head: {@code [timesteps, width]}
    * @param turns of the rotary embedding
    * @param layout which frames attend to which
    */
@@ -26,6 +27,7 @@ public interface DeviceTransformer extends AutoCloseable {
       TransformerVideo video,
       MemorySegment latents,
       MemorySegment text,
+      MemorySegment pictures,
       float[] time,
       float[] headTime,
       Turns turns,
@@ -134,7 +136,13 @@ public interface DeviceTransformer extends AutoCloseable {
     }
   }
 
-  /** Frees the device's memory. */
+  /**
+   * Frees the device's memory. The weights stay in the host's, so that {@link #prepare} brings it
+   * back.
+   */
+  void release();
+
+  /** Frees the device's memory, for good. */
   @Override
   void close();
 }

@@ -10,6 +10,8 @@ package org.lvsa.kernels.transformer;
  * @param headDim elements of a head; a token has {@code heads · headDim} elements
  * @param feedForward elements inside the feed-forward part
  * @param crossNorm whether a norm with weights stands before the cross-attention
+ * @param pictures whether the cross-attention sees tokens of pictures too, by projections of their
+ *     own; what it gives for text and for pictures is added
  * @param eps added in the norms
  * @param patch how latents become tokens
  */
@@ -19,6 +21,7 @@ public record TransformerShape(
     int headDim,
     int feedForward,
     boolean crossNorm,
+    boolean pictures,
     float eps,
     Patch patch) {
   /**

@@ -4,14 +4,42 @@ package org.lvsa.kernels.transformer;
 import org.lvsa.kernels.AttentionShape;
 
 /**
- * The video and the text that a transformer's buffers are made for.
+ * The video that a transformer's buffers are made for, and what comes with it.
  *
  * @param frames frames of patches
  * @param rows rows of patches
  * @param columns columns of patches
- * @param textTokens tokens of the text, padding included
+ * @param told what the transformer is told
  */
-public record TransformerVideo(int frames, int rows, int columns, int textTokens) {
+public record TransformerVideo(int frames, int rows, int columns, Told told) {
+  /**
+   * What a transformer is told of a video.
+   *
+   * @param textTokens tokens of the text, padding included
+   * @param pictureTokens tokens of pictures; 0 without
+   * @param timesteps 1, or as many as frames where each has its own time step
+   */
+  public record Told(int textTokens, int pictureTokens, int timesteps) {}
+
+  /** A video of a text alone, with one time step for all frames. */
+  public TransformerVideo(int frames, int rows, int columns, int textTokens) {
+    this(frames, rows, columns, new Told(textTokens, 0, 1));
+  }
+
+  /** As this one, with another number of frames. */
+  public TransformerVideo withFrames(int other) {
+    return new TransformerVideo(
+        other,
+        rows,
+        columns,
+        told.timesteps == 1 ? told : new Told(told.textTokens, told.pictureTokens, other));
+  }
+
+  /** Tokens of the video that share a time step. */
+  public int tokensPerTimestep() {
+    return tokens() / told.timesteps;
+  }
+
   /** Tokens of the video. */
   public int tokens() {
     return Math.multiplyExact(frames, patches());

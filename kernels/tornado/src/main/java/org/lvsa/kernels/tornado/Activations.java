@@ -26,9 +26,10 @@ sealed interface Activations<A extends TornadoNativeArray>
    * What shifts, scales and gates.
    *
    * @param table the learned one, rows of the width
-   * @param time what the time step gave, rows of the width
+   * @param time what each time step gave, rows of the width
+   * @param tokensPerTime tokens that share a time step
    */
-  record Modulations(FloatArray table, FloatArray time) {}
+  record Modulations(FloatArray table, FloatArray time, int tokensPerTime) {}
 
   /** A new array. */
   A array(long elements);
@@ -71,6 +72,9 @@ sealed interface Activations<A extends TornadoNativeArray>
 
   /** Adds {@link FloatTransformerKernels#addGated}. */
   void addGated(GraphTasks tasks, String name, Tokens x, A y, Modulations modulations, int row);
+
+  /** Adds {@link FloatTransformerKernels#sum}. */
+  void sum(GraphTasks tasks, String name, A x, A y);
 
   /** Adds {@link FloatTransformerKernels#narrow}. */
   void narrow(GraphTasks tasks, String name, Tokens x, A out);
@@ -123,9 +127,16 @@ sealed interface Activations<A extends TornadoNativeArray>
     /**
      * What it is for.
      *
-     * @param textTokens keys of the cross-attention
+     * @param textTokens keys of the cross-attention to the text
+     * @param pictureTokens keys of the cross-attention to pictures; 0 without
      */
-    record Sizes(AttentionShape self, int textTokens) {}
+    record Sizes(AttentionShape self, int textTokens, int pictureTokens) {}
+
+    /** What a cross-attention looks at. */
+    enum Cross {
+      TEXT,
+      PICTURES
+    }
 
     /** The kernel, for result rows. */
     String kernel();
@@ -139,8 +150,11 @@ sealed interface Activations<A extends TornadoNativeArray>
     /** Arrays that never change. */
     List<IntArray> constants();
 
-    /** An array for values, which may need room behind the last one. */
-    A values(boolean cross);
+    /** An array for values of the video's tokens, which may need room behind the last one. */
+    A values();
+
+    /** As {@link #values()}, of a cross-attention. */
+    A values(Cross what);
 
     /**
      * Adds self-attention.
@@ -150,8 +164,12 @@ sealed interface Activations<A extends TornadoNativeArray>
      */
     A self(GraphTasks tasks, A query, A key, A value, A spare);
 
-    /** Adds cross-attention, as {@link #self}. */
-    A cross(GraphTasks tasks, A query, A key, A value, A spare);
+    /**
+     * Adds cross-attention.
+     *
+     * @param to receives the result
+     */
+    void cross(GraphTasks tasks, Cross what, A query, A key, A value, A to);
 
     /** A float32 array of the size of the queries that nobody needs between two blocks. */
     FloatArray scratch();

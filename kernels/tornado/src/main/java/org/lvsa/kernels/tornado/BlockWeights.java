@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerWeights;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -14,13 +15,13 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * The weights of all blocks as the host holds them, tensor by tensor: the device is uploaded from
  * these arrays once per plan.
  *
- * @param linear weights and biases of the linear layers, in the order of {@link #LINEAR}
+ * @param linear weights and biases of the linear layers, in the order of {@link
+ *     #linear(TransformerShape)}
  * @param norms the float32 tensors, in the order of {@link #norms(TransformerShape)}
  */
 record BlockWeights<A extends TornadoNativeArray>(
     List<Tensor<A>> linear, List<Tensor<FloatArray>> norms) {
-  /** The linear layers of a block, as diffusers names them. */
-  static final List<String> LINEAR =
+  private static final List<String> LINEAR =
       List.of(
           "attn1.to_q",
           "attn1.to_k",
@@ -32,6 +33,13 @@ record BlockWeights<A extends TornadoNativeArray>(
           "attn2.to_out.0",
           "ffn.net.0.proj",
           "ffn.net.2");
+
+  private static final List<String> PICTURES = List.of("attn2.add_k_proj", "attn2.add_v_proj");
+
+  /** The linear layers of a block, as diffusers names them; those for pictures come last. */
+  static List<String> linear(TransformerShape shape) {
+    return shape.pictures() ? Stream.concat(LINEAR.stream(), PICTURES.stream()).toList() : LINEAR;
+  }
 
   /** The largest number of elements of an array, which TornadoVM counts as int. */
   private static final long MOST = Integer.MAX_VALUE - 64L;
@@ -49,7 +57,7 @@ record BlockWeights<A extends TornadoNativeArray>(
     return layer == 8 ? shape.feedForward() : shape.width();
   }
 
-  /** Names of the float32 tensors: the modulations, four norms, and one more where there is one. */
+  /** Names of the float32 tensors: the modulations, four norms, and more where there are. */
   static List<String> norms(TransformerShape shape) {
     List<String> names =
         new ArrayList<>(
@@ -62,6 +70,9 @@ record BlockWeights<A extends TornadoNativeArray>(
     if (shape.crossNorm()) {
       names.addAll(List.of("norm2.weight", "norm2.bias"));
     }
+    if (shape.pictures()) {
+      names.add("attn2.norm_added_k.weight");
+    }
     return names;
   }
 
@@ -73,11 +84,12 @@ record BlockWeights<A extends TornadoNativeArray>(
   static <A extends TornadoNativeArray> BlockWeights<A> read(
       TransformerShape shape, TransformerWeights weights, Activations<A> activations) {
     List<Tensor<A>> linear = new ArrayList<>();
-    for (int layer = 0; layer < LINEAR.size(); layer++) {
+    List<String> names = linear(shape);
+    for (int layer = 0; layer < names.size(); layer++) {
+      String name = names.get(layer);
       long size = (long) in(shape, layer) * out(shape, layer);
-      linear.add(tensor(shape, weights, LINEAR.get(layer) + ".weight", size, activations));
-      linear.add(
-          tensor(shape, weights, LINEAR.get(layer) + ".bias", out(shape, layer), activations));
+      linear.add(tensor(shape, weights, name + ".weight", size, activations));
+      linear.add(tensor(shape, weights, name + ".bias", out(shape, layer), activations));
     }
     List<Tensor<FloatArray>> norms = new ArrayList<>();
     for (String name : norms(shape)) {
@@ -112,7 +124,7 @@ record BlockWeights<A extends TornadoNativeArray>(
   /** Bytes of the weights of all blocks. */
   static long bytes(TransformerShape shape, Activations<?> activations) {
     long elements = 0;
-    for (int layer = 0; layer < LINEAR.size(); layer++) {
+    for (int layer = 0; layer < linear(shape).size(); layer++) {
       elements += (in(shape, layer) + 1L) * out(shape, layer);
     }
     long floats = 0;

@@ -2,7 +2,10 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -118,22 +121,21 @@ record FloatActivations() implements Activations<FloatArray> {
   @Override
   public void modulate(
       GraphTasks tasks, String name, Tokens x, Modulations modulations, int row, FloatArray out) {
-    modulate(tasks, name, x, modulations, row, x.width(), out);
+    modulate(tasks, name, x, modulations, new Rows(row, x.width(), 6 * x.width()), out);
   }
 
   /**
-   * As {@link #modulate(GraphTasks, String, Tokens, Modulations, int, FloatArray)}.
+   * Where shift and scale are.
    *
+   * @param row of the table with the shift
    * @param timeStride 0 where one row of the time step is for all rows of the table
+   * @param timeSize elements that a time step gives
    */
+  record Rows(int row, int timeStride, int timeSize) {}
+
+  /** As {@link #modulate(GraphTasks, String, Tokens, Modulations, int, FloatArray)}. */
   static void modulate(
-      GraphTasks tasks,
-      String name,
-      Tokens x,
-      Modulations modulations,
-      int row,
-      int timeStride,
-      FloatArray out) {
+      GraphTasks tasks, String name, Tokens x, Modulations modulations, Rows rows, FloatArray out) {
     tasks.perRow(name, x.count());
     tasks
         .graph()
@@ -145,8 +147,10 @@ record FloatActivations() implements Activations<FloatArray> {
             modulations.table(),
             modulations.time(),
             out,
-            row,
-            timeStride,
+            rows.row(),
+            rows.timeStride(),
+            rows.timeSize(),
+            modulations.tokensPerTime(),
             x.width(),
             x.eps());
   }
@@ -173,6 +177,7 @@ record FloatActivations() implements Activations<FloatArray> {
             modulations.time(),
             out,
             row,
+            modulations.tokensPerTime(),
             x.width(),
             x.eps());
   }
@@ -202,6 +207,7 @@ record FloatActivations() implements Activations<FloatArray> {
             norm.bias(),
             out,
             row,
+            modulations.tokensPerTime(),
             x.width(),
             x.eps());
   }
@@ -221,7 +227,14 @@ record FloatActivations() implements Activations<FloatArray> {
             modulations.table(),
             modulations.time(),
             row,
+            modulations.tokensPerTime(),
             x.width());
+  }
+
+  @Override
+  public void sum(GraphTasks tasks, String name, FloatArray x, FloatArray y) {
+    tasks.perThread(name, x.getSize());
+    tasks.graph().task(name, FloatTransformerKernels::sum, new KernelContext(), x, y, x.getSize());
   }
 
   @Override
@@ -265,19 +278,24 @@ record FloatActivations() implements Activations<FloatArray> {
   /** {@link PortableKernel} on the block's own buffers. */
   private static final class Portable implements DeviceAttention<FloatArray> {
     private final AttentionShape shape;
-    private final int textTokens;
+    private final Sizes sizes;
     private final QueryTiles tiles;
-    private final QueryTiles crossTiles;
+    private final Map<Cross, QueryTiles> crossTiles = new EnumMap<>(Cross.class);
     private final FloatArray logSumExp;
     private final FloatArray scratch;
 
     Portable(Sizes sizes) {
       shape = sizes.self();
-      textTokens = sizes.textTokens();
+      this.sizes = sizes;
       tiles =
           QueryTiles.allocate(
               shape, PortableKernel.QUERIES, TileRoom.forFrames(shape, PortableKernel.QUERIES));
-      crossTiles = QueryTiles.cross(shape, PortableKernel.QUERIES, textTokens);
+      crossTiles.put(
+          Cross.TEXT, QueryTiles.cross(shape, PortableKernel.QUERIES, sizes.textTokens()));
+      if (sizes.pictureTokens() > 0) {
+        crossTiles.put(
+            Cross.PICTURES, QueryTiles.cross(shape, PortableKernel.QUERIES, sizes.pictureTokens()));
+      }
       logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
       scratch = new FloatArray(Math.toIntExact(shape.queryElements()));
     }
@@ -299,36 +317,49 @@ record FloatActivations() implements Activations<FloatArray> {
 
     @Override
     public List<IntArray> constants() {
-      return List.of(crossTiles.tiles(), crossTiles.runs());
+      return crossTiles.values().stream()
+          .flatMap(one -> Stream.of(one.tiles(), one.runs()))
+          .toList();
     }
 
     @Override
-    public FloatArray values(boolean cross) {
-      return new FloatArray(
-          cross
-              ? Math.multiplyExact(textTokens, shape.heads() * shape.headDim())
-              : Math.toIntExact(shape.keyElements()));
+    public FloatArray values() {
+      return new FloatArray(Math.toIntExact(shape.keyElements()));
+    }
+
+    @Override
+    public FloatArray values(Cross what) {
+      int tokens = what == Cross.TEXT ? sizes.textTokens() : sizes.pictureTokens();
+      return new FloatArray(Math.multiplyExact(tokens, shape.heads() * shape.headDim()));
     }
 
     @Override
     public FloatArray self(
         GraphTasks tasks, FloatArray query, FloatArray key, FloatArray value, FloatArray spare) {
-      return add(tasks, "attention", query, key, value, tiles);
+      add(tasks, "attention", query, key, value, tiles, scratch);
+      return scratch;
     }
 
     @Override
-    public FloatArray cross(
-        GraphTasks tasks, FloatArray query, FloatArray key, FloatArray value, FloatArray spare) {
-      return add(tasks, "crossAttention", query, key, value, crossTiles);
+    public void cross(
+        GraphTasks tasks,
+        Cross what,
+        FloatArray query,
+        FloatArray key,
+        FloatArray value,
+        FloatArray to) {
+      String name = what == Cross.TEXT ? "crossAttention" : "pictureAttention";
+      add(tasks, name, query, key, value, crossTiles.get(what), to);
     }
 
-    private FloatArray add(
+    private void add(
         GraphTasks tasks,
         String name,
         FloatArray query,
         FloatArray key,
         FloatArray value,
-        QueryTiles of) {
+        QueryTiles of,
+        FloatArray to) {
       tasks.groups(name, Math.toIntExact(of.room().tiles()), shape.heads(), PortableKernel.THREADS);
       tasks
           .graph()
@@ -339,7 +370,7 @@ record FloatActivations() implements Activations<FloatArray> {
               query,
               key,
               value,
-              scratch,
+              to,
               logSumExp,
               of.tiles(),
               of.runs(),
@@ -348,7 +379,6 @@ record FloatActivations() implements Activations<FloatArray> {
               shape.kvHeads(),
               shape.headDim(),
               (float) shape.scale());
-      return scratch;
     }
 
     @Override

@@ -159,6 +159,8 @@ record HalfActivations() implements Activations<HalfFloatArray> {
             out,
             row,
             x.width(),
+            6 * x.width(),
+            modulations.tokensPerTime(),
             x.width(),
             x.eps());
   }
@@ -185,6 +187,7 @@ record HalfActivations() implements Activations<HalfFloatArray> {
             modulations.time(),
             out,
             row,
+            modulations.tokensPerTime(),
             x.width(),
             x.eps());
   }
@@ -214,6 +217,7 @@ record HalfActivations() implements Activations<HalfFloatArray> {
             norm.bias(),
             out,
             row,
+            modulations.tokensPerTime(),
             x.width(),
             x.eps());
   }
@@ -233,7 +237,14 @@ record HalfActivations() implements Activations<HalfFloatArray> {
             modulations.table(),
             modulations.time(),
             row,
+            modulations.tokensPerTime(),
             x.width());
+  }
+
+  @Override
+  public void sum(GraphTasks tasks, String name, HalfFloatArray x, HalfFloatArray y) {
+    tasks.perThread(name, x.getSize());
+    tasks.graph().task(name, HalfTransformerKernels::sum, new KernelContext(), x, y, x.getSize());
   }
 
   @Override

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KeyRanges;
@@ -23,7 +26,7 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
   private final IntArray flags;
   private final IntArray again = new IntArray(1);
   private final Keys self;
-  private final Keys cross;
+  private final Map<Cross, Keys> crosses = new EnumMap<>(Cross.class);
 
   RegisterAttention(HalfActivations activations, Sizes sizes) {
     this.activations = activations;
@@ -38,17 +41,22 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
             room.columns(),
             RegisterTiles.allocate(shape, room.register()),
             QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room.tiles()));
-    // The text as one frame: the kernels need to know how its keys lie, not what they are.
-    AttentionShape text =
-        new AttentionShape(
-            1, 1, sizes.textTokens(), 0, shape.heads(), shape.kvHeads(), shape.headDim());
-    Columns columns = Columns.ofFrames(text);
-    cross =
-        new Keys(
-            text,
-            columns,
-            crossTiles(shape, columns),
-            QueryTiles.cross(shape, TensorCoreKernels.QUERIES, sizes.textTokens()));
+    crosses.put(Cross.TEXT, cross(sizes.textTokens()));
+    if (sizes.pictureTokens() > 0) {
+      crosses.put(Cross.PICTURES, cross(sizes.pictureTokens()));
+    }
+  }
+
+  /** The other tokens as one frame: the kernels need to know how keys lie, not what they are. */
+  private Keys cross(int tokens) {
+    AttentionShape other =
+        new AttentionShape(1, 1, tokens, 0, shape.heads(), shape.kvHeads(), shape.headDim());
+    Columns columns = Columns.ofFrames(other);
+    return new Keys(
+        other,
+        columns,
+        crossTiles(shape, columns),
+        QueryTiles.cross(shape, TensorCoreKernels.QUERIES, tokens));
   }
 
   /**
@@ -117,17 +125,22 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
 
   @Override
   public List<IntArray> constants() {
-    return List.of(
-        cross.tiles.tiles(),
-        cross.tiles.runs(),
-        cross.flagged.tiles(),
-        cross.flagged.runs(),
-        again);
+    List<IntArray> all = new ArrayList<>(List.of(again));
+    for (Keys one : crosses.values()) {
+      all.addAll(
+          List.of(one.tiles.tiles(), one.tiles.runs(), one.flagged.tiles(), one.flagged.runs()));
+    }
+    return all;
   }
 
   @Override
-  public HalfFloatArray values(boolean forText) {
-    return new HalfFloatArray(TensorCoreProgram.valueElements((forText ? cross : self).shape));
+  public HalfFloatArray values() {
+    return new HalfFloatArray(TensorCoreProgram.valueElements(shape));
+  }
+
+  @Override
+  public HalfFloatArray values(Cross what) {
+    return new HalfFloatArray(TensorCoreProgram.valueElements(crosses.get(what).shape));
   }
 
   @Override
@@ -143,15 +156,16 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
   }
 
   @Override
-  public HalfFloatArray cross(
+  public void cross(
       GraphTasks tasks,
+      Cross what,
       HalfFloatArray query,
       HalfFloatArray key,
       HalfFloatArray value,
       HalfFloatArray to) {
-    add(tasks, "cross", cross, query, key, value);
-    activations.narrow(tasks, "crossAttentionOut", queries(), to);
-    return to;
+    String prefix = what == Cross.TEXT ? "cross" : "picture";
+    add(tasks, prefix, crosses.get(what), query, key, value);
+    activations.narrow(tasks, prefix + "AttentionOut", queries(), to);
   }
 
   private Activations.Tokens queries() {

@@ -53,7 +53,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     if (plan.isPresent() && plan.get().video().equals(video)) {
       return;
     }
-    close();
+    release();
     long bytes =
         TransformerMemory.of(shape, video, activations).stream()
             .mapToLong(need -> need.bytes())
@@ -118,6 +118,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     MemorySegment latents = ready.latents().getSegment();
     MemorySegment.copy(forward.latents(), 0, latents, 0, latents.byteSize());
     activations.write(forward.text(), ready.text(), 0);
+    activations.write(forward.pictures(), ready.pictures(), 0);
     fill(ready.time(), 0, forward.time());
     fill(ready.headTime(), 0, forward.headTime());
     Turns turns = forward.turns();
@@ -143,10 +144,15 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   }
 
   @Override
-  public void close() {
+  public void release() {
     Optional<TransformerPlan<A>> last = plan;
     plan = Optional.empty();
     layout = Optional.empty();
     last.ifPresent(TransformerPlan::close);
+  }
+
+  @Override
+  public void close() {
+    release();
   }
 }

@@ -14,6 +14,7 @@ final class TransformerMemory {
   static List<Need> of(TransformerShape shape, TransformerVideo video, Activations<?> activations) {
     long width = shape.width();
     long tokens = video.tokens();
+    long told = video.told().textTokens() + (long) video.told().pictureTokens();
     AttentionShape self = video.selfAttention(shape);
     long blocks = BlockWeights.bytes(shape, activations);
     long patch =
@@ -21,7 +22,7 @@ final class TransformerMemory {
     long ends = (patch * (width + 1) + 3 * width) * Float.BYTES;
     // One block's weights a second time, in the buffers that its kernels read.
     long weights = blocks + blocks / shape.layers() + ends;
-    long inner = tokens * (5 * width + shape.feedForward()) + 3 * video.textTokens() * width;
+    long inner = tokens * (5 * width + shape.feedForward()) + 3 * told * width;
     long activationBytes = inner * activations.bytes() + tokens * (width + 2 * patch) * Float.BYTES;
     long attention = attention(self, video, activations);
     return List.of(
@@ -41,7 +42,7 @@ final class TransformerMemory {
           RegisterProgram.bytes(self, RegisterProgram.Room.forFrames(self))
               - (self.queryElements() + 2 * self.keyElements()) * Short.BYTES
               + 4L
-                  * video.textTokens()
+                  * (video.told().textTokens() + video.told().pictureTokens())
                   * self.heads()
                   * RegisterKernels.valueElements(self.headDim())
                   * Short.BYTES;

@@ -7,6 +7,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.tornado.Activations.DeviceAttention.Cross;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
@@ -50,6 +51,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private final FloatArray latents;
   private final FloatArray velocity;
   private final A text;
+  private final A pictures;
   private final FloatArray time;
   private final FloatArray headTime;
   private final FloatArray turns;
@@ -76,8 +78,10 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     this.activations = activations;
     width = shape.width();
     AttentionShape self = video.selfAttention(shape);
+    TransformerVideo.Told told = video.told();
     attention =
-        activations.attention(new Activations.DeviceAttention.Sizes(self, video.textTokens()));
+        activations.attention(
+            new Activations.DeviceAttention.Sizes(self, told.textTokens(), told.pictureTokens()));
     TransformerShape.Patch patch = shape.patch();
     int tokens = video.tokens();
     latents =
@@ -86,9 +90,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     velocity =
         new FloatArray(
             Math.multiplyExact(tokens, Math.multiplyExact(patch.outChannels(), patch.size())));
-    text = activations.array((long) video.textTokens() * width);
-    time = new FloatArray(6 * width);
-    headTime = new FloatArray(width);
+    text = activations.array((long) told.textTokens() * width);
+    // At least one element, which nobody reads: TornadoVM has no empty arrays.
+    pictures = activations.array(Math.max(1, (long) told.pictureTokens() * width));
+    time = new FloatArray(Math.multiplyExact(told.timesteps(), 6 * width));
+    headTime = new FloatArray(Math.multiplyExact(told.timesteps(), width));
     int pairs = shape.headDim() / 2;
     // At most: every axis turns every pair.
     turns = new FloatArray(2 * pairs * (video.frames() + video.rows() + video.columns()));
@@ -110,7 +116,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     FloatArray patches = new FloatArray(latents.getSize());
     tasks
         .graph()
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, latents, text)
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, latents, text, pictures)
         .transferToDevice(
             DataTransferMode.FIRST_EXECUTION, ends.patch().weight(), ends.patch().bias());
     tasks.perThread("patchify", latents.getSize());
@@ -136,6 +142,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, time, turns)
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, layout.toArray());
     activations.touch(tasks, "text", text);
+    activations.touch(tasks, "pictures", pictures);
     FloatActivations floats = new FloatActivations();
     floats.touch(tasks, "time", time);
     floats.touch(tasks, "turns", turns);
@@ -150,25 +157,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   /** What the blocks take from the graph before them and from each other. */
   private Object[] forBlocks() {
     List<Object> all = new ArrayList<>(List.of(x, text, time, turns, block));
+    if (shape.pictures()) {
+      all.add(pictures);
+    }
     all.addAll(attention.layout());
     return all.toArray();
-  }
-
-  private void bringWeights(BlockWeights<A> weights, BlockBuffers<A> to, GraphTasks tasks) {
-    List<A> linear = to.linearArrays();
-    for (int i = 0; i < linear.size(); i++) {
-      for (WeightPart<A> part : weights.linear().get(i).parts()) {
-        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
-        activations.copy(tasks, "weight" + i + "at" + part.first(), part, linear.get(i), block);
-      }
-    }
-    for (int i = 0; i < to.norms().size(); i++) {
-      for (WeightPart<FloatArray> part : weights.norms().get(i).parts()) {
-        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
-        FloatActivations.copyFloats(
-            tasks, "norm" + i + "at" + part.first(), part, to.norms().get(i), block);
-      }
-    }
   }
 
   private TaskGraph block(BlockWeights<A> all, BlockBuffers<A> weights, GraphTasks tasks) {
@@ -177,20 +170,19 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     A in = activations.array(elements);
     A query = activations.array(elements);
     A key = activations.array(elements);
-    A value = attention.values(false);
+    A value = attention.values();
     A out = activations.array(elements);
-    A textKey = activations.array((long) video.textTokens() * width);
-    A textValue = attention.values(true);
     A inner = activations.array((long) tokens * shape.feedForward());
     Activations.Tokens stream = new Activations.Tokens(x, tokens, width, shape.eps());
-    Activations.Modulations modulations = new Activations.Modulations(weights.norms().get(0), time);
+    Activations.Modulations modulations =
+        new Activations.Modulations(weights.norms().get(0), time, video.tokensPerTimestep());
     Activations.Rotary rotary = rotary();
     tasks
         .consume("embed", forBlocks())
         .consume("block", forBlocks())
         .graph()
         .transferToDevice(DataTransferMode.FIRST_EXECUTION, attention.constants().toArray());
-    bringWeights(all, weights, tasks);
+    weights.bring(all, block, activations, tasks);
     activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
     activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
     activations.linear(tasks, "key", in, weights.linear(1), key, tokens, false);
@@ -208,16 +200,20 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
       activations.narrow(tasks, "crossIn", stream, in);
     }
     activations.linear(tasks, "crossQuery", in, weights.linear(4), query, tokens, false);
-    activations.linear(
-        tasks, "crossKey", text, weights.linear(5), textKey, video.textTokens(), false);
-    activations.linear(
-        tasks, "crossValue", text, weights.linear(6), textValue, video.textTokens(), false);
     Activations.Rotary normOnly = rotary.normOnly();
     activations.rotate(tasks, "crossQueryNorm", query, tokens, weights.norms().get(3), normOnly);
-    activations.rotate(
-        tasks, "crossKeyNorm", textKey, video.textTokens(), weights.norms().get(4), normOnly);
-    attended = attention.cross(tasks, query, textKey, textValue, in);
-    activations.linear(tasks, "crossOut", attended, weights.linear(7), out, tokens, false);
+    Told<A> toText = new Told<>(Cross.TEXT, text, video.told().textTokens(), 5, 4);
+    cross(tasks, toText, query, weights, normOnly, in);
+    if (shape.pictures()) {
+      // The layers and the norm for pictures are the last ones.
+      int layers = weights.linears().size();
+      int norm = weights.norms().size() - 1;
+      Told<A> toPictures =
+          new Told<>(Cross.PICTURES, pictures, video.told().pictureTokens(), layers - 2, norm);
+      cross(tasks, toPictures, query, weights, normOnly, out);
+      activations.sum(tasks, "pictureSum", in, out);
+    }
+    activations.linear(tasks, "crossOut", in, weights.linear(7), out, tokens, false);
     activations.addModulate(tasks, "innerIn", stream, out, modulations, FEED_FORWARD, in);
     activations.linear(tasks, "up", in, weights.linear(8), inner, tokens, true);
     activations.linear(tasks, "down", inner, weights.linear(9), out, tokens, false);
@@ -227,6 +223,35 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     List<Object> kept = new ArrayList<>(List.of(forBlocks()));
     kept.add(attention.scratch());
     return tasks.graph().persistOnDevice(kept.toArray());
+  }
+
+  /**
+   * What a cross-attention looks at.
+   *
+   * @param x {@code [tokens, width]}
+   * @param layer the linear layer of keys; that of values follows
+   * @param norm of the keys
+   */
+  private record Told<A>(Cross what, A x, int tokens, int layer, int norm) {}
+
+  private void cross(
+      GraphTasks tasks,
+      Told<A> told,
+      A query,
+      BlockBuffers<A> weights,
+      Activations.Rotary normOnly,
+      A to) {
+    String name = told.what() == Cross.TEXT ? "cross" : "picture";
+    A key = activations.array((long) told.tokens() * width);
+    A value = attention.values(told.what());
+    int tokens = told.tokens();
+    activations.linear(
+        tasks, name + "Key", told.x(), weights.linear(told.layer()), key, tokens, false);
+    activations.linear(
+        tasks, name + "Value", told.x(), weights.linear(told.layer() + 1), value, tokens, false);
+    activations.rotate(
+        tasks, name + "KeyNorm", key, tokens, weights.norms().get(told.norm()), normOnly);
+    attention.cross(tasks, told.what(), query, key, value, to);
   }
 
   private Activations.Rotary rotary() {
@@ -263,9 +288,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         tasks,
         "headIn",
         new Activations.Tokens(x, tokens, width, shape.eps()),
-        new Activations.Modulations(ends.table(), headTime),
-        0,
-        0,
+        new Activations.Modulations(ends.table(), headTime, video.tokensPerTimestep()),
+        new FloatActivations.Rows(0, 0, width),
         in);
     new FloatActivations().linear(tasks, "projection", in, ends.head(), patches, tokens, false);
     tasks.perThread("unpatchify", velocity.getSize());
@@ -287,42 +311,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         .transferToHost(DataTransferMode.EVERY_EXECUTION, velocity);
   }
 
-  /** The buffers of a block's weights. */
-  private record BlockBuffers<A extends TornadoNativeArray>(
-      List<Activations.Linear<A>> linears, List<FloatArray> norms) {
-    static <A extends TornadoNativeArray> BlockBuffers<A> allocate(
-        TransformerShape shape, Activations<A> activations) {
-      List<Activations.Linear<A>> linears = new ArrayList<>();
-      for (int i = 0; i < BlockWeights.LINEAR.size(); i++) {
-        int in = BlockWeights.in(shape, i);
-        int out = BlockWeights.out(shape, i);
-        linears.add(
-            new Activations.Linear<>(
-                activations.array((long) in * out), activations.array(out), in, out));
-      }
-      List<FloatArray> norms = new ArrayList<>();
-      for (String name : BlockWeights.norms(shape)) {
-        norms.add(
-            new FloatArray(name.equals("scale_shift_table") ? 6 * shape.width() : shape.width()));
-      }
-      return new BlockBuffers<>(linears, norms);
-    }
-
-    Activations.Linear<A> linear(int layer) {
-      return linears.get(layer);
-    }
-
-    /** Weight and bias of each layer. */
-    List<A> linearArrays() {
-      List<A> arrays = new ArrayList<>();
-      for (Activations.Linear<A> one : linears) {
-        arrays.add(one.weight());
-        arrays.add(one.bias());
-      }
-      return arrays;
-    }
-  }
-
   /** Time, latents and so on as the device is sent them; the caller writes into them. */
   FloatArray latents() {
     return latents;
@@ -330,6 +318,10 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   A text() {
     return text;
+  }
+
+  A pictures() {
+    return pictures;
   }
 
   FloatArray time() {

@@ -39,7 +39,14 @@ final class TransformerSpeed {
     int[] n = Arrays.stream(args, 0, 8).mapToInt(Integer::parseInt).toArray();
     TransformerShape shape =
         new TransformerShape(
-            n[0], n[1], n[2], n[3], true, 1e-6f, new TransformerShape.Patch(16, 16, 1, 2, 2));
+            n[0],
+            n[1],
+            n[2],
+            n[3],
+            true,
+            false,
+            1e-6f,
+            new TransformerShape.Patch(16, 16, 1, 2, 2));
     TransformerVideo video = new TransformerVideo(n[4], n[5], n[6], n[7]);
     int reps = Integer.parseInt(args[9]);
     BlockSparseLayout layout = layout(video.frames(), args[10]);
@@ -101,12 +108,13 @@ final class TransformerSpeed {
                   what));
       long values = (long) video.tokens() * shape.patch().inChannels() * shape.patch().size();
       MemorySegment latents = floats(arena, values, 1, 1.7f);
-      MemorySegment text = floats(arena, (long) video.textTokens() * shape.width(), 2, 1.7f);
+      MemorySegment text = floats(arena, (long) video.told().textTokens() * shape.width(), 2, 1.7f);
       float[] time = floats(arena, 6L * shape.width(), 3, 0.2f).toArray(ValueLayout.JAVA_FLOAT);
       float[] headTime = floats(arena, shape.width(), 4, 0.2f).toArray(ValueLayout.JAVA_FLOAT);
       MemorySegment out = arena.allocate(values * Float.BYTES, 64);
       Forward forward =
-          new Forward(video, latents, text, time, headTime, turns(shape, video), layout);
+          new Forward(
+              video, latents, text, arena.allocate(0), time, headTime, turns(shape, video), layout);
       for (int i = 0; i < reps; i++) {
         System.out.printf(Locale.ROOT, "%.1f ms%n", transformer.predict(forward, out));
       }

@@ -111,10 +111,7 @@ public final class DeviceMemory {
     int most = video.frames();
     while (fits + 1 < most) {
       int middle = (fits + most) >>> 1;
-      Sizes shorter =
-          new Sizes(
-              sizes.shape(),
-              new TransformerVideo(middle, video.rows(), video.columns(), video.textTokens()));
+      Sizes shorter = new Sizes(sizes.shape(), video.withFrames(middle));
       if (sum(needs(shorter, choice.dtype())) <= bytes) {
         fits = middle;
       } else {

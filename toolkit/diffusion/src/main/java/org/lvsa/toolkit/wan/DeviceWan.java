@@ -5,7 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.transformer.DeviceTransformer;
@@ -32,60 +34,100 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * A Wan transformer on a device. The embeddings of time step and text are computed on the CPU, the
- * text's once per prompt; all the rest is on the device. Batch elements run one after another.
+ * A Wan transformer on a device. The embeddings of time steps, text and pictures are computed on
+ * the CPU, those of texts and pictures once each; all the rest is on the device. Batch elements run
+ * one after another.
  */
 final class DeviceWan implements AutoCloseable {
-  /** Prompts whose embeddings are kept: one and a negative one, of two generations. */
-  private static final int KEPT = 4;
-
   private final WanConfig config;
   private final Conditioning conditioning;
-  private final Progress progress;
+  private final Placing placing;
   private final DeviceTransformer transformer;
-  private final List<Text> texts = new ArrayList<>();
+  private final Embeddings texts = new Embeddings();
+  private final Embeddings pictures = new Embeddings();
 
-  /** A prompt's states, and what the text embedding makes of them. */
-  private record Text(float[] states, float[] embedded) {}
+  /**
+   * How transformers of a model are put on a device.
+   *
+   * @param choice of the device
+   * @param frameTimes whether each latent frame may have its own time step
+   * @param turn where several share the device
+   * @param progress is told how far it is
+   */
+  record Placing(DeviceChoice choice, boolean frameTimes, Turn turn, Progress progress) {}
 
-  DeviceWan(
-      WanConfig config,
-      Weights weights,
-      Conditioning conditioning,
-      DeviceChoice choice,
-      Progress progress) {
-    this.config = config;
-    this.conditioning = conditioning;
-    this.progress = progress;
-    int all = weights.names().size();
-    AtomicInteger read = new AtomicInteger();
-    transformer =
-        choice.open(
-            shape(config),
-            (name, to) -> {
-              progress.at(read.getAndIncrement(), all, "reading the weights");
-              weights.get(name).widen(0, to);
-            });
-  }
+  /** Of the transformers that share a device, one is there at a time. */
+  static final class Turn {
+    private Optional<DeviceWan> last = Optional.empty();
 
-  /** Refuses a model that no device takes. */
-  static void check(WanConfig config) {
-    if (config.image().isPresent()) {
-      throw new IllegalArgumentException(
-          "--transformer device takes no models with tokens of pictures: give --transformer cpu");
+    private void take(DeviceWan next) {
+      last.filter(other -> other != next).ifPresent(other -> other.transformer.release());
+      last = Optional.of(next);
     }
   }
 
-  /** What decides how much memory a video takes. */
-  static DeviceMemory.Sizes sizes(WanConfig config, LatentSize latents) {
+  /** States of the last prompts or pictures, and what an embedding makes of them. */
+  private static final class Embeddings {
+    /** One and a negative one, of two generations. */
+    private static final int KEPT = 4;
+
+    private final List<Embedded> kept = new ArrayList<>();
+
+    private record Embedded(float[] states, float[] embedded) {}
+
+    float[] of(float[] states, long[] shape, UnaryOperator<INDArray> embedding) {
+      for (Embedded one : kept) {
+        if (Arrays.equals(one.states(), states)) {
+          return one.embedded();
+        }
+      }
+      try (INDArray all = NdMemory.copy(MemorySegment.ofArray(states), shape);
+          INDArray embedded = embedding.apply(all)) {
+        Embedded one = new Embedded(states, NdMemory.floats(embedded));
+        if (kept.size() == KEPT) {
+          kept.removeFirst();
+        }
+        kept.add(one);
+        return one.embedded();
+      }
+    }
+  }
+
+  DeviceWan(WanConfig config, Weights weights, Conditioning conditioning, Placing placing) {
+    this.config = config;
+    this.conditioning = conditioning;
+    this.placing = placing;
+    int all = weights.names().size();
+    AtomicInteger read = new AtomicInteger();
+    transformer =
+        placing
+            .choice()
+            .open(
+                shape(config),
+                (name, to) -> {
+                  placing.progress().at(read.getAndIncrement(), all, "reading the weights");
+                  weights.get(name).widen(0, to);
+                });
+  }
+
+  /**
+   * What decides how much memory a video takes.
+   *
+   * @param pictureTokens of the image encoder; 0 without
+   * @param frameTimes whether each latent frame may have its own time step
+   */
+  static DeviceMemory.Sizes sizes(
+      WanConfig config, LatentSize latents, int pictureTokens, boolean frameTimes) {
     WanConfig.Patch patch = config.patch();
+    int frames = latents.frames() / patch.frames();
     return new DeviceMemory.Sizes(
         shape(config),
         new TransformerVideo(
-            latents.frames() / patch.frames(),
+            frames,
             latents.height() / patch.rows(),
             latents.width() / patch.columns(),
-            PromptEncoder.TOKENS));
+            new TransformerVideo.Told(
+                PromptEncoder.TOKENS, pictureTokens, frameTimes ? frames : 1)));
   }
 
   private static TransformerShape shape(WanConfig config) {
@@ -95,6 +137,7 @@ final class DeviceWan implements AutoCloseable {
         config.headDim(),
         config.feedForward(),
         config.crossAttentionNorm(),
+        config.image().isPresent(),
         (float) config.eps(),
         new TransformerShape.Patch(
             config.channels().in(),
@@ -112,16 +155,9 @@ final class DeviceWan implements AutoCloseable {
       VideoSelfAttention attention) {
     INDArray latents = input.latents();
     int batch = (int) latents.size(0);
-    if (input.timesteps().length != batch) {
-      throw new IllegalArgumentException(
-          "--transformer device needs one time step for all frames of a video");
-    }
-    Conditioning.Time time = conditioning.time(input.timesteps(), Observer.NONE);
+    TransformerVideo video = video(input, grid);
+    float[][][] times = times(input, batch, video.told().timesteps());
     BlockSparseLayout layout = attention.layout(config.layers(), grid);
-    int textTokens = (int) input.text().size(1);
-    TransformerVideo video =
-        new TransformerVideo(
-            grid.frames(), grid.patches().rows(), grid.patches().columns(), textTokens);
     prepare(video);
     Turns turns = turns(rotary, grid);
     long[] shape = latents.shape().clone();
@@ -131,18 +167,19 @@ final class DeviceWan implements AutoCloseable {
     MemorySegment to = NdMemory.view(out);
     long inBytes = from.byteSize() / batch;
     long outBytes = to.byteSize() / batch;
-    float[] states = NdMemory.floats(input.text());
-    int each = states.length / batch;
     for (int element = 0; element < batch; element++) {
-      float[] text =
-          embedded(Arrays.copyOfRange(states, element * each, (element + 1) * each), textTokens);
+      int at = element;
       Forward forward =
           new Forward(
               video,
               from.asSlice(element * inBytes, inBytes),
-              MemorySegment.ofArray(text),
-              time.blocks()[element],
-              time.head()[element],
+              embedded(texts, input.text(), element, conditioning::text),
+              input
+                  .image()
+                  .map(image -> embedded(pictures, image, at, this::pictures))
+                  .orElse(MemorySegment.NULL),
+              times[element][0],
+              times[element][1],
               turns,
               layout);
       attention.ranElsewhere(
@@ -151,6 +188,61 @@ final class DeviceWan implements AutoCloseable {
           predict(forward, to.asSlice(element * outBytes, outBytes)));
     }
     return out;
+  }
+
+  private TransformerVideo video(WanTransformer.Input input, VideoGrid grid) {
+    int pictureTokens = input.image().map(image -> (int) image.size(1)).orElse(0);
+    return new TransformerVideo(
+        grid.frames(),
+        grid.patches().rows(),
+        grid.patches().columns(),
+        new TransformerVideo.Told(
+            (int) input.text().size(1), pictureTokens, placing.frameTimes() ? grid.frames() : 1));
+  }
+
+  /** What the time steps give to blocks and head, for each batch element. */
+  private float[][][] times(WanTransformer.Input input, int batch, int each) {
+    int given = input.timesteps().length / batch;
+    if (given > each) {
+      throw new IllegalArgumentException(
+          "--transformer device needs one time step for all frames of this model's videos");
+    }
+    Conditioning.Time time = conditioning.time(input.timesteps(), Observer.NONE);
+    float[][][] all = new float[batch][][];
+    for (int element = 0; element < batch; element++) {
+      all[element] =
+          new float[][] {
+            joined(time.blocks(), element * given, given, each),
+            joined(time.head(), element * given, given, each)
+          };
+    }
+    return all;
+  }
+
+  /** One row behind the other; where only one is given, it stands for all. */
+  private static float[] joined(float[][] rows, int first, int given, int each) {
+    int width = rows[first].length;
+    float[] all = new float[each * width];
+    for (int i = 0; i < each; i++) {
+      System.arraycopy(rows[first + (given == 1 ? 0 : i)], 0, all, i * width, width);
+    }
+    return all;
+  }
+
+  private INDArray pictures(INDArray tokens) {
+    return conditioning.image(Optional.of(tokens)).orElseThrow();
+  }
+
+  /** What an embedding makes of one element of a batch. */
+  private static MemorySegment embedded(
+      Embeddings embeddings, INDArray states, int element, UnaryOperator<INDArray> embedding) {
+    float[] all = NdMemory.floats(states);
+    int each = all.length / (int) states.size(0);
+    long[] shape = states.shape().clone();
+    shape[0] = 1;
+    return MemorySegment.ofArray(
+        embeddings.of(
+            Arrays.copyOfRange(all, element * each, (element + 1) * each), shape, embedding));
   }
 
   /** Milliseconds of a forward pass, which is measured by kind of work where that is recorded. */
@@ -167,8 +259,9 @@ final class DeviceWan implements AutoCloseable {
 
   /** Compiles and uploads for a video of that size where that is not done yet. */
   void prepare(TransformerVideo video) {
+    placing.turn().take(this);
     try {
-      transformer.prepare(video, progress);
+      transformer.prepare(video, placing.progress());
     } catch (KernelFailedException e) {
       throw new UnavailableException("--transformer device: " + e.getMessage());
     }
@@ -176,24 +269,6 @@ final class DeviceWan implements AutoCloseable {
 
   private String kernels() {
     return transformer.kernels().products() + "+" + transformer.kernels().attention();
-  }
-
-  private float[] embedded(float[] states, int tokens) {
-    for (Text text : texts) {
-      if (Arrays.equals(text.states(), states)) {
-        return text.embedded();
-      }
-    }
-    long[] shape = {1, tokens, config.textWidth()};
-    try (INDArray all = NdMemory.copy(MemorySegment.ofArray(states), shape);
-        INDArray embedded = conditioning.text(all)) {
-      Text text = new Text(states, NdMemory.floats(embedded));
-      if (texts.size() == KEPT) {
-        texts.removeFirst();
-      }
-      texts.add(text);
-      return text.embedded();
-    }
   }
 
   private static Turns turns(RotaryEmbedding rotary, VideoGrid grid) {

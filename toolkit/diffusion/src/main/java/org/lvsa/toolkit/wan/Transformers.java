@@ -41,13 +41,13 @@ record Transformers(Optional<WanTransformer> first, Optional<WanTransformer> sec
     return first.isPresent() && second.isPresent();
   }
 
-  /** Refuses what no device takes. */
-  void checkDevice() {
-    if (pair()) {
-      throw new IllegalArgumentException(
-          "--transformer device holds one transformer, this model has two: give --transformer cpu");
-    }
-    DeviceWan.check(config());
+  /**
+   * Puts them on a device, where they take turns.
+   *
+   * @return the one that makes the first step
+   */
+  DeviceWan onDevice(DeviceWan.Placing placing) {
+    return all().map(one -> one.onDevice(placing)).toList().getFirst();
   }
 
   /** Sizes, which are those of both. */

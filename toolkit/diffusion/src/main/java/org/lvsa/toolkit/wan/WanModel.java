@@ -188,6 +188,16 @@ record WanModel(Parts parts, Traits traits, Optional<RandomWan> sizes) implement
         Integer.toString(settings.guidance().passes()));
   }
 
+  /** Whether each latent frame may have a time step of its own. */
+  boolean frameTimes() {
+    return traits.pictures() == Pictures.FIRST_FRAME;
+  }
+
+  /** Tokens of pictures that the transformer takes: those of one, or of the first and the last. */
+  int pictureTokens() {
+    return parts.clip().orElseThrow().tokens() * (needsLastPicture() ? 2 : 1);
+  }
+
   /** The training horizon in latent frames: 81 video frames, and 121 of Wan 2.2 TI2V. */
   int horizon() {
     return traits.pictures() == Pictures.FIRST_FRAME ? 31 : 21;

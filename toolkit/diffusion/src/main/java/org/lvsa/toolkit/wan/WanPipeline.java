@@ -131,19 +131,21 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
   }
 
   @Override
-  public DeviceMemory.Sizes deviceSizes(VideoSize size) {
-    model.parts().transformers().checkDevice();
-    return DeviceWan.sizes(model.config(), model.latents(size));
+  public void transformerOnDevice(
+      DeviceChoice choice, Optional<VideoSize> size, DeviceTransformer.Progress progress) {
+    DeviceWan first =
+        model
+            .parts()
+            .transformers()
+            .onDevice(
+                new DeviceWan.Placing(choice, model.frameTimes(), new DeviceWan.Turn(), progress));
+    size.ifPresent(one -> first.prepare(deviceSizes(one).video()));
   }
 
   @Override
-  public void transformerOnDevice(
-      DeviceChoice choice, Optional<VideoSize> size, DeviceTransformer.Progress progress) {
-    Transformers transformers = model.parts().transformers();
-    transformers.checkDevice();
-    DeviceWan device =
-        transformers.named(transformers.names().getFirst()).onDevice(choice, progress);
-    size.ifPresent(one -> device.prepare(deviceSizes(one).video()));
+  public DeviceMemory.Sizes deviceSizes(VideoSize size) {
+    int pictures = model.config().image().isPresent() ? model.pictureTokens() : 0;
+    return DeviceWan.sizes(model.config(), model.latents(size), pictures, model.frameTimes());
   }
 
   @Override

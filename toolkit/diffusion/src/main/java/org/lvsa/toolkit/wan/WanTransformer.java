@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
@@ -22,7 +21,6 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.parallel.RankPlace;
-import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequencePlan.Gather;
 import org.lvsa.toolkit.sharding.SequencePlan.SplitInput;
@@ -317,9 +315,9 @@ public final class WanTransformer implements AutoCloseable {
   }
 
   /** Runs on a device from now on. */
-  DeviceWan onDevice(DeviceChoice choice, DeviceTransformer.Progress progress) {
+  DeviceWan onDevice(DeviceWan.Placing placing) {
     device.ifPresent(DeviceWan::close);
-    device = Optional.of(new DeviceWan(config, weights, conditioning, choice, progress));
+    device = Optional.of(new DeviceWan(config, weights, conditioning, placing));
     return device.get();
   }
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.lvsa.kernels.transformer.TransformerShape;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * The buffers of a block's weights on the device, into which the weights of each block come in
+ * turn.
+ */
+record BlockBuffers<A extends TornadoNativeArray>(
+    List<Activations.Linear<A>> linears, List<FloatArray> norms) {
+  static <A extends TornadoNativeArray> BlockBuffers<A> allocate(
+      TransformerShape shape, Activations<A> activations) {
+    List<Activations.Linear<A>> linears = new ArrayList<>();
+    for (int i = 0; i < BlockWeights.linear(shape).size(); i++) {
+      int in = BlockWeights.in(shape, i);
+      int out = BlockWeights.out(shape, i);
+      linears.add(
+          new Activations.Linear<>(
+              activations.array((long) in * out), activations.array(out), in, out));
+    }
+    List<FloatArray> norms = new ArrayList<>();
+    for (String name : BlockWeights.norms(shape)) {
+      norms.add(
+          new FloatArray(name.equals("scale_shift_table") ? 6 * shape.width() : shape.width()));
+    }
+    return new BlockBuffers<>(linears, norms);
+  }
+
+  Activations.Linear<A> linear(int layer) {
+    return linears.get(layer);
+  }
+
+  /** Weight and bias of each layer. */
+  private List<A> linearArrays() {
+    List<A> arrays = new ArrayList<>();
+    for (Activations.Linear<A> one : linears) {
+      arrays.add(one.weight());
+      arrays.add(one.bias());
+    }
+    return arrays;
+  }
+
+  /**
+   * Adds tasks that bring the weights of one block into the buffers.
+   *
+   * @param all the weights of all blocks, which the device is sent when it first runs the graph
+   * @param block one number: which block's
+   */
+  void bring(BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
+    List<A> to = linearArrays();
+    for (int i = 0; i < to.size(); i++) {
+      for (WeightPart<A> part : all.linear().get(i).parts()) {
+        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
+        activations.copy(tasks, "weight" + i + "at" + part.first(), part, to.get(i), block);
+      }
+    }
+    for (int i = 0; i < norms.size(); i++) {
+      for (WeightPart<FloatArray> part : all.norms().get(i).parts()) {
+        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
+        FloatActivations.copyFloats(
+            tasks, "norm" + i + "at" + part.first(), part, norms.get(i), block);
+      }
+    }
+  }
+}
