@@ -111,6 +111,11 @@ public final class ClipImageEncoder implements AutoCloseable {
     return 1 + config.patches().count();
   }
 
+  /** Tokens of a picture as an encoder's files have it, whose weights are not read. */
+  public static int tokens(ComponentFiles files) {
+    return tokens(VisionConfig.clip(ComponentConfig.read(files.folder())));
+  }
+
   /** Tokens of a picture. */
   public int tokens() {
     return tokens(config);

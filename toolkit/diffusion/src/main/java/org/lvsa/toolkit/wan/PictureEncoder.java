@@ -14,12 +14,10 @@ import org.lvsa.toolkit.pipeline.ModelFolder;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
 import org.lvsa.toolkit.vae.LatentSize;
-import org.lvsa.toolkit.vision.ClipConfig;
 import org.lvsa.toolkit.vision.ClipImageEncoder;
 import org.lvsa.toolkit.vision.ClipPreprocessing;
 import org.lvsa.toolkit.vision.Picture;
 import org.lvsa.toolkit.vision.Resampling;
-import org.lvsa.toolkit.weights.ComponentConfig;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -46,9 +44,9 @@ record PictureEncoder(AutoencoderKlWan vae, Optional<Clip> clip) {
       return ClipImageEncoder.open(encoder.files(), allowUnused);
     }
 
-    /** Tokens of a picture: its patches and one for all of it. */
+    /** Tokens of a picture. */
     int tokens() {
-      return ClipConfig.of(ComponentConfig.read(encoder.files().folder())).patches().count() + 1;
+      return ClipImageEncoder.tokens(encoder.files());
     }
 
     ClipPreprocessing preprocessing() {
