@@ -24,7 +24,8 @@ import org.lvsa.toolkit.io.Messages;
  * @param computed lists of blocks (or attentions) that were computed; empty without a cache
  * @param cached those that were taken from the cache
  * @param seconds that denoising took, the median
- * @param speedup the seconds of dense attention without a cache over these
+ * @param speedup the seconds of dense attention without a cache, measured in turn with it, over
+ *     these
  * @param psnrDb mean over the frames against the dense video without a cache, in dB; infinite for
  *     the same frames, empty where no frames were decoded
  * @param ssim mean over the frames; empty where no frames were decoded

@@ -86,7 +86,9 @@ final class SweepCacheCommand implements Callable<Integer> {
   @Option(
       names = "--reps",
       defaultValue = "1",
-      description = "runs of each; the median time counts (default: ${DEFAULT-VALUE})")
+      description =
+          "runs of each, in turn with dense ones without a cache; the medians count (default:"
+              + " ${DEFAULT-VALUE})")
   private int reps;
 
   @Option(names = "--resume", description = "leave out rows that DIR/cache.csv has")

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -173,7 +174,7 @@ class GenerateCacheTest {
     List<String> rows = Files.readAllLines(folder.resolve("cache.csv"));
     assertEquals(10, rows.size());
     assertTrue(
-        rows.get(1).matches("dense,none,,,,[0-9.]+,1.0,Infinity,1.0,0.0,1.0,,"), rows.get(1));
+        rows.get(1).matches("dense,none,,,,[0-9.]+,[0-9.]+,Infinity,1.0,0.0,1.0,,"), rows.get(1));
     assertTrue(rows.get(3).contains(",3,3,"), "three steps are cached: " + rows.get(3));
     assertTrue(rows.get(3).endsWith("\"transformer.blocks cond ..CCC.\""), rows.get(3));
     assertTrue(rows.get(6).startsWith("lvsa,cache_dit,"), rows.get(6));
@@ -188,6 +189,7 @@ class GenerateCacheTest {
   }
 
   @Test
+  @Tag("full")
   void aSweepOfScriptedCachesTimesRandomWeights() throws IOException {
     Path folder = directory.resolve("scripted");
     Run run =
