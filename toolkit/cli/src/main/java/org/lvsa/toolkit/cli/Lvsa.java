@@ -3,6 +3,7 @@ package org.lvsa.toolkit.cli;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.io.Messages;
 import picocli.CommandLine;
@@ -139,7 +141,7 @@ public final class Lvsa implements Runnable {
   /** An {@link Error}, such as too little memory, ends in one line too. */
   private static int execute(CommandLine.ParseResult parsed) {
     try {
-      return new CommandLine.RunLast().execute(parsed);
+      return runHereOrElsewhere(parsed);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof Error error) {
         return failed(error, e.getCommandLine().getErr());
@@ -147,6 +149,24 @@ public final class Lvsa implements Runnable {
       throw e;
     } catch (Error e) {
       return failed(e, parsed.commandSpec().commandLine().getErr());
+    }
+  }
+
+  private static int runHereOrElsewhere(CommandLine.ParseResult parsed) {
+    Optional<Map<String, String>> elsewhere =
+        parsed.hasSubcommand()
+            ? OwnProcess.environment(parsed.subcommand(), AttentionBackend.all())
+            : Optional.empty();
+    if (elsewhere.isEmpty()) {
+      return new CommandLine.RunLast().execute(parsed);
+    }
+    try {
+      return OwnProcess.run(parsed.originalArgs(), elsewhere.get());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while another process ran the command", e);
     }
   }
 

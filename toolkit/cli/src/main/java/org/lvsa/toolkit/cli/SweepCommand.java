@@ -9,14 +9,20 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.backend.Backends;
+import org.lvsa.toolkit.backend.DeviceList;
 import org.lvsa.toolkit.cli.SweepOptions.Where;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.report.SweepReport;
 import org.lvsa.toolkit.sweep.ClusterProvider;
 import org.lvsa.toolkit.sweep.ClusterSweep;
+import org.lvsa.toolkit.sweep.DeviceProcesses;
 import org.lvsa.toolkit.sweep.ResultColumns;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
@@ -52,7 +58,15 @@ final class SweepCommand implements Callable<Integer> {
 
   /** Options that say nothing about what is measured. */
   private static final Set<String> NO_SETTINGS =
-      Set.of("--output", "--resume", "--strict", "--format", "--wide", "--master", "--conf");
+      Set.of(
+          "--output",
+          "--resume",
+          "--strict",
+          "--format",
+          "--wide",
+          "--devices",
+          "--master",
+          "--conf");
 
   @Spec private CommandSpec spec;
 
@@ -94,6 +108,14 @@ final class SweepCommand implements Callable<Integer> {
   private boolean wide;
 
   @Option(
+      names = "--devices",
+      paramLabel = "DRIVER:INDEX,...",
+      description =
+          "measure on several devices of this machine at once, as ./lvsa devices lists them; each"
+              + " measures whole geometries in a process of its own, and each row names its device")
+  private String devices;
+
+  @Option(
       names = "--master",
       paramLabel = "URL",
       description =
@@ -128,15 +150,38 @@ final class SweepCommand implements Callable<Integer> {
       SweepSettings settings, SweepRunner.Resume resumption, SweepProgress progress)
       throws IOException {
     List<String> line = spec.commandLine().getParseResult().originalArgs();
-    if (master == null) {
-      if (!conf.isEmpty()) {
-        throw bad("--conf is a setting of Spark: give --master too");
-      }
+    if (master == null && !conf.isEmpty()) {
+      throw bad("--conf is a setting of Spark: give --master too");
+    }
+    if (master == null && devices == null) {
       return new SweepRunner(settings, directory, progress, strict).run(resumption, line);
     }
-    try (ClusterSweep.Cluster cluster = ClusterProvider.find().connect(master, conf)) {
+    try (ClusterSweep.Cluster cluster = cluster(settings)) {
       return new ClusterSweep(settings, directory, progress, strict).run(resumption, line, cluster);
     }
+  }
+
+  private ClusterSweep.Cluster cluster(SweepSettings settings) {
+    if (devices == null) {
+      return ClusterProvider.find().connect(master, conf);
+    }
+    if (master != null) {
+      throw bad("--devices are this machine's, --master names others: give one of them");
+    }
+    if (!settings.device().isEmpty()) {
+      throw bad("--devices takes the place of --device: give one of them");
+    }
+    DeviceList list = DeviceList.parse(devices);
+    for (String name : settings.backends()) {
+      List<String> known =
+          Backends.named(name, warning -> {}).devices().stream()
+              .map(AttentionBackend.Device::id)
+              .toList();
+      for (String id : list.ids()) {
+        new KernelOptions(Optional.of(id), Optional.empty()).check(name, known, List.of());
+      }
+    }
+    return new DeviceProcesses(list);
   }
 
   /** A sweep that is resumed without a word about its settings keeps those of its directory. */

@@ -8,6 +8,7 @@ import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -42,10 +43,22 @@ public final class ChildProcess {
    * @throws IOException if it cannot be started, or the calling thread is interrupted
    */
   public static Result run(Duration timeout, List<String> command) throws IOException {
+    return run(timeout, Map.of(), command);
+  }
+
+  /**
+   * As {@link #run(Duration, List)}, with variables added to this process's environment.
+   *
+   * @param variables name → value
+   */
+  public static Result run(Duration timeout, Map<String, String> variables, List<String> command)
+      throws IOException {
     long end = System.nanoTime() + timeout.toNanos();
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().putAll(variables);
     Process process;
     try {
-      process = new ProcessBuilder(command).start();
+      process = builder.start();
     } catch (IOException e) {
       throw new IOException("cannot start " + command.getFirst() + ": " + Messages.reason(e), e);
     }

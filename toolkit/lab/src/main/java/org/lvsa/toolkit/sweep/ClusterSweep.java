@@ -17,9 +17,9 @@ import org.lvsa.toolkit.input.InputSource;
 import org.lvsa.toolkit.io.Messages;
 
 /**
- * Runs a sweep whose cells are measured by other processes, most of them on other machines. The
- * unit is a group, one geometry on one backend: its cells share inputs and dense rounds, so no
- * ratio mixes two machines. Rows are appended as groups are finished, with the durability and the
+ * Runs a sweep whose cells are measured by other processes, on this machine or on others. The unit
+ * is a group, one geometry on one backend: its cells share inputs and dense rounds, so no ratio
+ * mixes two machines. Rows are appended as groups are finished, with the durability and the
  * resumption of a sweep of one process.
  */
 public final class ClusterSweep {
@@ -30,6 +30,11 @@ public final class ClusterSweep {
 
   /** Machines that measure. */
   public interface Cluster extends AutoCloseable {
+    /** Under what name its results are kept together: a sweep is resumed under the same one. */
+    default String name() {
+      return "cluster";
+    }
+
     /** How many groups may be under way at once; those that find no machine wait there. */
     int groupsAtOnce();
 
@@ -73,7 +78,7 @@ public final class ClusterSweep {
       throws IOException {
     InputSource input = InputSource.parse(settings.input());
     SweepPlan whole = SweepPlan.of(settings, input);
-    Identity identity = Identity.ofCluster(input);
+    Identity identity = Identity.of(cluster.name(), input);
     try (SweepDirectory results =
         resume == SweepRunner.Resume.NO
             ? SweepDirectory.start(directory, settings, identity)

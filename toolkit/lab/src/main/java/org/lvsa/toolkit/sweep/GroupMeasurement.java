@@ -39,7 +39,7 @@ public record GroupMeasurement(
       throws IOException {
     Path scratch = Files.createTempDirectory("lvsa-group");
     try {
-      String here = Identity.ofCluster(InputSource.parse(group.input())).inputSha256();
+      String here = Identity.of("", InputSource.parse(group.input())).inputSha256();
       if (!here.equals(inputSha256)) {
         throw new IllegalArgumentException(
             group.input()
@@ -51,7 +51,7 @@ public record GroupMeasurement(
       }
       Path directory = scratch.resolve("sweep");
       new SweepRunner(group, directory, SweepListener.silent(), false)
-          .run(SweepRunner.Resume.NO, List.of("a part of a sweep on a cluster"));
+          .run(SweepRunner.Resume.NO, List.of("a part of a sweep of several processes"));
       return new GroupMeasurement(
           Files.readString(directory.resolve(ResultsFile.NAME)),
           Files.readString(directory.resolve("environment.json")),

@@ -52,10 +52,14 @@ record Identity(
         });
   }
 
-  /** What a cluster measures with: its machines differ, and each row names its own. */
-  static Identity ofCluster(InputSource input) throws IOException {
+  /**
+   * What other processes measure with: their devices may differ, and each row names its own.
+   *
+   * @param host name of their machine, or of the cluster
+   */
+  static Identity of(String host, InputSource input) throws IOException {
     Identity here = here(Map.of(), input);
-    return new Identity(here.commit, "cluster", here.jvm, Map.of(), here.inputSha256);
+    return new Identity(here.commit, host, here.jvm, Map.of(), here.inputSha256);
   }
 
   /** What differs, each with both values. */

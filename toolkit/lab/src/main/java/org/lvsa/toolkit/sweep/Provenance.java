@@ -12,7 +12,8 @@ import org.lvsa.toolkit.io.Messages;
  * @param commit revision of the toolkit
  * @param timestamp when the cell was finished, UTC, ISO 8601
  * @param host name of the machine
- * @param executor which process of a cluster measured it; empty for a sweep of one process
+ * @param executor which process of several measured it: an executor of a cluster, or a device of
+ *     this machine; empty for a sweep of one process
  */
 public record Provenance(
     String device,
