@@ -36,6 +36,9 @@ public final class RegisterGenerator {
   private final boolean bf16;
   private final int headDim;
 
+  /** Whether this is the kernel that computes flagged queries again, with each row's own maximum. */
+  private final boolean again;
+
   /** Blocks of 8 elements of a value, and one block that holds 1 for a token and 0 for padding. */
   private final int valueBlocks;
 
@@ -45,9 +48,10 @@ public final class RegisterGenerator {
   private final int valueWords;
   private final int stageWords;
 
-  private RegisterGenerator(boolean bf16, int headDim) {
+  private RegisterGenerator(boolean bf16, int headDim, boolean again) {
     this.bf16 = bf16;
     this.headDim = headDim;
+    this.again = again;
     valueBlocks = headDim / 8 + 1;
     keyWords = KEYS * headDim / 2;
     valueWords = KEYS * valueBlocks * 8 / 2;
@@ -59,8 +63,10 @@ public final class RegisterGenerator {
     Files.createDirectories(directory);
     StringBuilder file = new StringBuilder(HEAD.formatted(WARPS, TILE_NUMBERS, KEYS, THREADS));
     for (int headDim : new int[] {64, 128}) {
-      file.append(new RegisterGenerator(true, headDim).method());
-      file.append(new RegisterGenerator(false, headDim).method());
+      for (boolean again : new boolean[] {false, true}) {
+        file.append(new RegisterGenerator(true, headDim, again).method());
+        file.append(new RegisterGenerator(false, headDim, again).method());
+      }
     }
     Files.writeString(directory.resolve("RegisterKernels.java"), file.append("}\n"));
   }
@@ -93,9 +99,10 @@ public final class RegisterGenerator {
        * <p>Weights and values are fp16; queries and keys are of the kernel's type. What is subtracted
        * from a row's scores is their maximum over a few tiles, taken once. A row whose weights do not
        * fit fp16 has a sum that is not finite, and one whose weights are too small for fp16's last
-       * bit has a small sum. Its warp is flagged, and the kernels of {@link TensorCoreKernels} for
-       * flagged queries compute those queries again. So do queries, keys and scores that are not
-       * finite, because the sum is not either.
+       * bit has a small sum. Its warp is flagged, and so is one with queries, keys or scores that are
+       * not finite, because the sum is not either. The kernels called {@code Again} compute flagged
+       * queries: they walk through the keys twice, first for each row's own maximum, and choose the
+       * weights of other warps' runs away instead of subtracting from them, which leaves NaN as it is.
        *
        * <p>The store of a half into a fragment that was loaded before the loop gives the weights to
        * the next product without a detour. How scores are read: see {@link TensorCoreKernels}.
@@ -122,6 +129,9 @@ public final class RegisterGenerator {
         /** Where a row's maximum starts: the lowest finite number, so that no difference is NaN. */
         private static final float LOWEST = -3.4028235e38f;
 
+        /** ln 2^15: where the maximum is known, weights go up to 2^15, and fp16 has more small ones. */
+        private static final float FP16_SHIFT = 10.397208f;
+
         private RegisterKernels() {}
 
         /** Elements of a blocked value: one block of 8 more than the head has. */
@@ -142,19 +152,16 @@ public final class RegisterGenerator {
           /**
            * Queries and keys in %s, headDim %d; {@link RegisterTiles} says what tiles and runs are.
            *
-           * @param flags receives 1 or 0 at the first query of each warp, {@code [batch, heads,
-           *     tokens]}
-           * @param again counts up if there is a flag
+           * @param flags %s at the first query of each warp, {@code [batch, heads, tokens]}%s
            */
-          static void %sx%d(
+          static void %sx%d%s(
               KernelContext context,
               HalfFloatArray query,
               HalfFloatArray key,
               HalfFloatArray value,
               FloatArray out,
               FloatArray logSumExp,
-              IntArray flags,
-              IntArray again,
+              IntArray flags,%s
               IntArray tiles,
               IntArray runs,
               int tokens,
@@ -163,35 +170,44 @@ public final class RegisterGenerator {
               int kvHeads,
               float scale) {
         """
-            .formatted(type(), headDim, type(), headDim));
+            .formatted(
+                type(),
+                headDim,
+                again ? "1" : "receives 1 or 0",
+                again
+                    ? ", 0 where there is nothing to do"
+                    : "\n   * @param again counts up if there is a flag",
+                type(),
+                headDim,
+                again ? "Again" : "",
+                again ? "" : "\n      IntArray again,"));
     setUp();
     for (int r = 0; r < FRAGMENTS; r++) {
       stageQueries(r);
     }
-    sample();
+    if (again) {
+      maxima();
+    } else {
+      sample();
+    }
     for (int r = 0; r < FRAGMENTS; r++) {
       for (int n = 0; n < headDim / 8; n++) {
         line("float[] o%d_%d = context.mmaFragment(0f);", r, n);
       }
       line("float[] l%d = context.mmaFragment(0f);", r);
     }
-    line("int token = runs.get(3 * run);");
-    line("int left = runs.get(3 * run + 1);");
-    line("if (lastRun <= run) {");
-    line("  left = 0;");
-    line("}");
-    line("int stage = 0;");
-    line("if (left > 0) {");
-    copyTile("token", "stage");
-    line("}");
-    line("context.asyncCopyCommit();");
+    firstTile(true);
     line("if (queries > 0) {");
     line("while (left > 0) {");
-    far();
-    nextTile();
+    if (again) {
+      mine();
+    } else {
+      far();
+    }
+    nextTile(true);
     line("int bytes = (stage & 1) * %d;", stageWords * 4);
     for (int row = 0; row < 2 * FRAGMENTS; row++) {
-      line("float less%d = shift%d + far;", row, row);
+      line("float less%d = shift%d%s;", row, row, again ? "" : " + far");
     }
     for (int chunk = 0; chunk < KEYS / CHUNK; chunk++) {
       chunk(chunk);
@@ -200,7 +216,7 @@ public final class RegisterGenerator {
     results();
     line("} else {");
     line("while (left > 0) {");
-    nextTile();
+    nextTile(true);
     endOfLoop();
     line("}");
     text.append("  }\n");
@@ -217,6 +233,50 @@ public final class RegisterGenerator {
     line("if (((runs.get(3 * run + 2) >> warp) & 1) == 0) {");
     line("  far = 1e30f;");
     line("}");
+  }
+
+  /** Whether the run is for the warp: 1 or 0. */
+  private void mine() {
+    line("int mine = (runs.get(3 * run + 2) >> warp) & 1;");
+  }
+
+  /**
+   * Finds the first tile and begins to copy it.
+   *
+   * @param values whether the values of its keys are copied too
+   */
+  private void firstTile(boolean values) {
+    String declared = again && values ? "" : "int ";
+    line("%stoken = runs.get(3 * run);", declared);
+    line("%sleft = runs.get(3 * run + 1);", declared);
+    line("if (lastRun <= run) {");
+    line("  left = 0;");
+    line("}");
+    line("%sstage = 0;", declared);
+    line("if (left > 0) {");
+    copyTile("token", "stage", values);
+    line("}");
+    line("context.asyncCopyCommit();");
+  }
+
+  /** The highest score of each row over all its keys; becomes what its scores are shifted by. */
+  private void maxima() {
+    for (int row = 0; row < 2 * FRAGMENTS; row++) {
+      line("float high%d = LOWEST;", row);
+    }
+    line("int firstRun = run;");
+    firstTile(false);
+    // Warps without queries take part: where a loop in an if meets its else, TornadoVM 5.2.0 sets
+    // the loop's results back to what they are in the else.
+    line("while (left > 0) {");
+    mine();
+    nextTile(false);
+    line("int keyBytes = (stage & 1) * %d;", stageWords * 4);
+    scores("keyBytes + ");
+    endOfLoop();
+    line("context.localBarrier();");
+    rowMaxima(" - FP16_SHIFT");
+    line("run = firstRun;");
   }
 
   private void setUp() {
@@ -248,6 +308,24 @@ public final class RegisterGenerator {
     line("int firstQuery = tiles.get(tile + 3 + 3 * warp);");
     line("int queries = tiles.get(tile + 4 + 3 * warp);");
     line("int flagAt = context.groupIdy * tokens + firstQuery;");
+    if (again) {
+      line("// The warps with a flag work; without one the group does not.");
+      line("int flagged = 0;");
+      for (int warp = 0; warp < WARPS; warp++) {
+        line("if (tiles.get(tile + %d) > 0) {", 4 + 3 * warp);
+        line("  flagged += flags.get(context.groupIdy * tokens + tiles.get(tile + %d));", 3 + 3 * warp);
+        line("}");
+      }
+      line("int staging = %d;", WARPS * 16 * headDim / 2);
+      line("if (flagged == 0) {");
+      line("  staging = 0;");
+      line("  lastRun = run;");
+      line("}");
+      line("if (queries > 0) {");
+      line("  queries = queries * flags.get(flagAt);");
+      line("}");
+      return;
+    }
     line("if (lane == 0 && queries > 0) {");
     line("  flags.set(flagAt, 0);");
     line("}");
@@ -255,7 +333,8 @@ public final class RegisterGenerator {
 
   private void stageQueries(int r) {
     int words = headDim / 2;
-    line("for (int i%d = thread; i%d < %d; i%d += %d) {", r, r, WARPS * 16 * words, r, THREADS);
+    String limit = again ? "staging" : "" + WARPS * 16 * words;
+    line("for (int i%d = thread; i%d < %s; i%d += %d) {", r, r, limit, r, THREADS);
     line("  int row%d = i%d / %d;", r, r, words);
     line("  int word%d = i%d & %d;", r, r, words - 1);
     line("  int of%d = tile + 3 + 3 * (row%d >> 4);", r, r);
@@ -304,11 +383,20 @@ public final class RegisterGenerator {
     line("context.asyncCopyCommit();");
     line("context.asyncCopyWaitGroup(0);");
     line("context.localBarrier();");
+    scores("");
+    line("context.localBarrier();");
+    line("}");
+    rowMaxima("");
+  }
+
+  /** Takes the scores of a tile of keys into each row's maximum. */
+  private void scores(String bytes) {
     for (int n = 0; n < KEYS / 8; n++) {
       for (int k = 0; k < headDim / 16; k++) {
         String fragment = "tb%d_%d".formatted(n, k);
         line(
-            "HalfFloat[] %s = context.mmaLoadB(staged, 16, %d);", fragment, n * 16 * headDim + k * 256);
+            "HalfFloat[] %s = context.mmaLoadB(staged, 16, %s%d);",
+            fragment, bytes, n * 16 * headDim + k * 256);
         for (int r = 0; r < FRAGMENTS; r++) {
           product("t%d_%d".formatted(r, n), r, k, fragment);
         }
@@ -318,12 +406,20 @@ public final class RegisterGenerator {
         fromFragment(fragment);
         for (int i = 0; i < 4; i++) {
           int row = 2 * r + i / 2;
-          line("high%d = TornadoMath.max(high%d, %s);", row, row, element(fragment, i));
+          line("high%d = TornadoMath.max(high%d, %s);", row, row, score(fragment, i));
         }
       }
     }
-    line("context.localBarrier();");
-    line("}");
+  }
+
+  /** An element of a fragment of scores; the lowest number where the run is not for the warp. */
+  private String score(String fragment, int i) {
+    String element = element(fragment, i);
+    return again ? "mine == 0 ? LOWEST : " + element : element;
+  }
+
+  /** From each thread's maxima to those of the rows, and what the rows are shifted by. */
+  private void rowMaxima(String less) {
     line("// The four threads of a row agree.");
     for (int row = 0; row < 2 * FRAGMENTS; row++) {
       line("slot[slot0 + %d] = high%d;", slotOffset(row), row);
@@ -333,8 +429,8 @@ public final class RegisterGenerator {
       int at = slotOffset(row);
       line(
           "float shift%d = scale * TornadoMath.max(TornadoMath.max(slot[quad + %d], slot[quad + %d]),"
-              + " TornadoMath.max(slot[quad + %d], slot[quad + %d]));",
-          row, at, at + 2, at + 4, at + 6);
+              + " TornadoMath.max(slot[quad + %d], slot[quad + %d]))%s;",
+          row, at, at + 2, at + 4, at + 6, less);
     }
     line("context.localBarrier();");
   }
@@ -352,12 +448,16 @@ public final class RegisterGenerator {
         k == 0 ? "context.mmaFragment(0f)" : sum);
   }
 
-  private void copyTile(String token, String stage) {
+  private void copyTile(String token, String stage, boolean values) {
     line("int to_%s = (%s & 1) * %d + thread;", stage, stage, stageWords);
     line("int keyAt_%s = keyBase + %s * %d + 2 * thread;", stage, token, headDim);
-    line("int valueAt_%s = valueBase + %s * %d + 2 * thread;", stage, token, valueBlocks * 8);
+    if (values) {
+      line("int valueAt_%s = valueBase + %s * %d + 2 * thread;", stage, token, valueBlocks * 8);
+    }
     copies(stage, "key", 0, keyWords);
-    copies(stage, "value", keyWords, valueWords);
+    if (values) {
+      copies(stage, "value", keyWords, valueWords);
+    }
   }
 
   private void copies(String stage, String array, int first, int words) {
@@ -375,7 +475,7 @@ public final class RegisterGenerator {
   }
 
   /** Finds the next tile and begins to copy it, when the one to compute now has arrived. */
-  private void nextTile() {
+  private void nextTile(boolean values) {
     line("int nextToken = token + %d;", KEYS);
     line("int nextLeft = left - 1;");
     line("if (nextLeft <= 0) {");
@@ -390,7 +490,7 @@ public final class RegisterGenerator {
     line("context.localBarrier();");
     line("int otherStage = 1 - stage;");
     line("if (nextLeft > 0) {");
-    copyTile("nextToken", "otherStage");
+    copyTile("nextToken", "otherStage", values);
     line("}");
     line("context.asyncCopyCommit();");
   }
@@ -420,7 +520,7 @@ public final class RegisterGenerator {
         String scores = "s%d_%d_%d".formatted(chunk, r, n);
         fromFragment(scores);
         for (int i = 0; i < 4; i++) {
-          line("float x%s_%d = %s;", scores, i, element(scores, i));
+          line("float x%s_%d = %s;", scores, i, score(scores, i));
         }
         for (int i = 0; i < 4; i++) {
           // The place in an A fragment where the next product wants this weight.
@@ -461,8 +561,10 @@ public final class RegisterGenerator {
 
   private void results() {
     line("int keys = tiles.get(tile + 5 + 3 * warp);");
-    line("// fp16 rounds a weight by up to 2^-25: together at most 1/256 of this.");
-    line("float least = keys * 7.6293945e-6f;");
+    if (!again) {
+      line("// fp16 rounds a weight by up to 2^-25: together at most 1/256 of this.");
+      line("float least = keys * 7.6293945e-6f;");
+    }
     for (int r = 0; r < FRAGMENTS; r++) {
       fromFragment("l" + r);
       for (int half = 0; half < 2; half++) {
@@ -470,10 +572,35 @@ public final class RegisterGenerator {
         line("float sum%d = %s;", row, element("l" + r, 2 * half));
         line("float inverse%d = 0f;", row);
         line("float result%d = Float.NEGATIVE_INFINITY;", row);
-        line("int bad%d = 0;", row);
+        if (!again) {
+          line("int bad%d = 0;", row);
+        }
         line("if (keys > 0) {");
         line("  inverse%d = 1f / sum%d;", row, row);
         line("  result%d = shift%d + TornadoMath.log(sum%d);", row, row, row);
+        if (!again) {
+          good(row);
+        }
+        line("}");
+        line("int row%d = group + %d;", row, 16 * r + 8 * half);
+        line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);
+        line("int to%d = at%d * %d + 2 * member;", row, row, headDim);
+        line("if (member == 0 && row%d < queries) {", row);
+        line("  logSumExp.set(at%d, result%d);", row, row);
+        if (!again) {
+          line("  if (bad%d == 1) {", row);
+          line("    flags.set(flagAt, 1);");
+          line("    again.set(0, again.get(0) + 1);");
+          line("  }");
+        }
+        line("}");
+      }
+    }
+    output();
+  }
+
+  /** Whether the row's sum says that fp16 held its weights. */
+  private void good(int row) {
         line("  bad%d = 1;", row);
         // A comparison alone does not find NaN: TornadoVM turns a >= b into !(a < b).
         line("  if (sum%d - sum%d == 0f) {", row, row);
@@ -481,19 +608,9 @@ public final class RegisterGenerator {
         line("      bad%d = 0;", row);
         line("    }");
         line("  }");
-        line("}");
-        line("int row%d = group + %d;", row, 16 * r + 8 * half);
-        line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);
-        line("int to%d = at%d * %d + 2 * member;", row, row, headDim);
-        line("if (member == 0 && row%d < queries) {", row);
-        line("  logSumExp.set(at%d, result%d);", row, row);
-        line("  if (bad%d == 1) {", row);
-        line("    flags.set(flagAt, 1);");
-        line("    again.set(0, again.get(0) + 1);");
-        line("  }");
-        line("}");
-      }
-    }
+  }
+
+  private void output() {
     for (int r = 0; r < FRAGMENTS; r++) {
       for (int n = 0; n < headDim / 8; n++) {
         fromFragment("o%d_%d".formatted(r, n));

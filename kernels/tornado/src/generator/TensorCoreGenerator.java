@@ -487,7 +487,7 @@ public final class TensorCoreGenerator {
   private void results() {
     line("slot[slot0] = sum0;");
     line("slot[slot0 + 1] = sum1;");
-    line("context.asyncCopyCommit();");
+    line("context.localBarrier();");
     line("// Keys whose scores are all minus infinity have the sum 0, and 1/0 makes their output NaN.");
     line("boolean anyKeys = tiles.get(tile + 2) < lastRun;");
     for (int row = 0; row < 2; row++) {
@@ -511,6 +511,8 @@ public final class TensorCoreGenerator {
       line("  logSumExp.set(at%d, result%d);", row, row);
       line("}");
     }
+    line("// Nobody writes these words before all have read them.");
+    line("context.localBarrier();");
     for (int n = 0; n < headDim / 8; n++) {
       fromFragment("o" + n);
       for (int i = 0; i < 4; i++) {

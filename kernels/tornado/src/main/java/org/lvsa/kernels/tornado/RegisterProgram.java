@@ -10,8 +10,6 @@ import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
@@ -63,15 +61,9 @@ final class RegisterProgram implements DeviceProgram {
   private final HalfFloatArray query;
   private final HalfFloatArray key;
   private final HalfFloatArray value;
-  private final HalfFloatArray transposed;
-  private final HalfFloatArray keyBlocks;
-  private final HalfFloatArray valueBlocks;
-  private final FloatArray largestValues;
-  private final FloatArray out;
-  private final FloatArray logSumExp;
+  private final RegisterTasks.Blocks blocks;
+  private final RegisterTasks.Results results;
   private final Passage passage;
-  private final IntArray flags;
-  private final IntArray again = new IntArray(1);
 
   /** Columns per head of the transposed keys, of both copies if there are two. */
   private final int transposedColumns;
@@ -97,184 +89,48 @@ final class RegisterProgram implements DeviceProgram {
     this.dtype = dtype;
     this.room = room;
     bytes = bytes(shape, room) + Passage.bytes(shape, dtype, orders);
-    int columns = room.columns().count();
     transposedColumns = TensorCoreProgram.paddedTokens(shape, room.tiles());
-    int kvVectors = shape.batch() * shape.kvHeads();
     query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
     key = new HalfFloatArray(Math.toIntExact(shape.keyElements()));
     value = new HalfFloatArray(TensorCoreProgram.valueElements(shape));
-    transposed = new HalfFloatArray(TensorCoreProgram.transposedElements(shape, transposedColumns));
-    keyBlocks = new HalfFloatArray(Math.toIntExact((long) kvVectors * columns * shape.headDim()));
-    valueBlocks = new HalfFloatArray(Math.toIntExact(valueBlockElements(shape, room)));
-    largestValues = new FloatArray(kvVectors * (columns / BlockedLayouts.TILE));
-    out = new FloatArray(Math.toIntExact(shape.queryElements()));
-    logSumExp = new FloatArray(Math.toIntExact(shape.logSumExpElements()));
-    flags = new IntArray(Math.toIntExact(shape.logSumExpElements()));
+    blocks = RegisterTasks.Blocks.allocate(shape, room.columns());
+    results = RegisterTasks.Results.allocate(shape);
     registerTiles = RegisterTiles.allocate(shape, room.register());
     tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room.tiles());
     passage =
-        new Passage(shape, dtype, orders, new Passage.Arrays(query, key, value, out, logSumExp));
+        new Passage(
+            shape,
+            dtype,
+            orders,
+            new Passage.Arrays(query, key, value, results.out(), results.logSumExp()));
     GridScheduler grids = new GridScheduler();
     GraphTasks inputs = GraphTasks.of("inputs", device, grids);
-    addInputs(inputs);
-    GraphTasks fast =
-        passage.attention("registers", inputs, query, transposed, value, keyBlocks, valueBlocks);
+    passage.in(inputs);
+    RegisterTasks.addBlocks(inputs, "blocks", key, value, dtype, blocks);
+    inputs
+        .graph()
+        .transferToHost(DataTransferMode.EVERY_EXECUTION, blocks.largest())
+        .persistOnDevice(query, key, value, blocks.keys(), blocks.values());
+    GraphTasks fast = passage.attention("registers", inputs, query, blocks.keys(), blocks.values());
     addRegisters(fast);
-    fast.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, again);
-    passage.out(fast, query, transposed, value, keyBlocks, valueBlocks);
-    GraphTasks slow = passage.attention("online", inputs, query, transposed, value);
+    passage.out(fast, query, blocks.keys(), blocks.values());
+    GraphTasks slow = passage.attention("online", inputs, query, key, value);
     addOnline(slow);
-    passage.out(slow, query, transposed, value);
+    passage.out(slow, query, key, value);
     plan = new DevicePlan(grids, bytes, passage.graphs(inputs, fast, slow));
   }
 
-  private void addInputs(GraphTasks tasks) {
-    Columns columns = room.columns();
-    passage.in(tasks);
-    TensorCoreProgram.addTransposition(tasks, "keys", shape, key, transposed, transposedColumns);
-    for (String blocks : new String[] {"keyBlocks", "valueBlocks"}) {
-      tasks.groups(
-          blocks,
-          columns.count() / BlockedLayouts.TILE,
-          shape.batch() * shape.kvHeads(),
-          BlockedLayouts.THREADS);
-    }
-    tasks
-        .graph()
-        .task(
-            "keyBlocks",
-            BlockedLayouts::keys,
-            new KernelContext(),
-            key,
-            keyBlocks,
-            shape.tokens(),
-            shape.kvHeads(),
-            shape.headDim(),
-            columns.length(),
-            columns.paddedLength(),
-            columns.stretchTokens(),
-            columns.paddedStretches(),
-            columns.count())
-        .task(
-            "valueBlocks",
-            BlockedLayouts::values,
-            new KernelContext(),
-            value,
-            valueBlocks,
-            largestValues,
-            shape.tokens(),
-            shape.kvHeads(),
-            shape.headDim(),
-            columns.length(),
-            columns.paddedLength(),
-            columns.stretchTokens(),
-            columns.paddedStretches(),
-            columns.count(),
-            dtype == DType.BF16 ? 1 : 0)
-        .transferToHost(DataTransferMode.EVERY_EXECUTION, largestValues)
-        .persistOnDevice(query, transposed, value, keyBlocks, valueBlocks);
-  }
-
   private void addRegisters(GraphTasks tasks) {
-    Task15<
-            KernelContext,
-            HalfFloatArray,
-            HalfFloatArray,
-            HalfFloatArray,
-            FloatArray,
-            FloatArray,
-            IntArray,
-            IntArray,
-            IntArray,
-            IntArray,
-            Integer,
-            Integer,
-            Integer,
-            Integer,
-            Float>
-        registers;
-    if (shape.headDim() == 128) {
-      registers = dtype == DType.BF16 ? RegisterKernels::bf16x128 : RegisterKernels::fp16x128;
-    } else {
-      registers = dtype == DType.BF16 ? RegisterKernels::bf16x64 : RegisterKernels::fp16x64;
-    }
-    Task14<
-            KernelContext,
-            HalfFloatArray,
-            HalfFloatArray,
-            HalfFloatArray,
-            FloatArray,
-            FloatArray,
-            IntArray,
-            IntArray,
-            IntArray,
-            Integer,
-            Integer,
-            Integer,
-            Integer,
-            Float>
-        flagged;
-    if (shape.headDim() == 128) {
-      flagged =
-          dtype == DType.BF16
-              ? TensorCoreKernels::bf16x128flagged
-              : TensorCoreKernels::fp16x128flagged;
-    } else {
-      flagged =
-          dtype == DType.BF16
-              ? TensorCoreKernels::bf16x64flagged
-              : TensorCoreKernels::fp16x64flagged;
-    }
-    tasks.groups(
-        "registers",
-        Math.toIntExact(room.register().tiles()),
-        Math.multiplyExact(shape.heads(), shape.batch()),
-        RegisterKernels.THREADS);
-    TensorCoreProgram.attentionGroups(tasks, "again", shape, room.tiles());
     tasks
         .graph()
         .transferToDevice(
             DataTransferMode.EVERY_EXECUTION,
             registerTiles.tiles(),
             registerTiles.runs(),
-            tiles.tiles(),
-            tiles.runs(),
-            again)
-        .task(
-            "registers",
-            registers,
-            new KernelContext(),
-            query,
-            keyBlocks,
-            valueBlocks,
-            out,
-            logSumExp,
-            flags,
-            again,
-            registerTiles.tiles(),
-            registerTiles.runs(),
-            shape.tokens(),
-            room.columns().count(),
-            shape.heads(),
-            shape.kvHeads(),
-            (float) shape.scale())
-        .task(
-            "again",
-            flagged,
-            new KernelContext(),
-            query,
-            transposed,
-            value,
-            out,
-            logSumExp,
-            tiles.tiles(),
-            tiles.runs(),
-            flags,
-            shape.tokens(),
-            transposedColumns,
-            shape.heads(),
-            shape.kvHeads(),
-            (float) shape.scale());
+            results.again());
+    RegisterTasks.addAttention(
+        tasks, "registers", shape, dtype, query, blocks, registerTiles, results);
+    tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, results.again());
   }
 
   private void addOnline(GraphTasks tasks) {
@@ -293,6 +149,9 @@ final class RegisterProgram implements DeviceProgram {
             Integer,
             Float>
         online = TensorCoreProgram.online(shape, dtype);
+    HalfFloatArray transposed =
+        new HalfFloatArray(TensorCoreProgram.transposedElements(shape, transposedColumns));
+    TensorCoreProgram.addTransposition(tasks, "keys", shape, key, transposed, transposedColumns);
     TensorCoreProgram.attentionGroups(tasks, "tensorcore", shape, room.tiles());
     tasks
         .graph()
@@ -304,8 +163,8 @@ final class RegisterProgram implements DeviceProgram {
             query,
             transposed,
             value,
-            out,
-            logSumExp,
+            results.out(),
+            results.logSumExp(),
             tiles.tiles(),
             tiles.runs(),
             shape.tokens(),
@@ -336,7 +195,7 @@ final class RegisterProgram implements DeviceProgram {
   /** Whether this program takes such problems; {@link TensorCoreProgram} takes the others. */
   static boolean takes(AttentionShape shape, DType dtype, TornadoTarget device, Room room) {
     return TensorCoreProgram.unsupported(shape, dtype, device).isEmpty()
-        && valueBlockElements(shape, room) <= Integer.MAX_VALUE
+        && RegisterTasks.Blocks.valueElements(shape, room.columns()) <= Integer.MAX_VALUE
         && TensorCoreProgram.keyColumns(shape, room.tiles()) + TensorCoreKernels.KEYS
             <= Integer.MAX_VALUE
         && room.register().fitsArrays(shape)
@@ -352,17 +211,10 @@ final class RegisterProgram implements DeviceProgram {
         .filter(plans -> frames || RegisterPlan.pays(plans, groups));
   }
 
-  private static long valueBlockElements(AttentionShape shape, Room room) {
-    return (long) shape.batch()
-        * shape.kvHeads()
-        * room.columns().count()
-        * RegisterKernels.valueElements(shape.headDim());
-  }
-
   /** Number of bytes that the buffers for a shape take. */
   static long bytes(AttentionShape shape, Room room) {
     return TensorCoreProgram.bytes(shape, room.tiles())
-        + 2 * valueBlockElements(shape, room) * Short.BYTES
+        + 2 * RegisterTasks.Blocks.valueElements(shape, room.columns()) * Short.BYTES
         + shape.logSumExpElements() * Integer.BYTES
         + room.register().bytes(shape);
   }
@@ -389,7 +241,7 @@ final class RegisterProgram implements DeviceProgram {
     for (int head = 0; head < shape.batch() * shape.kvHeads(); head++) {
       float largest = 0;
       for (int i = 0; i < stretches; i++) {
-        largest = Math.max(largest, largestValues.get(head * stretches + i));
+        largest = Math.max(largest, blocks.largest().get(head * stretches + i));
       }
       fp16Holds &= fp16Holds(largest);
     }
@@ -427,7 +279,7 @@ final class RegisterProgram implements DeviceProgram {
             .orElseThrow(() -> new IllegalArgumentException("the layout does not fit"));
     registerTiles.fill(shape, plans);
     tiles.fill(shape, groups);
-    again.set(0, 0);
+    results.again().set(0, 0);
   }
 
   @Override
@@ -441,7 +293,7 @@ final class RegisterProgram implements DeviceProgram {
     if (!fp16Holds) {
       return name + "-online";
     }
-    return name + (again.get(0) == 0 ? "-registers" : "-registers-online");
+    return name + (results.again().get(0) == 0 ? "-registers" : "-registers-online");
   }
 
   @Override
