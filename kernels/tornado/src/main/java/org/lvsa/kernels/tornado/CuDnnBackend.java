@@ -153,7 +153,7 @@ public final class CuDnnBackend implements AttentionBackend {
 
     private static Optional<String> check() {
       try (SdpaKernel kernel = kernel(Start.DEVICE.orElseThrow())) {
-        return SelfCheck.failure(kernel, DType.F16);
+        return SelfCheck.failure(kernel, DType.F16, 64, SelfCheck.Kind.FRAMES);
       }
     }
   }

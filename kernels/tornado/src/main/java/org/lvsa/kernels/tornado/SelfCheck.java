@@ -3,6 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -11,43 +12,39 @@ import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.AttentionProblem;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockRows;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.ReferenceAttention;
+import org.lvsa.kernels.TokenBlocks;
 
 /**
- * Runs a small problem on a kernel, dense and sparse, and compares with the float64 reference. An
- * SDK may have a library that launches nothing, or a code generator that changed: then a result
- * looks like one, and is wrong (TornadoVM 6.0.0's SDPA left zeros: its issue 1063).
+ * Runs small problems on a kernel and compares with the float64 reference. An SDK may have a
+ * library that launches nothing, or a code generator that changed: then a result looks like one,
+ * and is wrong (TornadoVM 6.0.0's SDPA left zeros: its issue 1063).
  */
 final class SelfCheck {
   private static final double TOLERANCE = 5e-3;
-  private static final AttentionShape SHAPE = new AttentionShape(1, 5, 32, 8, 2, 2, 64);
+  private static final int FRAMES = 5;
 
   private SelfCheck() {}
 
+  /** The layouts of the problems, which decide what kernel runs. */
+  enum Kind {
+    /** Of frames: all of them, a few, and such as leave a frame's own keys out. */
+    FRAMES,
+    /** Of token blocks of odd sizes. */
+    BLOCKS
+  }
+
   /** What is wrong with a kernel; empty if nothing is. */
-  static Optional<String> failure(AttentionKernel kernel, DType dtype) {
+  static Optional<String> failure(AttentionKernel kernel, DType dtype, int headDim, Kind kind) {
     try (Arena arena = Arena.ofShared()) {
-      SplittableRandom random = new SplittableRandom(7);
-      AttentionInputs inputs =
-          new AttentionInputs(
-              SHAPE,
-              dtype,
-              normal(SHAPE.queryElements(), dtype, random, arena),
-              normal(SHAPE.keyElements(), dtype, random, arena),
-              normal(SHAPE.keyElements(), dtype, random, arena));
-      // Frames attend to the first frame and to themselves and their neighbours.
-      BlockSparseLayout sparse =
-          BlockSparseLayout.of(
-              5,
-              new int[] {0, 2, 5, 9, 12, 15},
-              new int[] {0, 1, 0, 1, 2, 0, 1, 2, 3, 0, 3, 4, 0, 3, 4});
-      for (BlockSparseLayout layout :
-          new BlockSparseLayout[] {BlockSparseLayout.dense(5), sparse}) {
+      AttentionInputs inputs = inputs(dtype, headDim, arena);
+      for (BlockSparseLayout layout : layouts(kind, inputs.shape())) {
         AttentionProblem problem = new AttentionProblem(inputs, layout);
-        AttentionOutput expected = AttentionOutput.allocate(SHAPE, arena);
-        AttentionOutput actual = AttentionOutput.allocate(SHAPE, arena);
+        AttentionOutput expected = AttentionOutput.allocate(inputs.shape(), arena);
+        AttentionOutput actual = AttentionOutput.allocate(inputs.shape(), arena);
         ReferenceAttention.run(problem, expected);
         String ran = kernel.run(problem, actual).kernel();
         double error = relativeError(actual.out(), expected.out());
@@ -69,6 +66,43 @@ final class SelfCheck {
     } catch (RuntimeException | Error e) {
       return Optional.of("a small problem failed: " + TornadoErrors.reason(e));
     }
+  }
+
+  /** Keys are like the queries of their own token, so that those weigh most where they are seen. */
+  private static AttentionInputs inputs(DType dtype, int headDim, Arena arena) {
+    AttentionShape shape = new AttentionShape(1, FRAMES, 32, 8, 2, 2, headDim);
+    SplittableRandom random = new SplittableRandom(7);
+    MemorySegment query = normal(shape.queryElements(), dtype, random, arena);
+    MemorySegment key = arena.allocate(query.byteSize(), 64);
+    for (long i = 0; i < shape.keyElements(); i++) {
+      dtype.set(key, i, 3 * dtype.get(query, i) + (float) random.nextGaussian());
+    }
+    return new AttentionInputs(
+        shape, dtype, query, key, normal(shape.keyElements(), dtype, random, arena));
+  }
+
+  private static List<BlockSparseLayout> layouts(Kind kind, AttentionShape shape) {
+    if (kind == Kind.BLOCKS) {
+      int size = 21;
+      int blocks = Math.ceilDiv(shape.tokens(), size);
+      int[] indptr = new int[blocks + 1];
+      int[] indices = new int[2 * blocks];
+      for (int row = 0; row < blocks; row++) {
+        indptr[row + 1] = 2 * (row + 1);
+        indices[2 * row] = Math.max(row - 1, 0);
+        indices[2 * row + 1] = Math.max(row, 1);
+      }
+      BlockRows rows = BlockRows.of(blocks, indptr, indices);
+      return List.of(BlockSparseLayout.ofBlocks(TokenBlocks.uniform(shape.tokens(), size, rows)));
+    }
+    return List.of(
+        BlockSparseLayout.dense(FRAMES),
+        // Frames attend to the first frame, to themselves and to their neighbours.
+        BlockSparseLayout.of(
+            FRAMES,
+            new int[] {0, 2, 5, 9, 12, 15},
+            new int[] {0, 1, 0, 1, 2, 0, 1, 2, 3, 0, 3, 4, 0, 3, 4}),
+        BlockSparseLayout.of(FRAMES, new int[] {0, 1, 2, 3, 4, 5}, new int[] {1, 2, 3, 4, 0}));
   }
 
   private static MemorySegment normal(

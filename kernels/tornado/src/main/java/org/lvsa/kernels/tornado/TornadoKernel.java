@@ -33,6 +33,7 @@ final class TornadoKernel implements AttentionKernel {
 
   private final TornadoTarget device;
   private final Optional<String> forced;
+  private final Optional<TensorCoreCheck> check;
   private Optional<DeviceProgram> spare = Optional.empty();
   private boolean closed;
 
@@ -40,8 +41,21 @@ final class TornadoKernel implements AttentionKernel {
    * @param kernel the name of the kernel to take, one of {@link #kernels}; empty for the fastest
    */
   TornadoKernel(TornadoTarget device, Optional<String> kernel) {
+    this(device, kernel, Optional.of(TensorCoreCheck.of(device)));
+  }
+
+  /**
+   * @param check tries tensor-core kernels before they are used; empty for none
+   */
+  TornadoKernel(TornadoTarget device, Optional<String> kernel, Optional<TensorCoreCheck> check) {
     this.device = device;
     this.forced = kernel;
+    this.check = check;
+  }
+
+  /** The tensor-core kernels as they are, for {@link TensorCoreCheck}. */
+  static TornadoKernel unchecked(TornadoTarget device) {
+    return new TornadoKernel(device, Optional.of(TENSOR_CORE), Optional.empty());
   }
 
   /** Names of all kernels, whatever the device. */
@@ -78,7 +92,13 @@ final class TornadoKernel implements AttentionKernel {
           "headDim must be at most " + PortableKernel.MAX_HEAD_DIM + ", got " + shape.headDim());
     }
     return tooLarge(shape)
-        .or(() -> tooMuchMemory(shape, dtype, tensorCore, frameRoom(shape, tensorCore), 0));
+        .or(() -> tooMuchMemory(shape, dtype, tensorCore, frameRoom(shape, tensorCore), 0))
+        .or(() -> tensorCore ? wrong(shape, dtype, SelfCheck.Kind.FRAMES) : Optional.empty());
+  }
+
+  /** What the self-check says against the tensor-core kernel of such problems. */
+  private Optional<String> wrong(AttentionShape shape, DType dtype, SelfCheck.Kind kind) {
+    return check.flatMap(some -> some.failure(dtype, shape.headDim(), kind));
   }
 
   /** TornadoVM counts the elements of an array, and the threads of a grid, as int. */
@@ -201,6 +221,9 @@ final class TornadoKernel implements AttentionKernel {
       kept.close();
     }
     boolean tensorCore = takesTensorCores(shape, dtype);
+    if (tensorCore) {
+      check(wrong(shape, dtype, SelfCheck.Kind.FRAMES));
+    }
     TileRoom room = frameRoom(shape, tensorCore);
     check(tooMuchMemory(shape, dtype, tensorCore, room, Passage.bytes(shape, dtype, orders)));
     if (registers) {
@@ -237,6 +260,9 @@ final class TornadoKernel implements AttentionKernel {
                 .map(some -> before instanceof RegisterProgram old ? some.with(old.room()) : some)
                 .filter(some -> RegisterProgram.takes(shape, dtype, device, some))
             : Optional.empty();
+    if (registers.isEmpty() && takesTensorCores(shape, dtype)) {
+      check(wrong(shape, dtype, SelfCheck.Kind.BLOCKS));
+    }
     Optional<Passage.Orders> orders = before.passage().orders();
     return registers
         .<DeviceProgram>map(

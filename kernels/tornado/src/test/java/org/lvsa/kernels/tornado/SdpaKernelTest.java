@@ -138,14 +138,15 @@ class SdpaKernelTest {
   @Tag("full")
   void aLibraryThatLeavesZerosIsRefused() {
     try (SdpaKernel kernel = onAnyDevice(new JavaSdpa(true))) {
-      String reason = SelfCheck.failure(kernel, DType.F16).orElseThrow();
+      String reason = SelfCheck.failure(kernel, DType.F16, 64, SelfCheck.Kind.FRAMES).orElseThrow();
       assertEquals(
           "java-sdpa-f16-dense gave a wrong result on a small problem: relative error 1.0, at most"
               + " 5e-03 is right",
           reason);
     }
     try (SdpaKernel kernel = onAnyDevice(new JavaSdpa(false))) {
-      assertEquals(Optional.empty(), SelfCheck.failure(kernel, DType.F16));
+      assertEquals(
+          Optional.empty(), SelfCheck.failure(kernel, DType.F16, 64, SelfCheck.Kind.FRAMES));
     }
   }
 
