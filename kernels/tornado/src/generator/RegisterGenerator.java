@@ -252,9 +252,10 @@ public final class RegisterGenerator {
     line("if (lastRun <= run) {");
     line("  left = 0;");
     line("}");
-    line("%sstage = 0;", declared);
+    String first = values ? "stage" : "firstStage";
+    line("int %s = 0;", first);
     line("if (left > 0) {");
-    copyTile("token", "stage", values);
+    copyTile("token", first, values);
     line("}");
     line("context.asyncCopyCommit();");
   }
@@ -268,15 +269,27 @@ public final class RegisterGenerator {
     firstTile(false);
     // Warps without queries take part: where a loop in an if meets its else, TornadoVM 5.2.0 sets
     // the loop's results back to what they are in the else.
+    // Two tiles in turn: with a stage that is known, the addresses of ldmatrix are constants.
     line("while (left > 0) {");
-    mine();
-    nextTile(false);
-    line("int keyBytes = (stage & 1) * %d;", stageWords * 4);
-    scores("keyBytes + ");
-    endOfLoop();
+    maximaOfTile(0);
+    line("if (left > 0) {");
+    maximaOfTile(1);
+    line("}");
+    line("}");
     line("context.localBarrier();");
     rowMaxima(" - FP16_SHIFT");
     line("run = firstRun;");
+  }
+
+  private void maximaOfTile(int stage) {
+    line("{");
+    line("int stage = %d;", stage);
+    mine();
+    nextTile(false);
+    scores("%d + ".formatted(stage * stageWords * 4));
+    line("token = nextToken;");
+    line("left = nextLeft;");
+    line("}");
   }
 
   private void setUp() {
