@@ -13,12 +13,16 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * <p>A work-group of 256 threads, 16 × 16, computes {@value #QUERIES} queries of one head against
  * {@value #KEYS} keys at a time. Thread (x, y) holds the scores of queries 4y … 4y+3 with keys x
  * and x + 16, and the output of those queries at elements x, x + 16, … x + 112. The accumulators
- * are scalars because arrays do not stay in registers. Local memory: 38 KiB of the 48 that there
- * are.
+ * are scalars because arrays do not stay in registers. Copies take no bounds tests: a row beyond
+ * the last one is the last one again, and its result is not written. Local memory: 40 KiB of the 48
+ * that there are.
  */
 final class PortableKernel {
   /** Threads of a work-group. */
   static final int THREADS = 256;
+
+  /** Threads in groups of 32: each copies a row at a time. */
+  private static final int WARPS = THREADS / 32;
 
   /** Queries of a work-group. */
   static final int QUERIES = 64;
@@ -69,7 +73,14 @@ final class PortableKernel {
     float[] sum = context.allocateFloatLocalArray(QUERIES);
     float[] factor = context.allocateFloatLocalArray(QUERIES);
 
+    float[] parts = context.allocateFloatLocalArray(THREADS);
+    float[] totals = context.allocateFloatLocalArray(THREADS);
+
     int thread = context.localIdx;
+    int lane = thread & 31;
+    int warp = thread >> 5;
+    int softRow = thread >> 2;
+    int quarter = (thread & 3) * (KEYS / 4);
     int x = thread & 15;
     int row = (thread >> 4) * 4;
     int head = context.groupIdy % heads;
@@ -78,6 +89,7 @@ final class PortableKernel {
     int kvHead = head / (heads / kvHeads);
     int firstQuery = tiles.get(tile);
     int queries = tiles.get(tile + 1);
+    int lastRow = TornadoMath.max(queries - 1, 0);
     int lastRun = tiles.get(tile + 3);
     int queryBase = ((sequence * tokens + firstQuery) * heads + head) * headDim;
     int queryStride = heads * headDim;
@@ -137,23 +149,21 @@ final class PortableKernel {
         float s31 = 0f;
         for (int slice = 0; slice < headDim; slice += SLICE) {
           context.localBarrier();
-          for (int i = thread; i < QUERIES * SLICE; i += THREADS) {
-            int at = i / SLICE;
-            int d = slice + i % SLICE;
+          int d0 = slice + lane;
+          boolean inside = d0 < headDim;
+          for (int at = warp; at < QUERIES; at += WARPS) {
             float element = 0f;
-            if (at < queries && d < headDim) {
-              element = query.get(queryBase + at * queryStride + d);
+            if (inside) {
+              element = query.get(queryBase + TornadoMath.min(at, lastRow) * queryStride + d0);
             }
-            queryTile[at * PITCH + i % SLICE] = element;
+            queryTile[at * PITCH + lane] = element;
           }
-          for (int i = thread; i < KEYS * SLICE; i += THREADS) {
-            int at = i / SLICE;
-            int d = slice + i % SLICE;
+          for (int at = warp; at < KEYS; at += WARPS) {
             float element = 0f;
-            if (at < keys && d < headDim) {
-              element = key.get(keyBase + at * keyStride + d);
+            if (inside) {
+              element = key.get(keyBase + TornadoMath.min(at, keys - 1) * keyStride + d0);
             }
-            keyTile[at * PITCH + i % SLICE] = element;
+            keyTile[at * PITCH + lane] = element;
           }
           context.localBarrier();
           for (int d = 0; d < SLICE; d++) {
@@ -181,34 +191,43 @@ final class PortableKernel {
         weights[(row + 2) * PITCH + x + 16] = s21 * scale;
         weights[(row + 3) * PITCH + x] = s30 * scale;
         weights[(row + 3) * PITCH + x + 16] = s31 * scale;
-        for (int i = thread; i < KEYS * headDim; i += THREADS) {
-          int at = i / headDim;
-          int d = i % headDim;
-          float element = 0f;
-          if (at < keys) {
-            element = value.get(keyBase + at * keyStride + d);
+        for (int at = warp; at < KEYS; at += WARPS) {
+          int from = keyBase + TornadoMath.min(at, keys - 1) * keyStride;
+          for (int d = lane; d < headDim; d += 32) {
+            valueTile[at * MAX_HEAD_DIM + d] = value.get(from + d);
           }
-          valueTile[at * MAX_HEAD_DIM + d] = element;
         }
         context.localBarrier();
-        if (thread < QUERIES) {
-          float before = max[thread];
-          float highest = before;
-          for (int j = 0; j < keys; j++) {
-            highest = TornadoMath.max(highest, weights[thread * PITCH + j]);
-          }
-          float total = 0f;
-          for (int j = 0; j < keys; j++) {
-            float weight = TornadoMath.exp(weights[thread * PITCH + j] - highest);
-            weights[thread * PITCH + j] = weight;
-            total += weight;
-          }
-          float shrink = TornadoMath.exp(before - highest);
-          max[thread] = highest;
-          sum[thread] = sum[thread] * shrink + total;
-          factor[thread] = shrink;
+        // Four threads to a row, each with a quarter of the keys.
+        int quarterEnd = TornadoMath.min(quarter + KEYS / 4, keys);
+        float before = max[softRow];
+        float highest = before;
+        for (int j = quarter; j < quarterEnd; j++) {
+          highest = TornadoMath.max(highest, weights[softRow * PITCH + j]);
+        }
+        parts[thread] = highest;
+        context.localBarrier();
+        highest =
+            TornadoMath.max(
+                TornadoMath.max(parts[4 * softRow], parts[4 * softRow + 1]),
+                TornadoMath.max(parts[4 * softRow + 2], parts[4 * softRow + 3]));
+        float total = 0f;
+        for (int j = quarter; j < quarterEnd; j++) {
+          float weight = TornadoMath.exp(weights[softRow * PITCH + j] - highest);
+          weights[softRow * PITCH + j] = weight;
+          total += weight;
+        }
+        totals[thread] = total;
+        if (quarter == 0) {
+          factor[softRow] = TornadoMath.exp(before - highest);
+          max[softRow] = highest;
         }
         context.localBarrier();
+        if (quarter == 0) {
+          sum[softRow] =
+              sum[softRow] * factor[softRow]
+                  + (total + totals[thread + 1] + totals[thread + 2] + totals[thread + 3]);
+        }
         float f0 = factor[row];
         float f1 = factor[row + 1];
         float f2 = factor[row + 2];
