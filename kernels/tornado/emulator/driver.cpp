@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// A libcuda.so.1 and an NVRTC without a GPU, as far as TornadoVM's CUDA backend calls them. Device memory is host memory.
+// A "compiled" kernel is its own source. EMULATOR_PRINT=DIRECTORY writes each source there and runs nothing;
+// EMULATOR_DEVICES is the number of cards, of which CUDA_VISIBLE_DEVICES shows as many as it lists.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+void *makeModule(const char *source);
+void *makeFunction(void *module);
+void launch(void *function, const unsigned *grid, const unsigned *block, void **parameters);
+
+namespace {
+typedef void *Handle;
+typedef unsigned long long Address;
+
+const char *printTo() { return getenv("EMULATOR_PRINT"); }
+
+int cards() {
+  const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+  const char *there = getenv("EMULATOR_DEVICES");
+  int count = there ? atoi(there) : 1;
+  if (!visible) return count;
+  int listed = *visible ? 1 : 0;
+  for (const char *c = visible; *c; c++) listed += *c == ',';
+  return std::min(listed, count);
+}
+
+double now() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+size_t rounded(size_t bytes, size_t to) { return bytes == 0 ? to : (bytes + to - 1) / to * to; }
+
+void print(const std::string &source) {
+  size_t name = source.find_first_not_of(' ', source.find("__global__ void") + strlen("__global__ void"));
+  std::string file = std::string(printTo()) + "/" + source.substr(name, source.find('(', name) - name) + ".cu";
+  FILE *out = fopen(file.c_str(), "w");
+  if (!out) { perror(file.c_str()); exit(1); }
+  fwrite(source.data(), 1, source.size(), out);
+  fclose(out);
+}
+}
+
+extern "C" {
+int cuInit(unsigned) { return 0; }
+int cuDriverGetVersion(int *version) { *version = 13000; return 0; }
+int cuDeviceGetCount(int *count) { *count = cards(); return 0; }
+int cuDeviceGet(int *device, int ordinal) { *device = ordinal; return 0; }
+int cuDeviceGetName(char *name, int length, int) { snprintf(name, length, "emulated H100"); return 0; }
+int cuDeviceTotalMem_v2(size_t *bytes, int) { *bytes = (size_t) 80 << 30; return 0; }
+int cuDeviceGetAttribute(int *value, int attribute, int) {
+  switch (attribute) {
+    case 1: case 2: case 3: *value = 1024; break;  // threads of a block, and along x and y
+    case 4: *value = 64; break;                    // along z
+    case 5: *value = 2147483647; break;            // blocks along x
+    case 6: case 7: *value = 65535; break;
+    case 8: *value = 49152; break;                 // shared memory of a block
+    case 9: *value = 65536; break;                 // constant memory
+    case 10: *value = 32; break;                   // threads of a warp
+    case 16: *value = 132; break;                  // multiprocessors
+    case 75: *value = 9; break;                    // compute capability 9.0
+    case 76: *value = 0; break;
+    default: *value = 1;
+  }
+  return 0;
+}
+int cuCtxCreate_v4(Handle *context, void *, unsigned, int device) { *context = (Handle) (size_t) (device + 1); return 0; }
+int cuCtxDestroy_v2(Handle) { return 0; }
+int cuCtxSetCurrent(Handle) { return 0; }
+int cuCtxSynchronize() { return 0; }
+int cuEventCreate(Handle *event, unsigned) { *event = new double(0); return 0; }
+int cuEventDestroy_v2(Handle event) { delete (double *) event; return 0; }
+int cuEventRecord(Handle event, Handle) { *(double *) event = now(); return 0; }
+int cuEventElapsedTime_v2(float *millis, Handle start, Handle end) {
+  *millis = (float) (*(double *) end - *(double *) start) + 0.001f;  // TornadoVM's profiler wants more than 0
+  return 0;
+}
+int cuEventQuery(Handle) { return 0; }
+int cuEventSynchronize(Handle) { return 0; }
+int cuGetErrorName(int, const char **name) { *name = "error"; return 0; }
+int cuGetErrorString(int, const char **text) { *text = "the emulator cannot do this"; return 0; }
+int cuGraphDestroy(Handle) { return 0; }
+int cuGraphExecDestroy(Handle) { return 0; }
+int cuGraphExecUpdate_v2(Handle, Handle, void *) { return 1; }
+int cuGraphInstantiateWithFlags(Handle *, Handle, unsigned long long) { return 1; }
+int cuGraphLaunch(Handle, Handle) { return 1; }
+int cuMemAllocHost_v2(void **memory, size_t bytes) { *memory = aligned_alloc(256, rounded(bytes, 256)); return 0; }
+int cuMemFreeHost(void *memory) { free(memory); return 0; }
+int cuMemAlloc_v2(Address *memory, size_t bytes) {
+  void *made = aligned_alloc(4096, rounded(bytes, 4096));
+  if (!printTo()) memset(made, 0xff, rounded(bytes, 4096));  // NaN as any kind of number
+  *memory = (Address) made;
+  return made ? 0 : 2;
+}
+int cuMemFree_v2(Address memory) { free((void *) memory); return 0; }
+int cuMemHostRegister_v2(void *, size_t, unsigned) { return 0; }
+int cuMemHostUnregister(void *) { return 0; }
+int cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) { memcpy((void *) to, (void *) from, bytes); return 0; }
+int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, Handle) { memcpy(to, (void *) from, bytes); return 0; }
+int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, Handle) { memcpy((void *) to, from, bytes); return 0; }
+int cuMemsetD8_v2(Address memory, unsigned char value, size_t bytes) { memset((void *) memory, value, bytes); return 0; }
+int cuOccupancyMaxPotentialBlockSize(int *grid, int *block, Handle, void *, size_t, int) {
+  *grid = 132;
+  *block = 256;
+  return 0;
+}
+int cuStreamCreate(Handle *stream, unsigned) { *stream = malloc(1); return 0; }
+int cuStreamDestroy_v2(Handle stream) { free(stream); return 0; }
+int cuStreamSynchronize(Handle) { return 0; }
+int cuStreamWaitEvent(Handle, Handle, unsigned) { return 0; }
+int cuStreamBeginCapture_v2(Handle, int) { return 1; }
+int cuStreamEndCapture(Handle, Handle *) { return 1; }
+int cuStreamIsCapturing(Handle, int *status) { *status = 0; return 0; }
+int cuModuleLoadDataEx(Handle *module, const void *image, unsigned, int *, void **) {
+  *module = printTo() ? malloc(1) : makeModule((const char *) image);
+  return *module ? 0 : 1;
+}
+int cuModuleUnload(Handle) { return 0; }
+int cuModuleGetFunction(Handle *function, Handle module, const char *) {
+  *function = printTo() ? malloc(1) : makeFunction(module);
+  return *function ? 0 : 1;
+}
+int cuLaunchKernel(Handle function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+    unsigned, Handle, void **parameters, void **) {
+  unsigned grid[] = {gx, gy, gz};
+  unsigned block[] = {bx, by, bz};
+  if (!printTo()) launch(function, grid, block, parameters);
+  return 0;
+}
+
+int nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return 0; }
+int nvrtcGetNumSupportedArchs(int *count) { *count = 1; return 0; }
+int nvrtcGetSupportedArchs(int *archs) { archs[0] = 90; return 0; }
+const char *nvrtcGetErrorString(int) { return "error"; }
+int nvrtcCreateProgram(Handle *program, const char *source, const char *, int, const char *const *, const char *const *) {
+  *program = new std::string(source);
+  return 0;
+}
+int nvrtcDestroyProgram(Handle *program) { delete (std::string *) *program; return 0; }
+int nvrtcCompileProgram(Handle program, int, const char *const *) {
+  if (printTo()) print(*(std::string *) program);
+  return 0;
+}
+int nvrtcGetProgramLogSize(Handle, size_t *size) { *size = 1; return 0; }
+int nvrtcGetProgramLog(Handle, char *log) { *log = 0; return 0; }
+int nvrtcGetCUBINSize(Handle program, size_t *size) { *size = ((std::string *) program)->size() + 1; return 0; }
+int nvrtcGetCUBIN(Handle program, char *image) { strcpy(image, ((std::string *) program)->c_str()); return 0; }
+int nvrtcGetPTXSize(Handle, size_t *) { return 1; }
+int nvrtcGetPTX(Handle, char *) { return 1; }
+}
