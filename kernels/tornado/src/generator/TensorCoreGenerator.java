@@ -47,13 +47,11 @@ public final class TensorCoreGenerator {
   private final boolean bf16;
   private final int headDim;
   private final boolean bounded;
-  private final boolean flagged;
   private final int threads = 32 * WARPS;
   private final int keyStage;
   private final int valueStage;
 
-  private TensorCoreGenerator(boolean bf16, int headDim, boolean bounded, boolean flagged) {
-    this.flagged = flagged;
+  private TensorCoreGenerator(boolean bf16, int headDim, boolean bounded) {
     this.bf16 = bf16;
     this.headDim = headDim;
     this.bounded = bounded;
@@ -67,9 +65,8 @@ public final class TensorCoreGenerator {
     StringBuilder file = new StringBuilder(HEAD.formatted(16 * WARPS, KEYS, 32 * WARPS));
     for (int headDim : new int[] {64, 128}) {
       for (boolean bf16 : new boolean[] {true, false}) {
-        file.append(new TensorCoreGenerator(bf16, headDim, false, false).method());
-        file.append(new TensorCoreGenerator(bf16, headDim, true, false).method());
-        file.append(new TensorCoreGenerator(bf16, headDim, false, true).method());
+        file.append(new TensorCoreGenerator(bf16, headDim, false).method());
+        file.append(new TensorCoreGenerator(bf16, headDim, true).method());
       }
     }
     Files.writeString(directory.resolve("TensorCoreKernels.java"), file.append("}\n"));
@@ -154,15 +151,11 @@ public final class TensorCoreGenerator {
             .formatted(
                 bf16 ? "bf16" : "fp16",
                 headDim,
-                bounded
-                    ? "scores within the head's bound"
-                    : flagged ? "any scores, of flagged queries" : "any scores",
+                bounded ? "scores within the head's bound" : "any scores",
                 bf16 ? "bf16x" : "fp16x",
                 headDim,
-                bounded ? "bounded" : flagged ? "flagged" : "online",
-                bounded
-                    ? "\n      FloatArray bounds,"
-                    : flagged ? "\n      IntArray flags," : ""));
+                bounded ? "bounded" : "online",
+                bounded ? "\n      FloatArray bounds," : ""));
     setUp();
     stageQueries();
     if (bounded) {
@@ -183,7 +176,7 @@ public final class TensorCoreGenerator {
     line("int left = runs.get(3 * run + 1);");
     line("int padded = runs.get(3 * run + 2);");
     line("int stage = 0;");
-    line("if (lastRun <= run%s) {", flagged ? " || queries == 0" : "");
+    line("if (lastRun <= run) {");
     line("  left = 0;");
     line("}");
     line("if (left > 0) {");
@@ -253,17 +246,6 @@ public final class TensorCoreGenerator {
     line("int kvHead = head / (heads / kvHeads);");
     line("int firstQuery = tiles.get(tile);");
     line("int queries = tiles.get(tile + 1);");
-    if (flagged) {
-      line("// The flags are those of RegisterKernels, one for 32 queries.");
-      line("int flagAt = context.groupIdy * tokens + firstQuery;");
-      line("int flag = flags.get(flagAt);");
-      line("if (queries > 32) {");
-      line("  flag += flags.get(flagAt + 32);");
-      line("}");
-      line("if (flag == 0) {");
-      line("  queries = 0;");
-      line("}");
-    }
     line("int weightTile = warp * 256 + group * 8 + member;");
     int rows = threads / 16;
     line("int keyWord = thread & 15;");
@@ -293,8 +275,7 @@ public final class TensorCoreGenerator {
     int step = threads / wordsOfRow;
     line("int queryWord = thread & %d;", wordsOfRow - 1);
     line("int queryRow = thread / %d;", wordsOfRow);
-    String rows = flagged ? "TornadoMath.min(queries, %d)".formatted(16 * WARPS) : "" + 16 * WARPS;
-    line("for (int row = queryRow; row < %s; row += %d) {", rows, step);
+    line("for (int row = queryRow; row < %d; row += %d) {", 16 * WARPS, step);
     line("  int from = firstQuery + TornadoMath.min(row, TornadoMath.max(queries - 1, 0));");
     line("  int to = (row >> 4) * %d + (queryWord >> 3) * 128", headDim / 16 * 128);
     line("      + (row & 15) * 8 + (queryWord & 7);");

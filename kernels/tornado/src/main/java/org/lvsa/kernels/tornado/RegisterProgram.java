@@ -18,8 +18,9 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * {@link RegisterKernels} with its buffers, for layouts whose runs of keys are whole tiles: layouts
  * of frames, and of token blocks of a multiple of 32 tokens. Queries that the kernel flags are
- * computed again in the same graph; values that fp16 cannot hold send all queries to that second
- * kernel. The device brings keys and values into blocks.
+ * computed again in the same graph; values that fp16 cannot hold send all queries to the online
+ * kernel of {@link TensorCoreKernels}, behind a task that transposes the keys. The device brings
+ * keys and values into blocks.
  */
 final class RegisterProgram implements DeviceProgram {
   /** fp16 holds what is smaller than this, and twice it. */
@@ -36,7 +37,7 @@ final class RegisterProgram implements DeviceProgram {
    *
    * @param columns where tokens stand in the blocks
    * @param register room for the kernel's own tiles
-   * @param tiles room for those of the kernel that computes flagged queries again
+   * @param tiles room for those of the online kernel
    */
   record Room(Columns columns, RegisterTiles.Room register, TileRoom tiles) {
     /** Room for any layout of frames. */
@@ -65,9 +66,6 @@ final class RegisterProgram implements DeviceProgram {
   private final RegisterTasks.Results results;
   private final Passage passage;
 
-  /** Columns per head of the transposed keys, of both copies if there are two. */
-  private final int transposedColumns;
-
   private final RegisterTiles registerTiles;
   private final QueryTiles tiles;
   private final DevicePlan plan;
@@ -89,7 +87,6 @@ final class RegisterProgram implements DeviceProgram {
     this.dtype = dtype;
     this.room = room;
     bytes = bytes(shape, room) + Passage.bytes(shape, dtype, orders);
-    transposedColumns = TensorCoreProgram.paddedTokens(shape, room.tiles());
     query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
     key = new HalfFloatArray(Math.toIntExact(shape.keyElements()));
     value = new HalfFloatArray(TensorCoreProgram.valueElements(shape));
@@ -149,6 +146,7 @@ final class RegisterProgram implements DeviceProgram {
             Integer,
             Float>
         online = TensorCoreProgram.online(shape, dtype);
+    int transposedColumns = TensorCoreProgram.paddedTokens(shape, room.tiles());
     HalfFloatArray transposed =
         new HalfFloatArray(TensorCoreProgram.transposedElements(shape, transposedColumns));
     TensorCoreProgram.addTransposition(tasks, "keys", shape, key, transposed, transposedColumns);
