@@ -129,7 +129,8 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
   }
 
   private Activations.Tokens queries() {
-    return new Activations.Tokens(results.out(), shape.tokens(), shape.heads() * shape.headDim(), 0);
+    return new Activations.Tokens(
+        results.out(), shape.tokens(), shape.heads() * shape.headDim(), 0);
   }
 
   private void add(
