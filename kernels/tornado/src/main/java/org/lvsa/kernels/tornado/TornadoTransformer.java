@@ -69,7 +69,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     }
     TransformerPlan<A> made =
         TornadoErrors.guarded(
-            () -> new TransformerPlan<>(shape, video, activations, blocks, ends, device, bytes));
+            () -> new TransformerPlan<>(shape, video, activations, blocks, ends, device));
     try {
       made.attention().fill(BlockSparseLayout.dense(video.frames()));
       int graphs = TransformerPlan.PARTS.size();

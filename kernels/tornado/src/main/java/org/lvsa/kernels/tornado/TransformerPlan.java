@@ -71,8 +71,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
       Activations<A> activations,
       BlockWeights<A> weights,
       EndWeights ends,
-      TornadoTarget device,
-      long bytes) {
+      TornadoTarget device) {
     this.shape = shape;
     this.video = video;
     this.activations = activations;
@@ -102,9 +101,12 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     GridScheduler grids = new GridScheduler();
     BlockBuffers<A> buffers = BlockBuffers.allocate(shape, activations);
     plan =
+        // Whether it fits was asked before. A limit of what it takes would be too narrow:
+        // TornadoVM's
+        // MB are a million bytes, and the graph of the blocks holds nearly all of it.
         new DevicePlan(
             grids,
-            bytes,
+            device.memory(),
             embed(ends, GraphTasks.of("embed", device, grids)),
             block(weights, buffers, GraphTasks.of("block", device, grids)),
             head(ends, GraphTasks.of("head", device, grids)));
