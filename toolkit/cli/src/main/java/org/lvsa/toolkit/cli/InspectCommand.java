@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
@@ -164,18 +165,23 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
+  private static String mebibytes(JsonNode bytes) {
+    return String.format(Locale.ROOT, "%.1f MiB", bytes.longValue() / (double) (1 << 20));
+  }
+
   private static void print(PrintWriter out, JsonNode root) {
     out.println("class       " + root.get("class").textValue());
     for (Map.Entry<String, JsonNode> component : root.get("components").properties()) {
       JsonNode node = component.getValue();
       out.printf(
           Locale.ROOT,
-          "component   %-14s %-33s %8.1f MiB %s%n",
+          "component   %-14s %-33s %12s  %s%n",
           component.getKey(),
           node.get("class").textValue(),
-          node.get("bytes").longValue() / (double) (1 << 20),
-          String.join(
-              " ", node.path("dtypes").properties().stream().map(Map.Entry::getKey).toList()));
+          mebibytes(node.get("bytes")),
+          node.path("dtypes").properties().stream()
+              .map(type -> type.getKey() + " " + mebibytes(type.getValue()))
+              .collect(Collectors.joining(", ")));
     }
     if (root.has("geometry")) {
       List<String> sizes = new ArrayList<>();

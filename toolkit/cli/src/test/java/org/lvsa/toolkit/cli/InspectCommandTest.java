@@ -56,6 +56,9 @@ class InspectCommandTest {
         runs.get("sound").get("reason").textValue());
     Run text = Run.lvsa("models", "inspect", model, "--frames", 9, "--resolution", "48x32");
     assertTrue(text.out().contains("runs here   pipeline WanPipeline"), text.out());
+    assertTrue(
+        text.out().lines().anyMatch(line -> line.matches("component +vae .* MiB  F32 [0-9.]+ MiB")),
+        text.out());
     assertTrue(text.out().contains("does not    a picture to begin with: "), text.out());
   }
 

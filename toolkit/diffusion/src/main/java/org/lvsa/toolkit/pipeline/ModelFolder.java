@@ -27,6 +27,13 @@ public final class ModelFolder {
   private static final String INDEX = "model_index.json";
 
   /**
+   * Classes of the publishers' own repositories of Wan and HunyuanVideo 1.5: a {@code config.json}
+   * of theirs has other keys, and the weights other names.
+   */
+  private static final Set<String> PUBLISHERS =
+      Set.of("WanModel", "HunyuanVideo_1_5_DiffusionTransformer", "AutoencoderKLConv3D");
+
+  /**
    * One part of a model.
    *
    * @param name the name in {@code model_index.json}, such as {@code transformer}
@@ -96,8 +103,8 @@ public final class ModelFolder {
    * Reads a folder's index.
    *
    * @param path the model's folder
-   * @param replaced component name → the folder that takes its place, or a safetensors file that
-   *     takes the place of its weights
+   * @param replaced component name → the folder that takes its place, or a safetensors file, or the
+   *     folder of a publisher's own repository, that takes the place of its weights
    * @throws MalformedFileException if the folder or its index is missing or malformed, or a folder
    *     of a component is missing
    * @throws IllegalArgumentException if a replaced component is none of the model's
@@ -145,11 +152,20 @@ public final class ModelFolder {
     return new ModelFolder(path, pipelineClass, components, settings);
   }
 
-  /** A file in the place of weights leaves the configuration where it is. */
+  /**
+   * A file in the place of weights, or a folder of a publisher's own repository, leaves the
+   * configuration where it is.
+   */
   private static ComponentFiles files(Path own, Optional<Path> replacement) {
-    return replacement.isPresent() && Files.isRegularFile(replacement.get())
-        ? new ComponentFiles(own, replacement.get())
-        : ComponentFiles.in(replacement.orElse(own));
+    Path weights = replacement.orElse(own);
+    return Files.isRegularFile(weights) || isPublishers(weights.resolve("config.json"))
+        ? new ComponentFiles(own, weights)
+        : ComponentFiles.in(weights);
+  }
+
+  private static boolean isPublishers(Path config) {
+    return Files.isRegularFile(config)
+        && PUBLISHERS.contains(Json.read(config).path("_class_name").asText());
   }
 
   /** Published indices list components that a variant lacks as {@code [null, null]}. */

@@ -22,12 +22,8 @@ import org.lvsa.toolkit.weights.Weights;
  */
 public final class AutoencoderKlCogVideoX implements AutoCloseable {
   private final CogVideoXVaeConfig config;
-  private final Weights weights;
-  private boolean shared;
+  private final StretchCoder coder;
   private final WindowDecoder windows = this::decodeWindow;
-  private final long pieceBytes;
-  private CogVideoXDecoder decoder;
-  private CogVideoXEncoder encoder;
 
   /**
    * Takes checked weights over; they are closed with the autoencoder.
@@ -44,8 +40,18 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
       CogVideoXVaeConfig config, Weights weights, boolean allowUnused, long pieceBytes) {
     weights.check(shapes(config), Set.of(), allowUnused);
     this.config = config;
-    this.weights = weights;
-    this.pieceBytes = pieceBytes;
+    coder =
+        new StretchCoder(
+            weights,
+            new StretchCoder.Makers(
+                its -> CogVideoXVaeParts.decoder(config, its),
+                its -> CogVideoXVaeParts.encoder(config, its)),
+            pieceBytes);
+  }
+
+  private AutoencoderKlCogVideoX(CogVideoXVaeConfig config, StretchCoder coder) {
+    this.config = config;
+    this.coder = coder;
   }
 
   /**
@@ -74,7 +80,7 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
    * order of their own, and weights that are not mapped stay beside them.
    */
   public long weightBytes() {
-    return shapes(config).floatBytes() + weights.bytesBesideCopies();
+    return coder.weightBytes(shapes(config));
   }
 
   /** The shape of the autoencoder. */
@@ -128,19 +134,8 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
       TiledDecode.Window window,
       Observer observer,
       Consumer<Volume> sink) {
-    try (Run run = new Run(decoder().slots(), observer, "dec", pieceBytes)) {
-      int t = 0;
-      for (int count : CogVideoXVaeConfig.stretches(size.frames())) {
-        Volume stretch =
-            run.workspace.take(count, window.height(), window.width(), size.channels());
-        stretch.copyFromChannelsFirst(
-            latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
-        t += count;
-        Volume frames = decoder().decode(run, stretch);
-        sink.accept(frames);
-        run.workspace.give(frames);
-      }
-    }
+    coder.decode(
+        latents, size, window, CogVideoXVaeConfig.stretches(size.frames()), observer, sink);
   }
 
   /**
@@ -179,9 +174,7 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
    * are shared and stay this one's to close.
    */
   public AutoencoderKlCogVideoX sharing() {
-    AutoencoderKlCogVideoX other = new AutoencoderKlCogVideoX(config, weights, true, pieceBytes);
-    other.shared = true;
-    return other;
+    return new AutoencoderKlCogVideoX(config, coder.sharing());
   }
 
   /**
@@ -198,21 +191,7 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
   Moments encode(FrameSource source, int frames, int height, int width, Observer observer) {
     LatentSize size = latentSize(frames, height, width);
     int used = (size.frames() - 1) * config.temporalFactor() + 1;
-    float[] both = new float[Math.multiplyExact(2, size.elements())];
-    try (Run run = new Run(encoder().slots(), observer, "enc", pieceBytes)) {
-      int first = 0;
-      int t = 0;
-      for (int count : config.stretchesToEncode(used)) {
-        Volume stretch = run.workspace.take(count, height, width, CogVideoXVaeConfig.COLOURS);
-        source.read(first, stretch);
-        first += count;
-        Volume moments = encoder().encode(run, stretch);
-        moments.copyToChannelsFirst(both, size.frames(), t);
-        t += moments.frames();
-        run.workspace.give(moments);
-      }
-    }
-    return Moments.of(size, both);
+    return coder.encode(source, size, config.stretchesToEncode(used), height, width, observer);
   }
 
   private LatentSize latentSize(int frames, int height, int width) {
@@ -225,36 +204,13 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
         width);
   }
 
-  /** Made when it is first needed: a text-to-video run needs no encoder. */
-  private CogVideoXDecoder decoder() {
-    if (decoder == null) {
-      decoder = CogVideoXVaeParts.decoder(config, weights);
-    }
-    return decoder;
-  }
-
-  private CogVideoXEncoder encoder() {
-    if (encoder == null) {
-      encoder = CogVideoXVaeParts.encoder(config, weights);
-    }
-    return encoder;
-  }
-
   /** The weights, as they are stored. */
   public Weights weights() {
-    return weights;
+    return coder.weights();
   }
 
   @Override
   public void close() {
-    if (decoder != null) {
-      decoder.close();
-    }
-    if (encoder != null) {
-      encoder.close();
-    }
-    if (!shared) {
-      weights.close();
-    }
+    coder.close();
   }
 }

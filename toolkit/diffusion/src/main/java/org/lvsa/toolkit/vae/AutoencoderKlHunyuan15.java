@@ -23,11 +23,8 @@ import org.lvsa.toolkit.weights.Weights;
  */
 public final class AutoencoderKlHunyuan15 implements AutoCloseable {
   private final HunyuanVaeConfig config;
-  private final Weights weights;
-  private boolean shared;
+  private final StretchCoder coder;
   private final WindowDecoder windows = this::decodeWindow;
-  private HunyuanDecoder decoder;
-  private HunyuanEncoder encoder;
 
   /**
    * Takes weights over; they are closed with the autoencoder.
@@ -39,7 +36,18 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
   public AutoencoderKlHunyuan15(HunyuanVaeConfig config, Weights weights, boolean allowUnused) {
     weights.check(shapes(config), Set.of(), allowUnused);
     this.config = config;
-    this.weights = weights;
+    coder =
+        new StretchCoder(
+            weights,
+            new StretchCoder.Makers(
+                its -> HunyuanVaeParts.decoder(config, its),
+                its -> HunyuanVaeParts.encoder(config, its)),
+            Run.PIECE_BYTES);
+  }
+
+  private AutoencoderKlHunyuan15(HunyuanVaeConfig config, StretchCoder coder) {
+    this.config = config;
+    this.coder = coder;
   }
 
   /**
@@ -68,7 +76,7 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
    * order of their own, and weights that are not mapped stay beside them.
    */
   public long weightBytes() {
-    return shapes(config).floatBytes() + weights.bytesBesideCopies();
+    return coder.weightBytes(shapes(config));
   }
 
   /** The shape of the autoencoder. */
@@ -125,16 +133,7 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
 
   private void decodeWindow(
       float[] latents, LatentSize size, Window window, Observer observer, Consumer<Volume> sink) {
-    try (Run run = new Run(decoder().slots(), observer, "dec")) {
-      for (int t = 0; t < size.frames(); t++) {
-        Volume latent = run.workspace.take(1, window.height(), window.width(), size.channels());
-        latent.copyFromChannelsFirst(
-            latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
-        Volume frames = decoder().decode(run, latent);
-        sink.accept(frames);
-        run.workspace.give(frames);
-      }
-    }
+    coder.decode(latents, size, window, StretchCoder.oneByOne(size), observer, sink);
   }
 
   /**
@@ -173,9 +172,7 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
    * are shared and stay this one's to close.
    */
   public AutoencoderKlHunyuan15 sharing() {
-    AutoencoderKlHunyuan15 other = new AutoencoderKlHunyuan15(config, weights, true);
-    other.shared = true;
-    return other;
+    return new AutoencoderKlHunyuan15(config, coder.sharing());
   }
 
   /**
@@ -191,20 +188,13 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
 
   Moments encode(FrameSource source, int frames, int height, int width, Observer observer) {
     LatentSize size = latentSize(frames, height, width);
-    float[] both = new float[Math.multiplyExact(2, size.elements())];
-    try (Run run = new Run(encoder().slots(), observer, "enc")) {
-      int first = 0;
-      for (int t = 0; t < size.frames(); t++) {
-        int count = t == 0 ? 1 : config.temporalFactor();
-        Volume stretch = run.workspace.take(count, height, width, HunyuanVaeConfig.COLOURS);
-        source.read(first, stretch);
-        first += count;
-        Volume moments = encoder().encode(run, stretch);
-        moments.copyToChannelsFirst(both, size.frames(), t);
-        run.workspace.give(moments);
-      }
-    }
-    return Moments.of(size, both);
+    return coder.encode(
+        source,
+        size,
+        StretchCoder.oneByOne(size, config.temporalFactor()),
+        height,
+        width,
+        observer);
   }
 
   private LatentSize latentSize(int frames, int height, int width) {
@@ -217,36 +207,13 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
         width);
   }
 
-  /** Made when it is first needed: a text-to-video run needs no encoder. */
-  private HunyuanDecoder decoder() {
-    if (decoder == null) {
-      decoder = HunyuanVaeParts.decoder(config, weights);
-    }
-    return decoder;
-  }
-
-  private HunyuanEncoder encoder() {
-    if (encoder == null) {
-      encoder = HunyuanVaeParts.encoder(config, weights);
-    }
-    return encoder;
-  }
-
   /** The weights, as they are stored. */
   public Weights weights() {
-    return weights;
+    return coder.weights();
   }
 
   @Override
   public void close() {
-    if (decoder != null) {
-      decoder.close();
-    }
-    if (encoder != null) {
-      encoder.close();
-    }
-    if (!shared) {
-      weights.close();
-    }
+    coder.close();
   }
 }

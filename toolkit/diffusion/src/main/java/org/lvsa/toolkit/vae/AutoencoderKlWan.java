@@ -3,9 +3,7 @@ package org.lvsa.toolkit.vae;
 
 import java.util.Set;
 import java.util.function.Consumer;
-import org.lvsa.toolkit.layers.Matrix;
 import org.lvsa.toolkit.layers.Observer;
-import org.lvsa.toolkit.layers.Rows;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.vae.TiledDecode.Decoded;
@@ -25,9 +23,8 @@ import org.lvsa.toolkit.weights.Weights;
  */
 public final class AutoencoderKlWan implements AutoCloseable {
   private final WanVaeConfig config;
-  private final Weights weights;
-  private boolean shared;
-  private WanDecoder decoder;
+  private final StretchCoder coder;
+  private final WindowDecoder windows = this::decodeWindow;
 
   /**
    * Takes checked weights over; they are closed with the autoencoder.
@@ -39,7 +36,17 @@ public final class AutoencoderKlWan implements AutoCloseable {
   public AutoencoderKlWan(WanVaeConfig config, Weights weights, boolean allowUnused) {
     weights.check(shapes(config), Set.of(), allowUnused);
     this.config = config;
-    this.weights = weights;
+    coder =
+        new StretchCoder(
+            weights,
+            new StretchCoder.Makers(
+                its -> WanVaeParts.decoder(config, its), its -> WanVaeParts.encoder(config, its)),
+            Run.PIECE_BYTES);
+  }
+
+  private AutoencoderKlWan(WanVaeConfig config, StretchCoder coder) {
+    this.config = config;
+    this.coder = coder;
   }
 
   /**
@@ -68,7 +75,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
    * order of their own, and weights that are not mapped stay beside them.
    */
   public long weightBytes() {
-    return shapes(config).floatBytes() + weights.bytesBesideCopies();
+    return coder.weightBytes(shapes(config));
   }
 
   /** The shape of the autoencoder. */
@@ -155,24 +162,14 @@ public final class AutoencoderKlWan implements AutoCloseable {
 
   void decode(float[] latents, LatentSize size, FrameSink sink, Observer observer) {
     size.check(latents, config.latentChannels());
-    try (Run run = new Run(decoder().slots(), observer, "dec")) {
-      int first = 0;
-      for (int t = 0; t < size.frames(); t++) {
-        Volume frames = pixels(run, decode(run, latents, size, Window.whole(size), t));
-        clamp(frames);
-        sink.accept(first, frames);
-        first += frames.frames();
-        run.workspace.give(frames);
-      }
+    try (Pixels pixels = new Pixels(config.patch(), sink)) {
+      windows.whole(latents, size, observer, pixels);
     }
   }
 
-  /** The frames of one latent frame, or of a part of it, as the decoder gives them. */
-  private Volume decode(Run run, float[] latents, LatentSize size, Window window, int t) {
-    Volume latent = run.workspace.take(1, window.height(), window.width(), size.channels());
-    latent.copyFromChannelsFirst(
-        latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
-    return decoder().decode(run, latent);
+  private void decodeWindow(
+      float[] latents, LatentSize size, Window window, Observer observer, Consumer<Volume> sink) {
+    coder.decode(latents, size, window, StretchCoder.oneByOne(size), observer, sink);
   }
 
   /**
@@ -184,37 +181,17 @@ public final class AutoencoderKlWan implements AutoCloseable {
    */
   public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
     size.check(latents, config.latentChannels());
-    int factor = config.spatialFactor();
-    if (tiling.holds(size.height() * factor, size.width() * factor)) {
-      decode(latents, size, sink);
-      return;
-    }
-    try (TiledDecode tiles =
-        new TiledDecode(size, decoded(size), tiling.inPatches(config.patch()))) {
-      tiles.decode((window, frames) -> decode(latents, size, window, frames), sink);
-      join(tiles, sink);
+    try (Pixels pixels = new Pixels(config.patch(), sink)) {
+      windows.tiled(latents, size, tiling.inPatches(config.patch()), decoded(size), pixels);
     }
   }
 
+  /** What the decoder makes of latents: patches of pixels. */
   private Decoded decoded(LatentSize size) {
     return new Decoded(
         config.frames(size.frames()),
         config.spatialFactor() / config.patch(),
         config.patchChannels());
-  }
-
-  private void join(TiledDecode tiles, FrameSink sink) {
-    try (Run pixels = new Run(0, Observer.NONE, "join")) {
-      tiles.join(
-          (whole, frame) -> {
-            Volume copy = pixels.workspace.take(1, whole.height(), whole.width(), whole.channels());
-            copy.copyFrom(whole);
-            Volume joined = pixels(pixels, copy);
-            clamp(joined);
-            sink.accept(frame, joined);
-            pixels.workspace.give(joined);
-          });
-    }
   }
 
   /**
@@ -228,17 +205,8 @@ public final class AutoencoderKlWan implements AutoCloseable {
   public DecodedTiles decodeTiles(
       float[] latents, LatentSize size, FrameCut cut, Communicator ranks) {
     size.check(latents, config.latentChannels());
-    int factor = config.spatialFactor();
-    if (cut instanceof Tiling tiling
-        && tiling.holds(size.height() * factor, size.width() * factor)) {
-      return ranks.rank() == 0 ? sink -> decode(latents, size, sink) : DecodedTiles.sent();
-    }
     FrameCut own = cut instanceof Tiling tiling ? tiling.inPatches(config.patch()) : cut;
-    TiledDecode tiles = TiledDecode.of(size, decoded(size), own, ranks.world());
-    return tiles.onRanks(
-        (window, frames) -> decode(latents, size, window, frames),
-        ranks,
-        sink -> join(tiles, sink));
+    return Pixels.of(config.patch(), windows.onRanks(latents, size, own, decoded(size), ranks));
   }
 
   /**
@@ -246,19 +214,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
    * are shared and stay this one's to close.
    */
   public AutoencoderKlWan sharing() {
-    AutoencoderKlWan other = new AutoencoderKlWan(config, weights, true);
-    other.shared = true;
-    return other;
-  }
-
-  private void decode(float[] latents, LatentSize size, Window window, Consumer<Volume> frames) {
-    try (Run run = new Run(decoder().slots(), Observer.NONE, "dec")) {
-      for (int t = 0; t < size.frames(); t++) {
-        Volume decoded = decode(run, latents, size, window, t);
-        frames.accept(decoded);
-        run.workspace.give(decoded);
-      }
-    }
+    return new AutoencoderKlWan(config, coder.sharing());
   }
 
   /**
@@ -275,93 +231,27 @@ public final class AutoencoderKlWan implements AutoCloseable {
   Moments encode(FrameSource source, int frames, int height, int width, Observer observer) {
     LatentSize.requireFrames(frames);
     LatentSize size = latentSize(frames, height, width);
-    float[] both = new float[Math.multiplyExact(2, size.elements())];
-    // Made for one video: a generation encodes pictures once and needs the memory afterwards.
-    try (WanEncoder encoder = WanVaeParts.encoder(config, weights);
-        Run run = new Run(encoder.slots(), observer, "enc")) {
-      int first = 0;
-      for (int t = 0; t < size.frames(); t++) {
-        int count = t == 0 ? 1 : config.temporalFactor();
-        Volume stretch = run.workspace.take(count, height, width, WanVaeConfig.COLOURS);
-        source.read(first, stretch);
-        first += count;
-        Volume moments = encoder.encode(run, patches(run, stretch));
-        moments.copyToChannelsFirst(both, size.frames(), t);
-        run.workspace.give(moments);
-      }
+    try {
+      return coder.encode(
+          source,
+          size,
+          StretchCoder.oneByOne(size, config.temporalFactor()),
+          height,
+          width,
+          observer);
+    } finally {
+      // A generation encodes pictures once and needs the memory afterwards.
+      coder.freeEncoder();
     }
-    return Moments.of(size, both);
-  }
-
-  /** Frames as the decoder gives them, as pixels; the memory is the result's or given back. */
-  private Volume pixels(Run run, Volume decoded) {
-    int patch = config.patch();
-    if (patch == 1) {
-      return decoded;
-    }
-    Volume pixels =
-        run.workspace.take(
-            decoded.frames(),
-            patch * decoded.height(),
-            patch * decoded.width(),
-            WanVaeConfig.COLOURS);
-    PixelPatches.scatter(decoded, patch, pixels);
-    run.workspace.give(decoded);
-    return pixels;
-  }
-
-  /** Frames as the encoder takes them; the memory is the result's or given back. */
-  private Volume patches(Run run, Volume frames) {
-    int patch = config.patch();
-    if (patch == 1) {
-      return frames;
-    }
-    Volume patches =
-        run.workspace.take(
-            frames.frames(),
-            frames.height() / patch,
-            frames.width() / patch,
-            config.patchChannels());
-    PixelPatches.gather(frames, patch, patches);
-    run.workspace.give(frames);
-    run.observe("patchified", patches);
-    return patches;
-  }
-
-  /** Cuts values off at −1 and 1. */
-  static void clamp(Volume frames) {
-    int row = frames.width() * frames.channels();
-    Matrix rows = new Matrix(frames.memory(), frames.frames() * frames.height(), row, row);
-    Rows.map(
-        rows,
-        rows,
-        (index, values) -> {
-          for (int e = 0; e < values.length; e++) {
-            values[e] = Math.max(-1, Math.min(1, values[e]));
-          }
-        });
-  }
-
-  /** Made when it is first needed: a text-to-video run needs no encoder. */
-  private WanDecoder decoder() {
-    if (decoder == null) {
-      decoder = WanVaeParts.decoder(config, weights);
-    }
-    return decoder;
   }
 
   /** The weights, as they are stored. */
   public Weights weights() {
-    return weights;
+    return coder.weights();
   }
 
   @Override
   public void close() {
-    if (decoder != null) {
-      decoder.close();
-    }
-    if (!shared) {
-      weights.close();
-    }
+    coder.close();
   }
 }

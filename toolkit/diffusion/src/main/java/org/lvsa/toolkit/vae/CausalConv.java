@@ -3,13 +3,14 @@ package org.lvsa.toolkit.vae;
 
 import org.lvsa.toolkit.layers.Conv3d;
 import org.lvsa.toolkit.layers.ConvGeometry;
+import org.lvsa.toolkit.layers.ReplicatePadding.RowChange;
 import org.lvsa.toolkit.layers.Volume;
 
 /**
  * A convolution that sees earlier frames and no later ones. It keeps the last frames of what it saw
  * for the next stretch of video.
  */
-final class CausalConv implements AutoCloseable {
+final class CausalConv implements StretchConv {
   private final ConvGeometry geometry;
   private final Conv3d conv;
   private final int slot;
@@ -45,13 +46,20 @@ final class CausalConv implements AutoCloseable {
     return input;
   }
 
+  @Override
+  public Volume input(Run run, Volume x, RowChange change) {
+    Volume input = input(run, x.frames(), x.height(), x.width());
+    change.write(x.matrix(), fresh(input, x.frames()).matrix());
+    return input;
+  }
+
   /** The part of an input where the new frames belong. */
   static Volume fresh(Volume input, int frames) {
     return input.frames(input.frames() - frames, frames);
   }
 
-  /** Computes the convolution, keeps the last frames of the input and gives its memory back. */
-  void apply(Run run, Volume input, Volume out, boolean add) {
+  @Override
+  public void apply(Run run, Volume input, Volume out, boolean add) {
     if (run.kept[slot] == null && before == Before.FIRST_FRAME) {
       for (int frame = 0; frame < earlier; frame++) {
         input.frames(frame, 1).copyFrom(input.frames(earlier, 1));
@@ -66,14 +74,8 @@ final class CausalConv implements AutoCloseable {
     run.workspace.give(input);
   }
 
-  /** As {@link #input} and {@link #apply} with a copy of {@code x}. */
-  void applyToCopy(Run run, Volume x, Volume out) {
-    Volume input = input(run, x.frames(), x.height(), x.width());
-    fresh(input, x.frames()).copyFrom(x);
-    apply(run, input, out, false);
-  }
-
-  int outChannels() {
+  @Override
+  public int outChannels() {
     return geometry.out();
   }
 

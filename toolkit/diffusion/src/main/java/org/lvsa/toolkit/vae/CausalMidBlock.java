@@ -11,13 +11,13 @@ import org.lvsa.toolkit.layers.Volume;
  * all frames before it, whose keys and values the run keeps.
  */
 record CausalMidBlock(
-    ReplicateResnet first,
+    Resnet first,
     PixelNorm norm,
     Conv3d query,
     Conv3d key,
     Conv3d value,
     Conv3d proj,
-    ReplicateResnet second)
+    Resnet second)
     implements AutoCloseable {
 
   /** Computes the block. The memory of {@code x} becomes the result's or is given back. */

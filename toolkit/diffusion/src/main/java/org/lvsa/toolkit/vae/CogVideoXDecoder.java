@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.vae;
 
 import java.util.List;
+import org.lvsa.toolkit.layers.ReplicatePadding.RowChange;
 import org.lvsa.toolkit.layers.Volume;
 
 /**
@@ -16,7 +17,7 @@ record CogVideoXDecoder(
     ChunkNorm normOut,
     CausalConv convOut,
     int slots)
-    implements AutoCloseable {
+    implements StretchDecoder {
 
   /**
    * The blocks of one resolution.
@@ -25,17 +26,12 @@ record CogVideoXDecoder(
    */
   record Up(List<ChunkResnet> resnets, ChunkUpsample upsample) {}
 
-  /**
-   * Decodes the next stretch.
-   *
-   * @param latents of the run's workspace, which are given back
-   * @return frames of the run's workspace, to give back; not clamped
-   */
-  Volume decode(Run run, Volume latents) {
+  @Override
+  public Volume decode(Run run, Volume latents) {
     Volume start =
         run.workspace.take(
             latents.frames(), latents.height(), latents.width(), convIn.outChannels());
-    convIn.applyToCopy(run, latents, start);
+    convIn.apply(run, convIn.input(run, latents, RowChange.NONE), start, false);
     run.observe("conv_in", start);
     run.observe("mid.res0.norm1", () -> normed(run, mid.getFirst().norm1(), start, latents));
     Volume x = start;

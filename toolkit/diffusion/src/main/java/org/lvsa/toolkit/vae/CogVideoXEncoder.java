@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.vae;
 
 import java.util.List;
+import org.lvsa.toolkit.layers.ReplicatePadding.RowChange;
 import org.lvsa.toolkit.layers.Volume;
 
 /**
@@ -16,7 +17,7 @@ record CogVideoXEncoder(
     ChunkNorm normOut,
     CausalConv convOut,
     int slots)
-    implements AutoCloseable {
+    implements StretchEncoder {
 
   /**
    * The blocks of one resolution.
@@ -25,16 +26,11 @@ record CogVideoXEncoder(
    */
   record Down(List<ChunkResnet> resnets, ChunkDownsample downsample) {}
 
-  /**
-   * Encodes the next stretch.
-   *
-   * @param frames of the run's workspace, which are given back
-   * @return means, then logarithms of variances, of the run's workspace, to give back
-   */
-  Volume encode(Run run, Volume frames) {
+  @Override
+  public Volume encode(Run run, Volume frames) {
     Volume x =
         run.workspace.take(frames.frames(), frames.height(), frames.width(), convIn.outChannels());
-    convIn.applyToCopy(run, frames, x);
+    convIn.apply(run, convIn.input(run, frames, RowChange.NONE), x, false);
     run.workspace.give(frames);
     run.observe("conv_in", x);
     for (int level = 0; level < levels.size(); level++) {

@@ -22,16 +22,10 @@ record HunyuanDecoder(
     PixelNorm normOut,
     ReplicateConv convOut,
     int slots)
-    implements AutoCloseable {
+    implements StretchDecoder {
 
-  /**
-   * Decodes the next latent frame.
-   *
-   * @param latent one latent frame of the run's workspace, which is given back
-   * @return frames of the run's workspace, to give back: one for the first latent frame, as many as
-   *     the temporal factor for every other; not clamped
-   */
-  Volume decode(Run run, Volume latent) {
+  @Override
+  public Volume decode(Run run, Volume latent) {
     // Each resolution has volumes of its own sizes: those of the others would lie unused.
     run.workspace.trim();
     Volume x = run.workspace.take(1, latent.height(), latent.width(), convIn.outChannels());

@@ -22,15 +22,10 @@ record HunyuanEncoder(
     PixelNorm normOut,
     ReplicateConv convOut,
     int slots)
-    implements AutoCloseable {
+    implements StretchEncoder {
 
-  /**
-   * Encodes the next frames.
-   *
-   * @param frames frames of the run's workspace, which are given back
-   * @return the moments of one latent frame, of the run's workspace, to give back
-   */
-  Volume encode(Run run, Volume frames) {
+  @Override
+  public Volume encode(Run run, Volume frames) {
     Volume x = null;
     // A frame at a time, as the highest resolutions take most of the memory.
     for (int t = 0; t < frames.frames(); t++) {

@@ -14,12 +14,12 @@ import org.lvsa.toolkit.layers.Volume;
  * @param times frames that become one, or that one becomes: 1 or 2; the first frame stays one
  * @param out channels after the level
  */
-record HunyuanLevel(List<ReplicateResnet> resnets, ReplicateConv step, int times, int out)
+record HunyuanLevel(List<Resnet> resnets, ReplicateConv step, int times, int out)
     implements AutoCloseable {
 
   /** Computes the resnets. The memory of {@code x} becomes the result's or is given back. */
   Volume resnets(Run run, Volume x) {
-    for (ReplicateResnet resnet : resnets) {
+    for (Resnet resnet : resnets) {
       x = resnet.apply(run, x);
     }
     return x;
@@ -68,7 +68,7 @@ record HunyuanLevel(List<ReplicateResnet> resnets, ReplicateConv step, int times
 
   @Override
   public void close() {
-    resnets.forEach(ReplicateResnet::close);
+    resnets.forEach(Resnet::close);
     if (step != null) {
       step.close();
     }

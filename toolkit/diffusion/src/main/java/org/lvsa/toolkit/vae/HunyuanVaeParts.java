@@ -54,7 +54,7 @@ final class HunyuanVaeParts {
     List<HunyuanLevel> levels = new ArrayList<>();
     for (HunyuanVaeConfig.Level level : shape) {
       String name = at + "down_blocks." + levels.size() + ".";
-      List<ReplicateResnet> resnets = resnets(name, level, config.resnets());
+      List<Resnet> resnets = resnets(name, level, config.resnets());
       ReplicateConv step =
           level.steppedTo() == 0
               ? null
@@ -81,7 +81,7 @@ final class HunyuanVaeParts {
     List<HunyuanLevel> levels = new ArrayList<>();
     for (HunyuanVaeConfig.Level level : shape) {
       String name = at + "up_blocks." + levels.size() + ".";
-      List<ReplicateResnet> resnets = resnets(name, level, config.resnets() + 1);
+      List<Resnet> resnets = resnets(name, level, config.resnets() + 1);
       ReplicateConv step =
           level.steppedTo() == 0
               ? null
@@ -108,8 +108,8 @@ final class HunyuanVaeParts {
         resnet(at + "resnets.1.", channels, channels));
   }
 
-  private List<ReplicateResnet> resnets(String at, HunyuanVaeConfig.Level level, int count) {
-    List<ReplicateResnet> resnets = new ArrayList<>();
+  private List<Resnet> resnets(String at, HunyuanVaeConfig.Level level, int count) {
+    List<Resnet> resnets = new ArrayList<>();
     for (int r = 0; r < count; r++) {
       int in = r == 0 ? level.in() : level.channels();
       resnets.add(resnet(at + "resnets." + r + ".", in, level.channels()));
@@ -117,8 +117,8 @@ final class HunyuanVaeParts {
     return resnets;
   }
 
-  private ReplicateResnet resnet(String at, int in, int out) {
-    return new ReplicateResnet(
+  private Resnet resnet(String at, int in, int out) {
+    return new Resnet(
         norm(at + "norm1", in),
         conv(at + "conv1", out, in),
         norm(at + "norm2", out),

@@ -15,7 +15,7 @@ import org.lvsa.toolkit.layers.Volume;
  * @param conv takes frames with a border
  * @param slot where the frames are kept
  */
-record ReplicateConv(Conv3d conv, int slot) implements AutoCloseable {
+record ReplicateConv(Conv3d conv, int slot) implements StretchConv {
   /** Earlier frames that a result sees. */
   private static final int EARLIER = 2;
 
@@ -24,12 +24,8 @@ record ReplicateConv(Conv3d conv, int slot) implements AutoCloseable {
     return new ConvGeometry(out, in, EARLIER + 1, 3, 3, 1, 1, 0, 0);
   }
 
-  /**
-   * Makes the input of {@link #apply}: earlier frames, and these with their border.
-   *
-   * @param change what happens to the pixels of {@code x} on the way
-   */
-  Volume input(Run run, Volume x, RowChange change) {
+  @Override
+  public Volume input(Run run, Volume x, RowChange change) {
     int frames = x.frames();
     Volume input =
         run.workspace.take(EARLIER + frames, x.height() + 2, x.width() + 2, x.channels());
@@ -41,8 +37,8 @@ record ReplicateConv(Conv3d conv, int slot) implements AutoCloseable {
     return input;
   }
 
-  /** Computes the convolution, keeps the last frames of the input and gives its memory back. */
-  void apply(Run run, Volume input, Volume out, boolean add) {
+  @Override
+  public void apply(Run run, Volume input, Volume out, boolean add) {
     conv.apply(input, 0, out, add);
     Volume kept = run.kept[slot];
     if (kept == null) {
@@ -53,7 +49,8 @@ record ReplicateConv(Conv3d conv, int slot) implements AutoCloseable {
     run.workspace.give(input);
   }
 
-  int outChannels() {
+  @Override
+  public int outChannels() {
     return conv.geometry().out();
   }
 

@@ -10,17 +10,16 @@ import org.lvsa.toolkit.layers.Volume;
  *
  * @param shortcut brings the input to the result's channels; null where they are as many
  */
-record Resnet(PixelNorm norm1, CausalConv conv1, PixelNorm norm2, CausalConv conv2, Conv3d shortcut)
+record Resnet(
+    PixelNorm norm1, StretchConv conv1, PixelNorm norm2, StretchConv conv2, Conv3d shortcut)
     implements AutoCloseable {
 
   /** Computes the block. The memory of {@code x} becomes the result's or is given back. */
   Volume apply(Run run, Volume x) {
-    Volume input = conv1.input(run, x.frames(), x.height(), x.width());
-    norm1.applyWithSilu(x, CausalConv.fresh(input, x.frames()));
+    Volume input = conv1.input(run, x, norm1::applyWithSilu);
     Volume hidden = run.workspace.take(x.frames(), x.height(), x.width(), conv1.outChannels());
     conv1.apply(run, input, hidden, false);
-    input = conv2.input(run, x.frames(), x.height(), x.width());
-    norm2.applyWithSilu(hidden, CausalConv.fresh(input, x.frames()));
+    input = conv2.input(run, hidden, norm2::applyWithSilu);
     if (shortcut == null) {
       run.workspace.give(hidden);
       conv2.apply(run, input, x, true);

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.vae;
 
 import org.lvsa.toolkit.layers.Conv3d;
 import org.lvsa.toolkit.layers.PixelShuffle;
+import org.lvsa.toolkit.layers.ReplicatePadding.RowChange;
 import org.lvsa.toolkit.layers.Volume;
 
 /**
@@ -18,7 +19,7 @@ record Upsample(CausalConv time, Conv3d spatial) implements AutoCloseable {
   Volume apply(Run run, String name, Volume x) {
     if (time != null && !run.isFirst()) {
       Volume pairs = run.workspace.take(x.frames(), x.height(), x.width(), 2 * x.channels());
-      time.applyToCopy(run, x, pairs);
+      time.apply(run, time.input(run, x, RowChange.NONE), pairs, false);
       run.observe(name + ".time_conv", pairs);
       Volume twice = run.workspace.take(2 * x.frames(), x.height(), x.width(), x.channels());
       PixelShuffle.halvesAsFrames(pairs, twice);

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.vae;
 import java.util.List;
 import org.lvsa.toolkit.layers.Conv3d;
 import org.lvsa.toolkit.layers.PixelNorm;
+import org.lvsa.toolkit.layers.ReplicatePadding.RowChange;
 import org.lvsa.toolkit.layers.Volume;
 
 /**
@@ -19,7 +20,7 @@ record WanDecoder(
     PixelNorm normOut,
     CausalConv convOut,
     int slots)
-    implements AutoCloseable {
+    implements StretchDecoder {
 
   /**
    * The blocks of one resolution.
@@ -48,20 +49,14 @@ record WanDecoder(
     }
   }
 
-  /**
-   * Decodes the next latent frame.
-   *
-   * @param latent one latent frame of the run's workspace, which is given back
-   * @return frames of the run's workspace, to give back: one for the first latent frame, as many as
-   *     the temporal factor for every other; not clamped
-   */
-  Volume decode(Run run, Volume latent) {
+  @Override
+  public Volume decode(Run run, Volume latent) {
     Volume z = run.workspace.take(1, latent.height(), latent.width(), latent.channels());
     postQuant.apply(latent, 0, z, false);
     run.workspace.give(latent);
     run.observe("post_quant", z);
     Volume x = run.workspace.take(1, z.height(), z.width(), convIn.outChannels());
-    convIn.applyToCopy(run, z, x);
+    convIn.apply(run, convIn.input(run, z, RowChange.NONE), x, false);
     run.workspace.give(z);
     run.observe("conv_in", x);
     x = mid.apply(run, x);
@@ -73,8 +68,7 @@ record WanDecoder(
     }
     Volume last = x;
     run.observe("norm_out", () -> normed(run, last));
-    Volume input = convOut.input(run, x.frames(), x.height(), x.width());
-    normOut.applyWithSilu(x, CausalConv.fresh(input, x.frames()));
+    Volume input = convOut.input(run, x, normOut::applyWithSilu);
     Volume out = run.workspace.take(x.frames(), x.height(), x.width(), convOut.outChannels());
     run.workspace.give(x);
     convOut.apply(run, input, out, false);

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.vae;
 import java.util.List;
 import org.lvsa.toolkit.layers.Conv3d;
 import org.lvsa.toolkit.layers.PixelNorm;
+import org.lvsa.toolkit.layers.ReplicatePadding.RowChange;
 import org.lvsa.toolkit.layers.Volume;
 
 /**
@@ -21,7 +22,7 @@ record WanEncoder(
     CausalConv convOut,
     Conv3d quant,
     int slots)
-    implements AutoCloseable {
+    implements StretchEncoder {
 
   /**
    * A part of the way down.
@@ -48,16 +49,12 @@ record WanEncoder(
     }
   }
 
-  /**
-   * Encodes the next frames.
-   *
-   * @param frames frames of the run's workspace, which are given back
-   * @return the moments of one latent frame, of the run's workspace, to give back
-   */
-  Volume encode(Run run, Volume frames) {
+  @Override
+  public Volume encode(Run run, Volume pixels) {
+    Volume frames = patches(run, pixels);
     Volume x =
         run.workspace.take(frames.frames(), frames.height(), frames.width(), convIn.outChannels());
-    convIn.applyToCopy(run, frames, x);
+    convIn.apply(run, convIn.input(run, frames, RowChange.NONE), x, false);
     run.workspace.give(frames);
     run.observe("conv_in", x);
     for (int block = 0; block < blocks.size(); block++) {
@@ -66,8 +63,7 @@ record WanEncoder(
     }
     x = mid.apply(run, x);
     run.observe("mid", x);
-    Volume input = convOut.input(run, x.frames(), x.height(), x.width());
-    normOut.applyWithSilu(x, CausalConv.fresh(input, x.frames()));
+    Volume input = convOut.input(run, x, normOut::applyWithSilu);
     Volume out = run.workspace.take(x.frames(), x.height(), x.width(), convOut.outChannels());
     run.workspace.give(x);
     convOut.apply(run, input, out, false);
@@ -77,6 +73,24 @@ record WanEncoder(
     run.workspace.give(out);
     run.next();
     return moments;
+  }
+
+  /** Frames as the first layer takes them; the memory is the result's or given back. */
+  private Volume patches(Run run, Volume frames) {
+    int patch = config.patch();
+    if (patch == 1) {
+      return frames;
+    }
+    Volume patches =
+        run.workspace.take(
+            frames.frames(),
+            frames.height() / patch,
+            frames.width() / patch,
+            config.patchChannels());
+    PixelPatches.gather(frames, patch, patches);
+    run.workspace.give(frames);
+    run.observe("patchified", patches);
+    return patches;
   }
 
   @Override

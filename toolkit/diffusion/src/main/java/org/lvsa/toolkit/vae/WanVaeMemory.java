@@ -35,9 +35,8 @@ final class WanVaeMemory {
         area *= 4;
         in = config.residual() ? channels : channels / 2;
       } else {
-        // The last convolution sees two earlier frames.
-        int given = config.patch() == 1 ? 1 : 2;
-        floats += area * (2 * channels + given * frames * config.patchChannels());
+        // The last convolution sees two earlier frames; its result becomes pixels.
+        floats += area * (2 * channels + 2 * frames * config.patchChannels());
       }
     }
     return floats * Float.BYTES;

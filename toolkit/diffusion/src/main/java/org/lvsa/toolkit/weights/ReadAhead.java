@@ -4,6 +4,7 @@ package org.lvsa.toolkit.weights;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -30,7 +31,7 @@ public final class ReadAhead {
   public static final int THREADS = 4;
 
   /** Bytes that a thread reads at a time. */
-  private static final int BLOCK = 1 << 22;
+  private static final long BLOCK = 1 << 20;
 
   /** Bytes of one task: large files are read by several threads. */
   private static final long PIECE = 1 << 28;
@@ -87,8 +88,10 @@ public final class ReadAhead {
   }
 
   private static void read(Path file, long begin, long end, LongConsumer counted) {
-    try (FileChannel channel = FileChannel.open(file)) {
-      ByteBuffer block = ByteBuffer.allocateDirect((int) Math.min(BLOCK, end - begin));
+    // An arena frees the block at once; a direct buffer would wait for the garbage collector.
+    try (FileChannel channel = FileChannel.open(file);
+        Arena arena = Arena.ofConfined()) {
+      ByteBuffer block = arena.allocate(Math.min(BLOCK, end - begin)).asByteBuffer();
       for (long at = begin; at < end; ) {
         block.clear().limit((int) Math.min(block.capacity(), end - at));
         int count = channel.read(block, at);

@@ -26,9 +26,9 @@ import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.offload.OffloadMode;
 import org.lvsa.toolkit.tensor.Safetensors;
 import org.lvsa.toolkit.tensor.Safetensors.FloatTensor;
-import org.lvsa.toolkit.vae.LoadingMemory;
 import org.lvsa.toolkit.wan.WanConfig;
 import org.lvsa.toolkit.weights.ComponentConfig;
+import org.lvsa.toolkit.weights.ProcStatus;
 
 /**
  * Measures what offloading leaves in memory, for people to run: a Wan model whose transformer has
@@ -125,7 +125,7 @@ public final class OffloadMemory {
           Locale.ROOT,
           "%s: process at most %d MiB, %.2f s a step, latents %08x%n",
           mode,
-          LoadingMemory.highWaterMark() >> 20,
+          ProcStatus.bytes("VmHWM") >> 20,
           denoised.seconds() / STEPS,
           Arrays.hashCode(denoised.latents()));
     }

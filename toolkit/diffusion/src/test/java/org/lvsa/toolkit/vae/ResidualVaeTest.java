@@ -287,15 +287,13 @@ class ResidualVaeTest {
             SMALL.latentsStd(),
             residual,
             residual ? 2 : 1);
-    int height = 24 / config.patch();
-    int width = 40 / config.patch();
     long announced = AutoencoderKlWan.encodeBytes(config, 24, 40);
     try (Weights weights = Weights.random(AutoencoderKlWan.shapes(config), 1);
         WanEncoder encoder = WanVaeParts.encoder(config, weights);
         Run run = new Run(encoder.slots(), Observer.NONE, "enc")) {
       for (int t = 0; t < 4; t++) {
         int frames = t == 0 ? 1 : config.temporalFactor();
-        Volume stretch = run.workspace.take(frames, height, width, config.patchChannels());
+        Volume stretch = run.workspace.take(frames, 24, 40, WanVaeConfig.COLOURS);
         stretch.memory().fill((byte) 0);
         run.workspace.give(encoder.encode(run, stretch));
       }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -202,8 +203,23 @@ class WanNamesTest {
     Path vae = directory.resolve("Wan2.1_VAE.safetensors");
     TestWeights.copyRenamed(
         folder.resolve("vae"), vae, OriginalVaeNames.flat(folder.resolve("vae")));
+    float[] expected = generate(folder, Map.of());
     Map<String, Path> files = Map.of("transformer", transformer, "text_encoder", text, "vae", vae);
-    assertArrayEquals(generate(folder, Map.of()), generate(folder, files));
+    assertArrayEquals(expected, generate(folder, files));
+    assertArrayEquals(
+        expected,
+        generate(folder, Map.of("transformer", repository(folder.resolve("transformer")))));
+  }
+
+  /** A folder as in the publisher's repository: other keys in the configuration, and shards. */
+  private Path repository(Path transformer) throws IOException {
+    Path folder = Files.createDirectories(directory.resolve("Wan2.1-T2V-14B"));
+    Files.writeString(
+        folder.resolve("config.json"),
+        "{\"_class_name\": \"WanModel\", \"dim\": 40, \"model_type\": \"t2v\"}");
+    TestWeights.writeShards(
+        transformer, folder, "diffusion_pytorch_model", WanNamesTest::original, 12);
+    return folder;
   }
 
   /** The latents, and the first decoded value of each frame behind them. */

@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -17,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,18 +142,13 @@ class BlockShardsTest {
 
   /** KiB of the process in memory, those of mapped files included. */
   private static float resident() throws IOException {
-    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-      if (line.startsWith("VmRSS:")) {
-        return Float.parseFloat(line.replaceAll("\\D", ""));
-      }
-    }
-    throw new IOException("no VmRSS");
+    return ProcStatus.bytes("VmRSS") / 1024f;
   }
 
   @Tag("full")
   @Test
   void aProcessHoldsItsPartAndOneBlock(@TempDir Path folder) throws Exception {
-    Assumptions.assumeTrue(Files.exists(Path.of("/proc/self/status")), "skipped: no /proc here");
+    ProcStatus.assumePresent();
     Random random = new Random(1);
     Map<String, WeightTensor> tensors = new TreeMap<>();
     for (int block = 0; block < BLOCKS; block++) {

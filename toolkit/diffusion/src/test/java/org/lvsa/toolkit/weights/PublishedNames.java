@@ -3,13 +3,9 @@ package org.lvsa.toolkit.weights;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.RandomAccessFile;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -74,25 +70,13 @@ public final class PublishedNames {
    * @param prefix before each name, as single files have it
    */
   private Path write(Path file, String prefix, TensorType type) throws IOException {
-    ObjectNode header = new ObjectMapper().createObjectNode();
-    long at = 0;
-    for (Map.Entry<String, List<Long>> entry : shapes.entrySet()) {
-      long bytes =
-          entry.getValue().stream().reduce(1L, Math::multiplyExact) * type.bits() / Byte.SIZE;
-      ObjectNode node = header.putObject(prefix + entry.getKey());
-      node.put("dtype", type.name());
-      entry.getValue().forEach(node.putArray("shape")::add);
-      node.putArray("data_offsets").add(at).add(at + bytes);
-      at += bytes;
-    }
-    byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
-    byte[] length = new byte[Long.BYTES];
-    ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length);
+    Map<String, List<Long>> prefixed = new TreeMap<>();
+    shapes.forEach((name, shape) -> prefixed.put(prefix + name, shape));
+    TestWeights.Header header = TestWeights.header(prefixed, name -> type);
     Files.deleteIfExists(file);
     try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
-      out.write(length);
-      out.write(json);
-      out.setLength(length.length + json.length + at);
+      out.write(header.start());
+      out.setLength(header.start().length + header.dataBytes());
     }
     return file;
   }

@@ -6,8 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,9 +19,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.tensor.Safetensors;
@@ -32,26 +38,61 @@ public final class TestWeights {
 
   /** A safetensors file of any type, with its tensors in the order of the map. */
   public static void write(Path file, Map<String, WeightTensor> tensors) throws IOException {
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    tensors.forEach((name, tensor) -> shapes.put(name, tensor.shape()));
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    out.write(header(shapes, name -> tensors.get(name).type()).start());
+    for (WeightTensor tensor : tensors.values()) {
+      out.write(tensor.data().toArray(ValueLayout.JAVA_BYTE));
+    }
+    Files.write(file, out.toByteArray());
+  }
+
+  /**
+   * What a safetensors file consists of.
+   *
+   * @param start its first bytes: the header and its length
+   * @param dataBytes bytes of all tensors, which follow
+   */
+  record Header(byte[] start, long dataBytes) {}
+
+  /** The header of a file with tensors in the order of the map. */
+  static Header header(Map<String, List<Long>> shapes, Function<String, TensorType> types) {
     ObjectNode header = new ObjectMapper().createObjectNode();
-    ByteArrayOutputStream data = new ByteArrayOutputStream();
-    for (Map.Entry<String, WeightTensor> entry : tensors.entrySet()) {
-      WeightTensor tensor = entry.getValue();
+    long at = 0;
+    for (Map.Entry<String, List<Long>> entry : shapes.entrySet()) {
+      TensorType type = types.apply(entry.getKey());
+      long elements = entry.getValue().stream().reduce(1L, Math::multiplyExact);
       ObjectNode node = header.putObject(entry.getKey());
-      node.put("dtype", tensor.type().name());
-      tensor.shape().forEach(node.putArray("shape")::add);
-      node.putArray("data_offsets").add(data.size()).add(data.size() + tensor.data().byteSize());
-      data.write(tensor.data().toArray(ValueLayout.JAVA_BYTE));
+      node.put("dtype", type.name());
+      entry.getValue().forEach(node.putArray("shape")::add);
+      node.putArray("data_offsets").add(at).add(at += elements * type.bits() / Byte.SIZE);
     }
     byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    out.write(
-        ByteBuffer.allocate(Long.BYTES)
-            .order(ByteOrder.LITTLE_ENDIAN)
-            .putLong(json.length)
-            .array());
-    out.write(json);
-    data.writeTo(out);
-    Files.write(file, out.toByteArray());
+    ByteBuffer start = ByteBuffer.allocate(Long.BYTES + json.length).order(ByteOrder.LITTLE_ENDIAN);
+    return new Header(start.putLong(json.length).put(json).array(), at);
+  }
+
+  /**
+   * Writes a large file of one type, piece by piece, with random numbers that are none of them
+   * infinite: the highest bit of the exponent is never set.
+   */
+  public static void writeRandom(
+      Path file, Map<String, List<Long>> shapes, TensorType type, SplittableRandom random)
+      throws IOException {
+    Header header = header(shapes, name -> type);
+    int bytes = type.bits() / Byte.SIZE;
+    try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {
+      out.write(header.start());
+      byte[] piece = new byte[1 << 16];
+      for (long at = 0; at < header.dataBytes(); at += piece.length) {
+        random.nextBytes(piece);
+        for (int i = bytes - 1; i < piece.length; i += bytes) {
+          piece[i] &= (byte) 0xBF;
+        }
+        out.write(piece, 0, (int) Math.min(piece.length, header.dataBytes() - at));
+      }
+    }
   }
 
   /** A tensor of those values. */
@@ -92,6 +133,38 @@ public final class TestWeights {
           .forEach((name, tensor) -> tensors.put(names.apply(name), tensor));
       write(file, tensors);
     }
+  }
+
+  /**
+   * Copies a component's weights to shards with an index, under other names.
+   *
+   * @param stem of the files' names
+   */
+  public static void writeShards(
+      Path from, Path folder, String stem, UnaryOperator<String> names, int shards)
+      throws IOException {
+    ObjectNode index = new ObjectMapper().createObjectNode();
+    List<Map<String, WeightTensor>> parts = new ArrayList<>();
+    for (int shard = 0; shard < shards; shard++) {
+      parts.add(new TreeMap<>());
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      int next = 0;
+      for (WeightTensor tensor : WeightFolder.of(from).read(arena).values()) {
+        int shard = next++ % shards;
+        String name = names.apply(tensor.name());
+        parts.get(shard).put(name, tensor);
+        index.withObject("/weight_map").put(name, shardName(stem, shard, shards));
+      }
+      for (int shard = 0; shard < shards; shard++) {
+        write(folder.resolve(shardName(stem, shard, shards)), parts.get(shard));
+      }
+    }
+    Files.writeString(folder.resolve(stem + ".safetensors.index.json"), index.toString());
+  }
+
+  private static String shardName(String stem, int shard, int shards) {
+    return String.format(Locale.ROOT, "%s-%05d-of-%05d.safetensors", stem, shard + 1, shards);
   }
 
   /** Replaces tensors of a file, all of one type, by one with the rows of all, as they are. */
