@@ -13,7 +13,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <p>Each part's product goes straight to its own tensor. One product of all rows gives them side
  * by side in each token instead, and what it saves is less than taking them apart costs: on two
- * processors it was 8 to 18 % slower from 1,560 tokens of 1,536 features, and no faster with 64.
+ * processors it was 8 to 32 % slower from 1,560 tokens of 1,536 features, and no faster with 64.
  *
  * @param parts in the order of their rows
  */
