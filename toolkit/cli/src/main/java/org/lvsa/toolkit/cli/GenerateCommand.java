@@ -24,6 +24,7 @@ import org.lvsa.toolkit.pipeline.RankStart;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
 import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vision.Picture;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -178,7 +179,8 @@ final class GenerateCommand implements Callable<Integer> {
       sampling.check(pipeline, how);
       how.riflex().ifPresent(pipeline::riflex);
       GenerationSettings settings =
-          sampling.settings(pipeline.defaults(inputs.image()), how, inputs, promptNeeded);
+          sampling.settings(
+              pipeline.defaults(inputs.image().map(Picture::size)), how, inputs, promptNeeded);
       GenerateOutput target =
           GenerateOutput.of(
               output,

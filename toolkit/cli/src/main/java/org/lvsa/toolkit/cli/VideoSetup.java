@@ -7,6 +7,7 @@ import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.vision.Picture;
 import picocli.CommandLine.Model.CommandSpec;
 
 /**
@@ -40,7 +41,10 @@ record VideoSetup(
       GenerationSettings.Inputs inputs = sampling.inputs(how);
       GenerationSettings settings =
           sampling.settings(
-              pipeline.defaults(inputs.image()), how, inputs, model.random().isEmpty());
+              pipeline.defaults(inputs.image().map(Picture::size)),
+              how,
+              inputs,
+              model.random().isEmpty());
       LvsaConfig config =
           attention.config(
               Lvsa.environment(spec),

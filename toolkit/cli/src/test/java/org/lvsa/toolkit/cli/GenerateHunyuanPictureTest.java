@@ -204,6 +204,17 @@ class GenerateHunyuanPictureTest {
   }
 
   @Test
+  void inspectTellsOfThePicturesEncoder() {
+    Run run = Run.lvsa("models", "inspect", model, "--frames", 9, "--resolution", "96x64");
+    assertEquals(0, run.code(), run.err());
+    for (String part :
+        List.of(
+            "image_encoder", "SiglipVisionModel", "encoding the picture", "a picture to begin")) {
+      assertTrue(run.out().contains(part), run.out());
+    }
+  }
+
+  @Test
   void modelsWithoutAGuiderSaySo() {
     Run refused =
         Run.lvsa(
@@ -220,7 +231,8 @@ class GenerateHunyuanPictureTest {
     assertTrue(
         refused
             .err()
-            .contains("a guider's options is not supported by this pipeline (WanPipeline)"),
+            .contains(
+                "guidance with a guider's options is not supported by this pipeline (WanPipeline)"),
         refused.err());
   }
 }

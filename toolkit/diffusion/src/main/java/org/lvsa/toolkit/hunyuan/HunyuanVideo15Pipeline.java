@@ -28,7 +28,6 @@ import org.lvsa.toolkit.vae.FrameCut;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
-import org.lvsa.toolkit.vision.Picture;
 
 /**
  * Text, or a picture and text, to video with HunyuanVideo 1.5 (Tencent 2025): a language model
@@ -109,9 +108,8 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
 
   /** A picture decides the size: the nearest to its shape. */
   @Override
-  public PipelineDefaults defaults(Optional<Picture> image) {
-    return image
-        .map(Picture::size)
+  public PipelineDefaults defaults(Optional<Resolution> picture) {
+    return picture
         .map(its -> defaults(model.nearest(its.height(), its.width())))
         .orElseGet(this::defaults);
   }

@@ -12,7 +12,7 @@ public enum Capability {
   /** Guidance that changes from step to step. */
   DYNAMIC_GUIDANCE("guidance that changes from step to step"),
   /** Options of a guider: rescaled guidance, in a part of the steps, in the first formulation. */
-  GUIDER("a guider's options"),
+  GUIDER("guidance with a guider's options"),
   /** A shift of the noise levels. */
   FLOW_SHIFT("a shift of the noise levels"),
   /** A single frame, as an image. */

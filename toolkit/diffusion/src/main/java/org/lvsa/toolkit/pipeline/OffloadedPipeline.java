@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.offload.Offload;
 import org.lvsa.toolkit.offload.OffloadMode;
 import org.lvsa.toolkit.offload.OffloadableComponents;
@@ -15,7 +16,6 @@ import org.lvsa.toolkit.parallel.RankPlace;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
-import org.lvsa.toolkit.vision.Picture;
 
 /**
  * A pipeline that lets the weights go that are not needed now. Its videos are the same bit for bit.
@@ -98,8 +98,8 @@ public final class OffloadedPipeline implements VideoPipeline {
   }
 
   @Override
-  public PipelineDefaults defaults(Optional<Picture> image) {
-    return inner.defaults(image);
+  public PipelineDefaults defaults(Optional<Resolution> picture) {
+    return inner.defaults(picture);
   }
 
   @Override

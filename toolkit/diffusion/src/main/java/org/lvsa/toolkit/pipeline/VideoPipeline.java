@@ -9,6 +9,7 @@ import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.vae.DecodedTiles;
@@ -16,7 +17,6 @@ import org.lvsa.toolkit.vae.FrameCut;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
-import org.lvsa.toolkit.vision.Picture;
 
 /**
  * A model that is opened and makes videos in three parts: what it is told is encoded ({@link
@@ -35,10 +35,11 @@ public interface VideoPipeline extends AutoCloseable {
   PipelineDefaults defaults();
 
   /**
-   * What is taken where a user does not say, for a video that begins with a picture: its shape can
-   * decide the size.
+   * What is taken where a user does not say, for a video that begins with a picture.
+   *
+   * @param picture its size, whose shape can decide the video's; empty if there is none
    */
-  default PipelineDefaults defaults(Optional<Picture> image) {
+  default PipelineDefaults defaults(Optional<Resolution> picture) {
     return defaults();
   }
 

@@ -16,6 +16,15 @@ public interface VideoMaker extends AutoCloseable {
   /** The values of a request that says nothing else. */
   Defaults defaults();
 
+  /**
+   * The size of a video that begins with a picture, where a request says none.
+   *
+   * @param picture its size
+   */
+  default Resolution defaultSize(Resolution picture) {
+    return defaults().size();
+  }
+
   /** Whether the model begins with a picture. */
   boolean takesImage();
 

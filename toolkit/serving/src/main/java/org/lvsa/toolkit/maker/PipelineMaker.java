@@ -85,6 +85,11 @@ public final class PipelineMaker implements VideoMaker {
   }
 
   @Override
+  public Resolution defaultSize(Resolution picture) {
+    return pipeline.defaults(Optional.of(picture)).resolution();
+  }
+
+  @Override
   public boolean takesImage() {
     return pipeline.capabilities().contains(Capability.IMAGE_INPUT);
   }

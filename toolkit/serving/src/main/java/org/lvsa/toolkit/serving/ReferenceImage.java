@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Base64;
 import java.util.Iterator;
 import java.util.List;
@@ -17,12 +18,16 @@ import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.Png;
+import org.lvsa.toolkit.model.Resolution;
 
 /**
  * The picture with which a video begins, from a client that is not trusted: its size is read and
  * judged before any pixel is decoded, and what is kept is a PNG that was written here.
  */
 final class ReferenceImage {
+  /** Where the head of a PNG has the width, and the height behind it. */
+  private static final int PNG_WIDTH = 16;
+
   private static final List<String> FORMATS = List.of("png", "jpeg");
 
   private ReferenceImage() {}
@@ -98,6 +103,16 @@ final class ReferenceImage {
           "the picture has " + bytes + " bytes, at most " + bounds.imageBytes() + " are allowed",
           Field.INPUT_REFERENCE.toString());
     }
+  }
+
+  /**
+   * The size that the head of a PNG says.
+   *
+   * @param png as {@link #png} made it
+   */
+  static Resolution size(byte[] png) {
+    ByteBuffer head = ByteBuffer.wrap(png);
+    return new Resolution(head.getInt(PNG_WIDTH), head.getInt(PNG_WIDTH + Integer.BYTES));
   }
 
   private static ApiException wrong(String message) {

@@ -57,7 +57,7 @@ final class VideoRoutes {
               + " makes videos of a prompt alone",
           Field.INPUT_REFERENCE.toString());
     }
-    VideoWish wish = wishes.video(body.fields());
+    VideoWish wish = wishes.video(body.fields(), body.image().map(ReferenceImage::size));
     try {
       return jobs.submit(wish.request(), body.image(), wish.notes());
     } catch (QueueFullException e) {

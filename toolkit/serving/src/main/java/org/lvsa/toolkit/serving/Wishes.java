@@ -33,24 +33,30 @@ final class Wishes {
     this.defaults = defaults;
   }
 
-  /** A video. */
-  VideoWish video(RequestFields given) {
-    return new Completion(given, false).wish();
+  /**
+   * A video.
+   *
+   * @param begins size of the picture that it begins with
+   */
+  VideoWish video(RequestFields given, Optional<Resolution> begins) {
+    return new Completion(given, begins, false).wish();
   }
 
   /** A picture. */
   VideoWish picture(RequestFields given) {
-    return new Completion(given, true).wish();
+    return new Completion(given, Optional.empty(), true).wish();
   }
 
   /** One request while it is completed. */
   private final class Completion {
     private final RequestFields fields;
+    private final Optional<Resolution> begins;
     private final boolean picture;
     private final List<String> notes = new ArrayList<>();
     private final LvsaFields lvsa;
 
-    Completion(RequestFields given, boolean picture) {
+    Completion(RequestFields given, Optional<Resolution> begins, boolean picture) {
+      this.begins = begins;
       this.picture = picture;
       List<String> unread = new ArrayList<>();
       RequestFields all = withExtra(given, unread).or(defaults);
@@ -140,7 +146,7 @@ final class Wishes {
             (hasWidth ? Field.HEIGHT : Field.WIDTH).toString());
       }
       if (!hasWidth) {
-        return size.orElse(maker.defaults().size());
+        return size.or(() -> begins.map(maker::defaultSize)).orElse(maker.defaults().size());
       }
       Resolution sides =
           new Resolution(

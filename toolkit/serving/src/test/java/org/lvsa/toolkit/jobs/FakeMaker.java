@@ -81,6 +81,12 @@ public final class FakeMaker implements VideoMaker {
     return new Defaults(new Resolution(64, 48), 81, 16, 4, 5);
   }
 
+  /** Half as large as the picture. */
+  @Override
+  public Resolution defaultSize(Resolution picture) {
+    return new Resolution(picture.width() / 2, picture.height() / 2);
+  }
+
   @Override
   public boolean takesImage() {
     return takesImage;
