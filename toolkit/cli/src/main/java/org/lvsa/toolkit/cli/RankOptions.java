@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.lvsa.toolkit.backend.DeviceList;
+import org.lvsa.toolkit.io.ChildJvm;
 import org.lvsa.toolkit.parallel.ContextParallel.Scheme;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.parallel.UlyssesMode;
@@ -220,12 +219,8 @@ final class RankOptions {
 
   /** Another JVM with this one's flags, class path and arguments. */
   private ProcessBuilder laterRank(int rank, int port) {
-    List<String> line = new ArrayList<>();
-    line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    line.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-    line.addAll(List.of("-cp", System.getProperty("java.class.path"), Lvsa.class.getName()));
-    line.addAll(command.commandLine().getParseResult().originalArgs());
-    line.add("--joins=" + rank + ":" + port);
-    return new ProcessBuilder(line);
+    List<String> arguments = new ArrayList<>(command.commandLine().getParseResult().originalArgs());
+    arguments.add("--joins=" + rank + ":" + port);
+    return new ProcessBuilder(ChildJvm.command(Lvsa.class.getName(), arguments));
   }
 }
