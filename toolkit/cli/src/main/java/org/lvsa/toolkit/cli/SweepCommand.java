@@ -9,11 +9,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import org.lvsa.kernels.AttentionBackend;
-import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.DeviceList;
 import org.lvsa.toolkit.cli.SweepOptions.Where;
@@ -173,13 +170,7 @@ final class SweepCommand implements Callable<Integer> {
     }
     DeviceList list = DeviceList.parse(devices);
     for (String name : settings.backends()) {
-      List<String> known =
-          Backends.named(name, warning -> {}).devices().stream()
-              .map(AttentionBackend.Device::id)
-              .toList();
-      for (String id : list.ids()) {
-        new KernelOptions(Optional.of(id), Optional.empty()).check(name, known, List.of());
-      }
+      list.requireOf(Backends.named(name, warning -> {}));
     }
     return new DeviceProcesses(list);
   }

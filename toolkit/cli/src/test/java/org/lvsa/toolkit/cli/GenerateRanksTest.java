@@ -34,6 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.io.ChildJvm;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.tensor.Safetensors;
 
@@ -150,7 +151,7 @@ class GenerateRanksTest {
         "--ulysses-degree 2 --devices 0 | --devices must be DRIVER:INDEX joined by commas",
         "--ulysses-degree 2 --devices 0:0,0:1 --device 0:1 | --device 0:1 is of every rank,"
             + " --devices 0:0,0:1 are of the ranks in turn: give one of the two",
-        "--ulysses-degree 2 --backend vector --devices 0:0,0:1 | backend vector has no device 0:",
+        "--ulysses-degree 2 --backend vector --devices 0:0,0:1 | backend vector has no device 0:0",
         "--ulysses-degree 2147483647 --ring-degree 3 | ranks must be at most 2^31-1, the product"
       })
   void whatDoesNotFitIsRefusedInOneLine(String options, String message) {
@@ -372,15 +373,7 @@ class GenerateRanksTest {
     List<Process> processes = new ArrayList<>();
     try {
       for (int rank : new int[] {1, 0}) {
-        List<String> command =
-            new ArrayList<>(
-                List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "--add-modules=jdk.incubator.vector",
-                    "--enable-native-access=ALL-UNNAMED",
-                    "-cp",
-                    System.getProperty("java.class.path"),
-                    Lvsa.class.getName()));
+        List<String> command = ChildJvm.command(Lvsa.class.getName(), List.of());
         FOUR_HEADS.forEach(word -> command.add(word.toString()));
         command.addAll(List.of("-o", two.toString(), "--ulysses-degree", "2"));
         command.addAll(List.of("--ranks", "processes", "--joins", rank + ":" + port));

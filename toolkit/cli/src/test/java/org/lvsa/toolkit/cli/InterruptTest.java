@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.io.ChildJvm;
 import org.lvsa.toolkit.sweep.ResultRow;
 import org.lvsa.toolkit.sweep.ResultsFile;
 
@@ -27,15 +28,7 @@ class InterruptTest {
   @TempDir private Path directory;
 
   private Process start(List<?> words, String log) throws Exception {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Lvsa.class.getName()));
+    List<String> command = ChildJvm.command(Lvsa.class.getName(), List.of());
     words.forEach(word -> command.add(word.toString()));
     return new ProcessBuilder(command)
         .redirectErrorStream(true)

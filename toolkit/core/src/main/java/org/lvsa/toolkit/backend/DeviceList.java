@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionBackend;
+import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.io.Messages;
 
 /**
@@ -68,6 +69,18 @@ public record DeviceList(List<String> ids) {
             .map(AttentionBackend.Device::id)
             .filter(id -> driver(id).equals(driver(chosen.id())));
     return new DeviceList(Stream.concat(Stream.of(chosen.id()), others).toList());
+  }
+
+  /**
+   * Refuses devices that a backend does not have.
+   *
+   * @throws IllegalArgumentException naming the first of them, and those that the backend has
+   */
+  public void requireOf(AttentionBackend backend) {
+    List<String> known = backend.devices().stream().map(AttentionBackend.Device::id).toList();
+    for (String id : ids) {
+      KernelOptions.DEFAULT.onDevice(id).check(backend.name(), known, List.of());
+    }
   }
 
   /** The device of a worker, numbered from 0. */

@@ -156,11 +156,13 @@ public record RankPlan(
 
   /**
    * These ranks with a device of its own for each, where they are processes and a backend has
-   * several devices like the one that it takes by itself. Nothing changes where devices were named.
+   * several devices like the one that it takes by itself. Where devices were named, the backend
+   * must have them: ranks that look for theirs at the same time would tell now one, now the other.
    *
    * @param config names the backend
    * @param kernel device and kernel that were asked for
-   * @throws IllegalArgumentException if one device and a list of devices were asked for
+   * @throws IllegalArgumentException if one device and a list of devices were asked for, or if the
+   *     backend does not have one
    */
   public RankPlan onDevices(LvsaConfig config, KernelOptions kernel) {
     if (kernel.device().isPresent() && start.devices().isPresent()) {
@@ -170,6 +172,9 @@ public record RankPlan(
               + " is of every rank, --devices "
               + start.devices().get()
               + " are of the ranks in turn: give one of the two");
+    }
+    if (start.devices().isPresent() && start.place().isEmpty()) {
+      start.devices().get().requireOf(Generation.backend(config, line -> {}));
     }
     if (world() == 1
         || start.kind() == RankStart.Kind.THREADS
