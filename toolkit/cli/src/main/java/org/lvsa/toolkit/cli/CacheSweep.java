@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -26,6 +25,7 @@ import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.VideoRun;
 import org.lvsa.toolkit.report.PlotPicture;
 import org.lvsa.toolkit.sweep.Environment;
+import org.lvsa.toolkit.sweep.Statistics;
 import org.lvsa.toolkit.vae.Rgb;
 import org.lvsa.toolkit.video.FrameMetrics;
 import picocli.CommandLine;
@@ -150,27 +150,12 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
   /** Runs a cell; empty if it is done already. */
   private Optional<CacheSweepRow> row(
       Denoising denoising, Made exact, How how, Cache cache, Set<String> done) throws IOException {
-    CacheSweepRow asked =
-        new CacheSweepRow(
-            how.attention().name().toLowerCase(Locale.ROOT),
-            cache.backend(),
-            cache.config(),
-            null,
-            null,
-            Double.NaN,
-            Double.NaN,
-            null,
-            null,
-            Double.NaN,
-            Double.NaN,
-            how.scale().isPresent() ? how.scale().getAsDouble() : null,
-            "");
-    if (!done.add(asked.key())) {
+    if (!done.add(CacheSweepRow.key(how.words(), cache.backend(), cache.config()))) {
       return Optional.empty();
     }
     boolean reference = how.equals(How.DENSE) && cache.equals(Cache.NONE);
     Made made = reference ? exact : make(denoising, how, cache, plan.reps());
-    return Optional.of(measured(asked, exact, made));
+    return Optional.of(measured(how, cache, exact, made));
   }
 
   private Made make(Denoising denoising, How how, Cache cache, int times) throws IOException {
@@ -193,7 +178,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
             denoised.latents(), Optional.empty(), Rgb.TRUNCATED, rgb -> frames.add(rgb.clone()));
       }
     }
-    return new Made(denoised, frames, median(seconds), median(plain));
+    return new Made(denoised, frames, Statistics.median(seconds), Statistics.median(plain));
   }
 
   private VideoRun run(How how, Cache cache, VideoRun.Listener listener) {
@@ -204,29 +189,23 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
         listener);
   }
 
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
-  }
-
-  private CacheSweepRow measured(CacheSweepRow asked, Made exact, Made made) {
+  private CacheSweepRow measured(How how, Cache cache, Made exact, Made made) {
     Resolution size = setup.settings().size().resolution();
-    Optional<CacheSummary> cache = made.denoised().cache();
+    Optional<CacheSummary> summary = made.denoised().cache();
     return new CacheSweepRow(
-        asked.attention(),
-        asked.cache(),
-        asked.config(),
-        cache.map(CacheSummary::computed).orElse(null),
-        cache.map(CacheSummary::cached).orElse(null),
+        how.attention().name().toLowerCase(Locale.ROOT),
+        cache.backend(),
+        cache.config(),
+        summary.map(CacheSummary::computed).orElse(null),
+        summary.map(CacheSummary::cached).orElse(null),
         rounded(made.seconds(), 4),
         rounded(made.plainSeconds() / made.seconds(), 4),
         mean(made, 3, i -> FrameMetrics.psnr(exact.frames().get(i), made.frames().get(i))),
         mean(made, 6, i -> FrameMetrics.ssim(size, exact.frames().get(i), made.frames().get(i))),
         rounded(relative(exact.denoised().latents(), made.denoised().latents()), 8),
         rounded(made.denoised().report().density(), 4),
-        asked.sparsityScale(),
-        cache.map(CacheSummary::steps).map(CacheSweep::words).orElse(""));
+        how.scale().isPresent() ? how.scale().getAsDouble() : null,
+        summary.map(CacheSummary::steps).map(CacheSweep::words).orElse(""));
   }
 
   private static String words(Map<String, String> steps) {

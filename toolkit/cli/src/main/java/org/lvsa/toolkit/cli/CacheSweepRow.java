@@ -113,7 +113,16 @@ record CacheSweepRow(
 
   /** What tells the row from the others of a sweep. */
   String key() {
-    return how() + " " + cache + " " + config;
+    return key(how(), cache, config);
+  }
+
+  /**
+   * The same of a run that is still to be made.
+   *
+   * @param how as {@link #how} writes it
+   */
+  static String key(String how, String cache, String config) {
+    return how + " " + cache + " " + config;
   }
 
   /** Whether this run is nowhere worse than another one, and somewhere better. */
