@@ -31,6 +31,7 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.DecodedFrames;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
@@ -43,7 +44,6 @@ import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.LatentSize;
-import org.lvsa.toolkit.vae.Rgb;
 import org.lvsa.toolkit.vae.Tiling;
 
 /**
@@ -139,16 +139,7 @@ class CogVideoXPipelineTest {
                 steps[0]++;
               });
       assertEquals(settings.steps(), steps[0]);
-      List<byte[]> frames = new ArrayList<>();
-      pipeline.decode(
-          size,
-          latents,
-          Optional.empty(),
-          (first, volume) -> {
-            for (int i = 0; i < volume.frames(); i++) {
-              frames.add(Rgb.ROUNDED.bytes(volume, i));
-            }
-          });
+      List<byte[]> frames = DecodedFrames.of(pipeline, size, latents);
       assertEquals(pipeline.decodedFrames(size), frames.size());
       run.checkBytes("frames_uint8_round", frames.toArray(byte[][]::new));
     }

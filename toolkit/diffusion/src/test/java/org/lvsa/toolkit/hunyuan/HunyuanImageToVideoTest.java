@@ -27,6 +27,7 @@ import org.lvsa.toolkit.TestFiles;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.Capability;
+import org.lvsa.toolkit.pipeline.DecodedFrames;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Inputs;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
@@ -39,7 +40,6 @@ import org.lvsa.toolkit.pipeline.ResumeFile;
 import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
-import org.lvsa.toolkit.vae.Rgb;
 import org.lvsa.toolkit.vision.Picture;
 
 /**
@@ -106,16 +106,7 @@ class HunyuanImageToVideoTest {
       GenerationSettings settings =
           settings(run, "i2v", new GuidanceSettings(6, batched), TextMask.PUBLISHED);
       float[] latents = check(run, pipeline, settings, Map.of());
-      List<byte[]> frames = new ArrayList<>();
-      pipeline.decode(
-          settings.size(),
-          latents,
-          Optional.empty(),
-          (first, volume) -> {
-            for (int i = 0; i < volume.frames(); i++) {
-              frames.add(Rgb.ROUNDED.bytes(volume, i));
-            }
-          });
+      List<byte[]> frames = DecodedFrames.of(pipeline, settings.size(), latents);
       run.checkFrames("frames_uint8_round", frames);
     }
   }

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.DecodedFrames;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Inputs;
 import org.lvsa.toolkit.pipeline.GenerationSettings.Prompts;
@@ -36,7 +37,6 @@ import org.lvsa.toolkit.pipeline.ResumeFile;
 import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
-import org.lvsa.toolkit.vae.Rgb;
 
 /** Whole runs of the tiny HunyuanVideo 1.5 model against recorded ones, and what is refused. */
 class HunyuanPipelineTest {
@@ -93,16 +93,7 @@ class HunyuanPipelineTest {
           settings(
               prompts(json), size, scale, new StartingLatents.Given(start), TextMask.PUBLISHED);
       float[] latents = HunyuanRuns.check(run, pipeline, settings, Map.of(), new ArrayList<>());
-      List<byte[]> frames = new ArrayList<>();
-      pipeline.decode(
-          size,
-          latents,
-          Optional.empty(),
-          (first, volume) -> {
-            for (int i = 0; i < volume.frames(); i++) {
-              frames.add(Rgb.ROUNDED.bytes(volume, i));
-            }
-          });
+      List<byte[]> frames = DecodedFrames.of(pipeline, size, latents);
       run.checkFrames("frames_uint8_round", frames);
     }
   }

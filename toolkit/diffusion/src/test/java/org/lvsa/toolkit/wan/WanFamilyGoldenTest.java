@@ -9,7 +9,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.DecodedFrames;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
@@ -34,7 +34,6 @@ import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.tensor.NdMemory;
-import org.lvsa.toolkit.vae.Rgb;
 import org.lvsa.toolkit.vision.Picture;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -108,16 +107,7 @@ class WanFamilyGoldenTest {
               Optional.empty(),
               (step, sample, history) ->
                   run.checkAtLeast("step" + step + ".latents", sample, BEHIND_TIME));
-      List<byte[]> frames = new ArrayList<>();
-      pipeline.decode(
-          settings.size(),
-          latents,
-          Optional.empty(),
-          (first, volume) -> {
-            for (int i = 0; i < volume.frames(); i++) {
-              frames.add(Rgb.ROUNDED.bytes(volume, i));
-            }
-          });
+      List<byte[]> frames = DecodedFrames.of(pipeline, settings.size(), latents);
       run.checkFrames("frames_uint8_round", frames);
     }
   }

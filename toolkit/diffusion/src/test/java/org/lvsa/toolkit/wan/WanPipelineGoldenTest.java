@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +25,7 @@ import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.DecodedFrames;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
@@ -36,7 +36,6 @@ import org.lvsa.toolkit.pipeline.ResumeFile;
 import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
-import org.lvsa.toolkit.vae.Rgb;
 
 /** Whole runs of the tiny Wan model against the runs that the published programs recorded. */
 class WanPipelineGoldenTest {
@@ -103,16 +102,7 @@ class WanPipelineGoldenTest {
               });
       assertEquals(settings.steps(), differences.size());
       if (run.names().contains("frames_uint8_round")) {
-        List<byte[]> frames = new ArrayList<>();
-        pipeline.decode(
-            settings.size(),
-            latents,
-            Optional.empty(),
-            (first, volume) -> {
-              for (int i = 0; i < volume.frames(); i++) {
-                frames.add(Rgb.ROUNDED.bytes(volume, i));
-              }
-            });
+        List<byte[]> frames = DecodedFrames.of(pipeline, settings.size(), latents);
         differences.put("frames", run.checkFrames("frames_uint8_round", frames));
       }
     }
