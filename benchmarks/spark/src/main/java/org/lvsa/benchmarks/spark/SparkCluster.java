@@ -4,6 +4,10 @@ package org.lvsa.benchmarks.spark;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkException;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -17,6 +21,9 @@ final class SparkCluster implements ClusterSweep.Cluster {
   private static final int MOST_JOBS = 256;
 
   private final JavaSparkContext spark;
+
+  /** Spark runs jobs in the order in which they come, and a fair lock keeps that of the callers. */
+  private final Lock inOrder = new ReentrantLock(true);
 
   SparkCluster(SparkConf conf) {
     spark = new JavaSparkContext(conf);
@@ -46,13 +53,23 @@ final class SparkCluster implements ClusterSweep.Cluster {
 
   @Override
   public GroupMeasurement measure(SweepSettings group, String inputSha256) throws Exception {
-    GroupTask task = new GroupTask(group.toJson(), inputSha256);
     try {
-      // A job of its own: a group that fails three times ends its job, and no other.
-      return spark.parallelize(List.of(task), 1).map(GroupTask::run).collect().getFirst();
-    } catch (Exception e) {
-      // Scala throws what its methods do not declare.
-      throw e instanceof SparkException failed ? new IllegalStateException(reason(failed), e) : e;
+      return submit(group, inputSha256).get().getFirst();
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof SparkException failed
+          ? new IllegalStateException(reason(failed), failed)
+          : e;
+    }
+  }
+
+  /** A job of its own: a group that fails three times ends its job, and no other. */
+  private Future<List<GroupMeasurement>> submit(SweepSettings group, String inputSha256) {
+    inOrder.lock();
+    try {
+      GroupTask task = new GroupTask(group.toJson(), inputSha256);
+      return spark.parallelize(List.of(task), 1).map(GroupTask::run).collectAsync();
+    } finally {
+      inOrder.unlock();
     }
   }
 

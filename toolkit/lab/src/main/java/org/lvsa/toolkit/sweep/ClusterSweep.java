@@ -4,6 +4,7 @@ package org.lvsa.toolkit.sweep;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,8 +20,8 @@ import org.lvsa.toolkit.io.Messages;
 /**
  * Runs a sweep whose cells are measured by other processes, on this machine or on others. The unit
  * is a group, one geometry on one backend: its cells share inputs and dense rounds, so no ratio
- * mixes two machines. Rows are appended as groups are finished, with the durability and the
- * resumption of a sweep of one process.
+ * mixes two machines. The groups with the most work start first. Rows are appended as groups are
+ * finished, with the durability and the resumption of a sweep of one process.
  */
 public final class ClusterSweep {
   private final SweepSettings settings;
@@ -42,7 +43,8 @@ public final class ClusterSweep {
     Map<String, Object> describe();
 
     /**
-     * Measures a group on a machine of the cluster, on another one where that fails.
+     * Measures a group on a machine of the cluster, on another one where that fails. Groups that
+     * wait for a machine get one in the order of the calls.
      *
      * @param group as {@link SweepSettings#groups} gives it
      * @param inputSha256 checksum of the input file; empty for inputs that are made
@@ -104,8 +106,12 @@ public final class ClusterSweep {
 
   private void measure(Set<Cell> done, String sha256, Cluster cluster, SweepRows rows)
       throws IOException {
+    // The most work first: machines that are done wait for the last group, which should be short.
     List<SweepSettings> groups =
-        settings.groups().stream().filter(group -> !done.containsAll(cells(group))).toList();
+        settings.groups().stream()
+            .filter(group -> !done.containsAll(cells(group)))
+            .sorted(Comparator.comparingDouble(this::gflop).reversed())
+            .toList();
     int atOnce = Math.clamp(groups.size(), 1, cluster.groupsAtOnce());
     try (ExecutorService threads = Executors.newFixedThreadPool(atOnce)) {
       ExecutorCompletionService<Outcome> running = new ExecutorCompletionService<>(threads);
@@ -126,6 +132,13 @@ public final class ClusterSweep {
         all.forEach(one -> one.cancel(true));
       }
     }
+  }
+
+  /** The work of a group, of all backends. */
+  private double gflop(SweepSettings group) {
+    return plan(group).work(settings, Long.MAX_VALUE).values().stream()
+        .mapToDouble(Double::doubleValue)
+        .sum();
   }
 
   private static SweepPlan plan(SweepSettings group) {
