@@ -57,16 +57,17 @@ public final class Bench {
   }
 
   static int run(List<String> arguments) throws IOException {
+    String first = arguments.isEmpty() ? "" : arguments.getFirst();
+    if (first.equals("--peers")) {
+      return Lvsa.run(new PeersCommand(), arguments.subList(1, arguments.size()));
+    }
     if (arguments.contains("--help")) {
       System.out.print(HELP);
       return 0;
     }
     try {
-      if (!arguments.isEmpty() && arguments.getFirst().equals("--compare")) {
+      if (first.equals("--compare")) {
         return compare(arguments.subList(1, arguments.size()));
-      }
-      if (!arguments.isEmpty() && arguments.getFirst().equals("--peers")) {
-        return Lvsa.run(new PeersCommand(), arguments.subList(1, arguments.size()));
       }
       return measure(arguments);
     } catch (CommandLineOptionException | IllegalArgumentException e) {

@@ -61,6 +61,20 @@ class BenchTest {
   }
 
   @Test
+  void theHelpOfPeersIsItsOwn() throws IOException {
+    PrintStream before = System.out;
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    System.setOut(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+    try {
+      assertEquals(0, Bench.run(List.of("--peers", "--help")));
+    } finally {
+      System.setOut(before);
+    }
+    String said = bytes.toString(StandardCharsets.UTF_8);
+    assertTrue(said.contains("--least-busy"), said);
+  }
+
+  @Test
   void comparingTakesTwoResults() throws IOException {
     assertTrue(refused("--compare", "one.json").contains("takes two JMH results, got 1"));
     assertTrue(refused("--compare", "one.json", "two.json").contains("no JMH result one.json"));

@@ -89,15 +89,22 @@ record PeerRound(
    */
   double leastBusy() {
     return times.values().stream()
-        .mapToDouble(time -> time.cpuMillis() / time.millis() / threads)
+        .mapToDouble(time -> time.busyThreads() / threads)
         .min()
         .orElseThrow();
   }
 
-  /** The times for a line of progress. */
+  /** The times for a line of progress, and how many threads were busy meanwhile. */
   String inWords() {
     return times.entrySet().stream()
-        .map(one -> String.format(Locale.ROOT, "%s %.0f ms", one.getKey(), one.getValue().millis()))
+        .map(
+            one ->
+                String.format(
+                    Locale.ROOT,
+                    "%s %.0f ms (%.2f)",
+                    one.getKey(),
+                    one.getValue().millis(),
+                    one.getValue().busyThreads()))
         .collect(Collectors.joining(", "));
   }
 }

@@ -101,7 +101,7 @@ final class PeerTable {
     double[] busy =
         group.stream()
             .map(round -> round.times().get(name + " " + what))
-            .mapToDouble(time -> time.cpuMillis() / time.millis())
+            .mapToDouble(PeerTime::busyThreads)
             .toArray();
     return String.format(Locale.ROOT, "%.2f", Statistics.median(busy));
   }

@@ -10,8 +10,7 @@ import org.lvsa.toolkit.sweep.Statistics;
  * What one attention took.
  *
  * @param millis on the clock
- * @param cpuMillis CPU time of all threads of the process; over {@code millis}, the number of
- *     threads that were busy
+ * @param cpuMillis CPU time of all threads of the process
  */
 record PeerTime(double millis, double cpuMillis) {
   /** Reads what {@link #toString} writes. */
@@ -23,6 +22,11 @@ record PeerTime(double millis, double cpuMillis) {
       throw new IllegalStateException(
           "a contestant was to say two times in milliseconds and said " + Messages.cut(line), e);
     }
+  }
+
+  /** How many threads were busy, as a mean over the time. */
+  double busyThreads() {
+    return cpuMillis / millis;
   }
 
   /** The medians of some times. */

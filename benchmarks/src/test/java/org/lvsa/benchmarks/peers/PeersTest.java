@@ -126,6 +126,9 @@ class PeersTest {
     assertEquals(0.75, round.leastBusy());
     round.times().put("torch sparse", new PeerTime(80, 40));
     assertEquals(0.25, round.leastBusy());
+    assertEquals(
+        "ours dense 100 ms (1.50), torch dense 50 ms (1.50), torch sparse 80 ms (0.50)",
+        round.inWords());
   }
 
   @Test

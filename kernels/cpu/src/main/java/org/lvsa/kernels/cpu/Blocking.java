@@ -26,8 +26,12 @@ final class Blocking {
     if (!asked.isEmpty()) {
       return TileTrial.named(asked);
     }
-    return Lanes.FEW_REGISTERS
-        ? TileTrial.fastest(TileTrial.FOR_FEW_REGISTERS, System::nanoTime)
-        : TileTrial.named("8x2");
+    if (!Lanes.FEW_REGISTERS) {
+      return TileTrial.named("8x2");
+    }
+    KeptTile kept = KeptTile.ofThisMachine(Lanes.F.vectorBitSize());
+    return kept.choose(
+        TileTrial.FOR_FEW_REGISTERS,
+        () -> TileTrial.fastest(TileTrial.FOR_FEW_REGISTERS, System::nanoTime));
   }
 }

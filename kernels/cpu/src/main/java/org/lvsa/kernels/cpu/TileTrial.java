@@ -50,6 +50,15 @@ final class TileTrial {
     }
   }
 
+  /**
+   * What a trial found.
+   *
+   * @param tile the tile to take
+   * @param compiled whether all tiles were compiled in time: else their times say little, and
+   *     another process should try again
+   */
+  record Choice(Candidate tile, boolean compiled) {}
+
   /** What may be fast with 16 registers, the one that is expected to be fastest first. */
   static final List<Candidate> FOR_FEW_REGISTERS =
       List.of(
@@ -80,11 +89,11 @@ final class TileTrial {
    *
    * @param nanos the clock
    */
-  static Candidate fastest(List<Candidate> candidates, LongSupplier nanos) {
+  static Choice fastest(List<Candidate> candidates, LongSupplier nanos) {
     float[] a = filled(DEPTH * KeyTile.STRIDE);
     float[] b = filled(DEPTH * 3 * Lanes.LENGTH);
     float[] c = filled(9 * 3 * Lanes.LENGTH);
-    warmUp(candidates, a, b, c, nanos);
+    boolean compiled = warmUp(candidates, a, b, c, nanos);
     double[] best = new double[candidates.size()];
     Arrays.fill(best, Double.POSITIVE_INFINITY);
     long end = nanos.getAsLong() + TRIAL_NANOS;
@@ -97,11 +106,15 @@ final class TileTrial {
     for (int i = 1; i < best.length; i++) {
       chosen = best[i] * MARGIN < best[chosen] ? i : chosen;
     }
-    return candidates.get(chosen);
+    return new Choice(candidates.get(chosen), compiled);
   }
 
-  /** Runs the tiles in turn until the code of all is compiled, or the time for that is over. */
-  private static void warmUp(
+  /**
+   * Runs the tiles in turn until the code of all is compiled, or the time for that is over.
+   *
+   * @return whether all are compiled
+   */
+  private static boolean warmUp(
       List<Candidate> candidates, float[] a, float[] b, float[] c, LongSupplier nanos) {
     long end = nanos.getAsLong() + WARM_NANOS;
     boolean compiled;
@@ -111,6 +124,7 @@ final class TileTrial {
         compiled &= time(candidate, a, b, c, nanos) < COMPILED_NANOS;
       }
     } while (!compiled && nanos.getAsLong() - end < 0);
+    return compiled;
   }
 
   /** Nanoseconds for the multiply-add of a vector, as a mean over both products. */

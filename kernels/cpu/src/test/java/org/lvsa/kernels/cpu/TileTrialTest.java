@@ -14,6 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.cpu.TileTrial.Candidate;
+import org.lvsa.kernels.cpu.TileTrial.Choice;
 import org.lvsa.kernels.cpu.TileTrial.Product;
 
 class TileTrialTest {
@@ -76,23 +77,27 @@ class TileTrialTest {
   void theFastestIsChosenOnceAllAreCompiled() {
     Candidate spilled = candidate(6, 2, 0.4, 0);
     Candidate slowAtFirst = candidate(3, 3, 0.2, 500);
-    assertSame(slowAtFirst, TileTrial.fastest(List.of(spilled, slowAtFirst), () -> now));
+    assertEquals(
+        new Choice(slowAtFirst, true), TileTrial.fastest(List.of(spilled, slowAtFirst), () -> now));
     Candidate best = candidate(6, 2, 0.17, 500);
-    assertSame(best, TileTrial.fastest(List.of(best, candidate(3, 3, 0.2, 0)), () -> now));
+    assertEquals(
+        new Choice(best, true),
+        TileTrial.fastest(List.of(best, candidate(3, 3, 0.2, 0)), () -> now));
   }
 
   /** Else noise would choose, and the bits of a result would differ from run to run. */
   @Test
   void theFirstStaysUnlessAnotherIsClearlyFaster() {
     Candidate first = candidate(6, 2, 0.21, 20);
-    assertSame(first, TileTrial.fastest(List.of(first, candidate(3, 3, 0.2, 20)), () -> now));
+    assertSame(
+        first, TileTrial.fastest(List.of(first, candidate(3, 3, 0.2, 20)), () -> now).tile());
   }
 
   @Test
   void aTrialEndsEvenIfNothingIsCompiled() {
     List<Candidate> never =
         List.of(candidate(6, 2, 1, Integer.MAX_VALUE), candidate(3, 3, 1, Integer.MAX_VALUE));
-    assertSame(never.getFirst(), TileTrial.fastest(never, () -> now));
+    assertEquals(new Choice(never.getFirst(), false), TileTrial.fastest(never, () -> now));
     assertTrue(now < 3_500_000_000L, now + " ns");
   }
 
