@@ -40,8 +40,7 @@ public final class FakeGpus implements AttentionBackend {
   @Override
   public List<Device> devices() {
     return IntStream.range(0, 8)
-        .mapToObj(
-            i -> new Device("0:" + i, "fake 0:" + i, 1L << 30, List.of(), i == 0, false))
+        .mapToObj(i -> new Device("0:" + i, "fake 0:" + i, 1L << 30, List.of(), i == 0, false))
         .toList();
   }
 

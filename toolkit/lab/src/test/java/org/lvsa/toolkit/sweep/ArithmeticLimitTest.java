@@ -8,14 +8,14 @@ import org.junit.jupiter.api.Test;
 
 class ArithmeticLimitTest {
 
-  /** What is counted as arithmetic is really done: x after n rounds is x + n / 2. */
+  /** What is counted as arithmetic is really done: x after n rounds is x + n. */
   @Test
   void everyChainDoesEveryRound() {
     int lanes = FloatVector.SPECIES_PREFERRED.length();
     for (int rounds : new int[] {0, 1, 2, 5}) {
       double sum = 0;
       for (int chain = 0; chain < 12; chain++) {
-        sum += 3 + chain + rounds / 2.0;
+        sum += 3 + chain + rounds;
       }
       assertEquals(lanes * sum, ArithmeticLimit.chains(rounds, 3), 1e-3);
     }
