@@ -102,6 +102,11 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
   }
 
   @Override
+  public Set<Capability> required() {
+    return model.pictures().isPresent() ? Set.of(Capability.IMAGE_INPUT) : Set.of();
+  }
+
+  @Override
   public PipelineDefaults defaults() {
     return defaults(model.nearest(SHAPE.height(), SHAPE.width()));
   }

@@ -93,6 +93,11 @@ public final class OffloadedPipeline implements VideoPipeline {
   }
 
   @Override
+  public Set<Capability> required() {
+    return inner.required();
+  }
+
+  @Override
   public PipelineDefaults defaults() {
     return inner.defaults();
   }

@@ -205,29 +205,36 @@ public record RankPlan(
   }
 
   /**
+   * Refuses a model that these ranks cannot run, whatever the video is.
+   *
+   * @param batched whether both branches of guidance are one batch
+   * @throws IllegalArgumentException naming what does not fit, and what would
+   */
+  public void check(VideoPipeline pipeline, boolean batched) {
+    pipeline.check(groups);
+    if (scheme != Scheme.GLOBAL_KV && pipeline.geometry().containsKey("heads")) {
+      mode.check(pipeline.geometry().get("heads") / groups.tensor(), groups.ulysses());
+    }
+    if (groups.guidance() > 1 && batched) {
+      throw new IllegalArgumentException(
+          "ranks of --cfg-parallel-size 2 run one branch each: leave --batched-guidance out");
+    }
+  }
+
+  /**
    * Refuses a video that these ranks cannot make with a model.
    *
    * @throws IllegalArgumentException naming what does not fit, and what would
    */
   public void check(VideoPipeline pipeline, GenerationSettings settings) {
-    pipeline.check(groups);
-    if (scheme != Scheme.GLOBAL_KV && pipeline.geometry().containsKey("heads")) {
-      mode.check(pipeline.geometry().get("heads") / groups.tensor(), groups.ulysses());
-    }
-    if (groups.guidance() == 1) {
-      return;
-    }
-    if (!settings.guidance().on()) {
+    check(pipeline, settings.guidance().batched());
+    if (groups.guidance() > 1 && !settings.guidance().on()) {
       throw new IllegalArgumentException(
           "guidance has 2 branches for --cfg-parallel-size "
               + groups.guidance()
               + " only above a scale of 1, got "
               + settings.guidance().scale()
               + ": leave --cfg-parallel-size out, or give --guidance-scale 5");
-    }
-    if (settings.guidance().batched()) {
-      throw new IllegalArgumentException(
-          "ranks of --cfg-parallel-size 2 run one branch each: leave --batched-guidance out");
     }
   }
 

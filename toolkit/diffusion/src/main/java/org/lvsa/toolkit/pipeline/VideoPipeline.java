@@ -31,6 +31,11 @@ public interface VideoPipeline extends AutoCloseable {
   /** What the pipeline takes and makes, beyond a prompt and a video. */
   Set<Capability> capabilities();
 
+  /** Of the capabilities, what has to be given for every video: pictures, as a rule nothing. */
+  default Set<Capability> required() {
+    return Set.of();
+  }
+
   /** What is taken where a user does not say. */
   PipelineDefaults defaults();
 

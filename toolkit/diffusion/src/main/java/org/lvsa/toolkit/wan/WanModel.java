@@ -131,6 +131,18 @@ record WanModel(Parts parts, Traits traits, Optional<RandomWan> sizes) implement
     return capabilities;
   }
 
+  /** The pictures without which it makes no video. */
+  Set<Capability> required() {
+    Set<Capability> required = EnumSet.noneOf(Capability.class);
+    if (traits.pictures() == Pictures.BESIDE) {
+      required.add(Capability.IMAGE_INPUT);
+    }
+    if (needsLastPicture()) {
+      required.add(Capability.LAST_IMAGE_INPUT);
+    }
+    return required;
+  }
+
   /** Tokens of one picture leave no place for a second one's. */
   private boolean takesLastPicture() {
     return traits.pictures() == Pictures.BESIDE

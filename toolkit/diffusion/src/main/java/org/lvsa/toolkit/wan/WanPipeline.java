@@ -96,6 +96,11 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
   }
 
   @Override
+  public Set<Capability> required() {
+    return model.required();
+  }
+
+  @Override
   public PipelineDefaults defaults() {
     return model.defaults();
   }
