@@ -87,6 +87,7 @@ final class ServeCommand implements Callable<Integer> {
       }
       load.read(opened.weights(), err);
       transformer.place(pipeline, Optional.empty(), config, attention.kernel(), err);
+      maker.logSettings();
       try (VideoServer started = VideoServer.start(settings, maker)) {
         return serve(started, settings, name);
       }
@@ -127,7 +128,8 @@ final class ServeCommand implements Callable<Integer> {
             how.batchedGuidance(), how.dynamicGuidance(), how.normalisedGuidance(), how.guider()),
         rankOptions.plan().onDevices(config, attention.kernel()),
         cacheOptions.settings(),
-        how.tiling());
+        how.tiling(),
+        transformer.device(config, attention.kernel()));
   }
 
   /** Until the process is told to end, or the thread that runs the command is interrupted. */

@@ -46,6 +46,11 @@ final class TransformerOption {
     }
   }
 
+  /** The device that the whole transformer is on; empty for the CPU. */
+  Optional<DeviceChoice> device(LvsaConfig config, KernelOptions kernel) {
+    return place == Place.DEVICE ? Optional.of(choice(config, kernel)) : Optional.empty();
+  }
+
   /** Tells what a device holds, and refuses what does not fit, before anything is loaded. */
   void require(
       VideoPipeline pipeline,

@@ -9,11 +9,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,9 +19,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterEach;
@@ -39,20 +31,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.io.Json;
-import org.lvsa.toolkit.video.VideoReader;
 import picocli.CommandLine.Model.OptionSpec;
 
-/** {@code lvsa serve} on the tiny Wan model, as a process of its own. */
+/** {@code lvsa serve} on the tiny Wan model. */
 class ServeCommandTest {
-  private static final long PATIENCE = 120;
-  private static final Pattern ADDRESS = Pattern.compile("at (http://\\S+)/,");
-
   @TempDir private static Path shared;
   private static Path model;
 
   @TempDir private Path folder;
-  private final List<Process> started = new ArrayList<>();
-  private final HttpClient client = HttpClient.newHttpClient();
+  private final List<ServeProcess> started = new ArrayList<>();
 
   @BeforeAll
   static void unpack() throws IOException {
@@ -61,104 +48,13 @@ class ServeCommandTest {
 
   @AfterEach
   void end() {
-    started.forEach(Process::destroyForcibly);
+    started.forEach(ServeProcess::close);
   }
 
-  /** Starts a server and waits until it says where it listens. */
-  private String serve(Map<String, String> environment, Object... more) throws Exception {
-    List<String> words =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "@../launcher/jvm-flags",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Lvsa.class.getName(),
-                "serve",
-                "--model",
-                model.toString(),
-                "--port",
-                "0",
-                "--data",
-                folder.resolve("data").toString()));
-    for (Object word : more) {
-      words.add(word.toString());
-    }
-    Path out = folder.resolve("out" + started.size());
-    Path err = folder.resolve("err" + started.size());
-    ProcessBuilder builder =
-        new ProcessBuilder(words).redirectOutput(out.toFile()).redirectError(err.toFile());
-    builder.environment().putAll(environment);
-    Process process = builder.start();
-    started.add(process);
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE);
-    while (true) {
-      Matcher address = ADDRESS.matcher(Files.readString(out));
-      if (address.find()) {
-        return address.group(1);
-      }
-      assertTrue(process.isAlive() && System.nanoTime() < end, Files.readString(err));
-      Thread.sleep(20);
-    }
-  }
-
-  private JsonNode json(HttpRequest.Builder request) throws Exception {
-    return Json.parse(client.send(request.build(), BodyHandlers.ofString()).body(), "answer");
-  }
-
-  private JsonNode get(String url) throws Exception {
-    return json(HttpRequest.newBuilder(URI.create(url)));
-  }
-
-  private JsonNode post(String url, String body) throws Exception {
-    return json(
-        HttpRequest.newBuilder(URI.create(url))
-            .header("Content-Type", "application/json")
-            .POST(BodyPublishers.ofString(body)));
-  }
-
-  private JsonNode await(String url, String status) throws Exception {
-    return awaitThat(url, job -> job.get("status").textValue().equals(status));
-  }
-
-  private JsonNode awaitThat(String url, Predicate<JsonNode> wanted) throws Exception {
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE);
-    while (true) {
-      JsonNode job = get(url);
-      if (wanted.test(job)) {
-        return job;
-      }
-      assertTrue(System.nanoTime() < end, job.toString());
-      Thread.sleep(20);
-    }
-  }
-
-  private static List<byte[]> frames(Path video) {
-    List<byte[]> frames = new ArrayList<>();
-    try (VideoReader reader = VideoReader.open(video)) {
-      byte[] frame = new byte[reader.frameBytes()];
-      while (reader.read(frame)) {
-        frames.add(frame.clone());
-      }
-    }
-    return frames;
-  }
-
-  private byte[] content(String url) throws Exception {
-    return client
-        .send(
-            HttpRequest.newBuilder(URI.create(url + "/content")).build(),
-            BodyHandlers.ofByteArray())
-        .body();
-  }
-
-  private String submit(String address, String fields) throws Exception {
-    JsonNode job =
-        post(
-            address + "/v1/videos",
-            "{\"prompt\": \"A cat walks\", \"size\": \"48x32\", \"seed\": 7, " + fields + "}");
-    assertEquals("queued", job.path("status").asText(), job.toString());
-    return "/v1/videos/" + job.get("id").textValue();
+  private ServeProcess serve(Map<String, String> environment, Object... more) throws Exception {
+    ServeProcess server = ServeProcess.start(folder, environment, model, more);
+    started.add(server);
+    return server;
   }
 
   @Test
@@ -194,49 +90,42 @@ class ServeCommandTest {
             generated);
     assertEquals(0, run.code(), run.err());
 
-    String address = serve(environment, "--attention", "lvsa", "--window", 4);
+    ServeProcess server = serve(environment, "--attention", "lvsa", "--window", 4);
     String one =
-        address
-            + submit(
-                address,
-                "\"negative_prompt\": \"static\", \"num_frames\": 37,"
-                    + " \"num_inference_steps\": 2, \"guidance_scale\": 4");
+        server.submit(
+            "\"negative_prompt\": \"static\", \"num_frames\": 37,"
+                + " \"num_inference_steps\": 2, \"guidance_scale\": 4");
     // A request may choose otherwise than the server.
     String dense =
-        address
-            + submit(
-                address,
-                "\"num_frames\": 37, \"num_inference_steps\": 2,"
-                    + " \"lvsa\": {\"attention\": \"dense\"}");
-    JsonNode job = await(one, "completed");
-    Path downloaded = Files.write(folder.resolve("downloaded.mp4"), content(one));
-    List<byte[]> expected = frames(generated);
-    List<byte[]> frames = frames(downloaded);
-    assertEquals(37, expected.size());
-    assertEquals(expected.size(), frames.size());
-    for (int i = 0; i < expected.size(); i++) {
-      assertArrayEquals(expected.get(i), frames.get(i), "frame " + i);
-    }
+        server.submit(
+            "\"num_frames\": 37, \"num_inference_steps\": 2,"
+                + " \"lvsa\": {\"attention\": \"dense\"}");
+    JsonNode job = server.await(one, "completed");
+    server.requireFrames(generated, one, folder);
     double density = job.get("lvsa").get("density").doubleValue();
     assertTrue(density < 1, job.toString());
     assertTrue(run.out().contains(String.format(Locale.ROOT, "density %.4f", density)), run.out());
     assertTrue(
         run.out().contains("kernel " + job.get("lvsa").get("kernel").textValue() + " on "),
         run.out());
-    assertEquals(1.0, await(dense, "completed").get("lvsa").get("density").doubleValue());
-    String log = Files.readString(folder.resolve("err0"));
+    assertEquals(1.0, server.await(dense, "completed").get("lvsa").get("density").doubleValue());
+    String log = server.log();
     for (String line :
         List.of(
+            "[LVSA] Startup: model=model class=WanPipeline attention=lvsa LVSA_WINDOW_SIZE=4"
+                + " LVSA_ROTATE_KEYFRAMES=1 LVSA_REFERENCE_LATENT_FRAMES=5 LVSA_BACKEND=auto",
             "[LVSA-hook] Installed LVSA hook on WanSelfAttention",
             "[LVSA] Geometry detected: T_lat=10",
             "[LVSA] reference_latent_frames=5 target_latent_frames=10")) {
       assertTrue(log.contains(line), line + " in " + log);
     }
+    assertTrue(
+        log.indexOf("[LVSA] Startup: ") < log.indexOf("[LVSA-hook]"), "before any request: " + log);
 
     // A picture is one frame of a video.
     JsonNode picture =
-        post(
-            address + "/v1/images/generations",
+        server.post(
+            "/v1/images/generations",
             "{\"prompt\": \"A cat\", \"size\": \"48x32\", \"num_inference_steps\": 2, \"n\": 2}");
     assertEquals(2, picture.path("data").size(), picture.toString());
     byte[] png = Base64.getDecoder().decode(picture.get("data").get(0).get("b64_json").textValue());
@@ -313,20 +202,14 @@ class ServeCommandTest {
     words.addAll(List.of("-o", generated));
     Run run = Run.lvsa(words.toArray());
     assertEquals(0, run.code(), run.err());
-    List<byte[]> expected = frames(generated);
 
-    String address = serve(Map.of(), typed);
+    ServeProcess server = serve(Map.of(), typed);
     for (int i = 0; i < 2; i++) {
-      String one = address + submit(address, "\"num_frames\": 37, \"num_inference_steps\": 2");
-      JsonNode job = await(one, "completed");
+      String one = server.submit("\"num_frames\": 37, \"num_inference_steps\": 2");
+      JsonNode job = server.await(one, "completed");
       String attention = job.get("lvsa").get("attention").textValue();
       assertEquals(options.contains("radial") ? "radial" : "dense", attention);
-      List<byte[]> frames =
-          frames(Files.write(folder.resolve("served" + i + ".mp4"), content(one)));
-      assertEquals(expected.size(), frames.size());
-      for (int frame = 0; frame < frames.size(); frame++) {
-        assertArrayEquals(expected.get(frame), frames.get(frame), "frame " + frame);
-      }
+      server.requireFrames(generated, one, folder);
     }
   }
 
@@ -334,16 +217,14 @@ class ServeCommandTest {
   @Tag("full")
   void aProfileHasWhatRanWhileItWasTaken() throws Exception {
     Path profiles = folder.resolve("profiles");
-    String address = serve(Map.of(), "--profile", profiles);
-    assertEquals(
-        "profiler_state", post(address + "/stop_profile", "").at("/error/code").textValue());
+    ServeProcess server = serve(Map.of(), "--profile", profiles);
+    assertEquals("profiler_state", server.post("/stop_profile", "").at("/error/code").textValue());
     for (int i = 0; i < 2; i++) {
-      String name = post(address + "/start_profile", "").path("folder").asText();
+      String name = server.post("/start_profile", "").path("folder").asText();
       assertEquals(
-          "profiler_state", post(address + "/start_profile", "").at("/error/code").textValue());
-      await(
-          address + submit(address, "\"num_frames\": 5, \"num_inference_steps\": 1"), "completed");
-      String file = post(address + "/stop_profile", "").path("file").asText();
+          "profiler_state", server.post("/start_profile", "").at("/error/code").textValue());
+      server.await(server.submit("\"num_frames\": 5, \"num_inference_steps\": 1"), "completed");
+      String file = server.post("/stop_profile", "").path("file").asText();
       String trace = Files.readString(profiles.resolve(name).resolve(file));
       assertTrue(trace.contains("\"denoise\"") && trace.contains("\"decode\""), trace);
     }
@@ -352,31 +233,30 @@ class ServeCommandTest {
   @Test
   @Tag("full")
   void aVideoOfSeveralProcessesIsCancelledInAllOfThem() throws Exception {
-    String address = serve(Map.of(), "--cfg-parallel-size", 2, "--ranks", "processes");
-    String running = address + submit(address, "\"num_frames\": 37, \"num_inference_steps\": 200");
-    awaitThat(running, job -> job.get("progress").intValue() > 0);
-    assertEquals(1, started.getFirst().children().count(), "one process beside the server's");
-    ProcessHandle later = started.getFirst().children().findFirst().orElseThrow();
-    client.send(
-        HttpRequest.newBuilder(URI.create(running)).DELETE().build(), BodyHandlers.ofString());
-    later.onExit().get(PATIENCE, TimeUnit.SECONDS);
-    String next = address + submit(address, "\"num_frames\": 5, \"num_inference_steps\": 1");
-    await(next, "completed");
+    ServeProcess server = serve(Map.of(), "--cfg-parallel-size", 2, "--ranks", "processes");
+    String running = server.submit("\"num_frames\": 37, \"num_inference_steps\": 200");
+    server.await(running, job -> job.get("progress").intValue() > 0);
+    assertEquals(1, server.process().children().count(), "one process beside the server's");
+    ProcessHandle later = server.process().children().findFirst().orElseThrow();
+    server.delete(running);
+    later.onExit().get(ServeProcess.PATIENCE, TimeUnit.SECONDS);
+    String next = server.submit("\"num_frames\": 5, \"num_inference_steps\": 1");
+    server.await(next, "completed");
   }
 
   @Test
   @Tag("full")
   void aServerThatOffloadsTracesItsRequests() throws Exception {
     Path profiles = folder.resolve("profiles");
-    String address = serve(Map.of(), "--enable-layerwise-offload", "--profile", profiles);
-    Path profile = profiles.resolve(post(address + "/start_profile", "").get("folder").textValue());
+    ServeProcess server = serve(Map.of(), "--enable-layerwise-offload", "--profile", profiles);
+    Path profile = profiles.resolve(server.post("/start_profile", "").get("folder").textValue());
     List<String> requests = new ArrayList<>();
     for (int steps = 1; steps <= 2; steps++) {
-      String job = submit(address, "\"num_frames\": 5, \"num_inference_steps\": " + steps);
-      await(address + job, "completed");
+      String job = server.submit("\"num_frames\": 5, \"num_inference_steps\": " + steps);
+      server.await(job, "completed");
       requests.add("request " + job.substring(job.lastIndexOf('/') + 1));
     }
-    String file = post(address + "/stop_profile", "").get("file").textValue();
+    String file = server.post("/stop_profile", "").get("file").textValue();
     List<String> phases = new ArrayList<>();
     int steps = 0;
     for (JsonNode event : Json.read(profile.resolve(file)).get("traceEvents")) {
@@ -389,7 +269,7 @@ class ServeCommandTest {
     }
     assertEquals(requests, phases, "a span for each request, in their order");
     assertEquals(3, steps, "of the first request and of the second");
-    String log = Files.readString(folder.resolve("err0"));
+    String log = server.log();
     assertTrue(log.contains("Layer-wise offloading enabled"), log);
     assertTrue(log.contains("[offload] denoising: weights at most"), log);
   }
@@ -399,32 +279,30 @@ class ServeCommandTest {
   @Tag("full")
   void whatIsKilledGoesOn(boolean restartRunning) throws Exception {
     String[] options = restartRunning ? new String[] {"--restart-running"} : new String[0];
-    String address = serve(Map.of(), (Object[]) options);
-    String done = submit(address, "\"num_frames\": 5, \"num_inference_steps\": 1");
-    await(address + done, "completed");
-    byte[] before = content(address + done);
-    String running = submit(address, "\"num_frames\": 65, \"num_inference_steps\": 200");
-    String waiting = submit(address, "\"num_frames\": 5, \"num_inference_steps\": 2");
-    await(address + running, "in_progress");
-    started.getFirst().destroyForcibly().waitFor();
+    ServeProcess server = serve(Map.of(), (Object[]) options);
+    String done = server.submit("\"num_frames\": 5, \"num_inference_steps\": 1");
+    server.await(done, "completed");
+    byte[] before = server.content(done);
+    String running = server.submit("\"num_frames\": 65, \"num_inference_steps\": 200");
+    String waiting = server.submit("\"num_frames\": 5, \"num_inference_steps\": 2");
+    server.await(running, "in_progress");
+    server.close();
 
-    address = serve(Map.of(), (Object[]) options);
-    JsonNode again = get(address + running);
+    server = serve(Map.of(), (Object[]) options);
+    JsonNode again = server.get(running);
     if (restartRunning) {
       assertTrue(
           List.of("queued", "in_progress").contains(again.get("status").textValue()),
           again.toString());
       // Its 200 steps are of no use here.
-      client.send(
-          HttpRequest.newBuilder(URI.create(address + running)).DELETE().build(),
-          BodyHandlers.ofString());
+      server.delete(running);
     } else {
       assertEquals("failed", again.get("status").textValue());
       assertEquals("server_stopped", again.get("error").get("code").textValue());
     }
-    await(address + waiting, "completed");
-    assertEquals(100, get(address + done).get("progress").intValue());
-    assertArrayEquals(before, content(address + done));
+    server.await(waiting, "completed");
+    assertEquals(100, server.get(done).get("progress").intValue());
+    assertArrayEquals(before, server.content(done));
   }
 
   @ParameterizedTest
@@ -432,23 +310,23 @@ class ServeCommandTest {
   @Tag("full")
   void aServerThatIsToldToEndLetsTheRunningJobEndWithinItsGrace(int grace, String status)
       throws Exception {
-    String address = serve(Map.of(), "--grace", grace);
-    String running = submit(address, "\"num_frames\": 65, \"num_inference_steps\": 60");
-    String waiting = submit(address, "\"num_frames\": 5, \"num_inference_steps\": 1");
-    await(address + running, "in_progress");
-    Process process = started.getFirst();
+    ServeProcess server = serve(Map.of(), "--grace", grace);
+    String running = server.submit("\"num_frames\": 65, \"num_inference_steps\": 60");
+    String waiting = server.submit("\"num_frames\": 5, \"num_inference_steps\": 1");
+    server.await(running, "in_progress");
+    Process process = server.process();
     process.destroy();
-    assertTrue(process.waitFor(PATIENCE, TimeUnit.SECONDS), "the server ends");
+    assertTrue(process.waitFor(ServeProcess.PATIENCE, TimeUnit.SECONDS), "the server ends");
     assertEquals(143, process.exitValue());
-    address = serve(Map.of());
-    JsonNode job = get(address + running);
+    server = serve(Map.of());
+    JsonNode job = server.get(running);
     assertEquals(status, job.get("status").textValue(), job.toString());
     if (grace == 0) {
       assertEquals("server_stopped", job.get("error").get("code").textValue());
     } else {
-      assertTrue(content(address + running).length > 1000);
+      assertTrue(server.content(running).length > 1000);
     }
-    await(address + waiting, "completed");
+    server.await(waiting, "completed");
   }
 
   @ParameterizedTest
@@ -460,6 +338,8 @@ class ServeCommandTest {
     "--attention radail, unknown attention radail",
     "--enable-cpu-offload --ulysses-degree 2, --enable-cpu-offload runs on 1 rank",
     "--transformer device --cache-backend tea_cache, --transformer device attends",
+    "--ulysses-degree 2, heads must be a multiple of --ulysses-degree (2)",
+    "--cfg-parallel-size 2 --batched-guidance, leave --batched-guidance out",
     "--riflex 0.5, scale",
     "--dynamic-guidance, not supported by this pipeline",
     "--load-threads -1, --load-threads must be at least 0",

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.jobs;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param number in the order of submission, from 1
  * @param status where it stands
  * @param request what is made
- * @param hasImage whether a picture came with it
+ * @param pictures that came with it
  * @param notes what of the request was changed or ignored, in words
  * @param progress per cent, 100 only of a completed one
  * @param times seconds since 1970
@@ -26,7 +27,7 @@ public record Job(
     long number,
     JobStatus status,
     VideoRequest request,
-    boolean hasImage,
+    Set<PictureRole> pictures,
     List<String> notes,
     int progress,
     Times times,
@@ -65,8 +66,9 @@ public record Job(
     }
   }
 
-  /** The notes are copied. */
+  /** Pictures and notes are copied. */
   public Job {
+    pictures = Set.copyOf(pictures);
     notes = List.copyOf(notes);
   }
 
@@ -114,7 +116,7 @@ public record Job(
         number,
         nextStatus,
         request,
-        hasImage,
+        pictures,
         notes,
         nextProgress,
         nextTimes,

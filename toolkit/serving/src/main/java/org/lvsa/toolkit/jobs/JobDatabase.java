@@ -20,11 +20,20 @@ import org.sqlite.SQLiteConfig.SynchronousMode;
 /**
  * Jobs on disk: a SQLite file with one row per job, whose document is the job as JSON. A row that
  * was written stays after the process is killed, and after a power cut too: each change is synced.
+ *
+ * <p>Writing is done by a thread of its own, for which the caller waits: SQLite waits for the disk
+ * where Java cannot tell.
  */
 final class JobDatabase implements AutoCloseable {
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
+
+  /** Format 1 knew one picture per job, and only whether it was there. */
+  private static final String FROM_FORMAT_1 =
+      "UPDATE jobs SET document = json_remove(json_set(document, '$.pictures',"
+          + " json(iif(document ->> '$.hasImage', '[\"first\"]', '[]'))), '$.hasImage')";
 
   private final Connection connection;
+  private final WorkThread thread = new WorkThread("jobs database");
 
   private JobDatabase(Connection connection) {
     this.connection = connection;
@@ -69,6 +78,9 @@ final class JobDatabase implements AutoCloseable {
           "CREATE TABLE IF NOT EXISTS jobs"
               + " (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL,"
               + " document TEXT NOT NULL)");
+      if (version == 1) {
+        statement.executeUpdate(FROM_FORMAT_1);
+      }
       statement.executeUpdate("PRAGMA user_version = " + VERSION);
     }
     return this;
@@ -89,6 +101,10 @@ final class JobDatabase implements AutoCloseable {
 
   /** Writes a job in the place of what there was of it. */
   void put(Job job) throws SQLException {
+    thread.call(() -> write(job));
+  }
+
+  private int write(Job job) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement(
             "INSERT INTO jobs (number, id, status, document) VALUES (?, ?, ?, ?)"
@@ -98,7 +114,7 @@ final class JobDatabase implements AutoCloseable {
       statement.setString(2, job.id());
       statement.setString(3, job.status().toString());
       statement.setString(4, Json.mapper().writeValueAsString(job));
-      statement.executeUpdate();
+      return statement.executeUpdate();
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("a job cannot be written as JSON", e);
     }
@@ -106,10 +122,14 @@ final class JobDatabase implements AutoCloseable {
 
   /** Removes a job, if it is there. */
   void remove(long number) throws SQLException {
+    thread.call(() -> delete(number));
+  }
+
+  private int delete(long number) throws SQLException {
     try (PreparedStatement statement =
         connection.prepareStatement("DELETE FROM jobs WHERE number = ?")) {
       statement.setLong(1, number);
-      statement.executeUpdate();
+      return statement.executeUpdate();
     }
   }
 
@@ -129,6 +149,7 @@ final class JobDatabase implements AutoCloseable {
 
   @Override
   public void close() throws SQLException {
+    thread.close();
     connection.close();
   }
 }

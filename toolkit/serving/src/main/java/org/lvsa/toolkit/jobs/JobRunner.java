@@ -249,7 +249,7 @@ public final class JobRunner {
   private VideoMaker.Made recorded(Work work, Steps steps) throws Exception {
     String name = String.valueOf(work.file().getFileName()).replaceFirst("\\.[^.]*$", "");
     try (PhaseEvent _ = PhaseEvent.begin("request " + name)) {
-      return maker.make(work.request(), work.image(), work.file(), steps);
+      return maker.make(work.request(), work.pictures(), work.file(), steps);
     }
   }
 

@@ -45,10 +45,9 @@ public final class JobStore implements AutoCloseable {
    * Opens the jobs of a folder. One that ran when the last server ended has failed, or is queued
    * again.
    *
-   * @param restartRunning whether it is queued again
    * @param now seconds since 1970
    */
-  public static JobStore open(StorageFolder folder, boolean restartRunning, long now)
+  static JobStore open(StorageFolder folder, StoredVideo.Keeping keeping, long now)
       throws IOException {
     JobDatabase database = JobDatabase.open(folder.database());
     try {
@@ -59,7 +58,7 @@ public final class JobStore implements AutoCloseable {
       }
       for (Job job : List.copyOf(store.byNumber.values())) {
         if (job.status() == JobStatus.IN_PROGRESS) {
-          store.update(job.id(), running -> restarted(running, restartRunning, now));
+          store.update(job.id(), running -> restarted(running, keeping, now));
         }
       }
       folder.removeUnknown(store.byNumber.values());
@@ -70,12 +69,12 @@ public final class JobStore implements AutoCloseable {
     }
   }
 
-  private static Job restarted(Job job, boolean again, long now) {
-    return again
+  private static Job restarted(Job job, StoredVideo.Keeping keeping, long now) {
+    return keeping.restartRunning()
         ? job.queued()
         : job.failed(
             new JobError(JobError.SERVER_STOPPED, "the server ended while this video was made"),
-            job.times().completed(now, null, null));
+            job.times().completed(now, keeping.expires(now), null));
   }
 
   private void keep(Job job) {

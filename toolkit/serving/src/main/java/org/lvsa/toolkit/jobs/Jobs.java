@@ -72,21 +72,17 @@ public final class Jobs implements AutoCloseable {
       JobListener listener,
       LongSupplier clock)
       throws IOException {
+    StoredVideo.Keeping keeping =
+        new StoredVideo.Keeping(settings.expiry(), settings.quota(), settings.restartRunning());
     StorageFolder folder = StorageFolder.open(settings.folder());
     JobStore store;
     try {
-      store = JobStore.open(folder, settings.restartRunning(), clock.getAsLong());
+      store = JobStore.open(folder, keeping, clock.getAsLong());
     } catch (IOException | RuntimeException e) {
       folder.close();
       throw e;
     }
-    Jobs jobs =
-        new Jobs(
-            folder,
-            store,
-            new JobRunner(maker, limits, listener),
-            new StoredVideo.Keeping(settings.expiry(), settings.quota(), settings.restartRunning()),
-            clock);
+    Jobs jobs = new Jobs(folder, store, new JobRunner(maker, limits, listener), keeping, clock);
     for (Job job : store.unfinished()) {
       jobs.tickets.put(job.id(), jobs.runner.resubmit(jobs.work(job)));
     }
@@ -132,12 +128,12 @@ public final class Jobs implements AutoCloseable {
    * Keeps and queues a job.
    *
    * @param request what is made
-   * @param image PNG with which the video begins; empty for none
+   * @param pictures PNGs that came with it
    * @param notes what of the request was changed or ignored
    * @throws QueueFullException if as many wait as may; nothing is kept then
    * @throws IOException if it cannot be written to disk; nothing is kept then
    */
-  public Job submit(VideoRequest request, Optional<byte[]> image, List<String> notes)
+  public Job submit(VideoRequest request, Map<PictureRole, byte[]> pictures, List<String> notes)
       throws QueueFullException, IOException {
     runner.requirePlace();
     String id = Job.newId();
@@ -147,7 +143,7 @@ public final class Jobs implements AutoCloseable {
             store.nextNumber(),
             JobStatus.QUEUED,
             request,
-            image.isPresent(),
+            pictures.keySet(),
             notes,
             0,
             Job.Times.created(clock.getAsLong()),
@@ -155,15 +151,15 @@ public final class Jobs implements AutoCloseable {
             null,
             0);
     try {
-      if (image.isPresent()) {
-        Files.write(folder.image(id), image.get());
+      for (Map.Entry<PictureRole, byte[]> picture : pictures.entrySet()) {
+        Files.write(folder.picture(id, picture.getKey()), picture.getValue());
       }
       store.add(job);
       tickets.put(id, runner.submit(work(job)));
       return job;
     } catch (IOException | QueueFullException | RuntimeException e) {
       if (!store.remove(id, same -> true)) {
-        Files.deleteIfExists(folder.image(id));
+        folder.removePictures(id);
       }
       throw e;
     }

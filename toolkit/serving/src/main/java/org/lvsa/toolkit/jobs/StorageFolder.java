@@ -106,18 +106,25 @@ public final class StorageFolder implements AutoCloseable {
     return videos().resolve(job.id() + job.request().ending());
   }
 
-  /** The picture that came with a job. */
-  public Path image(String id) {
+  /** A picture that came with a job. */
+  public Path picture(String id, PictureRole role) {
     if (!Job.isId(id)) {
       throw new IllegalArgumentException("not an identifier: " + Messages.cut(id));
     }
-    return images().resolve(id + ".png");
+    return images().resolve(id + (role == PictureRole.FIRST ? ".png" : "-last.png"));
   }
 
   /** Removes what belongs to a job. */
   void remove(Job job) throws IOException {
     Files.deleteIfExists(video(job));
-    Files.deleteIfExists(image(job.id()));
+    removePictures(job.id());
+  }
+
+  /** Removes the pictures of a job, or of one that was not taken. */
+  void removePictures(String id) throws IOException {
+    for (PictureRole role : PictureRole.values()) {
+      Files.deleteIfExists(picture(id, role));
+    }
   }
 
   /** Removes files of which no job knows, as a process that is killed may leave them. */
@@ -125,7 +132,7 @@ public final class StorageFolder implements AutoCloseable {
     Set<Path> known = new HashSet<>();
     for (Job job : jobs) {
       known.add(video(job));
-      known.add(image(job.id()));
+      job.pictures().forEach(role -> known.add(picture(job.id(), role)));
     }
     for (Path directory : List.of(videos(), images())) {
       try (Stream<Path> files = Files.list(directory)) {

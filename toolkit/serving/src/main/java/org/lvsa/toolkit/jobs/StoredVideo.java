@@ -5,7 +5,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Optional;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.lvsa.toolkit.io.Messages;
@@ -29,7 +30,12 @@ final class StoredVideo implements Work {
    * @param quota bytes that all videos may have; 0 for as many as the disk has
    * @param restartRunning whether a job that the server's stop ended is queued again
    */
-  record Keeping(Duration expiry, long quota, boolean restartRunning) {}
+  record Keeping(Duration expiry, long quota, boolean restartRunning) {
+    /** When what ends now is removed; null for never. */
+    @Nullable Long expires(long now) {
+      return expiry.isZero() ? null : now + expiry.toSeconds();
+    }
+  }
 
   StoredVideo(Job job, JobStore store, StorageFolder folder, Keeping keeping, LongSupplier clock) {
     this.job = job;
@@ -45,8 +51,10 @@ final class StoredVideo implements Work {
   }
 
   @Override
-  public Optional<Path> image() {
-    return job.hasImage() ? Optional.of(folder.image(job.id())) : Optional.empty();
+  public Map<PictureRole, Path> pictures() {
+    Map<PictureRole, Path> files = new EnumMap<>(PictureRole.class);
+    job.pictures().forEach(role -> files.put(role, folder.picture(job.id(), role)));
+    return files;
   }
 
   @Override
@@ -84,15 +92,11 @@ final class StoredVideo implements Work {
                 job.id(),
                 running ->
                     running.completed(
-                        what, bytes, running.times().completed(now, expires(now), seconds)))
+                        what, bytes, running.times().completed(now, keeping.expires(now), seconds)))
             .isPresent();
     if (!isKnown) {
       Files.deleteIfExists(file());
     }
-  }
-
-  private @Nullable Long expires(long now) {
-    return keeping.expiry().isZero() ? null : now + keeping.expiry().toSeconds();
   }
 
   @Override
@@ -109,6 +113,7 @@ final class StoredVideo implements Work {
         running ->
             again
                 ? running.queued()
-                : running.failed(error, running.times().completed(now, expires(now), null)));
+                : running.failed(
+                    error, running.times().completed(now, keeping.expires(now), null)));
   }
 }

@@ -4,7 +4,7 @@ package org.lvsa.toolkit.jobs;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
 import org.lvsa.toolkit.model.Resolution;
 
 /** Makes videos, one at a time, with one model on one device. */
@@ -25,9 +25,6 @@ public interface VideoMaker extends AutoCloseable {
     return defaults().size();
   }
 
-  /** Whether the model begins with a picture. */
-  boolean takesImage();
-
   /**
    * The nearest number of frames, not above {@code frames} where one is, that the model can make.
    */
@@ -39,18 +36,19 @@ public interface VideoMaker extends AutoCloseable {
   /**
    * Judges a request before it is queued.
    *
+   * @param pictures that come with it
    * @throws IllegalArgumentException saying what is wrong with it
    */
-  void check(VideoRequest request);
+  void check(VideoRequest request, Set<PictureRole> pictures);
 
   /**
    * Makes a video, or a picture. Runs until it is done, or until {@code progress} throws.
    *
-   * @param image with which the video begins; empty for none
+   * @param pictures that came with the request
    * @param file appears whole or not at all
    * @param progress is told of each step, and may end the work there by throwing
    */
-  Made make(VideoRequest request, Optional<Path> image, Path file, Progress progress)
+  Made make(VideoRequest request, Map<PictureRole, Path> pictures, Path file, Progress progress)
       throws Exception;
 
   @Override

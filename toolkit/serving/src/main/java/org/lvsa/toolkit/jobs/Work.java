@@ -3,15 +3,15 @@ package org.lvsa.toolkit.jobs;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Optional;
+import java.util.Map;
 
 /** Something that a {@link JobRunner} makes, and who is told of it. */
 public interface Work {
   /** What is made. */
   VideoRequest request();
 
-  /** The picture with which the video begins. */
-  Optional<Path> image();
+  /** The pictures that came with the request: PNG files. */
+  Map<PictureRole, Path> pictures();
 
   /** Where it is written. */
   Path file();

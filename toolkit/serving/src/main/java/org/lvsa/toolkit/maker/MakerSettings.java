@@ -6,6 +6,7 @@ import java.util.Optional;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.cache.CacheSettings;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.GenerationSettings.TextMask;
 import org.lvsa.toolkit.pipeline.GuiderWish;
 import org.lvsa.toolkit.pipeline.RankPlan;
@@ -19,13 +20,15 @@ import org.lvsa.toolkit.vae.Tiling;
  * @param ranks that make a video together
  * @param cache takes steps' blocks from earlier steps; empty to compute all
  * @param tiling how large frames are cut into tiles; empty to decode them whole
+ * @param device on which the whole transformer is; empty for the CPU
  */
 public record MakerSettings(
     Attention attention,
     Guidance guidance,
     RankPlan ranks,
     Optional<CacheSettings> cache,
-    Optional<Tiling> tiling) {
+    Optional<Tiling> tiling,
+    Optional<DeviceChoice> device) {
 
   /**
    * How the video's tokens attend, where a request does not say otherwise.

@@ -10,17 +10,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.lvsa.toolkit.attention.LineLog;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.io.Png;
+import org.lvsa.toolkit.jobs.PictureRole;
 import org.lvsa.toolkit.jobs.VideoMaker;
 import org.lvsa.toolkit.jobs.VideoRequest;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.AttentionReport;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.GuidanceSettings;
@@ -67,7 +70,7 @@ public final class PipelineMaker implements VideoMaker {
     this.pipeline = pipeline;
     this.model = model;
     this.settings = settings;
-    pipeline.check(settings.ranks().groups());
+    settings.ranks().check(pipeline, settings.guidance().batched());
     require(settings.guidance().dynamic(), Capability.DYNAMIC_GUIDANCE);
     require(settings.guidance().guider().asks(), Capability.GUIDER);
   }
@@ -87,11 +90,6 @@ public final class PipelineMaker implements VideoMaker {
   @Override
   public Resolution defaultSize(Resolution picture) {
     return pipeline.defaults(Optional.of(picture)).resolution();
-  }
-
-  @Override
-  public boolean takesImage() {
-    return pipeline.capabilities().contains(Capability.IMAGE_INPUT);
   }
 
   private boolean fits(Resolution size, int frames) {
@@ -137,7 +135,8 @@ public final class PipelineMaker implements VideoMaker {
   }
 
   @Override
-  public void check(VideoRequest request) {
+  public void check(VideoRequest request, Set<PictureRole> pictures) {
+    checkPictures(pictures);
     VideoRequest.Sampling sampling = request.sampling();
     require(sampling.guidanceScale2() != null, Capability.SECOND_GUIDANCE);
     require(sampling.boundaryRatio() != null, Capability.SECOND_GUIDANCE);
@@ -147,9 +146,21 @@ public final class PipelineMaker implements VideoMaker {
     if (!request.picture()) {
       VideoWriter.checkMp4(request.size(), request.fps());
     }
-    GenerationSettings generation = generation(request, Optional.empty());
+    GenerationSettings generation = generation(request, Map.of());
     settings.ranks().check(pipeline, generation);
     attention(request, generation);
+  }
+
+  private void checkPictures(Set<PictureRole> given) {
+    for (PictureRole role : PictureRole.values()) {
+      Capability capability =
+          role == PictureRole.FIRST ? Capability.IMAGE_INPUT : Capability.LAST_IMAGE_INPUT;
+      require(given.contains(role), capability);
+      if (!given.contains(role) && pipeline.required().contains(capability)) {
+        throw new IllegalArgumentException(
+            model + " makes nothing without " + capability.words() + ": send it too");
+      }
+    }
   }
 
   private void require(boolean asked, Capability capability) {
@@ -158,9 +169,8 @@ public final class PipelineMaker implements VideoMaker {
     }
   }
 
-  private GenerationSettings generation(VideoRequest request, Optional<Path> image) {
+  private GenerationSettings generation(VideoRequest request, Map<PictureRole, Path> pictures) {
     VideoRequest.Sampling sampling = request.sampling();
-    GenerationSettings.Inputs none = GenerationSettings.Inputs.NONE;
     return new GenerationSettings(
         new GenerationSettings.Prompts(request.prompt(), request.negativePrompt()),
         new VideoSize(request.size(), request.frames()),
@@ -176,9 +186,9 @@ public final class PipelineMaker implements VideoMaker {
         optional(sampling.flowShift()),
         new StartingLatents.Seed(sampling.seed()),
         new GenerationSettings.Inputs(
-            image.map(Picture::read),
-            none.lastImage(),
-            none.noise(),
+            Optional.ofNullable(pictures.get(PictureRole.FIRST)).map(Picture::read),
+            Optional.ofNullable(pictures.get(PictureRole.LAST)).map(Picture::read),
+            Optional.empty(),
             settings.attention().textMask()));
   }
 
@@ -222,21 +232,23 @@ public final class PipelineMaker implements VideoMaker {
   }
 
   @Override
-  public Made make(VideoRequest request, Optional<Path> image, Path file, Progress progress)
+  public Made make(
+      VideoRequest request, Map<PictureRole, Path> pictures, Path file, Progress progress)
       throws Exception {
     progress.report(Stage.ENCODING, 0, 1);
-    GenerationSettings generation = generation(request, image);
+    GenerationSettings generation = generation(request, pictures);
     GenerationAttention.Settings attended = attention(request, generation);
-    MemoryNeed.require(settings.ranks().memory(pipeline, generation, settings.tiling()));
+    requireMemory(generation);
     VideoRun run =
-        new VideoRun(pipeline, generation, attended, new Told(progress, generation.steps()));
+        new VideoRun(
+            pipeline, generation, attended, new RunProgress(progress, generation.steps(), log));
     Map<String, Double> seconds = new LinkedHashMap<>();
     long begun = System.nanoTime();
     VideoRun.Denoised denoised;
     try (Denoising denoising = pipeline.prepare(generation)) {
       progress.report(Stage.ENCODING, 1, 1);
       seconds.put("encode", (System.nanoTime() - begun) / 1e9);
-      denoised = denoise(run, denoising, SharedRequest.of(request, image));
+      denoised = denoise(run, denoising, SharedRequest.of(request, pictures));
     }
     seconds.put("denoise", denoised.seconds());
     begun = System.nanoTime();
@@ -250,6 +262,34 @@ public final class PipelineMaker implements VideoMaker {
         report.device(),
         report.fallbacks(),
         seconds);
+  }
+
+  /** Says in the log what a request is made with that says nothing of it. */
+  public void logSettings() {
+    PipelineDefaults its = pipeline.defaults();
+    VideoRequest plain =
+        new VideoRequest(
+            "any",
+            "",
+            its.resolution(),
+            its.frames(),
+            its.fps(),
+            new VideoRequest.Sampling(its.steps(), its.guidanceScale(), null, null, null, 0),
+            Map.of(),
+            false,
+            false);
+    StartupLines.of(model, pipeline.className(), attention(plain, generation(plain, Map.of())))
+        .forEach(line -> log.line(Level.INFO, line));
+  }
+
+  private void requireMemory(GenerationSettings generation) {
+    MemoryNeed.require(settings.ranks().memory(pipeline, generation, settings.tiling()));
+    settings
+        .device()
+        .ifPresent(
+            device ->
+                DeviceMemory.require(
+                    pipeline, device, generation.size(), line -> log.line(Level.INFO, line)));
   }
 
   private VideoRun.Denoised denoise(VideoRun run, Denoising denoising, SharedRequest request)
@@ -278,7 +318,7 @@ public final class PipelineMaker implements VideoMaker {
    */
   public boolean takePart(Path file) throws Exception {
     SharedRequest shared = SharedRequest.read(file);
-    GenerationSettings generation = generation(shared.request(), shared.picture());
+    GenerationSettings generation = generation(shared.request(), shared.files());
     GenerationAttention.Settings attended = attention(shared.request(), generation);
     VideoRun run = new VideoRun(pipeline, generation, attended, VideoRun.Listener.NONE);
     RankPlan ranks = settings.ranks();
@@ -311,43 +351,5 @@ public final class PipelineMaker implements VideoMaker {
   @Override
   public void close() {
     pipeline.close();
-  }
-
-  /** Passes a run's progress on, and its lines to the log. */
-  private final class Told implements VideoRun.Listener {
-    private final Progress progress;
-    private final int steps;
-    private int frames = 1;
-
-    Told(Progress progress, int steps) {
-      this.progress = progress;
-      this.steps = steps;
-    }
-
-    @Override
-    public void line(String text) {
-      log.line(Level.INFO, text);
-    }
-
-    @Override
-    public void denoising(int done, int all) {
-      progress.report(Stage.DENOISING, done, all);
-    }
-
-    @Override
-    public void stepDone(int step) {
-      progress.report(Stage.DENOISING, step + 1, steps);
-    }
-
-    @Override
-    public void decoding(int all) {
-      frames = all;
-      progress.report(Stage.DECODING, 0, all);
-    }
-
-    @Override
-    public void frameDone(int frame) {
-      progress.report(Stage.DECODING, frame + 1, frames);
-    }
   }
 }

@@ -4,22 +4,24 @@ package org.lvsa.toolkit.maker;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import java.util.EnumMap;
+import java.util.Map;
 import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.jobs.PictureRole;
 import org.lvsa.toolkit.jobs.VideoRequest;
 
 /**
  * A request as the processes read it that make its video together with the server's.
  *
  * @param request what is made
- * @param image path of the picture that the video begins with; null for none
+ * @param pictures paths of those that came with it
  */
-record SharedRequest(VideoRequest request, @Nullable String image) {
+record SharedRequest(VideoRequest request, Map<PictureRole, String> pictures) {
 
-  static SharedRequest of(VideoRequest request, Optional<Path> image) {
-    return new SharedRequest(
-        request, image.map(Path::toAbsolutePath).map(Path::toString).orElse(null));
+  static SharedRequest of(VideoRequest request, Map<PictureRole, Path> pictures) {
+    Map<PictureRole, String> paths = new EnumMap<>(PictureRole.class);
+    pictures.forEach((role, file) -> paths.put(role, file.toAbsolutePath().toString()));
+    return new SharedRequest(request, paths);
   }
 
   static SharedRequest read(Path file) {
@@ -27,8 +29,10 @@ record SharedRequest(VideoRequest request, @Nullable String image) {
         Json.parse(Json.text(file), file.toString()), SharedRequest.class, file.toString());
   }
 
-  Optional<Path> picture() {
-    return Optional.ofNullable(image).map(Path::of);
+  Map<PictureRole, Path> files() {
+    Map<PictureRole, Path> files = new EnumMap<>(PictureRole.class);
+    pictures.forEach((role, path) -> files.put(role, Path.of(path)));
+    return files;
   }
 
   /** Writes a temporary file, which nobody but this user can read. */

@@ -40,6 +40,8 @@ public enum Field {
   INPUT_REFERENCE(Kind.IMAGE, Use.VIDEO),
   /** The same, as JSON with a data URL. */
   IMAGE_REFERENCE(Kind.OBJECT, Use.VIDEO),
+  /** The picture with which the video ends, as a file or as JSON with a data URL. */
+  LAST_IMAGE(Kind.IMAGE, Use.VIDEO),
   /** Settings of the attention. */
   LVSA(Kind.OBJECT, Use.BOTH),
   /** Further settings by name. */

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.jobs.Job;
 import org.lvsa.toolkit.jobs.JobError;
 import org.lvsa.toolkit.jobs.Jobs;
+import org.lvsa.toolkit.jobs.PictureRole;
 import org.lvsa.toolkit.jobs.QueueFullException;
 import org.lvsa.toolkit.jobs.Ticket;
 import org.lvsa.toolkit.jobs.VideoMaker;
@@ -118,8 +120,8 @@ final class ImageRoutes {
     }
 
     @Override
-    public Optional<Path> image() {
-      return Optional.empty();
+    public Map<PictureRole, Path> pictures() {
+      return Map.of();
     }
 
     @Override

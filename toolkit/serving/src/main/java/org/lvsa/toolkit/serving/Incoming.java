@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -18,12 +19,14 @@ import org.eclipse.jetty.http.HttpException;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
+import org.lvsa.toolkit.jobs.PictureRole;
+import org.lvsa.toolkit.jobs.WorkThread;
 
 /**
  * Reads requests' bodies: a form, with or without files, or JSON. Only so many large ones are in
  * memory at a time.
  */
-final class Incoming {
+final class Incoming implements AutoCloseable {
   /** Bodies of at most so many bytes wait for nobody. */
   private static final int SMALL = 1 << 16;
 
@@ -32,6 +35,7 @@ final class Incoming {
   private final Bounds bounds;
   private final Path uploads;
   private final Semaphore large = new Semaphore(LARGE_AT_ONCE);
+  private final WorkThread pictures = new WorkThread("pictures of requests");
 
   /**
    * @param uploads where large parts of a form lie while it arrives
@@ -45,9 +49,9 @@ final class Incoming {
    * A request.
    *
    * @param fields that it has
-   * @param image a PNG
+   * @param pictures PNGs
    */
-  record Body(RequestFields fields, Optional<byte[]> image) {}
+  record Body(RequestFields fields, Map<PictureRole, byte[]> pictures) {}
 
   /**
    * Reads a request.
@@ -57,7 +61,7 @@ final class Incoming {
   Body read(Context context, Field.Use use) {
     long length = context.req().getContentLengthLong();
     if (length > bounds.bodyBytes()) {
-      throw tooLarge();
+      throw tooLarge(bounds.bodyBytes());
     }
     requireSpace(length);
     boolean isSmall = length >= 0 && length <= SMALL;
@@ -85,22 +89,36 @@ final class Incoming {
     }
   }
 
-  private ApiException tooLarge() {
-    return new ApiException(
-        Fault.BODY_TOO_LARGE, "the body may have at most " + bounds.bodyBytes() + " bytes");
+  private static ApiException tooLarge(int most) {
+    return new ApiException(Fault.BODY_TOO_LARGE, "the body may have at most " + most + " bytes");
+  }
+
+  /**
+   * Reads a small JSON object that may be left out.
+   *
+   * @throws ApiException if there is something else in its place
+   */
+  static JsonNode optionalObject(Context context) {
+    byte[] bytes = bytes(context, SMALL);
+    JsonNode body = bytes.length == 0 ? Json.object() : json(bytes);
+    if (!body.isObject()) {
+      throw new ApiException(
+          Fault.MALFORMED_BODY, "the body must be a JSON object, got " + Messages.cut(body));
+    }
+    return body;
   }
 
   private Body parsed(Context context, Field.Use use) {
     String type = Optional.ofNullable(context.contentType()).orElse("").toLowerCase(Locale.ROOT);
     if (type.startsWith("application/json")) {
-      RequestFields fields = RequestFields.of(json(context), use);
-      return new Body(fields, ReferenceImage.of(fields, Optional.empty(), bounds));
+      RequestFields fields = RequestFields.of(json(bytes(context, bounds.bodyBytes())), use);
+      return body(fields, Map.of());
     }
     if (use == Field.Use.VIDEO
         && (type.startsWith("multipart/form-data")
             || type.startsWith("application/x-www-form-urlencoded"))) {
       RequestFields fields = new RequestFields(form(context));
-      return new Body(fields, ReferenceImage.of(fields, file(context), bounds));
+      return body(fields, files(context));
     }
     throw new ApiException(
         Fault.UNSUPPORTED_BODY,
@@ -110,17 +128,28 @@ final class Incoming {
             + Messages.cut(type.isEmpty() ? "no type" : type));
   }
 
-  private JsonNode json(Context context) {
+  /** A large picture takes a second to decode. */
+  private Body body(RequestFields fields, Map<Field, byte[]> files) {
+    return ReferenceImage.isIn(fields, files)
+        ? new Body(fields, pictures.call(() -> ReferenceImage.of(fields, files, bounds)))
+        : new Body(fields, Map.of());
+  }
+
+  private static byte[] bytes(Context context, int most) {
     byte[] bytes;
     try (InputStream in = context.req().getInputStream()) {
-      bytes = in.readNBytes(bounds.bodyBytes() + 1);
+      bytes = in.readNBytes(most + 1);
     } catch (IOException e) {
       throw new ApiException(
           Fault.MALFORMED_BODY, "the body did not arrive: " + Messages.reason(e));
     }
-    if (bytes.length > bounds.bodyBytes()) {
-      throw tooLarge();
+    if (bytes.length > most) {
+      throw tooLarge(most);
     }
+    return bytes;
+  }
+
+  private static JsonNode json(byte[] bytes) {
     try {
       return Json.parse(Json.text(bytes, "body"), "body");
     } catch (MalformedFileException e) {
@@ -152,33 +181,40 @@ final class Incoming {
     }
   }
 
-  private Optional<byte[]> file(Context context) {
+  private Map<Field, byte[]> files(Context context) {
+    Map<Field, byte[]> files = new EnumMap<>(Field.class);
     if (!context.isMultipartFormData()) {
-      return Optional.empty();
+      return files;
     }
-    Optional<byte[]> image = Optional.empty();
     for (Map.Entry<String, List<UploadedFile>> entry : parts(context::uploadedFileMap).entrySet()) {
       Field field = RequestFields.named(entry.getKey(), Field.Use.VIDEO);
-      if (field != Field.INPUT_REFERENCE) {
+      if (field.kind().form() != Field.Kind.Form.IMAGE) {
         throw new ApiException(
             Fault.INVALID_VALUE, field + " must be a text, not a file", field.toString());
       }
       if (entry.getValue().size() > 1) {
         throw FormFields.twice(field);
       }
-      image = content(entry.getValue().getFirst());
+      byte[] bytes = content(entry.getValue().getFirst());
+      // A browser sends an empty file where none was chosen.
+      if (bytes.length > 0) {
+        files.put(field, bytes);
+      }
     }
-    return image;
+    return files;
   }
 
-  /** A browser sends an empty file where none was chosen. */
-  private Optional<byte[]> content(UploadedFile file) {
+  private byte[] content(UploadedFile file) {
     try (InputStream in = file.content()) {
-      byte[] bytes = in.readNBytes(bounds.imageBytes() + 1);
-      return bytes.length == 0 ? Optional.empty() : Optional.of(bytes);
+      return in.readNBytes(bounds.imageBytes() + 1);
     } catch (IOException e) {
       throw new ApiException(
           Fault.MALFORMED_BODY, "the body did not arrive: " + Messages.reason(e));
     }
+  }
+
+  @Override
+  public void close() {
+    pictures.close();
   }
 }

@@ -65,7 +65,10 @@ public enum Route {
 
   /** Whether what is asked for stands in the request's body. */
   boolean readsBody() {
-    return this == CREATE || this == CREATE_SYNC || this == IMAGES;
+    return switch (this) {
+      case CREATE, CREATE_SYNC, IMAGES, START_PROFILE, STOP_PROFILE -> true;
+      default -> false;
+    };
   }
 
   /** As the documentation writes it: {@code GET /v1/videos}. */

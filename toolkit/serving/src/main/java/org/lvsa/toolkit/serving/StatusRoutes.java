@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.serving;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.List;
 import java.util.Objects;
 import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.jobs.Jobs;
 
 /** What is told of the server itself, the page for people, and the profiler. */
@@ -15,6 +18,8 @@ final class StatusRoutes {
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
           + " media-src 'self' blob:; img-src 'self' blob: data:; form-action 'none';"
           + " base-uri 'none'; frame-ancestors 'none'";
+
+  private static final String STAGES = "stages";
 
   private final Jobs jobs;
   private final ServerMetrics metrics;
@@ -67,12 +72,35 @@ final class StatusRoutes {
 
   /** Begins a profile. */
   void startProfile(Context context) {
+    checkStages(context);
     Answers.json(context, Json.object().put("folder", profiler.start()));
   }
 
   /** Ends a profile. */
   void stopProfile(Context context) {
+    checkStages(context);
     Answers.json(context, Json.object().put("file", profiler.stop()));
+  }
+
+  /** A client may name the stages to record; this server has one, number 0, which makes videos. */
+  private static void checkStages(Context context) {
+    JsonNode body = Incoming.optionalObject(context);
+    for (String name : (Iterable<String>) body::fieldNames) {
+      if (!name.equals(STAGES)) {
+        throw new ApiException(
+            Fault.UNKNOWN_FIELD,
+            Messages.unknown("field", name, List.of(STAGES)),
+            Messages.cut(name));
+      }
+    }
+    JsonNode stages = body.path(STAGES);
+    boolean isAll = stages.isMissingNode() || stages.isNull();
+    if (!isAll && !stages.equals(Json.array().add(0))) {
+      throw new ApiException(
+          Fault.INVALID_VALUE,
+          "stages must be [0], the only stage that there is, got " + Messages.cut(stages),
+          STAGES);
+    }
   }
 
   /** The page. */

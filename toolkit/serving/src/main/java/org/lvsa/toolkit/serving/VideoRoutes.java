@@ -49,17 +49,9 @@ final class VideoRoutes {
   private Job submit(Context context) {
     requireRoom(context);
     Incoming.Body body = incoming.read(context, Field.Use.VIDEO);
-    if (body.image().isPresent() && !maker.takesImage()) {
-      throw new ApiException(
-          Fault.NOT_POSSIBLE,
-          "input_reference is not supported by this pipeline: "
-              + maker.model()
-              + " makes videos of a prompt alone",
-          Field.INPUT_REFERENCE.toString());
-    }
-    VideoWish wish = wishes.video(body.fields(), body.image().map(ReferenceImage::size));
+    VideoWish wish = wishes.video(body.fields(), body.pictures());
     try {
-      return jobs.submit(wish.request(), body.image(), wish.notes());
+      return jobs.submit(wish.request(), body.pictures(), wish.notes());
     } catch (QueueFullException e) {
       throw full(context, e);
     } catch (IOException e) {

@@ -31,12 +31,15 @@ public final class VideoServer implements AutoCloseable {
 
   private final ServerSettings settings;
   private final Jobs jobs;
+  private final Incoming incoming;
   private final Profiler profiler;
   private final Javalin javalin;
 
-  private VideoServer(ServerSettings settings, Jobs jobs, Profiler profiler, Javalin javalin) {
+  private VideoServer(
+      ServerSettings settings, Jobs jobs, Incoming incoming, Profiler profiler, Javalin javalin) {
     this.settings = settings;
     this.jobs = jobs;
+    this.incoming = incoming;
     this.profiler = profiler;
     this.javalin = javalin;
   }
@@ -82,7 +85,7 @@ public final class VideoServer implements AutoCloseable {
                           context.statusCode(),
                           millis / 1000));
             });
-    VideoServer server = new VideoServer(settings, jobs, profiler, javalin);
+    VideoServer server = new VideoServer(settings, jobs, incoming, profiler, javalin);
     try {
       javalin.start();
       return server;
@@ -215,6 +218,7 @@ public final class VideoServer implements AutoCloseable {
   @Override
   public void close() throws IOException {
     javalin.stop();
+    incoming.close();
     profiler.close();
     jobs.close();
   }

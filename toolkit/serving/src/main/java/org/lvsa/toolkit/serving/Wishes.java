@@ -11,6 +11,7 @@ import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 import org.lvsa.toolkit.io.Messages;
+import org.lvsa.toolkit.jobs.PictureRole;
 import org.lvsa.toolkit.jobs.VideoMaker;
 import org.lvsa.toolkit.jobs.VideoRequest;
 import org.lvsa.toolkit.model.Resolution;
@@ -36,27 +37,27 @@ final class Wishes {
   /**
    * A video.
    *
-   * @param begins size of the picture that it begins with
+   * @param pictures PNGs that came with the request
    */
-  VideoWish video(RequestFields given, Optional<Resolution> begins) {
-    return new Completion(given, begins, false).wish();
+  VideoWish video(RequestFields given, Map<PictureRole, byte[]> pictures) {
+    return new Completion(given, pictures, false).wish();
   }
 
   /** A picture. */
   VideoWish picture(RequestFields given) {
-    return new Completion(given, Optional.empty(), true).wish();
+    return new Completion(given, Map.of(), true).wish();
   }
 
   /** One request while it is completed. */
   private final class Completion {
     private final RequestFields fields;
-    private final Optional<Resolution> begins;
+    private final Map<PictureRole, byte[]> pictures;
     private final boolean picture;
     private final List<String> notes = new ArrayList<>();
     private final LvsaFields lvsa;
 
-    Completion(RequestFields given, Optional<Resolution> begins, boolean picture) {
-      this.begins = begins;
+    Completion(RequestFields given, Map<PictureRole, byte[]> pictures, boolean picture) {
+      this.pictures = pictures;
       this.picture = picture;
       List<String> unread = new ArrayList<>();
       RequestFields all = withExtra(given, unread).or(defaults);
@@ -104,7 +105,7 @@ final class Wishes {
               lvsa.strict(),
               picture);
       try {
-        maker.check(request);
+        maker.check(request, pictures.keySet());
       } catch (IllegalArgumentException e) {
         throw new ApiException(Fault.NOT_POSSIBLE, Messages.oneLine(e.getMessage()));
       }
@@ -146,7 +147,7 @@ final class Wishes {
             (hasWidth ? Field.HEIGHT : Field.WIDTH).toString());
       }
       if (!hasWidth) {
-        return size.or(() -> begins.map(maker::defaultSize)).orElse(maker.defaults().size());
+        return size.or(this::sizeOfBeginning).orElse(maker.defaults().size());
       }
       Resolution sides =
           new Resolution(
@@ -156,6 +157,12 @@ final class Wishes {
         note("size " + size.get() + " goes before width and height, " + sides);
       }
       return size.orElse(sides);
+    }
+
+    private Optional<Resolution> sizeOfBeginning() {
+      return Optional.ofNullable(pictures.get(PictureRole.FIRST))
+          .map(ReferenceImage::size)
+          .map(maker::defaultSize);
     }
 
     private int frames(double fps) {

@@ -36,8 +36,10 @@ function request(attention, seed) {
     if (value) data.append(name, value);
   }
   if (seed !== '') data.append('seed', seed);
-  const file = form.elements.input_reference.files[0];
-  if (file) data.append('input_reference', file);
+  for (const name of ['input_reference', 'last_image']) {
+    const file = form.elements[name].files[0];
+    if (file) data.append(name, file);
+  }
   const lvsa = {};
   if (attention) lvsa.attention = attention;
   if (form.elements.sparsity_scale.value) lvsa.sparsity_scale = Number(form.elements.sparsity_scale.value);

@@ -9,7 +9,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Semaphore;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.model.Resolution;
@@ -27,15 +27,15 @@ public final class FakeMaker implements VideoMaker {
   public final List<VideoRequest> made = Collections.synchronizedList(new ArrayList<>());
 
   private final boolean holdsSteps;
-  private final boolean takesImage;
+  private final boolean takesPictures;
   private final boolean makesVideos;
 
   /** Thrown in place of making anything, if not null. */
   public volatile Exception failure;
 
-  private FakeMaker(boolean holdsSteps, boolean takesImage, boolean makesVideos) {
+  private FakeMaker(boolean holdsSteps, boolean takesPictures, boolean makesVideos) {
     this.holdsSteps = holdsSteps;
-    this.takesImage = takesImage;
+    this.takesPictures = takesPictures;
     this.makesVideos = makesVideos;
   }
 
@@ -54,8 +54,8 @@ public final class FakeMaker implements VideoMaker {
     return new FakeMaker(true, false, true);
   }
 
-  /** Runs at once, with a picture where there is one. */
-  public static FakeMaker withImages() {
+  /** Runs at once, with pictures where there are some. */
+  public static FakeMaker withPictures() {
     return new FakeMaker(false, true, false);
   }
 
@@ -88,11 +88,6 @@ public final class FakeMaker implements VideoMaker {
   }
 
   @Override
-  public boolean takesImage() {
-    return takesImage;
-  }
-
-  @Override
   public int nearestFrames(int frames) {
     return (frames - 1) / 4 * 4 + 1;
   }
@@ -104,7 +99,10 @@ public final class FakeMaker implements VideoMaker {
   }
 
   @Override
-  public void check(VideoRequest request) {
+  public void check(VideoRequest request, Set<PictureRole> pictures) {
+    if (!pictures.isEmpty() && !takesPictures) {
+      throw new IllegalArgumentException("pictures are not supported");
+    }
     if (request.sampling().guidanceScale2() != null) {
       throw new IllegalArgumentException("a second guidance scale is not supported");
     }
@@ -116,7 +114,8 @@ public final class FakeMaker implements VideoMaker {
   }
 
   @Override
-  public Made make(VideoRequest request, Optional<Path> image, Path file, Progress progress)
+  public Made make(
+      VideoRequest request, Map<PictureRole, Path> pictures, Path file, Progress progress)
       throws Exception {
     made.add(request);
     if (failure != null) {

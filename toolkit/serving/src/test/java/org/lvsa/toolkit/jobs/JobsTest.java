@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Tag;
@@ -52,7 +53,7 @@ class JobsTest {
   }
 
   private static Job submit(Jobs jobs, String prompt) throws Exception {
-    return jobs.submit(request(prompt), Optional.empty(), List.of());
+    return jobs.submit(request(prompt), Map.of(), List.of());
   }
 
   private static Job ended(Jobs jobs, Job job) throws Exception {
@@ -76,6 +77,33 @@ class JobsTest {
     }
     try (Jobs again = open(FakeMaker.quick(), WEEK, 0)) {
       assertEquals(1, again.store().page(Optional.empty(), 100, true).jobs().size());
+    }
+  }
+
+  @Test
+  void whatAKilledServerWasMakingExpiresToo() throws Exception {
+    Job running =
+        new Job(
+            Job.newId(),
+            1,
+            JobStatus.IN_PROGRESS,
+            request("a cat"),
+            Set.of(),
+            List.of(),
+            40,
+            Job.Times.created(now.get()).started(now.get()),
+            null,
+            null,
+            0);
+    try (JobDatabase database = JobDatabase.open(folder.resolve("jobs.db"))) {
+      database.put(running);
+    }
+    try (Jobs jobs = open(FakeMaker.quick(), WEEK, 0)) {
+      Job failed = jobs.store().find(running.id()).orElseThrow();
+      assertEquals(JobError.SERVER_STOPPED, failed.error().code());
+      assertEquals(now.get() + WEEK.toSeconds(), failed.times().expires());
+      jobs.store().clean(now.get() + WEEK.toSeconds());
+      assertTrue(jobs.store().find(running.id()).isEmpty());
     }
   }
 

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.jobs.FakeMaker;
+import org.lvsa.toolkit.jobs.JobRunner;
 
 /**
  * Answers that are sent before the request's body has come whole. A client that sends all of its
@@ -40,12 +41,11 @@ class EarlyAnswersTest {
         folder,
         maker,
         s ->
-            TestServer.withQueue(
-                TestServer.withAddress(
-                    TestServer.withBounds(s, bounds),
-                    new ServerSettings.Address("127.0.0.1", 0, key, Set.of())),
-                1,
-                Duration.ZERO));
+            TestServer.with(
+                s,
+                bounds,
+                new ServerSettings.Address("127.0.0.1", 0, key, Set.of()),
+                new JobRunner.Limits(1, Duration.ZERO)));
   }
 
   private static String head(String line, String type, long length) {
@@ -132,7 +132,7 @@ class EarlyAnswersTest {
 
   /** The next request over it would be lost. */
   @ParameterizedTest
-  @ValueSource(strings = {"GET /health", "POST /start_profile", "HEAD /v1/videos/none/content"})
+  @ValueSource(strings = {"GET /health", "POST /metrics", "HEAD /v1/videos/none/content"})
   void whoSendsABodyThatNobodyReadsIsToldThatTheConnectionCloses(String line) throws Exception {
     try (TestServer server = start(FakeMaker.quick(), Optional.empty());
         RawClient client = new RawClient(server)) {

@@ -31,9 +31,7 @@ class GuardTest {
     return TestServer.start(
         folder,
         FakeMaker.quick(),
-        s ->
-            TestServer.withAddress(
-                s, new ServerSettings.Address("127.0.0.1", 0, key, Set.of(origins))));
+        s -> TestServer.with(s, new ServerSettings.Address("127.0.0.1", 0, key, Set.of(origins))));
   }
 
   @ParameterizedTest

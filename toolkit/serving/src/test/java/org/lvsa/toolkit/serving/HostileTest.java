@@ -30,7 +30,7 @@ class HostileTest {
 
   private TestServer start(FakeMaker maker) throws IOException {
     Bounds bounds = new Bounds(100, 200_000, 50_000, 4096, 4096, 10_000_000);
-    return TestServer.start(folder, maker, s -> TestServer.withBounds(s, bounds));
+    return TestServer.start(folder, maker, s -> TestServer.with(s, bounds));
   }
 
   private static HttpResponse<String> form(TestServer server, String body) throws Exception {

@@ -8,8 +8,6 @@ import static org.lvsa.toolkit.serving.TestServer.error;
 import static org.lvsa.toolkit.serving.TestServer.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -20,14 +18,12 @@ import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Stream;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.jobs.FakeMaker;
 import org.lvsa.toolkit.jobs.VideoRequest;
 
@@ -37,12 +33,12 @@ class RequestsTest {
       new Bounds(100, 200_000, 50_000, 64 * 64, 1 << 20, 10_000_000);
 
   @TempDir private static Path folder;
-  private static final FakeMaker MAKER = FakeMaker.withImages();
+  private static final FakeMaker MAKER = FakeMaker.withPictures();
   private static TestServer server;
 
   @BeforeAll
   static void start() throws IOException {
-    server = TestServer.start(folder, MAKER, s -> TestServer.withBounds(s, BOUNDS));
+    server = TestServer.start(folder, MAKER, s -> TestServer.with(s, BOUNDS));
   }
 
   @AfterAll
@@ -225,7 +221,8 @@ class RequestsTest {
   @Test
   void entriesOfObjectsMayHaveNamesOfTheirOwn() throws Exception {
     String url =
-        "data:image/png;base64," + Base64.getEncoder().encodeToString(picture(8, 8, "png"));
+        "data:image/png;base64,"
+            + Base64.getEncoder().encodeToString(PicturesTest.picture(8, 8, "png"));
     for (String reference : new String[] {"input_reference", "image_reference"}) {
       Map<String, Object> form = new LinkedHashMap<>();
       form.put("prompt", "a");
@@ -249,6 +246,7 @@ class RequestsTest {
   @CsvSource({
     "input_reference[file_id], x, 400, input_reference",
     "input_reference[image_url], http://127.0.0.1/x.png, 400, input_reference",
+    "last_image[image_url], http://127.0.0.1/x.png, 400, last_image",
     "seed[a], 1, 400, seed[a]",
     "lvsa[sparsity], 1, 400, lvsa.sparsity",
     "lvsa[sparsity_scale], much, 422, lvsa.sparsity_scale",
@@ -271,51 +269,6 @@ class RequestsTest {
     form.put("lvsa", "{}");
     form.put("lvsa[strict]", "true");
     assertEquals("lvsa", error(422, server.form("/v1/videos", form)).get("param").textValue());
-  }
-
-  private static byte[] picture(int width, int height, String format) throws IOException {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    ImageIO.write(new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB), format, bytes);
-    return bytes.toByteArray();
-  }
-
-  private static HttpResponse<String> upload(byte[] file) throws Exception {
-    Map<String, Object> form = new LinkedHashMap<>();
-    form.put("prompt", "a");
-    form.put("input_reference", file);
-    return server.form("/v1/videos", form);
-  }
-
-  @Test
-  void picturesAreCheckedAndKeptUnderAName() throws Exception {
-    HttpResponse<String> answer = upload(picture(20, 10, "jpeg"));
-    assertEquals(200, answer.statusCode(), answer.body());
-    String id = json(answer).get("id").textValue();
-    try (Stream<Path> files = Files.list(folder.resolve("images"))) {
-      assertTrue(files.anyMatch(file -> file.getFileName().toString().equals(id + ".png")));
-    }
-    assertFalse(Files.exists(folder.resolve("../evil.png")), "the client's name is not used");
-    String url =
-        "data:image/png;base64," + Base64.getEncoder().encodeToString(picture(8, 8, "png"));
-    made(post("{'prompt': 'a', 'image_reference': {'image_url': '" + url + "'}}"));
-    made(post("{'prompt': 'a', 'input_reference': '" + url + "'}"));
-    made(post("{'prompt': 'a', 'input_reference': {'image_url': '" + url + "'}}"));
-    Map<String, Object> both = new LinkedHashMap<>();
-    both.put("prompt", "a");
-    both.put("input_reference", picture(8, 8, "png"));
-    both.put("image_reference", "{\"image_url\": \"" + url + "\"}");
-    assertEquals(
-        "Provide either input_reference or image_reference, not both.",
-        error(400, server.form("/v1/videos", both)).get("message").textValue());
-
-    error(400, upload(picture(80, 80, "png")));
-    error(400, upload("no picture".getBytes(StandardCharsets.UTF_8)));
-    error(400, upload(picture(8, 8, "gif")));
-    byte[] cut = Png.bytes(new BufferedImage(30, 30, BufferedImage.TYPE_INT_RGB));
-    error(400, upload(java.util.Arrays.copyOf(cut, cut.length / 2)));
-    error(413, upload(new byte[60_000]));
-    error(413, upload(new byte[300_000]));
-    made(upload(new byte[0]));
   }
 
   @Test

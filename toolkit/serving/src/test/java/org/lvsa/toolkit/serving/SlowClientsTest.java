@@ -38,7 +38,7 @@ class SlowClientsTest {
         folder,
         maker,
         s ->
-            TestServer.withTimes(
+            TestServer.with(
                 s, new ServerSettings.Times(times.sync(), headers, idle, Duration.ZERO)));
   }
 

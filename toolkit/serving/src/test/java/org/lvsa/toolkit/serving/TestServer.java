@@ -16,11 +16,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.jobs.JobRunner;
-import org.lvsa.toolkit.jobs.Jobs;
 import org.lvsa.toolkit.jobs.VideoMaker;
 
 /** A server on a free port, and a client of it. */
@@ -44,63 +44,33 @@ final class TestServer implements AutoCloseable {
     return new TestServer(VideoServer.start(change.apply(ServerSettings.local(folder, 0)), maker));
   }
 
-  static ServerSettings withAddress(ServerSettings s, ServerSettings.Address address) {
-    return new ServerSettings(
-        address,
-        s.bounds(),
-        s.times(),
-        s.queue(),
-        s.jobs(),
-        s.defaults(),
-        s.profiles(),
-        s.version());
+  /** The same settings with other parts: an address, bounds, times, bounds of the queue. */
+  static ServerSettings with(ServerSettings s, Record... others) {
+    ServerSettings changed = s;
+    for (Record other : others) {
+      changed =
+          new ServerSettings(
+              other instanceof ServerSettings.Address address ? address : changed.address(),
+              other instanceof Bounds bounds ? bounds : changed.bounds(),
+              other instanceof ServerSettings.Times times ? times : changed.times(),
+              other instanceof JobRunner.Limits queue ? queue : changed.queue(),
+              changed.jobs(),
+              changed.defaults(),
+              changed.profiles(),
+              changed.version());
+    }
+    return changed;
   }
 
-  static ServerSettings withBounds(ServerSettings s, Bounds bounds) {
-    return new ServerSettings(
-        s.address(),
-        bounds,
-        s.times(),
-        s.queue(),
-        s.jobs(),
-        s.defaults(),
-        s.profiles(),
-        s.version());
-  }
-
-  static ServerSettings withTimes(ServerSettings s, ServerSettings.Times times) {
-    return new ServerSettings(
-        s.address(),
-        s.bounds(),
-        times,
-        s.queue(),
-        s.jobs(),
-        s.defaults(),
-        s.profiles(),
-        s.version());
-  }
-
-  static ServerSettings withQueue(ServerSettings s, int places, Duration longest) {
-    return new ServerSettings(
-        s.address(),
-        s.bounds(),
-        s.times(),
-        new JobRunner.Limits(places, longest),
-        s.jobs(),
-        s.defaults(),
-        s.profiles(),
-        s.version());
-  }
-
-  static ServerSettings withJobs(ServerSettings s, UnaryOperator<Jobs.Settings> change) {
+  static ServerSettings withProfiles(ServerSettings s, Path folder) {
     return new ServerSettings(
         s.address(),
         s.bounds(),
         s.times(),
         s.queue(),
-        change.apply(s.jobs()),
+        s.jobs(),
         s.defaults(),
-        s.profiles(),
+        Optional.of(folder),
         s.version());
   }
 

@@ -21,6 +21,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.toolkit.jobs.FakeMaker;
+import org.lvsa.toolkit.jobs.JobRunner;
 import org.lvsa.toolkit.jobs.VideoRequest;
 
 /** {@code /v1/videos}, asked over HTTP. */
@@ -171,7 +172,8 @@ class VideoRoutesTest {
   void aFullQueueSaysWhenToComeAgain() throws Exception {
     FakeMaker maker = FakeMaker.held();
     try (TestServer server =
-        TestServer.start(folder, maker, s -> TestServer.withQueue(s, 2, Duration.ZERO))) {
+        TestServer.start(
+            folder, maker, s -> TestServer.with(s, new JobRunner.Limits(2, Duration.ZERO)))) {
       String running = server.submit("first");
       server.await(running, "in_progress");
       server.submit("second");
@@ -240,7 +242,10 @@ class VideoRoutesTest {
   void aJobThatTakesTooLongFails() throws Exception {
     FakeMaker maker = FakeMaker.held();
     try (TestServer server =
-        TestServer.start(folder, maker, s -> TestServer.withQueue(s, 2, Duration.ofMillis(1)))) {
+        TestServer.start(
+            folder,
+            maker,
+            s -> TestServer.with(s, new JobRunner.Limits(2, Duration.ofMillis(1))))) {
       String id = server.submit("a cat");
       server.await(id, one -> !one.get("status").textValue().equals("queued"));
       Thread.sleep(2);
@@ -274,7 +279,7 @@ class VideoRoutesTest {
             folder,
             maker,
             s ->
-                TestServer.withTimes(
+                TestServer.with(
                     s,
                     new ServerSettings.Times(
                         Duration.ofMillis(200), times.headers(), times.idle(), times.grace())))) {
@@ -296,6 +301,18 @@ class VideoRoutesTest {
           error(500, server.post("/v1/videos/sync", "{\"prompt\": \"a cat\"}"))
               .get("message")
               .textValue());
+    }
+  }
+
+  @Test
+  void aModelThatTakesNoPictureIsSentNone() throws Exception {
+    try (TestServer server = TestServer.start(folder, FakeMaker.quick())) {
+      Map<String, Object> form = new LinkedHashMap<>();
+      form.put("prompt", "a cat");
+      form.put("input_reference", PicturesTest.picture(8, 8, "png"));
+      JsonNode error = error(400, server.form("/v1/videos", form));
+      assertEquals("not_possible", error.get("code").textValue());
+      assertEquals(0, json(server.get("/v1/videos")).get("data").size());
     }
   }
 
