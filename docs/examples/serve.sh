@@ -22,7 +22,14 @@ esac
 export LVSA_ROTATE_KEYFRAMES=${LVSA_ROTATE_KEYFRAMES:-1}
 export LVSA_SPARSITY_SCALE=${LVSA_SPARSITY_SCALE:-1.0}
 export LVSA_DTYPE=${DTYPE:-${LVSA_DTYPE:-f32}}
+port=${PORT:-8098}
+
+# What the published scripts say at the start; the secret of ranks stays untold.
+echo "[serve] family=$family model=$model port=$port dtype=$LVSA_DTYPE tp=${TP:-1}" >&2
+echo "[serve] LVSA env:" >&2
+env | grep '^LVSA_\|^DIFFUSION_ATTENTION_BACKEND' | grep -v '^LVSA_RANK_SECRET' | sort >&2
+
 [ "${TP:-1}" = 1 ] || set -- --tensor-parallel-size "$TP" "$@"
 
-exec "$(dirname "$0")/../../lvsa" serve --model "$model" --attention lvsa --port "${PORT:-8098}" \
+exec "$(dirname "$0")/../../lvsa" serve --model "$model" --attention lvsa --port "$port" \
   --data "${DATA:-lvsa-videos}" "$@"
