@@ -48,19 +48,19 @@ final class CogVideoXBlock {
     this.config = config;
     this.layer = layer;
     String prefix = "transformer_blocks." + layer + ".";
-    norm1 = new TimedNorm(weights, prefix + "norm1.", config.eps());
+    norm1 = TimedNorm.ofBoth(weights, prefix + "norm1.", config.eps());
     projection =
         new QkvLayer(
             share.stacked(
                 weights,
-                CogVideoXTransformer.NAMES,
+                CogVideoXNames.TRANSFORMER,
                 prefix + "attn1.to_qkv",
                 config.biases().attention()),
             config.headDim());
     out = share.taking(weights, prefix + "attn1.to_out.0");
     queryNorm = HeadNorm.of(weights, prefix + "attn1.norm_q");
     keyNorm = HeadNorm.of(weights, prefix + "attn1.norm_k");
-    norm2 = new TimedNorm(weights, prefix + "norm2.", config.eps());
+    norm2 = TimedNorm.ofBoth(weights, prefix + "norm2.", config.eps());
     up = share.giving(weights, prefix + "ff.net.0.proj");
     down = share.taking(weights, prefix + "ff.net.2");
   }

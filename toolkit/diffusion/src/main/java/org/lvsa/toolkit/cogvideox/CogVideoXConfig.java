@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cogvideox;
 
+import org.lvsa.toolkit.layers.LayerNorm;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TensorShapes;
 
@@ -33,6 +34,9 @@ public record CogVideoXConfig(
     double eps) {
   /** The feed-forward part is this many times as wide as a token. */
   private static final int FEED_FORWARD = 4;
+
+  private static final String SPATIAL_SCALE = "spatial_interpolation_scale";
+  private static final String TEMPORAL_SCALE = "temporal_interpolation_scale";
 
   /**
    * A prompt's embeddings.
@@ -114,8 +118,9 @@ public record CogVideoXConfig(
     config.require("use_learned_positional_embeddings", false);
     int headDim = config.size("attention_head_dim", 64);
     boolean rotary = config.flag("use_rotary_positional_embeddings", false);
-    if (headDim % 8 != 0) {
-      throw config.wrong("attention_head_dim", "a multiple of 8");
+    if (rotary && headDim % 16 != 0) {
+      throw config.wrong(
+          "attention_head_dim", "a multiple of 16 where use_rotary_positional_embeddings is true");
     }
     int heads = config.size("num_attention_heads", 30);
     if (!rotary && (heads * headDim) % 16 != 0) {
@@ -127,29 +132,33 @@ public record CogVideoXConfig(
       throw config.wrong("patch_size_t", "null where there are no rotary embeddings");
     }
     int in = config.size("in_channels", 16);
-    return new CogVideoXConfig(
-        config.size("num_layers", 30),
-        heads,
-        headDim,
-        config.size("time_embed_dim", 512),
-        new Text(config.size("text_embed_dim", 4096), config.size("max_text_seq_length", 226)),
-        new Channels(in, config.size("out_channels", 16)),
-        new Patch(config.size("patch_size_t", 1), config.size("patch_size", 2), temporal),
-        new Sample(
-            config.size("sample_frames", 49),
-            config.size("sample_height", 60),
-            config.size("sample_width", 90),
-            config.size("temporal_compression_ratio", 4)),
-        rotary
-            ? new Positions.Rotary()
-            : new Positions.Sines(
-                config.positive("spatial_interpolation_scale", 1.875),
-                config.positive("temporal_interpolation_scale", 1)),
-        new Biases(
-            config.flag("attention_bias", true),
-            // The embedding of patches over time has a bias whatever the setting says.
-            temporal || config.flag("patch_bias", true)),
-        config.number("norm_eps", 1e-5));
+    // Training drops values out. The scales belong to sines.
+    config.withoutEffect("dropout", SPATIAL_SCALE, TEMPORAL_SCALE);
+    CogVideoXConfig read =
+        new CogVideoXConfig(
+            config.size("num_layers", 30),
+            heads,
+            headDim,
+            config.size("time_embed_dim", 512),
+            new Text(config.size("text_embed_dim", 4096), config.size("max_text_seq_length", 226)),
+            new Channels(in, config.size("out_channels", 16)),
+            new Patch(config.size("patch_size_t", 1), config.size("patch_size", 2), temporal),
+            new Sample(
+                config.size("sample_frames", 49),
+                config.size("sample_height", 60),
+                config.size("sample_width", 90),
+                config.size("temporal_compression_ratio", 4)),
+            rotary
+                ? new Positions.Rotary()
+                : new Positions.Sines(
+                    config.positive(SPATIAL_SCALE, 1.875), config.positive(TEMPORAL_SCALE, 1)),
+            new Biases(
+                config.flag("attention_bias", true),
+                // The embedding of patches over time has a bias whatever the setting says.
+                config.flag("patch_bias", true) || temporal),
+            config.positive("norm_eps", 1e-5));
+    config.finish();
+    return read;
   }
 
   /** Features of a token. */
@@ -197,7 +206,7 @@ public record CogVideoXConfig(
         .addLinear("time_embedding.linear_2", timeWidth, timeWidth);
     for (int layer = 0; layer < layers; layer++) {
       String prefix = "transformer_blocks." + layer + ".";
-      addNorm(shapes, prefix + "norm1.", 6);
+      addNorm(shapes, prefix + "norm1.");
       for (String projection : new String[] {"to_q", "to_k", "to_v"}) {
         shapes.add(prefix + "attn1." + projection + ".weight", width, width);
         if (biases.attention()) {
@@ -210,20 +219,22 @@ public record CogVideoXConfig(
             .add(prefix + "attn1." + norm + ".weight", headDim)
             .add(prefix + "attn1." + norm + ".bias", headDim);
       }
-      addNorm(shapes, prefix + "norm2.", 6);
+      addNorm(shapes, prefix + "norm2.");
       shapes
           .addLinear(prefix + "ff.net.0.proj", (long) FEED_FORWARD * width, width)
           .addLinear(prefix + "ff.net.2", width, (long) FEED_FORWARD * width);
     }
     shapes.add("norm_final.weight", width).add("norm_final.bias", width);
-    addNorm(shapes, "norm_out.", 2);
+    shapes.addLinear("norm_out.linear", 2L * width, timeWidth);
+    LayerNorm.addTensors(shapes, "norm_out.norm", width);
     return shapes.addLinear("proj_out", (long) channels.out() * patch.size(), width);
   }
 
-  private void addNorm(TensorShapes shapes, String prefix, int parts) {
+  /** A norm with shift, scale and gate for the video, and as many for the text. */
+  private void addNorm(TensorShapes shapes, String prefix) {
     shapes
-        .addLinear(prefix + "linear", (long) parts * width(), timeWidth)
-        .add(prefix + "norm.weight", width())
-        .add(prefix + "norm.bias", width());
+        .addLinear(prefix + CogVideoXNames.VIDEO, 3L * width(), timeWidth)
+        .addLinear(prefix + CogVideoXNames.TEXT, 3L * width(), timeWidth);
+    LayerNorm.addTensors(shapes, prefix + "norm", width());
   }
 }

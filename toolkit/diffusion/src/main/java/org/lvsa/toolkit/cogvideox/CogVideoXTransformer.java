@@ -27,7 +27,6 @@ import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
-import org.lvsa.toolkit.weights.Renaming;
 import org.lvsa.toolkit.weights.Weights;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -38,14 +37,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public final class CogVideoXTransformer implements AutoCloseable {
   /** The name of the list of blocks. */
   static final String BLOCKS = "transformer_blocks";
-
-  /** Names of single files; query, key and value are one layer. */
-  static final Renaming NAMES =
-      Renaming.SINGLE_FILE.stack(
-          "(transformer_blocks\\.\\d+\\.attn1\\.)to_qkv\\.(weight|bias)",
-          "$1to_q.$2",
-          "$1to_k.$2",
-          "$1to_v.$2");
 
   /** A table of positions that some files hold; it is computed here. */
   private static final String STORED_POSITIONS = "patch_embed.pos_embedding";
@@ -97,7 +88,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
             (its, layer) -> new CogVideoXBlock(config, its, share, layer));
     finalWeight = weights.floats("norm_final.weight");
     finalBias = weights.floats("norm_final.bias");
-    headNorm = new TimedNorm(weights, "norm_out.", config.eps());
+    headNorm = TimedNorm.of(weights, "norm_out.", config.eps());
     head = Linear.of(weights, "proj_out");
   }
 
@@ -109,7 +100,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
    */
   public static CogVideoXTransformer open(ComponentFiles files, boolean allowUnused) {
     CogVideoXConfig config = CogVideoXConfig.of(ComponentConfig.read(files.folder()));
-    Weights weights = Weights.open(files.weights(), NAMES);
+    Weights weights = Weights.open(files.weights(), CogVideoXNames.TRANSFORMER);
     try {
       weights.check(config.tensors(), Set.of(STORED_POSITIONS), allowUnused);
       return new CogVideoXTransformer(config, weights);

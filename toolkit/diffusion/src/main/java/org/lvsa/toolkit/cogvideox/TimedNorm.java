@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.cogvideox;
 
 import java.util.Arrays;
+import java.util.List;
 import org.lvsa.toolkit.layers.Linear;
 import org.lvsa.toolkit.layers.Norms;
 import org.lvsa.toolkit.tensor.NdMemory;
@@ -13,19 +14,36 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * what comes of it. One norm serves video and text, each with shift, scale and gate of its own.
  */
 final class TimedNorm {
-  private final Linear linear;
+  /** Each gives some of the parts. */
+  private final List<Linear> linears;
+
   private final float[] weight;
   private final float[] bias;
   private final double eps;
 
-  /**
-   * @param prefix what the names of its tensors begin with
-   */
-  TimedNorm(Weights weights, String prefix, double eps) {
-    linear = Linear.of(weights, prefix + "linear");
+  private TimedNorm(Weights weights, String prefix, List<String> linears, double eps) {
+    this.linears = linears.stream().map(name -> Linear.of(weights, prefix + name)).toList();
     weight = weights.floats(prefix + "norm.weight");
     bias = weights.floats(prefix + "norm.bias");
     this.eps = eps;
+  }
+
+  /**
+   * A norm of the video alone.
+   *
+   * @param prefix what the names of its tensors begin with
+   */
+  static TimedNorm of(Weights weights, String prefix, double eps) {
+    return new TimedNorm(weights, prefix, List.of("linear"), eps);
+  }
+
+  /**
+   * A norm of the video and of the text.
+   *
+   * @param prefix what the names of its tensors begin with
+   */
+  static TimedNorm ofBoth(Weights weights, String prefix, double eps) {
+    return new TimedNorm(weights, prefix, List.of(CogVideoXNames.VIDEO, CogVideoXNames.TEXT), eps);
   }
 
   /** What one prediction's time step makes of the norm. */
@@ -70,15 +88,18 @@ final class TimedNorm {
    * @param time the time step's embedding after its activation, {@code [batch, timeWidth]}
    */
   AtTime at(INDArray time) {
-    try (INDArray all = linear.apply(time)) {
-      float[] flat = NdMemory.floats(all);
-      int batch = Math.toIntExact(all.size(0));
-      int width = flat.length / batch;
-      float[][] rows = new float[batch][];
-      for (int element = 0; element < batch; element++) {
-        rows[element] = Arrays.copyOfRange(flat, element * width, (element + 1) * width);
+    int batch = Math.toIntExact(time.size(0));
+    float[][] rows = new float[batch][linears.stream().mapToInt(Linear::out).sum()];
+    int at = 0;
+    for (Linear linear : linears) {
+      try (INDArray some = linear.apply(time)) {
+        float[] flat = NdMemory.floats(some);
+        for (int element = 0; element < batch; element++) {
+          System.arraycopy(flat, element * linear.out(), rows[element], at, linear.out());
+        }
       }
-      return new AtTime(rows);
+      at += linear.out();
     }
+    return new AtTime(rows);
   }
 }

@@ -44,8 +44,8 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
         new StretchCoder(
             weights,
             new StretchCoder.Makers(
-                its -> CogVideoXVaeParts.decoder(config, its),
-                its -> CogVideoXVaeParts.encoder(config, its)),
+                its -> new CogVideoXVaeParts(config, VaeLayers.of(its)).decoder(),
+                its -> new CogVideoXVaeParts(config, VaeLayers.of(its)).encoder()),
             pieceBytes);
   }
 
@@ -61,7 +61,7 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
    */
   public static AutoencoderKlCogVideoX open(ComponentFiles files, boolean allowUnused) {
     CogVideoXVaeConfig config = CogVideoXVaeConfig.read(files.folder());
-    Weights weights = Weights.open(files.weights());
+    Weights weights = Weights.open(files.weights(), VaeNames.cogVideoX(config));
     try {
       return new AutoencoderKlCogVideoX(config, weights, allowUnused);
     } catch (RuntimeException e) {

@@ -40,8 +40,8 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
         new StretchCoder(
             weights,
             new StretchCoder.Makers(
-                its -> HunyuanVaeParts.decoder(config, its),
-                its -> HunyuanVaeParts.encoder(config, its)),
+                its -> new HunyuanVaeParts(config, VaeLayers.of(its)).decoder(),
+                its -> new HunyuanVaeParts(config, VaeLayers.of(its)).encoder()),
             Run.PIECE_BYTES);
   }
 

@@ -40,7 +40,8 @@ public final class AutoencoderKlWan implements AutoCloseable {
         new StretchCoder(
             weights,
             new StretchCoder.Makers(
-                its -> WanVaeParts.decoder(config, its), its -> WanVaeParts.encoder(config, its)),
+                its -> new WanVaeParts(config, VaeLayers.of(its)).decoder(),
+                its -> new WanVaeParts(config, VaeLayers.of(its)).encoder()),
             Run.PIECE_BYTES);
   }
 

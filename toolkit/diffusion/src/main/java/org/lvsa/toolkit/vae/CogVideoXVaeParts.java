@@ -7,46 +7,34 @@ import org.lvsa.toolkit.layers.Conv3d;
 import org.lvsa.toolkit.layers.ConvGeometry;
 import org.lvsa.toolkit.layers.GroupNorm;
 import org.lvsa.toolkit.weights.TensorShapes;
-import org.lvsa.toolkit.weights.Weights;
 
-/**
- * Builds the parts of CogVideoX's autoencoder by the names of their tensors. Without weights it
- * only writes down which tensors of which shapes there must be, so that both come from one
- * description.
- */
+/** Builds the parts of CogVideoX's autoencoder by the names of their tensors. */
 final class CogVideoXVaeParts {
   private final CogVideoXVaeConfig config;
-  private final TensorShapes shapes = new TensorShapes();
+  private final VaeLayers layers;
 
-  /** Null where only the shapes are wanted. */
-  private final Weights weights;
-
-  private int slots;
-
-  private CogVideoXVaeParts(CogVideoXVaeConfig config, Weights weights) {
+  /**
+   * Parts of that shape.
+   *
+   * @param layers makes their layers
+   */
+  CogVideoXVaeParts(CogVideoXVaeConfig config, VaeLayers layers) {
     this.config = config;
-    this.weights = weights;
+    this.layers = layers;
   }
 
   /** Every tensor of the model. */
   static TensorShapes shapes(CogVideoXVaeConfig config) {
-    CogVideoXVaeParts parts = new CogVideoXVaeParts(config, null);
-    parts.makeEncoder();
-    parts.makeDecoder();
-    return parts.shapes;
+    return VaeLayers.shapes(
+        layers -> {
+          CogVideoXVaeParts parts = new CogVideoXVaeParts(config, layers);
+          parts.encoder();
+          parts.decoder();
+        });
   }
 
   /** The encoder. */
-  static CogVideoXEncoder encoder(CogVideoXVaeConfig config, Weights weights) {
-    return new CogVideoXVaeParts(config, weights).makeEncoder();
-  }
-
-  /** The decoder. */
-  static CogVideoXDecoder decoder(CogVideoXVaeConfig config, Weights weights) {
-    return new CogVideoXVaeParts(config, weights).makeDecoder();
-  }
-
-  private CogVideoXEncoder makeEncoder() {
+  CogVideoXEncoder encoder() {
     int in = config.channels().getFirst();
     CausalConv convIn = causal("encoder.conv_in", in, CogVideoXVaeConfig.COLOURS);
     List<CogVideoXEncoder.Down> levels = new ArrayList<>();
@@ -62,17 +50,19 @@ final class CogVideoXVaeParts {
               last
                   ? null
                   : new ChunkDownsample(
-                      image(name + "downsamplers.0.conv", half), level < config.temporalLevels())));
+                      layers.imageConv(name + "downsamplers.0.conv", half),
+                      level < config.temporalLevels())));
       in = out;
     }
     List<ChunkResnet> mid = resnets("encoder.mid_block.", 2, in, in, false);
     ChunkNorm norm =
         new ChunkNorm(norm("encoder.norm_out", in, CogVideoXVaeConfig.EPS), null, null);
     CausalConv convOut = causal("encoder.conv_out", 2 * config.latentChannels(), in);
-    return new CogVideoXEncoder(convIn, levels, mid, norm, convOut, slots);
+    return new CogVideoXEncoder(convIn, levels, mid, norm, convOut, layers.slots());
   }
 
-  private CogVideoXDecoder makeDecoder() {
+  /** The decoder. */
+  CogVideoXDecoder decoder() {
     List<Integer> channels = config.channels().reversed();
     int in = channels.getFirst();
     CausalConv convIn = causal("decoder.conv_in", in, config.latentChannels());
@@ -89,13 +79,14 @@ final class CogVideoXVaeParts {
               last
                   ? null
                   : new ChunkUpsample(
-                      image(name + "upsamplers.0.conv", ConvGeometry.same(out, out, 1, 3)),
+                      layers.imageConv(
+                          name + "upsamplers.0.conv", ConvGeometry.same(out, out, 1, 3)),
                       level < config.temporalLevels())));
       in = out;
     }
     ChunkNorm norm = modulated("decoder.norm_out", in);
     CausalConv convOut = causal("decoder.conv_out", CogVideoXVaeConfig.COLOURS, in);
-    return new CogVideoXDecoder(convIn, mid, levels, norm, convOut, slots);
+    return new CogVideoXDecoder(convIn, mid, levels, norm, convOut, layers.slots());
   }
 
   private List<ChunkResnet> resnets(String at, int count, int in, int out, boolean decoder) {
@@ -111,7 +102,7 @@ final class CogVideoXVaeParts {
     CausalConv conv1 = causal(at + "conv1", out, in);
     ChunkNorm norm2 = decoder ? modulated(at + "norm2", out) : plain(at + "norm2", out);
     CausalConv conv2 = causal(at + "conv2", out, out);
-    Conv3d shortcut = in == out ? null : pixel(at + "conv_shortcut", out, in);
+    Conv3d shortcut = in == out ? null : layers.pointwise(at + "conv_shortcut", out, in);
     return new ChunkResnet(norm1, conv1, norm2, conv2, shortcut);
   }
 
@@ -122,42 +113,17 @@ final class CogVideoXVaeParts {
   private ChunkNorm modulated(String name, int channels) {
     return new ChunkNorm(
         norm(name + ".norm_layer", channels, CogVideoXVaeConfig.EPS),
-        pixel(name + ".conv_y.conv", channels, config.latentChannels()),
-        pixel(name + ".conv_b.conv", channels, config.latentChannels()));
+        layers.pointwise(name + ".conv_y.conv", channels, config.latentChannels()),
+        layers.pointwise(name + ".conv_b.conv", channels, config.latentChannels()));
   }
 
   private GroupNorm norm(String name, int channels, double eps) {
-    shapes.add(name + ".weight", channels).add(name + ".bias", channels);
-    return weights == null
-        ? null
-        : new GroupNorm(
-            config.groups(), weights.floats(name + ".weight"), weights.floats(name + ".bias"), eps);
+    return layers.groupNorm(name, channels, config.groups(), eps);
   }
 
   /** A convolution of three frames, rows and pixels. */
   private CausalConv causal(String name, int out, int in) {
-    ConvGeometry geometry = ConvGeometry.same(out, in, 3, 3);
-    shapes.add(name + ".conv.weight", out, in, 3, 3, 3);
-    return new CausalConv(
-        geometry, conv(name + ".conv", geometry), slots++, CausalConv.Before.FIRST_FRAME);
-  }
-
-  /** A convolution of single pixels. */
-  private Conv3d pixel(String name, int out, int in) {
-    shapes.add(name + ".weight", out, in, 1, 1, 1);
-    return conv(name, ConvGeometry.same(out, in, 1, 1));
-  }
-
-  /** A convolution within frames, whose weight is stored without an axis for them. */
-  private Conv3d image(String name, ConvGeometry geometry) {
-    shapes.add(name + ".weight", geometry.out(), geometry.in(), 3, 3);
-    return conv(name, geometry);
-  }
-
-  private Conv3d conv(String name, ConvGeometry geometry) {
-    shapes.add(name + ".bias", geometry.out());
-    return weights == null
-        ? null
-        : new Conv3d(geometry, weights.get(name + ".weight"), weights.floats(name + ".bias"));
+    return layers.causal(
+        name + ".conv", ConvGeometry.same(out, in, 3, 3), CausalConv.Before.FIRST_FRAME);
   }
 }

@@ -3,50 +3,39 @@ package org.lvsa.toolkit.vae;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.lvsa.toolkit.layers.Conv3d;
-import org.lvsa.toolkit.layers.ConvGeometry;
 import org.lvsa.toolkit.layers.PixelNorm;
 import org.lvsa.toolkit.weights.TensorShapes;
-import org.lvsa.toolkit.weights.Weights;
 
-/**
- * Builds the parts of HunyuanVideo 1.5's autoencoder by the names of their tensors. Without weights
- * it only writes down which tensors of which shapes there must be, so that both come from one
- * description.
- */
+/** Builds the parts of HunyuanVideo 1.5's autoencoder by the names of their tensors. */
 final class HunyuanVaeParts {
+  /** Axes of the weight of a norm as it is stored. */
+  private static final int NORM_AXES = 4;
+
   private final HunyuanVaeConfig config;
-  private final TensorShapes shapes = new TensorShapes();
+  private final VaeLayers layers;
 
-  /** Null where only the shapes are wanted. */
-  private final Weights weights;
-
-  private int slots;
-
-  private HunyuanVaeParts(HunyuanVaeConfig config, Weights weights) {
+  /**
+   * Parts of that shape.
+   *
+   * @param layers makes their layers
+   */
+  HunyuanVaeParts(HunyuanVaeConfig config, VaeLayers layers) {
     this.config = config;
-    this.weights = weights;
+    this.layers = layers;
   }
 
   /** Every tensor of the model. */
   static TensorShapes shapes(HunyuanVaeConfig config) {
-    HunyuanVaeParts parts = new HunyuanVaeParts(config, null);
-    parts.makeEncoder();
-    parts.makeDecoder();
-    return parts.shapes;
+    return VaeLayers.shapes(
+        layers -> {
+          HunyuanVaeParts parts = new HunyuanVaeParts(config, layers);
+          parts.encoder();
+          parts.decoder();
+        });
   }
 
   /** The encoder. */
-  static HunyuanEncoder encoder(HunyuanVaeConfig config, Weights weights) {
-    return new HunyuanVaeParts(config, weights).makeEncoder();
-  }
-
-  /** The decoder. */
-  static HunyuanDecoder decoder(HunyuanVaeConfig config, Weights weights) {
-    return new HunyuanVaeParts(config, weights).makeDecoder();
-  }
-
-  private HunyuanEncoder makeEncoder() {
+  HunyuanEncoder encoder() {
     String at = "encoder.";
     List<HunyuanVaeConfig.Level> shape = config.down();
     ReplicateConv convIn =
@@ -66,13 +55,14 @@ final class HunyuanVaeParts {
     }
     int channels = config.channels().getLast();
     CausalMidBlock mid = mid(at + "mid_block.", channels);
-    PixelNorm norm = norm(at + "norm_out", channels);
+    PixelNorm norm = layers.pixelNorm(at + "norm_out", channels, NORM_AXES);
     ReplicateConv convOut = conv(at + "conv_out", 2 * config.latentChannels(), channels);
     int untimed = (int) shape.stream().takeWhile(level -> level.times() == 1).count();
-    return new HunyuanEncoder(convIn, levels, untimed, mid, norm, convOut, slots);
+    return new HunyuanEncoder(convIn, levels, untimed, mid, norm, convOut, layers.slots());
   }
 
-  private HunyuanDecoder makeDecoder() {
+  /** The decoder. */
+  HunyuanDecoder decoder() {
     String at = "decoder.";
     List<HunyuanVaeConfig.Level> shape = config.up();
     int channels = config.channels().getLast();
@@ -90,21 +80,21 @@ final class HunyuanVaeParts {
       levels.add(new HunyuanLevel(resnets, step, level.times(), level.out()));
     }
     channels = shape.getLast().out();
-    PixelNorm norm = norm(at + "norm_out", channels);
+    PixelNorm norm = layers.pixelNorm(at + "norm_out", channels, NORM_AXES);
     ReplicateConv convOut = conv(at + "conv_out", HunyuanVaeConfig.COLOURS, channels);
     int timed = (int) shape.stream().filter(level -> level.times() == 2).count();
-    return new HunyuanDecoder(convIn, mid, levels, timed, norm, convOut, slots);
+    return new HunyuanDecoder(convIn, mid, levels, timed, norm, convOut, layers.slots());
   }
 
   private CausalMidBlock mid(String at, int channels) {
     String attention = at + "attentions.0.";
     return new CausalMidBlock(
         resnet(at + "resnets.0.", channels, channels),
-        norm(attention + "norm", channels),
-        pointwise(attention + "to_q", channels, channels),
-        pointwise(attention + "to_k", channels, channels),
-        pointwise(attention + "to_v", channels, channels),
-        pointwise(attention + "proj_out", channels, channels),
+        layers.pixelNorm(attention + "norm", channels, NORM_AXES),
+        layers.pointwise(attention + "to_q", channels, channels),
+        layers.pointwise(attention + "to_k", channels, channels),
+        layers.pointwise(attention + "to_v", channels, channels),
+        layers.pointwise(attention + "proj_out", channels, channels),
         resnet(at + "resnets.1.", channels, channels));
   }
 
@@ -119,32 +109,15 @@ final class HunyuanVaeParts {
 
   private Resnet resnet(String at, int in, int out) {
     return new Resnet(
-        norm(at + "norm1", in),
+        layers.pixelNorm(at + "norm1", in, NORM_AXES),
         conv(at + "conv1", out, in),
-        norm(at + "norm2", out),
+        layers.pixelNorm(at + "norm2", out, NORM_AXES),
         conv(at + "conv2", out, out),
-        in == out ? null : pointwise(at + "conv_shortcut", out, in));
+        in == out ? null : layers.pointwise(at + "conv_shortcut", out, in));
   }
 
   private ReplicateConv conv(String name, int out, int in) {
-    return new ReplicateConv(conv(name + ".conv", ReplicateConv.geometry(out, in)), slots++);
-  }
-
-  private Conv3d pointwise(String name, int out, int in) {
-    return conv(name, ConvGeometry.same(out, in, 1, 1));
-  }
-
-  private Conv3d conv(String name, ConvGeometry g) {
-    shapes.add(
-        name + ".weight", g.out(), g.in(), g.kernelFrames(), g.kernelHeight(), g.kernelWidth());
-    shapes.add(name + ".bias", g.out());
-    return weights == null
-        ? null
-        : new Conv3d(g, weights.get(name + ".weight"), weights.floats(name + ".bias"));
-  }
-
-  private PixelNorm norm(String name, int channels) {
-    shapes.add(name + ".gamma", channels, 1, 1, 1);
-    return weights == null ? null : new PixelNorm(weights.floats(name + ".gamma"));
+    return new ReplicateConv(
+        layers.conv(name + ".conv", ReplicateConv.geometry(out, in)), layers.slot());
   }
 }

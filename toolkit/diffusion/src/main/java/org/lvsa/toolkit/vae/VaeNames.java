@@ -19,6 +19,25 @@ final class VaeNames {
 
   private VaeNames() {}
 
+  /** CogVideoX's, which counts the decoder's resolutions from the highest. */
+  static Renaming cogVideoX(CogVideoXVaeConfig config) {
+    Renaming names = Renaming.of("^encoder\\.down\\.", "encoder.down_blocks.");
+    int last = config.channels().size() - 1;
+    for (int level = 0; level <= last; level++) {
+      names =
+          names.then(
+              "^decoder\\.up\\." + level + "\\.", "decoder.up_blocks." + (last - level) + ".");
+    }
+    return names
+        .then("coder\\.mid\\.block_1\\.", "coder.mid_block.resnets.0.")
+        .then("coder\\.mid\\.block_2\\.", "coder.mid_block.resnets.1.")
+        .then("\\.block\\.(\\d+)\\.", ".resnets.$1.")
+        .then("\\.downsample\\.", ".downsamplers.0.")
+        .then("\\.upsample\\.", ".upsamplers.0.")
+        .then("\\.nin_shortcut\\.", ".conv_shortcut.")
+        .without("loss\\..*");
+  }
+
   /** Wan's, whose decoder counts residual blocks and steps to the next resolution in one row. */
   static Renaming wan(WanVaeConfig config) {
     return (config.residual() ? nested() : flat(config))

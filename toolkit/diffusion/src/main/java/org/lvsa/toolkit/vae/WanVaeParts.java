@@ -2,51 +2,39 @@
 package org.lvsa.toolkit.vae;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.lvsa.toolkit.layers.Conv3d;
 import org.lvsa.toolkit.layers.ConvGeometry;
 import org.lvsa.toolkit.layers.PixelNorm;
 import org.lvsa.toolkit.weights.TensorShapes;
-import org.lvsa.toolkit.weights.Weights;
 
-/**
- * Builds the parts of Wan's autoencoder by the names of their tensors. Without weights it only
- * writes down which tensors of which shapes there must be, so that both come from one description.
- */
+/** Builds the parts of Wan's autoencoder by the names of their tensors. */
 final class WanVaeParts {
   private final WanVaeConfig config;
-  private final TensorShapes shapes = new TensorShapes();
+  private final VaeLayers layers;
 
-  /** Null where only the shapes are wanted. */
-  private final Weights weights;
-
-  private int slots;
-
-  private WanVaeParts(WanVaeConfig config, Weights weights) {
+  /**
+   * Parts of that shape.
+   *
+   * @param layers makes their layers
+   */
+  WanVaeParts(WanVaeConfig config, VaeLayers layers) {
     this.config = config;
-    this.weights = weights;
+    this.layers = layers;
   }
 
   /** Every tensor of the model. */
   static TensorShapes shapes(WanVaeConfig config) {
-    WanVaeParts parts = new WanVaeParts(config, null);
-    parts.makeEncoder();
-    parts.makeDecoder();
-    return parts.shapes;
+    return VaeLayers.shapes(
+        layers -> {
+          WanVaeParts parts = new WanVaeParts(config, layers);
+          parts.encoder();
+          parts.decoder();
+        });
   }
 
   /** The encoder. */
-  static WanEncoder encoder(WanVaeConfig config, Weights weights) {
-    return new WanVaeParts(config, weights).makeEncoder();
-  }
-
-  /** The decoder. */
-  static WanDecoder decoder(WanVaeConfig config, Weights weights) {
-    return new WanVaeParts(config, weights).makeDecoder();
-  }
-
-  private WanEncoder makeEncoder() {
+  WanEncoder encoder() {
     int channels = config.baseDim() * config.dimMultiples().getFirst();
     String at = "encoder.";
     int in = config.baseDim();
@@ -73,11 +61,11 @@ final class WanVaeParts {
       }
     }
     MidBlock mid = mid(at + "mid_block.", channels);
-    PixelNorm norm = norm(at + "norm_out", channels, 4);
+    PixelNorm norm = layers.pixelNorm(at + "norm_out", channels, 4);
     int moments = 2 * config.latentChannels();
     CausalConv convOut = causal(at + "conv_out", moments, channels, 3);
-    Conv3d quant = conv("quant_conv", ConvGeometry.same(moments, moments, 1, 1), false);
-    return new WanEncoder(config, convIn, blocks, mid, norm, convOut, quant, slots);
+    Conv3d quant = layers.pointwise("quant_conv", moments, moments);
+    return new WanEncoder(config, convIn, blocks, mid, norm, convOut, quant, layers.slots());
   }
 
   /** A resolution of the residual variant: its shortcut leads around a step to the next one too. */
@@ -94,10 +82,11 @@ final class WanVaeParts {
         new Shortcut(time ? 2 : 1, last ? 1 : 2));
   }
 
-  private WanDecoder makeDecoder() {
+  /** The decoder. */
+  WanDecoder decoder() {
     String at = "decoder.";
     int latents = config.latentChannels();
-    Conv3d postQuant = conv("post_quant_conv", ConvGeometry.same(latents, latents, 1, 1), false);
+    Conv3d postQuant = layers.pointwise("post_quant_conv", latents, latents);
     List<Integer> multiples = config.dimMultiples().reversed();
     int channels = config.decoderBaseDim() * multiples.getFirst();
     CausalConv convIn = causal(at + "conv_in", channels, latents, 3);
@@ -125,79 +114,46 @@ final class WanVaeParts {
       }
       blocks.add(new WanDecoder.Up(resnets, upsample, shortcut));
     }
-    PixelNorm norm = norm(at + "norm_out", channels, 4);
+    PixelNorm norm = layers.pixelNorm(at + "norm_out", channels, 4);
     CausalConv convOut = causal(at + "conv_out", config.patchChannels(), channels, 3);
-    return new WanDecoder(postQuant, convIn, mid, blocks, norm, convOut, slots);
+    return new WanDecoder(postQuant, convIn, mid, blocks, norm, convOut, layers.slots());
   }
 
   private MidBlock mid(String at, int channels) {
     String attention = at + "attentions.0.";
     return new MidBlock(
         resnet(at + "resnets.0.", channels, channels),
-        norm(attention + "norm", channels, 3),
-        conv(attention + "to_qkv", ConvGeometry.same(3 * channels, channels, 1, 1), true),
-        conv(attention + "proj", ConvGeometry.same(channels, channels, 1, 1), true),
+        layers.pixelNorm(attention + "norm", channels, 3),
+        layers.imageConv(attention + "to_qkv", ConvGeometry.same(3 * channels, channels, 1, 1)),
+        layers.imageConv(attention + "proj", ConvGeometry.same(channels, channels, 1, 1)),
         resnet(at + "resnets.1.", channels, channels));
   }
 
   private Resnet resnet(String at, int in, int out) {
-    PixelNorm norm1 = norm(at + "norm1", in, 4);
+    PixelNorm norm1 = layers.pixelNorm(at + "norm1", in, 4);
     CausalConv conv1 = causal(at + "conv1", out, in, 3);
-    PixelNorm norm2 = norm(at + "norm2", out, 4);
+    PixelNorm norm2 = layers.pixelNorm(at + "norm2", out, 4);
     CausalConv conv2 = causal(at + "conv2", out, out, 3);
-    Conv3d shortcut =
-        in == out ? null : conv(at + "conv_shortcut", ConvGeometry.same(out, in, 1, 1), false);
+    Conv3d shortcut = in == out ? null : layers.pointwise(at + "conv_shortcut", out, in);
     return new Resnet(norm1, conv1, norm2, conv2, shortcut);
   }
 
   private Upsample upsample(String at, int channels, int out, boolean time) {
     CausalConv timeConv = time ? causal(at + "time_conv", 2 * channels, channels, 1) : null;
     ConvGeometry spatial = ConvGeometry.same(out, channels, 1, 3);
-    return new Upsample(timeConv, conv(at + "resample.1", spatial, true));
+    return new Upsample(timeConv, layers.imageConv(at + "resample.1", spatial));
   }
 
   private Downsample downsample(String at, int channels, boolean time) {
     ConvGeometry half = new ConvGeometry(channels, channels, 1, 3, 3, 1, 2, 0, 1);
-    Conv3d spatial = conv(at + "resample.1", half, true);
+    Conv3d spatial = layers.imageConv(at + "resample.1", half);
     ConvGeometry pairs = new ConvGeometry(channels, channels, 3, 1, 1, 2, 1, 0, 0);
-    Conv3d timeConv = time ? conv(at + "time_conv", pairs, false) : null;
-    return new Downsample(spatial, timeConv, slots++);
+    Conv3d timeConv = time ? layers.conv(at + "time_conv", pairs) : null;
+    return new Downsample(spatial, timeConv, layers.slot());
   }
 
   /** A convolution of three frames. */
   private CausalConv causal(String name, int out, int in, int kernel) {
-    ConvGeometry geometry = ConvGeometry.same(out, in, 3, kernel);
-    return new CausalConv(geometry, conv(name, geometry, false), slots++, CausalConv.Before.ZEROS);
-  }
-
-  /**
-   * A convolution.
-   *
-   * @param image whether its weight is stored without an axis for frames
-   */
-  private Conv3d conv(String name, ConvGeometry g, boolean image) {
-    if (image) {
-      shapes.add(name + ".weight", g.out(), g.in(), g.kernelHeight(), g.kernelWidth());
-    } else {
-      shapes.add(
-          name + ".weight", g.out(), g.in(), g.kernelFrames(), g.kernelHeight(), g.kernelWidth());
-    }
-    shapes.add(name + ".bias", g.out());
-    return weights == null
-        ? null
-        : new Conv3d(g, weights.get(name + ".weight"), weights.floats(name + ".bias"));
-  }
-
-  /**
-   * A norm.
-   *
-   * @param axes how many axes its weight is stored with, all but the first of size one
-   */
-  private PixelNorm norm(String name, int channels, int axes) {
-    long[] shape = new long[axes];
-    Arrays.fill(shape, 1);
-    shape[0] = channels;
-    shapes.add(name + ".gamma", shape);
-    return weights == null ? null : new PixelNorm(weights.floats(name + ".gamma"));
+    return layers.causal(name, ConvGeometry.same(out, in, 3, kernel), CausalConv.Before.ZEROS);
   }
 }

@@ -201,7 +201,7 @@ class HunyuanVaeTest {
   void decodingTakesTheMemoryThatIsAnnounced(int frames, int height, int width, boolean match) {
     HunyuanVaeConfig config = config(List.of(16, 32, 64, 64), match);
     try (Weights weights = Weights.random(AutoencoderKlHunyuan15.shapes(config), 5);
-        HunyuanDecoder decoder = HunyuanVaeParts.decoder(config, weights);
+        HunyuanDecoder decoder = new HunyuanVaeParts(config, VaeLayers.of(weights)).decoder();
         Run run = new Run(decoder.slots(), Observer.NONE, "dec")) {
       for (int t = 0; t < frames; t++) {
         Volume latent = run.workspace.take(1, height, width, 4);

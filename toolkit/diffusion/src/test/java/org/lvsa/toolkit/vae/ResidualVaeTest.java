@@ -258,7 +258,7 @@ class ResidualVaeTest {
   void decodingTakesNoMoreThanIsAnnounced() {
     long announced = WanVaeMemory.decodeBytes(SMALL, 7, 6);
     try (Weights weights = Weights.random(AutoencoderKlWan.shapes(SMALL), 1);
-        WanDecoder decoder = WanVaeParts.decoder(SMALL, weights);
+        WanDecoder decoder = new WanVaeParts(SMALL, VaeLayers.of(weights)).decoder();
         Run run = new Run(decoder.slots(), Observer.NONE, "dec")) {
       for (int t = 0; t < 5; t++) {
         Volume latent = run.workspace.take(1, 7, 6, 5);
@@ -289,7 +289,7 @@ class ResidualVaeTest {
             residual ? 2 : 1);
     long announced = AutoencoderKlWan.encodeBytes(config, 24, 40);
     try (Weights weights = Weights.random(AutoencoderKlWan.shapes(config), 1);
-        WanEncoder encoder = WanVaeParts.encoder(config, weights);
+        WanEncoder encoder = new WanVaeParts(config, VaeLayers.of(weights)).encoder();
         Run run = new Run(encoder.slots(), Observer.NONE, "enc")) {
       for (int t = 0; t < 4; t++) {
         int frames = t == 0 ? 1 : config.temporalFactor();

@@ -50,4 +50,31 @@ class VaeNamesTest {
     TestWeights.assertSame(folder, file(), VaeNames.HUNYUAN);
     TestWeights.assertSame(folder, folder, VaeNames.HUNYUAN);
   }
+
+  @Test
+  void cogVideoX() throws IOException {
+    Path folder = GoldenRun.component("cogvideox/model/vae", directory);
+    CogVideoXVaeConfig config = CogVideoXVaeConfig.read(folder);
+    TestWeights.copyRenamed(
+        folder,
+        file(),
+        name -> {
+          String[] parts = name.split("\\.");
+          if (name.startsWith("decoder.up_blocks.")) {
+            // The lowest resolution is the last one there.
+            parts[1] = "up";
+            parts[2] = "" + (config.channels().size() - 1 - Integer.parseInt(parts[2]));
+          }
+          return String.join(".", parts)
+              .replace("down_blocks.", "down.")
+              .replace("mid_block.resnets.0", "mid.block_1")
+              .replace("mid_block.resnets.1", "mid.block_2")
+              .replace(".resnets.", ".block.")
+              .replace(".downsamplers.0", ".downsample")
+              .replace(".upsamplers.0", ".upsample")
+              .replace("conv_shortcut", "nin_shortcut");
+        });
+    TestWeights.assertSame(folder, file(), VaeNames.cogVideoX(config));
+    TestWeights.assertSame(folder, folder, VaeNames.cogVideoX(config));
+  }
 }

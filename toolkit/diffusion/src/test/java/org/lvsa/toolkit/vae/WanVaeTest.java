@@ -130,7 +130,7 @@ class WanVaeTest {
     int frames = 9;
     float[] numbers = Noise.normal(seed, frames * 3 * 4 * 8);
     try (Weights weights = Weights.random(AutoencoderKlWan.shapes(flat), seed);
-        WanDecoder decoder = WanVaeParts.decoder(flat, weights);
+        WanDecoder decoder = new WanVaeParts(flat, VaeLayers.of(weights)).decoder();
         Run whole = new Run(decoder.slots(), Observer.NONE, "dec");
         Run parts = new Run(decoder.slots(), Observer.NONE, "dec")) {
       Volume expected = blocks(decoder, whole, numbers, 0, frames);
@@ -175,7 +175,7 @@ class WanVaeTest {
 
   private static long peak(int latentFrames, int height, int width) {
     try (Weights weights = Weights.random(AutoencoderKlWan.shapes(SMALL), 1);
-        WanDecoder decoder = WanVaeParts.decoder(SMALL, weights);
+        WanDecoder decoder = new WanVaeParts(SMALL, VaeLayers.of(weights)).decoder();
         Run run = new Run(decoder.slots(), Observer.NONE, "dec")) {
       for (int t = 0; t < latentFrames; t++) {
         Volume latent = run.workspace.take(1, height, width, 5);

@@ -185,6 +185,18 @@ public final class TestWeights {
     }
   }
 
+  /** Replaces a tensor of a file by several, each with as many of its rows. */
+  public static void splitRows(Path file, String whole, List<String> names) throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      Map<String, WeightTensor> tensors = WeightFolder.of(file).read(arena);
+      WeightTensor tensor = tensors.remove(whole);
+      for (int part = 0; part < names.size(); part++) {
+        tensors.put(names.get(part), tensor.rows(names.get(part), part, names.size()));
+      }
+      write(file, tensors);
+    }
+  }
+
   /** Gives a tensor of a file another name, and its second half of rows first. */
   public static void swapHalves(Path file, String name, String swapped) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
