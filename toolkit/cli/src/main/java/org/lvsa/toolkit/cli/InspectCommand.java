@@ -120,10 +120,14 @@ final class InspectCommand implements Callable<Integer> {
     for (ModelFolder.Component component : opened.components()) {
       ObjectNode node = components.putObject(component.name());
       node.put("class", component.className()).put("bytes", component.bytes());
-      component
-          .files()
-          .bytesByType()
-          .forEach((type, bytes) -> node.withObject("/dtypes").put(type.name(), bytes));
+      try {
+        component
+            .files()
+            .bytesByType()
+            .forEach((type, bytes) -> node.withObject("/dtypes").put(type.name(), bytes));
+      } catch (MalformedFileException e) {
+        node.put("broken", e.getMessage());
+      }
     }
     return root;
   }
@@ -165,6 +169,12 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
+  private static String types(JsonNode bytes) {
+    return bytes.properties().stream()
+        .map(type -> type.getKey() + " " + mebibytes(type.getValue()))
+        .collect(Collectors.joining(", "));
+  }
+
   private static String mebibytes(JsonNode bytes) {
     return String.format(Locale.ROOT, "%.1f MiB", bytes.longValue() / (double) (1 << 20));
   }
@@ -179,9 +189,7 @@ final class InspectCommand implements Callable<Integer> {
           component.getKey(),
           node.get("class").textValue(),
           mebibytes(node.get("bytes")),
-          node.path("dtypes").properties().stream()
-              .map(type -> type.getKey() + " " + mebibytes(type.getValue()))
-              .collect(Collectors.joining(", ")));
+          node.has("broken") ? "broken" : types(node.path("dtypes")));
     }
     if (root.has("geometry")) {
       List<String> sizes = new ArrayList<>();

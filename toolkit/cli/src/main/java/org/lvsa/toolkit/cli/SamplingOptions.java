@@ -102,6 +102,18 @@ final class SamplingOptions {
       description = "a picture that the video ends with, for models that take one")
   private Path lastImage;
 
+  @Option(
+      names = "--edit",
+      paramLabel = "FILE",
+      description = "a picture that is changed as the prompt says, for models that take one")
+  private Path edited;
+
+  @Option(
+      names = "--audio",
+      paramLabel = "FILE",
+      description = "sound that the video goes with, for models that take some")
+  private Path sound;
+
   /**
    * What a model is told beside the prompts; reads the pictures.
    *
@@ -112,7 +124,8 @@ final class SamplingOptions {
         Optional.ofNullable(image).map(Picture::read),
         Optional.ofNullable(lastImage).map(Picture::read),
         Optional.ofNullable(noise),
-        how.textMask());
+        how.textMask(),
+        new GenerationSettings.Others(Optional.ofNullable(edited), Optional.ofNullable(sound)));
   }
 
   /**
@@ -159,6 +172,8 @@ final class SamplingOptions {
   void check(VideoPipeline pipeline, HowOptions how) {
     require(image != null, Capability.IMAGE_INPUT, pipeline);
     require(lastImage != null, Capability.LAST_IMAGE_INPUT, pipeline);
+    require(edited != null, Capability.IMAGE_EDITING, pipeline);
+    require(sound != null, Capability.AUDIO_INPUT, pipeline);
     require(guidanceScale2 != null || boundaryRatio != null, Capability.SECOND_GUIDANCE, pipeline);
     require(how.dynamicGuidance(), Capability.DYNAMIC_GUIDANCE, pipeline);
     require(how.guider().asks(), Capability.GUIDER, pipeline);

@@ -337,6 +337,8 @@ class GenerateCommandTest {
         "--component scheduler=none | component scheduler (UniPCMultistepScheduler) is missing",
         "--latents none.safetensors | none.safetensors",
         "--resume | nothing to resume",
+        "--edit a.png | a picture to edit is not supported by this pipeline (WanPipeline)",
+        "--audio a.wav | sound is not supported by this pipeline (WanPipeline)",
         "--capture x:1 | a capture is DIR or DIR:LAYERS,STEPS",
         "--compare --resume | --compare makes two videos",
         "--output-type mp4 -o out.avi | -o must end in .mp4"

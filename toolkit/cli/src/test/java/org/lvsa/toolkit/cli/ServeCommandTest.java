@@ -149,6 +149,8 @@ class ServeCommandTest {
           "--fps",
           "--image",
           "--last-image",
+          "--edit",
+          "--audio",
           "--latents",
           "--noise",
           "--output",

@@ -116,6 +116,14 @@ public final class Json {
   }
 
   /**
+   * Reads a file in which numbers may be {@code NaN}, {@code Infinity} and {@code -Infinity}, as
+   * Python writes them. Otherwise as {@link #read(Path)}.
+   */
+  public static JsonNode readWithNonNumbers(Path file) {
+    return parseWithNonNumbers(text(file), file.toString());
+  }
+
+  /**
    * Reads a text in which numbers may be {@code NaN}, {@code Infinity} and {@code -Infinity}, as
    * Python writes them. Otherwise as {@link #parse(String, String)}.
    */

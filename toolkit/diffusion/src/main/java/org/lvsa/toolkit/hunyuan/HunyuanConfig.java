@@ -119,22 +119,27 @@ record HunyuanConfig(
           "in_channels",
           2 * out + 1 + ", for sample and condition of out_channels each, and a mask");
     }
-    return new HunyuanConfig(
-        config.size("num_layers", 54),
-        heads,
-        headDim,
-        (int) (heads * headDim * config.positive("mlp_ratio", 4)),
-        config.size("num_refiner_layers", 2),
-        new Texts(
-            config.size("text_embed_dim", 3584),
-            config.size("text_embed_2_dim", 1472),
-            glyphHidden,
-            config.size("image_embed_dim", 1152)),
-        new Channels(in, out),
-        new Patch(config.size("patch_size_t", 1), config.size("patch_size", 1)),
-        new Rotary(axes, config.positive("rope_theta", 256)),
-        config.size("target_size", 640),
-        config.flag("use_meanflow", false));
+    // What it was made for: the pipeline's class says it too, and that is what counts.
+    config.withoutEffect("task_type");
+    HunyuanConfig read =
+        new HunyuanConfig(
+            config.size("num_layers", 54),
+            heads,
+            headDim,
+            (int) (heads * headDim * config.positive("mlp_ratio", 4)),
+            config.size("num_refiner_layers", 2),
+            new Texts(
+                config.size("text_embed_dim", 3584),
+                config.size("text_embed_2_dim", 1472),
+                glyphHidden,
+                config.size("image_embed_dim", 1152)),
+            new Channels(in, out),
+            new Patch(config.size("patch_size_t", 1), config.size("patch_size", 1)),
+            new Rotary(axes, config.positive("rope_theta", 256)),
+            config.size("target_size", 640),
+            config.flag("use_meanflow", false));
+    config.finish();
+    return read;
   }
 
   /** Features of a token. */

@@ -165,6 +165,8 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
     return Map.of(
         Setting.LVSA_REFERENCE_LATENT_FRAMES,
         Integer.toString(Models.named(RandomHunyuan.NAME).referenceFrames()),
+        Setting.LVSA_VAE_TEMPORAL_FACTOR,
+        Integer.toString(model.vae().config().temporalFactor()),
         Setting.LVSA_CFG_PASSES,
         Integer.toString(settings.guidance().passes()));
   }

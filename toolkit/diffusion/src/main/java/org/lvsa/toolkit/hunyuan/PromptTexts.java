@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.hunyuan;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.lvsa.toolkit.io.Json;
+import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Messages;
 
 /** What the two text encoders of HunyuanVideo 1.5 read of a prompt. */
 final class PromptTexts {
@@ -25,6 +31,9 @@ final class PromptTexts {
           "4. background environment, light, style and atmosphere.",
           "5. camera angles, movements, and transitions used in the video.");
 
+  /** What a turn of the conversation begins with. */
+  private static final String BEGIN = "<|im_start|>";
+
   /** Text between straight or between curly quotes, on one line. */
   private static final Pattern QUOTED =
       Pattern.compile("\"(.*?)\"|\u201C(.*?)\u201D", Pattern.UNIX_LINES);
@@ -38,11 +47,35 @@ final class PromptTexts {
   static String chat(String prompt) {
     return turn("system", SYSTEM)
         + turn("user", prompt.isEmpty() ? " " : prompt)
-        + "<|im_start|>assistant\n";
+        + BEGIN
+        + "assistant\n";
+  }
+
+  /**
+   * Refuses a tokenizer with a template for conversations that writes other ones than {@link
+   * #chat}.
+   *
+   * @param tokenizer its folder
+   * @throws MalformedFileException if its template has no such turns
+   */
+  static void requireTemplate(Path tokenizer) {
+    Path file = tokenizer.resolve("tokenizer_config.json");
+    if (!Files.isRegularFile(file)) {
+      return;
+    }
+    JsonNode template = Json.read(file).path("chat_template");
+    if (!template.isMissingNode() && !template.isNull() && !template.toString().contains(BEGIN)) {
+      throw new MalformedFileException(
+          file
+              + ": chat_template must begin turns with "
+              + BEGIN
+              + ", got "
+              + Messages.cut(template.toString()));
+    }
   }
 
   private static String turn(String role, String content) {
-    return "<|im_start|>" + role + "\n" + content + "<|im_end|>\n";
+    return BEGIN + role + "\n" + content + "<|im_end|>\n";
   }
 
   /**

@@ -63,6 +63,7 @@ final class TextEncoders implements AutoCloseable {
 
   /** Opens the encoders; weights are mapped. */
   static TextEncoders open(Folders folders, boolean allowUnused) {
+    PromptTexts.requireTemplate(folders.tokenizer());
     PromptTokenizer tokenizer =
         PromptTokenizer.open(folders.tokenizer(), TextEmbeddings.TEXT_TOKENS + CUT);
     QwenTextModel language = null;

@@ -77,15 +77,38 @@ public record GenerationSettings(
    * @param noise a safetensors file with the noise that a scheduler draws on the way, {@code
    *     noise00}, {@code noise01} and so on in the order of drawing; empty to draw it by the seed
    * @param textMask how padding of texts takes part
+   * @param others files for models of other kinds
    */
   public record Inputs(
       Optional<Picture> image,
       Optional<Picture> lastImage,
       Optional<Path> noise,
-      TextMask textMask) {
+      TextMask textMask,
+      Others others) {
+    /** Without files for models of other kinds. */
+    public Inputs(
+        Optional<Picture> image,
+        Optional<Picture> lastImage,
+        Optional<Path> noise,
+        TextMask textMask) {
+      this(image, lastImage, noise, textMask, Others.NONE);
+    }
+
     /** Nothing beside the prompts. */
     public static final Inputs NONE =
         new Inputs(Optional.empty(), Optional.empty(), Optional.empty(), TextMask.MASKED);
+  }
+
+  /**
+   * Files that no pipeline of the toolkit takes; one that is added to it may, and says so by its
+   * {@link Capability capabilities}.
+   *
+   * @param edited a picture that is changed as the prompt says
+   * @param sound that the video goes with
+   */
+  public record Others(Optional<Path> edited, Optional<Path> sound) {
+    /** No files. */
+    public static final Others NONE = new Others(Optional.empty(), Optional.empty());
   }
 
   private static String identity(Picture picture) {
@@ -120,6 +143,8 @@ public record GenerationSettings(
     identity.put("lastImage", inputs.lastImage().map(GenerationSettings::identity).orElse("none"));
     identity.put("noise", inputs.noise().map(Path::toString).orElse("drawn"));
     identity.put("textMask", inputs.textMask().name());
+    inputs.others().edited().ifPresent(file -> identity.put("edited", file.toString()));
+    inputs.others().sound().ifPresent(file -> identity.put("sound", file.toString()));
     return identity;
   }
 }

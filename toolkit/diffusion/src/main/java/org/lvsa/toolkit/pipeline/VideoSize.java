@@ -37,6 +37,16 @@ public record VideoSize(Resolution resolution, int frames) {
    * @throws IllegalArgumentException if frames or sides do not divide, with the nearest that do
    */
   public LatentSize latents(VaeFactors vae, int patch) {
+    return latents(vae, patch, patch);
+  }
+
+  /**
+   * As {@link #latents(VaeFactors, int)} with patches that need not be squares.
+   *
+   * @param patchRows latent rows per patch of the transformer
+   * @param patchColumns latent pixels of a row per patch
+   */
+  public LatentSize latents(VaeFactors vae, int patchRows, int patchColumns) {
     int temporalFactor = vae.temporal();
     int spatialFactor = vae.spatial();
     if ((frames - 1) % temporalFactor != 0) {
@@ -51,19 +61,23 @@ public record VideoSize(Resolution resolution, int frames) {
               + " and "
               + (below + temporalFactor));
     }
-    int pixels = spatialFactor * patch;
-    if (resolution.width() % pixels != 0 || resolution.height() % pixels != 0) {
+    int rows = spatialFactor * patchRows;
+    int columns = spatialFactor * patchColumns;
+    if (resolution.width() % columns != 0 || resolution.height() % rows != 0) {
       throw new IllegalArgumentException(
-          "both sides of the resolution must be multiples of "
-              + pixels
+          (rows == columns
+                  ? "both sides of the resolution must be multiples of " + rows
+                  : "the resolution's width must be a multiple of "
+                      + columns
+                      + " and its height of "
+                      + rows)
               + ", got "
               + resolution
               + "; the nearest are "
-              + new Resolution(
-                  below(resolution.width(), pixels), below(resolution.height(), pixels))
+              + new Resolution(below(resolution.width(), columns), below(resolution.height(), rows))
               + " and "
               + new Resolution(
-                  above(resolution.width(), pixels), above(resolution.height(), pixels)));
+                  above(resolution.width(), columns), above(resolution.height(), rows)));
     }
     int latentFrames = (frames - 1) / temporalFactor + 1;
     int height = resolution.height() / spatialFactor;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.text;
 
+import java.util.Collections;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.TensorShapes;
 
@@ -29,11 +30,30 @@ public record QwenConfig(
     double eps) {
   private static final double PUBLISHED_THETA = 1e6;
 
+  /** Attention to all tokens before. */
+  private static final String FULL = "full_attention";
+
   /** Reads a {@code config.json}; what is not supported is named. */
   public static QwenConfig of(ComponentConfig config) {
     config.require("model_type", "qwen2_5_vl_text");
     config.require("hidden_act", "silu");
     config.require("use_sliding_window", false);
+    int layers = config.size("num_hidden_layers");
+    if (config.has("layer_types")
+        && !config.texts("layer_types").equals(Collections.nCopies(layers, FULL))) {
+      throw config.wrong("layer_types", layers + " times " + FULL);
+    }
+    // What belongs to windows that do not slide, to training, and to pictures in a conversation.
+    config.withoutEffect(
+        "attention_dropout",
+        "image_token_id",
+        "max_position_embeddings",
+        "max_window_layers",
+        "sliding_window",
+        "video_token_id",
+        "vision_end_token_id",
+        "vision_start_token_id",
+        "vision_token_id");
     int width = config.size("hidden_size");
     int heads = config.size("num_attention_heads");
     int kvHeads = config.size("num_key_value_heads", heads);
@@ -44,16 +64,19 @@ public record QwenConfig(
     if (headDim % 2 != 0) {
       throw config.wrong("hidden_size", "an even number of features for each attention head");
     }
-    return new QwenConfig(
-        config.size("vocab_size"),
-        width,
-        heads,
-        kvHeads,
-        headDim,
-        config.size("intermediate_size"),
-        config.size("num_hidden_layers"),
-        theta(config),
-        config.positive("rms_norm_eps", 1e-6));
+    QwenConfig read =
+        new QwenConfig(
+            config.size("vocab_size"),
+            width,
+            heads,
+            kvHeads,
+            headDim,
+            config.size("intermediate_size"),
+            layers,
+            theta(config),
+            config.positive("rms_norm_eps", 1e-6));
+    config.finishEncoder();
+    return read;
   }
 
   /**
@@ -67,8 +90,9 @@ public record QwenConfig(
         .child("rope_parameters")
         .map(
             rope -> {
+              double theta = rope.positive("rope_theta", PUBLISHED_THETA);
               requirePlain(rope);
-              return rope.positive("rope_theta", PUBLISHED_THETA);
+              return theta;
             })
         .orElseGet(() -> config.positive("rope_theta", PUBLISHED_THETA));
   }
@@ -76,6 +100,8 @@ public record QwenConfig(
   private static void requirePlain(ComponentConfig rope) {
     rope.require("rope_type", "default", "mrope");
     rope.require("type", "default", "mrope");
+    rope.withoutEffect("mrope_section");
+    rope.finish();
   }
 
   /** The tensors of the model, as transformers names them. */

@@ -39,6 +39,15 @@ public record T5Config(
     config.require("feed_forward_proj", "gated-gelu");
     config.require("dense_act_fn", "gelu_new");
     config.require("is_gated_act", true);
+    config.require("is_decoder", false);
+    // Dropout belongs to training, the rest to the decoder.
+    config.withoutEffect(
+        "classifier_dropout",
+        "dropout_rate",
+        "n_positions",
+        "num_decoder_layers",
+        "scalable_attention",
+        "scale_decoder_outputs");
     int buckets = config.size("relative_attention_num_buckets", 32);
     if (buckets % 4 != 0) {
       throw config.wrong("relative_attention_num_buckets", "a multiple of 4");
@@ -47,17 +56,20 @@ public record T5Config(
     if (maxDistance <= buckets / 4) {
       throw config.wrong("relative_attention_max_distance", "more than a quarter of the buckets");
     }
-    return new T5Config(
-        config.size("vocab_size"),
-        config.size("d_model"),
-        config.size("num_heads"),
-        config.size("d_kv"),
-        config.size("d_ff"),
-        config.size("num_layers"),
-        buckets,
-        maxDistance,
-        kind.equals(UMT5),
-        config.number("layer_norm_epsilon", 1e-6));
+    T5Config read =
+        new T5Config(
+            config.size("vocab_size"),
+            config.size("d_model"),
+            config.size("num_heads"),
+            config.size("d_kv"),
+            config.size("d_ff"),
+            config.size("num_layers"),
+            buckets,
+            maxDistance,
+            kind.equals(UMT5),
+            config.positive("layer_norm_epsilon", 1e-6));
+    config.finishEncoder();
+    return read;
   }
 
   /** The tensors of the encoder, as transformers names them. */

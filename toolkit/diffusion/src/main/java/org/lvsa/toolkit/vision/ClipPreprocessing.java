@@ -22,14 +22,20 @@ public record ClipPreprocessing(
     for (String step : new String[] {"do_resize", "do_center_crop"}) {
       config.require(step, true);
     }
-    int shortest = config.object("size").size("shortest_edge");
+    ComponentConfig resized = config.object("size");
+    int shortest = resized.size("shortest_edge");
+    resized.finish();
     ComponentConfig crop = config.object("crop_size");
     Resolution middle = new Resolution(crop.size("width"), crop.size("height"));
+    crop.finish();
     if (Math.max(middle.width(), middle.height()) > shortest) {
       throw config.wrong("crop_size", "at most size.shortest_edge, " + shortest);
     }
-    return new ClipPreprocessing(
-        shortest, middle, Resampling.of(config, Resampling.BICUBIC), LevelScale.of(config));
+    ClipPreprocessing read =
+        new ClipPreprocessing(
+            shortest, middle, Resampling.of(config, Resampling.BICUBIC), LevelScale.of(config));
+    LevelScale.finish(config, "CLIPImageProcessor");
+    return read;
   }
 
   /** The picture as {@code [3, height, width]} row-major. */

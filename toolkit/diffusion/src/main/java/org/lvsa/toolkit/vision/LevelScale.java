@@ -23,6 +23,21 @@ public record LevelScale(double scale, List<Double> mean, List<Double> deviation
         colours(config, "image_std"));
   }
 
+  /**
+   * Refuses what a preprocessor's configuration asks for and nobody has read.
+   *
+   * @param kind of preprocessor, as transformers names its class
+   */
+  static void finish(ComponentConfig config, String kind) {
+    config.require("image_processor_type", kind, kind + "Fast", kind + "Pil");
+    config.require(
+        "feature_extractor_type", kind, kind.replace("ImageProcessor", "FeatureExtractor"));
+    config.require("data_format", "channels_first");
+    // A picture here always has three colours; the names are those of the writing program.
+    config.withoutEffect("do_convert_rgb", "processor_class");
+    config.finish();
+  }
+
   private static List<Double> colours(ComponentConfig config, String key) {
     List<Double> numbers = config.numbers(key);
     if (numbers.size() != Picture.COLOURS || key.endsWith("std") && numbers.contains(0.0)) {

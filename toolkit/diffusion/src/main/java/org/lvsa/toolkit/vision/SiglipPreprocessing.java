@@ -19,10 +19,14 @@ public record SiglipPreprocessing(Resolution size, Resampling resampling, LevelS
     ComponentConfig config = ComponentConfig.readFile(folder.resolve("preprocessor_config.json"));
     config.require("do_resize", true);
     ComponentConfig size = config.object("size");
-    return new SiglipPreprocessing(
-        new Resolution(size.size("width"), size.size("height")),
-        Resampling.of(config, Resampling.BICUBIC),
-        LevelScale.of(config));
+    SiglipPreprocessing read =
+        new SiglipPreprocessing(
+            new Resolution(size.size("width"), size.size("height")),
+            Resampling.of(config, Resampling.BICUBIC),
+            LevelScale.of(config));
+    size.finish();
+    LevelScale.finish(config, "SiglipImageProcessor");
+    return read;
   }
 
   /** The picture as {@code [3, height, width]} row-major. */

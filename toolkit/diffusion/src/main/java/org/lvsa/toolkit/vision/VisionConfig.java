@@ -71,14 +71,19 @@ public record VisionConfig(
     if (patch > side) {
       throw config.wrong("patch_size", "at most image_size, " + side);
     }
-    return new VisionConfig(
-        published.width,
-        published.inner,
-        published.layers,
-        published.heads,
-        new PicturePatches(side, patch),
-        Activation.of(config, "hidden_act", published.activation),
-        config.number("layer_norm_eps", published.eps));
+    // Dropout belongs to training, the rest to what comes behind the layers.
+    config.withoutEffect("attention_dropout", "dropout", "projection_dim", "vision_use_head");
+    VisionConfig read =
+        new VisionConfig(
+            published.width,
+            published.inner,
+            published.layers,
+            published.heads,
+            new PicturePatches(side, patch),
+            Activation.of(config, "hidden_act", published.activation),
+            config.positive("layer_norm_eps", published.eps));
+    config.finishEncoder();
+    return read;
   }
 
   /** The tensors of both kinds of encoder, as transformers names them, without a prefix. */

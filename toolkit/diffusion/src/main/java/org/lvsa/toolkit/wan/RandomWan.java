@@ -65,7 +65,7 @@ record RandomWan(RandomSizes sizes) {
         new WanConfig.Channels(LATENT_CHANNELS, LATENT_CHANNELS),
         new WanConfig.Patch(1, geometry.patch(), geometry.patch()),
         true,
-        POSITIONS,
+        new WanConfig.Trained(POSITIONS),
         1e-6);
   }
 

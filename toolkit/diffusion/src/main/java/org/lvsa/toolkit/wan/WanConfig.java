@@ -18,7 +18,7 @@ import org.lvsa.toolkit.weights.TensorShapes;
  * @param channels what it takes and what it gives
  * @param patch latent values that make a token
  * @param crossAttentionNorm whether a norm stands before the cross-attention
- * @param maxPositions positions per axis that the rotary embedding was made for
+ * @param trained what it was made for
  * @param eps added in the norms
  */
 public record WanConfig(
@@ -30,7 +30,7 @@ public record WanConfig(
     Channels channels,
     Patch patch,
     boolean crossAttentionNorm,
-    int maxPositions,
+    Trained trained,
     double eps) {
   /**
    * What the transformer is given beside the latents.
@@ -77,6 +77,21 @@ public record WanConfig(
     }
   }
 
+  /**
+   * What a transformer was made for.
+   *
+   * @param positions per axis that the rotary embedding has
+   * @param frames of the videos that it was trained on ({@code sample_frames}), which count where
+   *     LVSA or RIFLEx ask for the training horizon; empty where the settings do not say, as those
+   *     of the published models
+   */
+  public record Trained(int positions, OptionalInt frames) {
+    /** With the horizon that the kind of model has. */
+    public Trained(int positions) {
+      this(positions, OptionalInt.empty());
+    }
+  }
+
   /** Reads a {@code config.json}; what is not supported is named. */
   public static WanConfig of(ComponentConfig config) {
     config.require("_class_name", "WanTransformer3DModel");
@@ -95,17 +110,29 @@ public record WanConfig(
     }
     int in = config.size("in_channels");
     int heads = config.size("num_attention_heads");
-    return new WanConfig(
-        config.size("num_layers"),
-        heads,
-        headDim,
-        config.size("ffn_dim"),
-        new Conditions(timeFeatures, config.size("text_dim", 4096), image(config, heads * headDim)),
-        new Channels(in, config.size("out_channels", in)),
-        new Patch(patch.get(0), patch.get(1), patch.get(2)),
-        config.flag("cross_attn_norm", true),
+    WanConfig read =
+        new WanConfig(
+            config.size("num_layers"),
+            heads,
+            headDim,
+            config.size("ffn_dim"),
+            new Conditions(
+                timeFeatures, config.size("text_dim", 4096), image(config, heads * headDim)),
+            new Channels(in, config.size("out_channels", in)),
+            new Patch(patch.get(0), patch.get(1), patch.get(2)),
+            config.flag("cross_attn_norm", true),
+            trained(config),
+            config.positive("eps", 1e-6));
+    config.finish();
+    return read;
+  }
+
+  private static Trained trained(ComponentConfig config) {
+    return new Trained(
         config.size("rope_max_seq_len", 1024),
-        config.number("eps", 1e-6));
+        config.has("sample_frames")
+            ? OptionalInt.of(config.size("sample_frames"))
+            : OptionalInt.empty());
   }
 
   private static Optional<ImageTokens> image(ComponentConfig config, int width) {
@@ -115,7 +142,8 @@ public record WanConfig(
       return Optional.empty();
     }
     if (config.size("added_kv_proj_dim", 0) != width) {
-      throw config.wrong("added_kv_proj_dim", width + ", the features of a token");
+      throw config.wrong(
+          "added_kv_proj_dim", width + ", the features of a token, since image_dim is given");
     }
     int positions = config.size("pos_embed_seq_len", 0);
     if (positions % 2 != 0) {

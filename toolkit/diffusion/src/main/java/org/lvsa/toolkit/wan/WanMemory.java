@@ -29,8 +29,7 @@ final class WanMemory {
       WanModel model, GenerationSettings settings, Optional<Tiling> tiling, int ranks) {
     LatentSize size = model.latents(settings.size());
     WanModel.Parts parts = model.parts();
-    int patch = model.config().patch().rows();
-    long tokens = (long) size.frames() * (size.height() / patch) * (size.width() / patch);
+    long tokens = (long) size.elements() / size.channels() / model.config().patch().size();
     int batch = settings.guidance().on() && settings.guidance().batched() ? 2 : 1;
     long samples = SAMPLES * size.elements() * Float.BYTES;
     WanVaeConfig vae = parts.vae().config();

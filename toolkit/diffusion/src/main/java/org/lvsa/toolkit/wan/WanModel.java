@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
@@ -113,7 +114,8 @@ record WanModel(Parts parts, Traits traits, Optional<RandomWan> sizes) implement
             parts.vae().config().latentChannels(),
             parts.vae().config().temporalFactor(),
             parts.vae().config().spatialFactor()),
-        config().patch().rows());
+        config().patch().rows(),
+        config().patch().columns());
   }
 
   /** What it takes and makes, beyond a prompt and a video. */
@@ -190,12 +192,14 @@ record WanModel(Parts parts, Traits traits, Optional<RandomWan> sizes) implement
 
   /**
    * Settings of LVSA that the model itself gives, where nobody else does: its training horizon in
-   * latent frames, and runs per step.
+   * latent frames, video frames of a latent frame, and runs per step.
    */
   Map<Setting<?>, String> attentionDefaults(GenerationSettings settings) {
     return Map.of(
         Setting.LVSA_REFERENCE_LATENT_FRAMES,
         Integer.toString(horizon()),
+        Setting.LVSA_VAE_TEMPORAL_FACTOR,
+        Integer.toString(parts.vae().config().temporalFactor()),
         Setting.LVSA_CFG_PASSES,
         Integer.toString(settings.guidance().passes()));
   }
@@ -210,9 +214,15 @@ record WanModel(Parts parts, Traits traits, Optional<RandomWan> sizes) implement
     return parts.clip().orElseThrow().tokens() * (needsLastPicture() ? 2 : 1);
   }
 
-  /** The training horizon in latent frames: 81 video frames, and 121 of Wan 2.2 TI2V. */
+  /**
+   * The training horizon in latent frames: what the transformer's settings say, else 81 video
+   * frames, and 121 of Wan 2.2 TI2V.
+   */
   int horizon() {
-    return traits.pictures() == Pictures.FIRST_FRAME ? 31 : 21;
+    OptionalInt frames = config().trained().frames();
+    return frames.isPresent()
+        ? parts.vae().config().latentFrames(frames.getAsInt())
+        : traits.pictures() == Pictures.FIRST_FRAME ? 31 : 21;
   }
 
   /** What is taken where a user does not say: what the publishers generate with. */

@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.lvsa.toolkit.attention.RotaryTable;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
@@ -111,12 +113,22 @@ public final class WanTransformer implements AutoCloseable {
     WanConfig config = WanConfig.of(ComponentConfig.read(files.folder()));
     Weights weights = Weights.open(files.weights(), WanNames.TRANSFORMER);
     try {
-      weights.check(config.tensors(), Set.of(), allowUnused);
+      weights.check(config.tensors(), unread(config), allowUnused);
       return new WanTransformer(config, weights);
     } catch (RuntimeException e) {
       weights.close();
       throw e;
     }
+  }
+
+  /**
+   * Norms of queries to pictures, which checkpoints have and no published transformer uses:
+   * pictures are asked with the text's queries.
+   */
+  private static Set<String> unread(WanConfig config) {
+    return IntStream.range(0, config.layers())
+        .mapToObj(layer -> BLOCKS + "." + layer + ".attn2.norm_added_q.weight")
+        .collect(Collectors.toSet());
   }
 
   /** A transformer with random weights, the same on every machine, for trying speed and memory. */
@@ -145,12 +157,12 @@ public final class WanTransformer implements AutoCloseable {
     VideoGrid grid = inPatches.grid(latents);
     PatchGrid patches = grid.patches();
     int most = Math.max(grid.frames(), Math.max(patches.rows(), patches.columns()));
-    if (most > config.maxPositions()) {
+    if (most > config.trained().positions()) {
       throw new IllegalArgumentException(
           "the video has "
               + most
               + " patches along an axis, the model has "
-              + config.maxPositions()
+              + config.trained().positions()
               + " positions");
     }
     return grid;

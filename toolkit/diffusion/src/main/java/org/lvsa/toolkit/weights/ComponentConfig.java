@@ -21,6 +21,50 @@ import org.lvsa.toolkit.io.Messages;
  * published files carry many that only matter for training, unless {@link #finish} is called.
  */
 public final class ComponentConfig {
+  /**
+   * Keys that transformers writes for every kind of model and that do nothing to the states of an
+   * encoder: about training, about generating text, about the program that wrote the file.
+   */
+  private static final Set<String> OF_ANY_ENCODER =
+      Set.of(
+          "architectures",
+          "attn_implementation",
+          "bos_token_id",
+          "chunk_size_feed_forward",
+          "decoder_start_token_id",
+          "dtype",
+          "eos_token_id",
+          "gradient_checkpointing",
+          "id2label",
+          "initializer_factor",
+          "initializer_range",
+          "is_encoder_decoder",
+          "label2id",
+          "length_penalty",
+          "max_length",
+          "min_length",
+          "model_type",
+          "num_beam_groups",
+          "num_beams",
+          "num_return_sequences",
+          "output_past",
+          "pad_token_id",
+          "problem_type",
+          "pruned_heads",
+          "repetition_penalty",
+          "return_dict",
+          "sep_token_id",
+          "task_specific_params",
+          "temperature",
+          "tie_word_embeddings",
+          "tokenizer_class",
+          "top_k",
+          "top_p",
+          "torch_dtype",
+          "transformers_version",
+          "typical_p",
+          "use_cache");
+
   private final Path file;
   private final JsonNode root;
   private final Set<String> asked = new HashSet<>();
@@ -45,7 +89,8 @@ public final class ComponentConfig {
    * @throws MalformedFileException if it is missing or no JSON object
    */
   public static ComponentConfig readFile(Path file) {
-    JsonNode root = Json.read(file);
+    // Python writes bounds that bound nothing as infinities.
+    JsonNode root = Json.readWithNonNumbers(file);
     if (!root.isObject()) {
       throw new MalformedFileException(file + ": must hold a JSON object");
     }
@@ -287,6 +332,17 @@ public final class ComponentConfig {
                 + asked.stream().sorted().collect(Collectors.joining(", ")));
       }
     }
+  }
+
+  /**
+   * As {@link #finish} for an encoder's configuration that transformers wrote. Keys that any of its
+   * configurations may have pass.
+   *
+   * @throws MalformedFileException naming the key, its value and the known keys
+   */
+  public void finishEncoder() {
+    OF_ANY_ENCODER.stream().filter(root::has).forEach(asked::add);
+    finish();
   }
 
   /** For a value that is wrong for a reason that only the model knows. */

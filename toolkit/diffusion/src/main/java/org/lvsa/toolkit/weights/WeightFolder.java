@@ -12,6 +12,8 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
@@ -28,6 +30,10 @@ import org.lvsa.toolkit.tensor.TensorInfo;
 final class WeightFolder {
   private static final String ENDING = ".safetensors";
   private static final List<String> NAMES = List.of("diffusion_pytorch_model", "model");
+
+  /** The scale of a tensor {@code ….weight} of 8 bits, as programs for single files name it. */
+  private static final Pattern SCALE =
+      Pattern.compile("(?:.*\\.)?(scale_weight|weight_scale|weight_scale_inv)");
 
   private final Path place;
   private final List<Path> files;
@@ -114,7 +120,31 @@ final class WeightFolder {
             }
           });
     }
+    tensors.keySet().forEach(this::refuseScale);
     return tensors;
+  }
+
+  /**
+   * Refuses numbers that other programs multiply weights with: without them the weights are other
+   * ones, and nobody would notice.
+   */
+  private void refuseScale(String name) {
+    Matcher scale = SCALE.matcher(name);
+    if (scale.matches()) {
+      String last = scale.group(1);
+      throw new MalformedFileException(
+          place
+              + ": holds weights whose scales are tensors of their own ("
+              + name
+              + "), which are not read; multiply them once, in Python: w ="
+              + " safetensors.torch.load_file(\"FILE\"); safetensors.torch.save_file({k: v.float() *"
+              + " w.get(k[:-6] + \""
+              + last
+              + "\", 1) if k.endswith(\"weight\") else v for k, v in w.items() if not"
+              + " k.endswith((\""
+              + last
+              + "\", \"input_scale\", \"scale_input\", \"scaled_fp8\"))}, \"model.safetensors\")");
+    }
   }
 
   private static List<Path> withoutIndex(Path place) {

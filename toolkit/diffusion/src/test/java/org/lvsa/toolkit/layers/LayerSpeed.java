@@ -99,7 +99,7 @@ final class LayerSpeed {
             new WanConfig.Channels(16, 16),
             new WanConfig.Patch(1, 2, 2),
             true,
-            1024,
+            new WanConfig.Trained(1024),
             1e-6);
     INDArray latents = Nd4j.rand(DataType.FLOAT, 1, 16, 3, 60, 104);
     INDArray text = Nd4j.rand(DataType.FLOAT, 1, 512, 4096);

@@ -47,6 +47,18 @@ class SettingsTest {
   }
 
   @Test
+  void patchesNeedNotBeSquares() {
+    assertEquals(new LatentSize(16, 5, 6, 5), size("40x48", 17).latents(FACTORS, 3, 1));
+    String said =
+        assertThrows(IllegalArgumentException.class, () -> size("40x40", 17).latents(FACTORS, 3, 1))
+            .getMessage();
+    assertEquals(
+        "the resolution's width must be a multiple of 8 and its height of 24, got 40x40; the nearest"
+            + " are 40x24 and 40x48",
+        said);
+  }
+
+  @Test
   void settingsAreChecked() {
     assertThrows(IllegalArgumentException.class, () -> size("16x16", 0));
     assertThrows(IllegalArgumentException.class, () -> new GenerationSettings.Prompts(" \n", ""));

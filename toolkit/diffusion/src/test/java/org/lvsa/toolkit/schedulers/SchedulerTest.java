@@ -111,6 +111,16 @@ class SchedulerTest {
     assertTrue(middle / fine > factor, name + ": " + middle + " then " + fine);
   }
 
+  /** The published library writes this bound, which no flow scheduler reads, as Python does. */
+  @Test
+  void anInfiniteBoundIsRead() throws IOException {
+    assertEquals(read(DPM), read(DPM + ", \"lambda_min_clipped\": -Infinity"));
+    String said =
+        assertThrows(MalformedFileException.class, () -> read(DPM + ", \"sigma_min\": NaN"))
+            .getMessage();
+    assertTrue(said.contains("sigma_min"), said);
+  }
+
   /** DPM++ of first order is Euler's method in another variable: it converges as slowly. */
   @Test
   void firstOrderIsWorse() throws IOException {

@@ -66,7 +66,7 @@ class LoadingMemoryTest {
         new WanConfig.Channels(16, 16),
         new WanConfig.Patch(1, 2, 2),
         true,
-        1024,
+        new WanConfig.Trained(1024),
         1e-6);
   }
 

@@ -31,7 +31,7 @@ class WanBlocksTest {
           new WanConfig.Channels(2, 2),
           new WanConfig.Patch(1, 1, 1),
           true,
-          64,
+          new WanConfig.Trained(64),
           1e-6);
 
   private static INDArray ramp(long... shape) {

@@ -64,7 +64,7 @@ class WanTransformerTest {
         new WanConfig.Channels(channels, between(1, 5)),
         new WanConfig.Patch(1, between(1, 2), between(1, 2)),
         random.nextBoolean(),
-        1024,
+        new WanConfig.Trained(1024),
         1e-6);
   }
 
@@ -156,7 +156,7 @@ class WanTransformerTest {
             new WanConfig.Channels(4, 4),
             new WanConfig.Patch(1, 2, 2),
             true,
-            1024,
+            new WanConfig.Trained(1024),
             1e-6);
     INDArray latents = random(1, 4, 3, 6, 10);
     INDArray text = random(1, 20, 12);
@@ -232,7 +232,7 @@ class WanTransformerTest {
             new WanConfig.Channels(4, 4),
             new WanConfig.Patch(1, 2, 2),
             true,
-            8,
+            new WanConfig.Trained(8),
             1e-6);
     try (WanTransformer transformer = WanTransformer.randomWeights(config, 1)) {
       assertMessage("multiples of 1, 2 and 2, got [1, 4, 1, 3, 4]", transformer, 4, 1, 3, 4, 5);
@@ -258,7 +258,7 @@ class WanTransformerTest {
       value = {
         "\"WanTransformer3DModel\"|\"FluxTransformer2DModel\"|_class_name \"FluxTransformer2DModel\" is not supported, supported: WanTransformer3DModel",
         "\"rms_norm_across_heads\"|\"layer_norm\"|qk_norm \"layer_norm\" is not supported, supported: rms_norm_across_heads",
-        "\"image_dim\": null|\"image_dim\": 1280|added_kv_proj_dim must be 60, the features of a token, got null",
+        "\"image_dim\": null|\"image_dim\": 1280|added_kv_proj_dim must be 60, the features of a token, since image_dim is given, got null",
         "\"ffn_dim\": 112|\"ffn_dim\": -3|ffn_dim must be a whole number from 1, got -3",
         "\"ffn_dim\": 112|\"other\": 112|has no value for ffn_dim",
         "\"attention_head_dim\": 20|\"attention_head_dim\": 21|attention_head_dim must be an even number from 6, got 21",

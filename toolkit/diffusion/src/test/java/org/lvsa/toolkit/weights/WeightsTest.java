@@ -361,4 +361,18 @@ class WeightsTest {
       assertEquals(1, mean, 0.05);
     }
   }
+
+  /** Scales beside the weights are refused even where tensors that nothing reads are allowed. */
+  @ParameterizedTest
+  @ValueSource(strings = {"to_q.scale_weight", "to_q.weight_scale", "scale_weight"})
+  void weightsWithScalesBesideThemAreRefused(String scale) throws IOException {
+    Map<String, WeightTensor> tensors = new LinkedHashMap<>(tensors(DType.F32));
+    tensors.put(scale, TestWeights.tensor(scale, DType.F32, List.of(1L), new float[] {0.5f}));
+    TestWeights.write(folder.resolve("model.safetensors"), tensors);
+    String said = refused();
+    assertTrue(said.contains("(" + scale + "), which are not read; multiply them once"), said);
+    String[] parts = scale.split("\\.");
+    assertTrue(said.contains("w.get(k[:-6] + \"" + parts[parts.length - 1] + "\", 1)"), said);
+    assertEquals(1, said.lines().count());
+  }
 }
