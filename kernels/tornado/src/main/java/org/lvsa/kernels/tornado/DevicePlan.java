@@ -66,8 +66,7 @@ final class DevicePlan implements AutoCloseable {
                 TornadoExecutionPlan configured =
                     made.withGridScheduler(grids).withProfiler(ProfilerMode.SILENT);
                 if (bytes != UNLIMITED) {
-                  configured =
-                      configured.withMemoryLimit(Math.ceilDiv(bytes, 1L << 20) + 64 + "MB");
+                  configured = configured.withMemoryLimit(limit(bytes));
                 }
                 open++;
                 return configured;
@@ -76,6 +75,14 @@ final class DevicePlan implements AutoCloseable {
                 throw e;
               }
             });
+  }
+
+  /**
+   * A plan's memory limit in TornadoVM's words, whose MB are a million bytes: what the buffers
+   * take, and some more for their headers.
+   */
+  static String limit(long bytes) {
+    return Math.ceilDiv(bytes, 1_000_000) + 64 + "MB";
   }
 
   /** Plans of this process that were made and are not closed, for tests. */
