@@ -65,6 +65,21 @@ public final class KernelConformance {
     return conformance.tests;
   }
 
+  /**
+   * The tests for a kernel that takes layouts of frames, and headDim 64 and 128 only.
+   *
+   * @param tolerance largest relative error
+   */
+  public static List<DynamicTest> frameTests(
+      AttentionKernel kernel, DType dtype, double tolerance) {
+    KernelConformance conformance = new KernelConformance(kernel, tolerance, tolerance);
+    for (int headDim : new int[] {64, 128}) {
+      NarrowCases.add(conformance, dtype, headDim);
+      NonFiniteCases.add(conformance, dtype, headDim);
+    }
+    return conformance.tests;
+  }
+
   private void add() {
     for (DType dtype : DType.values()) {
       for (int headDim : new int[] {16, 40, 64, 80, 128}) {

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 
-/** 16-bit inputs of the sizes that tensor-core kernels take. */
+/** Inputs of the sizes that tensor-core kernels take. */
 final class NarrowCases {
   private NarrowCases() {}
 

@@ -58,7 +58,9 @@ public final class GpuSpeed {
       int passed = 0;
       List<DynamicTest> tests = new ArrayList<>();
       if (!Boolean.getBoolean("lvsa.skipTests")) {
-        if (!"tensorcore".equals(System.getProperty("lvsa.kernel"))) {
+        if ("tensorcore".equals(System.getProperty("lvsa.kernel"))) {
+          tests.addAll(KernelConformance.frameTests(kernel, DType.F32, 1e-4));
+        } else {
           tests.addAll(KernelConformance.tests(kernel, 5e-3));
         }
         tests.addAll(KernelConformance.narrowTests(kernel));
@@ -191,7 +193,7 @@ public final class GpuSpeed {
    * As many attended frames as the published pattern has at window 3, first 1, scale 1, reference
    * 21: 14 anchors at equal distances and 7 neighbours.
    */
-  private static BlockSparseLayout published(int frames) {
+  static BlockSparseLayout published(int frames) {
     int wanted = Math.min(21, frames);
     int[] indptr = new int[frames + 1];
     int[] indices = new int[frames * wanted];
