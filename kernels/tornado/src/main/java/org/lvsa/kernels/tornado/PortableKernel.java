@@ -14,8 +14,10 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * {@value #KEYS} keys at a time. Thread (x, y) holds the scores of queries 4y … 4y+3 with keys x
  * and x + 16, and the output of those queries at elements x, x + 16, … x + 112. The accumulators
  * are scalars because arrays do not stay in registers. Copies take no bounds tests: a row beyond
- * the last one is the last one again, and its result is not written. Local memory: 40 KiB of the 48
- * that there are.
+ * the last one is the last one again, and its result is not written. Four loads come before the
+ * first store: in TornadoVM's CUDA text a load may read what a store to local memory wrote, so that
+ * the device's compiler leaves them in the order in which they stand here, and each waits for the
+ * one before. Local memory: 40 KiB of the 48 that there are.
  */
 final class PortableKernel {
   /** Threads of a work-group. */
@@ -151,36 +153,56 @@ final class PortableKernel {
           context.localBarrier();
           int d0 = slice + lane;
           boolean inside = d0 < headDim;
-          for (int at = warp; at < QUERIES; at += WARPS) {
-            float element = 0f;
+          for (int at = warp; at < QUERIES; at += 4 * WARPS) {
+            float q0 = 0f;
+            float q1 = 0f;
+            float q2 = 0f;
+            float q3 = 0f;
             if (inside) {
-              element = query.get(queryBase + TornadoMath.min(at, lastRow) * queryStride + d0);
+              int from = queryBase + d0;
+              q0 = query.get(from + TornadoMath.min(at, lastRow) * queryStride);
+              q1 = query.get(from + TornadoMath.min(at + WARPS, lastRow) * queryStride);
+              q2 = query.get(from + TornadoMath.min(at + 2 * WARPS, lastRow) * queryStride);
+              q3 = query.get(from + TornadoMath.min(at + 3 * WARPS, lastRow) * queryStride);
             }
-            queryTile[at * PITCH + lane] = element;
+            int to = at * PITCH + lane;
+            queryTile[to] = q0;
+            queryTile[to + WARPS * PITCH] = q1;
+            queryTile[to + 2 * WARPS * PITCH] = q2;
+            queryTile[to + 3 * WARPS * PITCH] = q3;
           }
-          for (int at = warp; at < KEYS; at += WARPS) {
-            float element = 0f;
-            if (inside) {
-              element = key.get(keyBase + TornadoMath.min(at, keys - 1) * keyStride + d0);
-            }
-            keyTile[at * PITCH + lane] = element;
+          float k0 = 0f;
+          float k1 = 0f;
+          float k2 = 0f;
+          float k3 = 0f;
+          if (inside) {
+            int from = keyBase + d0;
+            k0 = key.get(from + TornadoMath.min(warp, keys - 1) * keyStride);
+            k1 = key.get(from + TornadoMath.min(warp + WARPS, keys - 1) * keyStride);
+            k2 = key.get(from + TornadoMath.min(warp + 2 * WARPS, keys - 1) * keyStride);
+            k3 = key.get(from + TornadoMath.min(warp + 3 * WARPS, keys - 1) * keyStride);
           }
+          int keyTo = warp * PITCH + lane;
+          keyTile[keyTo] = k0;
+          keyTile[keyTo + WARPS * PITCH] = k1;
+          keyTile[keyTo + 2 * WARPS * PITCH] = k2;
+          keyTile[keyTo + 3 * WARPS * PITCH] = k3;
           context.localBarrier();
           for (int d = 0; d < SLICE; d++) {
-            float k0 = keyTile[x * PITCH + d];
-            float k1 = keyTile[(x + 16) * PITCH + d];
+            float keyA = keyTile[x * PITCH + d];
+            float keyB = keyTile[(x + 16) * PITCH + d];
             float q0 = queryTile[row * PITCH + d];
             float q1 = queryTile[(row + 1) * PITCH + d];
             float q2 = queryTile[(row + 2) * PITCH + d];
             float q3 = queryTile[(row + 3) * PITCH + d];
-            s00 += q0 * k0;
-            s01 += q0 * k1;
-            s10 += q1 * k0;
-            s11 += q1 * k1;
-            s20 += q2 * k0;
-            s21 += q2 * k1;
-            s30 += q3 * k0;
-            s31 += q3 * k1;
+            s00 += q0 * keyA;
+            s01 += q0 * keyB;
+            s10 += q1 * keyA;
+            s11 += q1 * keyB;
+            s20 += q2 * keyA;
+            s21 += q2 * keyB;
+            s30 += q3 * keyA;
+            s31 += q3 * keyB;
           }
         }
         weights[row * PITCH + x] = s00 * scale;
@@ -191,11 +213,17 @@ final class PortableKernel {
         weights[(row + 2) * PITCH + x + 16] = s21 * scale;
         weights[(row + 3) * PITCH + x] = s30 * scale;
         weights[(row + 3) * PITCH + x + 16] = s31 * scale;
-        for (int at = warp; at < KEYS; at += WARPS) {
-          int from = keyBase + TornadoMath.min(at, keys - 1) * keyStride;
-          for (int d = lane; d < headDim; d += 32) {
-            valueTile[at * MAX_HEAD_DIM + d] = value.get(from + d);
-          }
+        for (int d = lane; d < headDim; d += 32) {
+          int from = keyBase + d;
+          float v0 = value.get(from + TornadoMath.min(warp, keys - 1) * keyStride);
+          float v1 = value.get(from + TornadoMath.min(warp + WARPS, keys - 1) * keyStride);
+          float v2 = value.get(from + TornadoMath.min(warp + 2 * WARPS, keys - 1) * keyStride);
+          float v3 = value.get(from + TornadoMath.min(warp + 3 * WARPS, keys - 1) * keyStride);
+          int to = warp * MAX_HEAD_DIM + d;
+          valueTile[to] = v0;
+          valueTile[to + WARPS * MAX_HEAD_DIM] = v1;
+          valueTile[to + 2 * WARPS * MAX_HEAD_DIM] = v2;
+          valueTile[to + 3 * WARPS * MAX_HEAD_DIM] = v3;
         }
         context.localBarrier();
         // Four threads to a row, each with a quarter of the keys.
