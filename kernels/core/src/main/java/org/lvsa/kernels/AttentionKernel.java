@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels;
 
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -40,6 +41,14 @@ public interface AttentionKernel extends AutoCloseable {
    * {@link #prepare} does with a problem that is refused here is not defined.
    */
   Optional<String> unsupported(AttentionShape shape, DType dtype);
+
+  /**
+   * What was left out so far although it would have been faster and nobody chose otherwise, and
+   * why: a line each. What ran in its place is right, but says little of the backend's speed.
+   */
+  default List<String> passedOver() {
+    return List.of();
+  }
 
   /**
    * Whether the kernel masks within blocks that have a band, see {@link BlockPart.Band}. A kernel

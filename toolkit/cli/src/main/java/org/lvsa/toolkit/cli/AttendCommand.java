@@ -76,7 +76,9 @@ final class AttendCommand implements Callable<Integer> {
 
   @Mixin private DeviceOption device;
 
-  @Option(names = "--strict", description = "fail where auto has to pass over a faster backend")
+  @Option(
+      names = "--strict",
+      description = "fail where auto has to pass over a faster backend or kernel")
   private boolean strict;
 
   @Mixin private AttendSettings settings;
@@ -120,6 +122,7 @@ final class AttendCommand implements Callable<Integer> {
               layout);
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       KernelRun run = kernel.run(problem, output);
+      kernel.passedOver().forEach(what -> fallback("auto passes over " + what));
       write(q, chosen, kernel, problem, output, run);
     }
     return 0;

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.attention;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
@@ -32,6 +33,8 @@ final class KernelRunner implements AutoCloseable {
   private final String backend;
   private final DType dtype;
   private final AttentionKernel kernel;
+  private final Consumer<String> log;
+  private int passedOver;
   private double millis;
   private String lastKernel = "none";
 
@@ -42,13 +45,14 @@ final class KernelRunner implements AutoCloseable {
    *     {@code flashinfer} the fastest fused kernel
    * @param dtype of query, key and value as the kernel is given them
    * @param options its device and kernel
-   * @param log told about backends that {@code auto} passes over
+   * @param log told about backends and kernels that {@code auto} passes over
    * @throws UnavailableException if the backend cannot run here
    */
   KernelRunner(String name, DType dtype, KernelOptions options, Consumer<String> log) {
     AttentionBackend chosen = backend(name, log);
     backend = chosen.name();
     this.dtype = dtype;
+    this.log = log;
     kernel = chosen.open(options);
   }
 
@@ -115,6 +119,9 @@ final class KernelRunner implements AutoCloseable {
     event.ran(run);
     millis += run.kernelMillis();
     lastKernel = run.kernel();
+    List<String> lines = kernel.passedOver();
+    lines.stream().skip(passedOver).forEach(what -> log.accept("auto passes over " + what));
+    passedOver = lines.size();
   }
 
   private AttentionInputs narrowed(AttentionInputs inputs, Arena arena) {

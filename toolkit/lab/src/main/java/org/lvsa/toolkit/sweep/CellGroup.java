@@ -31,6 +31,9 @@ final class CellGroup {
   /** What every bit of an output is set to before a backend gets it: as float32, not a number. */
   private static final byte POISON = (byte) 0xFF;
 
+  /** What a line about a faster kernel begins with that was left out. */
+  static final String PASSED_OVER = "auto passes over ";
+
   private final SweepPlan.Group group;
   private final SweepSettings settings;
   private final AttentionKernel kernel;
@@ -285,7 +288,11 @@ final class CellGroup {
                 Environment.commit(),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
                 Environment.host()));
-    return note.isEmpty() ? row : row.withRemark(note);
+    ResultRow noted = note.isEmpty() ? row : row.withRemark(note);
+    for (String what : kernel.passedOver()) {
+      noted = noted.withRemark(PASSED_OVER + what);
+    }
+    return noted;
   }
 
   /** Why a backend failed, in one line. */

@@ -18,6 +18,7 @@ import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionOutput;
 import org.lvsa.kernels.DType;
 import org.lvsa.toolkit.backend.Backends;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.blockpattern.HeadInputs;
 import org.lvsa.toolkit.input.Activations;
 import org.lvsa.toolkit.input.InputSource;
@@ -148,6 +149,7 @@ public final class SweepRunner {
     private final SweepRows rows;
     private final Map<String, AttentionKernel> kernels;
     private final long free;
+    private final Set<String> told = new HashSet<>();
 
     Sweep(SweepRows rows, Map<String, AttentionKernel> kernels, long free) {
       this.rows = rows;
@@ -209,6 +211,7 @@ public final class SweepRunner {
             }
             new CellGroup(possible, sparse, settings, kernel, inputs, outputs, nanos, listener)
                 .measure(rows::add);
+            tellPassedOver(kernel);
           }
         }
       } catch (OutOfMemoryError e) {
@@ -217,6 +220,19 @@ public final class SweepRunner {
           if (!begun.contains(group)) {
             unmeasured(group, Status.FAILED, "making the inputs: " + CellGroup.reason(e));
           }
+        }
+      }
+    }
+
+    /** Tells once of each kernel that was left out; under strict rules that ends the sweep. */
+    private void tellPassedOver(AttentionKernel kernel) {
+      for (String what : kernel.passedOver()) {
+        String line = CellGroup.PASSED_OVER + what;
+        if (told.add(line)) {
+          if (strict) {
+            throw new UnavailableException("--strict: " + line);
+          }
+          listener.warn(line);
         }
       }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.sweep;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -26,6 +28,10 @@ final class FakeKernel implements AttentionKernel {
 
   final AtomicInteger runs = new AtomicInteger();
   final AtomicBoolean closed = new AtomicBoolean();
+
+  /** What the kernel says that it left out. */
+  final List<String> passedOver = new ArrayList<>();
+
   private final ToDoubleFunction<AttentionProblem> millis;
   private final Fault fault;
   private boolean writes = true;
@@ -64,6 +70,11 @@ final class FakeKernel implements AttentionKernel {
   @Override
   public Optional<String> unsupported(AttentionShape shape, DType dtype) {
     return Optional.empty();
+  }
+
+  @Override
+  public List<String> passedOver() {
+    return passedOver;
   }
 
   @Override

@@ -14,11 +14,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.sweep.SweepRunner.Resume;
@@ -85,6 +87,34 @@ class SweepRunnerTest {
             });
     Sweeps.run(settings, out(), Resume.NO, log, failing, FakeKernel.right());
     assertEquals(log.planned, log.worked, 1e-9 * log.planned);
+  }
+
+  @Test
+  void whatAKernelLeavesOutIsInItsRowsToldOnceAndAnErrorUnderStrictRules() throws IOException {
+    FakeKernel kernel = FakeKernel.right();
+    kernel.passedOver.add("the kernel quick: it is wrong");
+    Sweeps.Log log = new Sweeps.Log();
+    SweepSettings settings = Sweeps.tiny().latentFrames(List.of(13, 15)).build();
+    List<ResultRow> rows = Sweeps.run(settings, out(), Resume.NO, log, kernel);
+    String line = "auto passes over the kernel quick: it is wrong";
+    assertEquals(4, rows.size());
+    for (ResultRow row : rows) {
+      assertEquals(Status.OK, row.status());
+      assertTrue(row.note().endsWith(line), row.note());
+    }
+    assertEquals(List.of(line), log.warnings);
+    SweepRunner strict =
+        new SweepRunner(
+            settings,
+            directory.resolve("strict"),
+            log,
+            true,
+            ignored -> List.of(kernel),
+            new AtomicLong()::incrementAndGet);
+    assertEquals(
+        "--strict: " + line,
+        assertThrows(UnavailableException.class, () -> strict.run(Resume.NO, List.of("test")))
+            .getMessage());
   }
 
   // ---- backends that fail
