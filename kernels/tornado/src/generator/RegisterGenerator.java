@@ -6,66 +6,39 @@ import java.nio.file.Path;
 
 /**
  * Writes {@code RegisterKernels.java}: the tensor-core attention kernel whose weights stay in
- * registers, for headDim 64 and 128, in fp16 and in bf16. It is unrolled for the reason that {@code
- * TensorCoreGenerator} gives. The build runs it: {@code java RegisterGenerator.java
- * OUTPUT_DIRECTORY}.
+ * registers, for headDim 64 and 128, in fp16, in bf16, and in float32 as two parts of fp16. It is
+ * unrolled for the reason that {@code TensorCoreGenerator} gives. The build runs it: {@code java
+ * RegisterGenerator.java OUTPUT_DIRECTORY}. The classes beside it write parts of a kernel.
  *
  * <p>The Javadoc of the generated class explains how the kernel works.
  */
 public final class RegisterGenerator {
-  /** Number of warps of a work-group; each warp computes 32 queries, two fragments of 16. */
-  private static final int WARPS = 8;
+  private final KernelText text = new KernelText(RegisterForm.WARPS);
+  private final RegisterForm form;
+  private final RegisterCopies copies;
+  private final RegisterProducts products;
 
-  private static final int FRAGMENTS = 2;
-  private static final int THREADS = 32 * WARPS;
-  /** Keys of a tile; half of them are computed at a time, so that their scores fit in registers. */
-  private static final int KEYS = 32;
-
-  private static final int CHUNK = 16;
-
-  /** Numbers of a tile of queries: three, and three per warp. */
-  private static final int TILE_NUMBERS = 3 + 3 * WARPS;
-
-  /** Tiles of keys that a row's shift is taken from: the first one, and some of its own frame. */
-  private static final int SAMPLES = 5;
-
-  /** How a fragment is read; see {@code TensorCoreGenerator.REGISTER_READS}. */
-  private static final boolean REGISTER_READS = Boolean.getBoolean("registerReads");
-
-  private final StringBuilder text = new StringBuilder();
-  private final boolean bf16;
-  private final int headDim;
-
-  /** Whether this is the kernel that computes flagged queries again, with each row's own maximum. */
-  private final boolean again;
-
-  /** Blocks of 8 elements of a value, and one block that holds 1 for a token and 0 for padding. */
-  private final int valueBlocks;
-
-  /** Words of a tile of keys, and of values. */
-  private final int keyWords;
-
-  private final int valueWords;
-  private final int stageWords;
-
-  private RegisterGenerator(boolean bf16, int headDim, boolean again) {
-    this.bf16 = bf16;
-    this.headDim = headDim;
-    this.again = again;
-    valueBlocks = headDim / 8 + 1;
-    keyWords = KEYS * headDim / 2;
-    valueWords = KEYS * valueBlocks * 8 / 2;
-    stageWords = keyWords + valueWords;
+  private RegisterGenerator(RegisterForm form) {
+    this.form = form;
+    copies = new RegisterCopies(form, text);
+    products = new RegisterProducts(form, text, copies);
   }
 
   public static void main(String[] arguments) throws IOException {
     Path directory = Path.of(arguments[0], "org/lvsa/kernels/tornado");
     Files.createDirectories(directory);
-    StringBuilder file = new StringBuilder(HEAD.formatted(WARPS, TILE_NUMBERS, KEYS, THREADS));
+    StringBuilder file =
+        new StringBuilder(
+            HEAD.formatted(
+                RegisterForm.WARPS,
+                RegisterForm.TILE_NUMBERS,
+                RegisterForm.PLANNED_KEYS,
+                RegisterForm.THREADS));
     for (int headDim : new int[] {64, 128}) {
       for (boolean again : new boolean[] {false, true}) {
-        file.append(new RegisterGenerator(true, headDim, again).method());
-        file.append(new RegisterGenerator(false, headDim, again).method());
+        for (RegisterForm.Numbers numbers : RegisterForm.Numbers.values()) {
+          file.append(new RegisterGenerator(new RegisterForm(numbers, headDim, again)).method());
+        }
       }
     }
     Files.writeString(directory.resolve("RegisterKernels.java"), file.append("}\n"));
@@ -80,6 +53,7 @@ public final class RegisterGenerator {
       import uk.ac.manchester.tornado.api.KernelContext;
       import uk.ac.manchester.tornado.api.enums.MMAShape;
       import uk.ac.manchester.tornado.api.math.TornadoMath;
+      import uk.ac.manchester.tornado.api.types.BFloat16;
       import uk.ac.manchester.tornado.api.types.HalfFloat;
       import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
       import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
@@ -103,6 +77,10 @@ public final class RegisterGenerator {
        * not finite, because the sum is not either. The kernels called {@code Again} compute flagged
        * queries: they walk through the keys twice, first for each row's own maximum, and choose the
        * weights of other warps' runs away instead of subtracting from them, which leaves NaN as it is.
+       *
+       * <p>The kernels called {@code f32} take numbers that {@link SplitLayouts} divided into a large and
+       * a small part in fp16, and divide weights likewise. Each product is the sum of three products of
+       * parts. A warp computes 16 queries there, and two work-groups share a tile of queries.
        *
        * <p>The store of a half into a fragment that was loaded before the loop gives the weights to
        * the next product without a detour. How scores are read: see {@link TensorCoreKernels}.
@@ -132,21 +110,65 @@ public final class RegisterGenerator {
         /** ln 2^15: where the maximum is known, weights go up to 2^15, and fp16 has more small ones. */
         private static final float FP16_SHIFT = 10.397208f;
 
+        /** ln 8: in float32's kernel sampled weights go up to 8, for the same reason. */
+        private static final float F32_SHIFT = 2.0794415f;
+
         private RegisterKernels() {}
 
-        /** Elements of a blocked value: one block of 8 more than the head has. */
-        static int valueElements(int headDim) {
-          return headDim + 8;
+        /** Elements of a blocked value: one block of 8 more than those of all its parts. */
+        static int valueElements(int elements) {
+          return elements + 8;
         }
       """;
 
   private void line(String format, Object... arguments) {
-    text.append("    ").append(arguments.length == 0 ? format : format.formatted(arguments));
-    text.append('\n');
+    text.line(format, arguments);
   }
 
   private String method() {
-    text.append(
+    signature();
+    setUp();
+    copies.queries();
+    if (form.again()) {
+      products.maxima();
+    } else {
+      products.sample();
+    }
+    for (int r = 0; r < form.fragments(); r++) {
+      for (int n = 0; n < form.headDim() / 8; n++) {
+        line("float[] o%d_%d = context.mmaFragment(0f);", r, n);
+      }
+      line("float[] l%d = context.mmaFragment(0f);", r);
+    }
+    copies.firstTile(!form.again(), true);
+    line("if (queries > 0) {");
+    line("while (left > 0) {");
+    if (form.again()) {
+      products.mine();
+    } else {
+      products.far();
+    }
+    copies.nextTile(true);
+    line("int bytes = (stage & 1) * %d;", form.stageWords() * 4);
+    for (int row = 0; row < 2 * form.fragments(); row++) {
+      line("float less%d = shift%d%s;", row, row, form.again() ? "" : " + far");
+    }
+    for (int chunk = 0; chunk < form.keys() / RegisterForm.CHUNK; chunk++) {
+      products.chunk(chunk);
+    }
+    copies.endOfLoop();
+    new RegisterResults(form, text).all();
+    line("} else {");
+    line("while (left > 0) {");
+    copies.nextTile(true);
+    copies.endOfLoop();
+    line("}");
+    text.add("  }\n");
+    return text.toString();
+  }
+
+  private void signature() {
+    text.add(
         """
 
           /**
@@ -171,135 +193,31 @@ public final class RegisterGenerator {
               float scale) {
         """
             .formatted(
-                type(),
-                headDim,
-                again ? "1" : "receives 1 or 0",
-                again
+                form.type(),
+                form.headDim(),
+                form.again() ? "1" : "receives 1 or 0",
+                form.again()
                     ? ", 0 where there is nothing to do"
                     : "\n   * @param again counts up if there is a flag",
-                type(),
-                headDim,
-                again ? "Again" : "",
-                again ? "" : "\n      IntArray again,"));
-    setUp();
-    for (int r = 0; r < FRAGMENTS; r++) {
-      stageQueries(r);
-    }
-    if (again) {
-      maxima();
-    } else {
-      sample();
-    }
-    for (int r = 0; r < FRAGMENTS; r++) {
-      for (int n = 0; n < headDim / 8; n++) {
-        line("float[] o%d_%d = context.mmaFragment(0f);", r, n);
-      }
-      line("float[] l%d = context.mmaFragment(0f);", r);
-    }
-    firstTile(true);
-    line("if (queries > 0) {");
-    line("while (left > 0) {");
-    if (again) {
-      mine();
-    } else {
-      far();
-    }
-    nextTile(true);
-    line("int bytes = (stage & 1) * %d;", stageWords * 4);
-    for (int row = 0; row < 2 * FRAGMENTS; row++) {
-      line("float less%d = shift%d%s;", row, row, again ? "" : " + far");
-    }
-    for (int chunk = 0; chunk < KEYS / CHUNK; chunk++) {
-      chunk(chunk);
-    }
-    endOfLoop();
-    results();
-    line("} else {");
-    line("while (left > 0) {");
-    nextTile(true);
-    endOfLoop();
-    line("}");
-    text.append("  }\n");
-    return text.toString();
-  }
-
-  private String type() {
-    return bf16 ? "bf16" : "fp16";
-  }
-
-  /** What is subtracted from the warp's scores where the run is not for the warp. */
-  private void far() {
-    line("float far = 0f;");
-    line("if (((runs.get(3 * run + 2) >> warp) & 1) == 0) {");
-    line("  far = 1e30f;");
-    line("}");
-  }
-
-  /** Whether the run is for the warp: 1 or 0. */
-  private void mine() {
-    line("int mine = (runs.get(3 * run + 2) >> warp) & 1;");
-  }
-
-  /**
-   * Finds the first tile and begins to copy it.
-   *
-   * @param values whether the values of its keys are copied too
-   */
-  private void firstTile(boolean values) {
-    String declared = again && values ? "" : "int ";
-    line("%stoken = runs.get(3 * run);", declared);
-    line("%sleft = runs.get(3 * run + 1);", declared);
-    line("if (lastRun <= run) {");
-    line("  left = 0;");
-    line("}");
-    String first = values ? "stage" : "firstStage";
-    line("int %s = 0;", first);
-    line("if (left > 0) {");
-    copyTile("token", first, values);
-    line("}");
-    line("context.asyncCopyCommit();");
-  }
-
-  /** The highest score of each row over all its keys; becomes what its scores are shifted by. */
-  private void maxima() {
-    for (int row = 0; row < 2 * FRAGMENTS; row++) {
-      line("float high%d = LOWEST;", row);
-    }
-    line("int firstRun = run;");
-    firstTile(false);
-    // Warps without queries take part: where a loop in an if meets its else, TornadoVM 5.2.0 sets
-    // the loop's results back to what they are in the else.
-    // Two tiles in turn: with a stage that is known, the addresses of ldmatrix are constants.
-    line("while (left > 0) {");
-    maximaOfTile(0);
-    line("if (left > 0) {");
-    maximaOfTile(1);
-    line("}");
-    line("}");
-    line("context.localBarrier();");
-    rowMaxima(" - FP16_SHIFT");
-    line("run = firstRun;");
-  }
-
-  private void maximaOfTile(int stage) {
-    line("{");
-    line("int stage = %d;", stage);
-    mine();
-    nextTile(false);
-    scores("%d + ".formatted(stage * stageWords * 4));
-    line("token = nextToken;");
-    line("left = nextLeft;");
-    line("}");
+                form.type(),
+                form.headDim(),
+                form.again() ? "Again" : "",
+                form.again() ? "" : "\n      IntArray again,"));
   }
 
   private void setUp() {
+    int staging = RegisterForm.WARPS * 16 * form.queryWords();
     line(
         "int[] staged = context.allocateIntLocalArray(%d);",
-        Math.max(2 * stageWords, WARPS * 16 * headDim / 2));
-    line("float[] slot = context.allocateFloatLocalArray(%d);", WARPS * 128 + 4);
+        Math.max(2 * form.stageWords(), staging));
+    line("float[] slot = context.allocateFloatLocalArray(%d);", RegisterForm.WARPS * 128 + 4);
     line("FloatArray slotStore = (FloatArray) (Object) slot;");
+    if (form.split()) {
+      line("int[] words = context.allocateIntLocalArray(%d);", RegisterForm.WARPS * 128 + 4);
+      line("FloatArray wordStore = (FloatArray) (Object) words;");
+    }
     // The mask tells the device's compiler how large an index can be.
-    line("int thread = context.localIdx & %d;", THREADS - 1);
+    line("int thread = context.localIdx & %d;", RegisterForm.THREADS - 1);
     line("int lane = thread & 31;");
     line("int warp = thread >> 5;");
     line("int group = lane >> 2;");
@@ -311,32 +229,17 @@ public final class RegisterGenerator {
     line("int slot0 = slotAt + 4;");
     line("int quad = ((thread & ~3) << 1) + 4;");
     line("int head = context.groupIdy %% heads;".formatted());
-    line("int tile = tiles.get(head) + context.groupIdx * %d;", TILE_NUMBERS);
+    queryTile();
     line("int sequence = context.groupIdy / heads;");
     line("int kvHead = sequence * kvHeads + head / (heads / kvHeads);");
-    line("int keyBase = kvHead * paddedTokens * %d;", headDim);
-    line("int valueBase = kvHead * paddedTokens * %d;", valueBlocks * 8);
+    line("int keyBase = kvHead * paddedTokens * %d;", form.elements());
+    line("int valueBase = kvHead * paddedTokens * %d;", form.valueBlocks() * 8);
     line("int run = tiles.get(tile);");
     line("int lastRun = tiles.get(tile + 1);");
-    line("int firstQuery = tiles.get(tile + 3 + 3 * warp);");
-    line("int queries = tiles.get(tile + 4 + 3 * warp);");
+    ownQueries();
     line("int flagAt = context.groupIdy * tokens + firstQuery;");
-    if (again) {
-      line("// The warps with a flag work; without one the group does not.");
-      line("int flagged = 0;");
-      for (int warp = 0; warp < WARPS; warp++) {
-        line("if (tiles.get(tile + %d) > 0) {", 4 + 3 * warp);
-        line("  flagged += flags.get(context.groupIdy * tokens + tiles.get(tile + %d));", 3 + 3 * warp);
-        line("}");
-      }
-      line("int staging = %d;", WARPS * 16 * headDim / 2);
-      line("if (flagged == 0) {");
-      line("  staging = 0;");
-      line("  lastRun = run;");
-      line("}");
-      line("if (queries > 0) {");
-      line("  queries = queries * flags.get(flagAt);");
-      line("}");
+    if (form.again()) {
+      flagged(staging);
       return;
     }
     line("if (lane == 0 && queries > 0) {");
@@ -344,304 +247,50 @@ public final class RegisterGenerator {
     line("}");
   }
 
-  private void stageQueries(int r) {
-    int words = headDim / 2;
-    String limit = again ? "staging" : "" + WARPS * 16 * words;
-    line("for (int i%d = thread; i%d < %s; i%d += %d) {", r, r, limit, r, THREADS);
-    line("  int row%d = i%d / %d;", r, r, words);
-    line("  int word%d = i%d & %d;", r, r, words - 1);
-    line("  int of%d = tile + 3 + 3 * (row%d >> 4);", r, r);
-    line("  int from%d = tiles.get(of%d) + TornadoMath.min(%d + (row%d & 15),", r, r, 16 * r, r);
-    line("      TornadoMath.max(tiles.get(of%d + 1) - 1, 0));", r);
-    line("  context.asyncCopyToLocal(staged, (row%d >> 4) * %d + (word%d >> 3) * 128", r, 16 * words, r);
-    line("      + (row%d & 15) * 8 + (word%d & 7), query,", r, r);
-    line("      ((sequence * tokens + from%d) * heads + head) * %d + 2 * word%d);", r, headDim, r);
-    line("}");
-    line("context.asyncCopyCommit();");
-    line("context.asyncCopyWaitGroup(0);");
-    line("context.localBarrier();");
-    for (int k = 0; k < headDim / 16; k++) {
-      line("HalfFloat[] q%d_%d = context.mmaLoadA(staged, 16, warp * %d + %d);",
-          r, k, 64 * words, k * 512);
-    }
-    line("HalfFloat[] p%d = context.mmaLoadA(staged, 16, 0);", r);
-    line("context.localBarrier();");
-    if (r == 0) {
-      line("// Without a half in its text, the device code lacks the header for halves.");
-      line("HalfFloat once = context.swizzleLoadFp16Stride32(p0, 0, 0, 32);");
-      line("context.swizzleStoreFp16Stride32(p0, 0, 0, 32, once);");
+  private void queryTile() {
+    if (form.split()) {
+      line("// Two groups share a tile: each has 16 queries for each of its warps.");
+      line("int half = context.groupIdx & 1;");
+      line("int planned = half * %d + (warp >> 1);", RegisterForm.WARPS / 2);
+      line("int tile = tiles.get(head) + (context.groupIdx >> 1) * %d;", RegisterForm.TILE_NUMBERS);
+      line("int numbers = tile + 3 + half * %d;", 3 * RegisterForm.WARPS / 2);
+    } else {
+      line("int tile = tiles.get(head) + context.groupIdx * %d;", RegisterForm.TILE_NUMBERS);
     }
   }
 
-  /** The highest score of each row over some tiles; becomes what the row's scores are shifted by. */
-  private void sample() {
-    line("int own = tiles.get(tile + 2);");
-    for (int row = 0; row < 2 * FRAGMENTS; row++) {
-      line("float high%d = LOWEST;", row);
-    }
-    line("for (int sample = 0; sample < %d; sample++) {", SAMPLES);
-    line("int column = TornadoMath.min(own + (sample - 1) * 64, paddedTokens - %d);", KEYS);
-    line("if (sample == 0) {");
-    line("  column = own;");
-    line("  if (run < lastRun) {");
-    line("    column = runs.get(3 * run);");
-    line("  }");
-    line("}");
-    line("int sampleAt = keyBase + column * %d + 2 * thread;", headDim);
-    for (int j = 0; j < keyWords / THREADS; j++) {
+  private void ownQueries() {
+    String first = form.numbers("warp", 0);
+    String count = form.numbers("warp", 1);
+    if (form.split()) {
+      line("int before = 16 * (warp & 1);");
+      line("int firstQuery = tiles.get(%s) + before;", first);
       line(
-          "context.asyncCopyToLocal(staged, thread + %d, key, sampleAt + %d);",
-          j * THREADS, 2 * j * THREADS);
-    }
-    line("context.asyncCopyCommit();");
-    line("context.asyncCopyWaitGroup(0);");
-    line("context.localBarrier();");
-    scores("");
-    line("context.localBarrier();");
-    line("}");
-    rowMaxima("");
-  }
-
-  /** Takes the scores of a tile of keys into each row's maximum. */
-  private void scores(String bytes) {
-    for (int n = 0; n < KEYS / 8; n++) {
-      for (int k = 0; k < headDim / 16; k++) {
-        String fragment = "tb%d_%d".formatted(n, k);
-        line(
-            "HalfFloat[] %s = context.mmaLoadB(staged, 16, %s%d);",
-            fragment, bytes, n * 16 * headDim + k * 256);
-        for (int r = 0; r < FRAGMENTS; r++) {
-          product("t%d_%d".formatted(r, n), r, k, fragment);
-        }
-      }
-      for (int r = 0; r < FRAGMENTS; r++) {
-        String fragment = "t%d_%d".formatted(r, n);
-        fromFragment(fragment);
-        for (int i = 0; i < 4; i++) {
-          int row = 2 * r + i / 2;
-          line("high%d = TornadoMath.max(high%d, %s);", row, row, score(fragment, i));
-        }
-      }
+          "int queries = TornadoMath.max(TornadoMath.min(tiles.get(%s) - before, 16), 0);", count);
+    } else {
+      line("int firstQuery = tiles.get(%s);", first);
+      line("int queries = tiles.get(%s);", count);
     }
   }
 
-  /** An element of a fragment of scores; the lowest number where the run is not for the warp. */
-  private String score(String fragment, int i) {
-    String element = element(fragment, i);
-    return again ? "mine == 0 ? LOWEST : " + element : element;
-  }
-
-  /** From each thread's maxima to those of the rows, and what the rows are shifted by. */
-  private void rowMaxima(String less) {
-    line("// The four threads of a row agree.");
-    for (int row = 0; row < 2 * FRAGMENTS; row++) {
-      line("slot[slot0 + %d] = high%d;", slotOffset(row), row);
-    }
-    line("context.localBarrier();");
-    for (int row = 0; row < 2 * FRAGMENTS; row++) {
-      int at = slotOffset(row);
+  private void flagged(int staging) {
+    line("// The warps with a flag work; without one the group does not.");
+    line("int flagged = 0;");
+    for (int warp = 0; warp < RegisterForm.WARPS; warp++) {
+      int before = form.before(warp);
+      line("if (tiles.get(%s) > %d) {", form.numbers(warp, 1), before);
       line(
-          "float shift%d = scale * TornadoMath.max(TornadoMath.max(slot[quad + %d], slot[quad + %d]),"
-              + " TornadoMath.max(slot[quad + %d], slot[quad + %d]))%s;",
-          row, at, at + 2, at + 4, at + 6, less);
+          "  flagged += flags.get(context.groupIdy * tokens + tiles.get(%s)%s);",
+          form.numbers(warp, 0), before == 0 ? "" : " + " + before);
+      line("}");
     }
-    line("context.localBarrier();");
-  }
-
-  /** One step of a score's product: the first begins the sum. */
-  private void product(String sum, int r, int k, String keys) {
-    line(
-        "%s%s = context.%s(q%d_%d, %s, %s, MMAShape.M16N8K16);",
-        k == 0 ? "float[] " : "",
-        sum,
-        bf16 ? "mmaBF16" : "mma",
-        r,
-        k,
-        keys,
-        k == 0 ? "context.mmaFragment(0f)" : sum);
-  }
-
-  private void copyTile(String token, String stage, boolean values) {
-    line("int to_%s = (%s & 1) * %d + thread;", stage, stage, stageWords);
-    line("int keyAt_%s = keyBase + %s * %d + 2 * thread;", stage, token, headDim);
-    if (values) {
-      line("int valueAt_%s = valueBase + %s * %d + 2 * thread;", stage, token, valueBlocks * 8);
-    }
-    copies(stage, "key", 0, keyWords);
-    if (values) {
-      copies(stage, "value", keyWords, valueWords);
-    }
-  }
-
-  private void copies(String stage, String array, int first, int words) {
-    for (int j = 0; j < words; j += THREADS) {
-      if (j + THREADS > words) {
-        line("if (thread < %d) {", words - j);
-      }
-      line(
-          "context.asyncCopyToLocal(staged, to_%s + %d, %s, %sAt_%s + %d);",
-          stage, first + j, array, array, stage, 2 * j);
-      if (j + THREADS > words) {
-        line("}");
-      }
-    }
-  }
-
-  /** Finds the next tile and begins to copy it, when the one to compute now has arrived. */
-  private void nextTile(boolean values) {
-    line("int nextToken = token + %d;", KEYS);
-    line("int nextLeft = left - 1;");
-    line("if (nextLeft <= 0) {");
-    line("  run++;");
-    line("  nextLeft = 0;");
-    line("  if (run < lastRun) {");
-    line("    nextToken = runs.get(3 * run);");
-    line("    nextLeft = runs.get(3 * run + 1);");
-    line("  }");
+    line("int staging = %d;", staging);
+    line("if (flagged == 0) {");
+    line("  staging = 0;");
+    line("  lastRun = run;");
     line("}");
-    line("context.asyncCopyWaitGroup(0);");
-    line("context.localBarrier();");
-    line("int otherStage = 1 - stage;");
-    line("if (nextLeft > 0) {");
-    copyTile("nextToken", "otherStage", values);
+    line("if (queries > 0) {");
+    line("  queries = queries * flags.get(flagAt);");
     line("}");
-    line("context.asyncCopyCommit();");
-  }
-
-  private void endOfLoop() {
-    line("token = nextToken;");
-    line("left = nextLeft;");
-    line("stage = otherStage;");
-    line("}");
-  }
-
-  /** Scores, weights and their products with the values, for 16 keys. */
-  private void chunk(int chunk) {
-    for (int k = 0; k < headDim / 16; k++) {
-      for (int n = 0; n < CHUNK / 8; n++) {
-        String keys = "kb%d_%d_%d".formatted(chunk, k, n);
-        line(
-            "HalfFloat[] %s = context.mmaLoadB(staged, 16, bytes + %d);",
-            keys, (chunk * (CHUNK / 8) + n) * 16 * headDim + k * 256);
-        for (int r = 0; r < FRAGMENTS; r++) {
-          product("s%d_%d_%d".formatted(chunk, r, n), r, k, keys);
-        }
-      }
-    }
-    for (int r = 0; r < FRAGMENTS; r++) {
-      for (int n = 0; n < CHUNK / 8; n++) {
-        String scores = "s%d_%d_%d".formatted(chunk, r, n);
-        fromFragment(scores);
-        for (int i = 0; i < 4; i++) {
-          line("float x%s_%d = %s;", scores, i, score(scores, i));
-        }
-        for (int i = 0; i < 4; i++) {
-          // The place in an A fragment where the next product wants this weight.
-          line(
-              "context.swizzleStoreFp16Stride32(p%d, 0, %d, 32, new HalfFloat(TornadoMath.exp("
-                  + "x%s_%d * scale - less%d)));",
-              r, 4 * n + i, scores, i, 2 * r + i / 2);
-        }
-      }
-    }
-    for (int n = 0; n < valueBlocks; n++) {
-      String values = "vb%d_%d".formatted(chunk, n);
-      line(
-          "HalfFloat[] %s = context.mmaLoadB(staged, 16, bytes + %d);",
-          values, keyWords * 4 + (chunk * valueBlocks + n) * 256);
-      for (int r = 0; r < FRAGMENTS; r++) {
-        String sum = n < headDim / 8 ? "o%d_%d".formatted(r, n) : "l" + r;
-        line("%s = context.mma(p%d, %s, %s, MMAShape.M16N8K16);", sum, r, values, sum);
-      }
-    }
-  }
-
-  private void fromFragment(String fragment) {
-    if (!REGISTER_READS) {
-      line("context.mmaStore(%s, slotStore, back, slotColumn, %d);", fragment, 8 * WARPS);
-    }
-  }
-
-  private String element(String fragment, int i) {
-    return REGISTER_READS
-        ? "%s[%d]".formatted(fragment, i)
-        : "slot[slot0 + %d]".formatted(slotOffset(i));
-  }
-
-  private int slotOffset(int i) {
-    return i < 2 ? i : 64 * WARPS + i - 2;
-  }
-
-  private void results() {
-    line("int keys = tiles.get(tile + 5 + 3 * warp);");
-    if (!again) {
-      line("// fp16 rounds a weight by up to 2^-25: together at most 1/256 of this.");
-      line("float least = keys * 7.6293945e-6f;");
-    }
-    for (int r = 0; r < FRAGMENTS; r++) {
-      fromFragment("l" + r);
-      for (int half = 0; half < 2; half++) {
-        int row = 2 * r + half;
-        line("float sum%d = %s;", row, element("l" + r, 2 * half));
-        line("float inverse%d = 0f;", row);
-        line("float result%d = Float.NEGATIVE_INFINITY;", row);
-        if (!again) {
-          line("int bad%d = 0;", row);
-        }
-        line("if (keys > 0) {");
-        line("  inverse%d = 1f / sum%d;", row, row);
-        line("  result%d = shift%d + TornadoMath.log(sum%d);", row, row, row);
-        if (!again) {
-          good(row);
-        }
-        line("}");
-        line("int row%d = group + %d;", row, 16 * r + 8 * half);
-        line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);
-        line("int to%d = at%d * %d + 2 * member;", row, row, headDim);
-        line("if (member == 0 && row%d < queries) {", row);
-        line("  logSumExp.set(at%d, result%d);", row, row);
-        if (!again) {
-          line("  if (bad%d == 1) {", row);
-          line("    flags.set(flagAt, 1);");
-          line("    again.set(0, again.get(0) + 1);");
-          line("  }");
-        }
-        line("}");
-      }
-    }
-    output();
-  }
-
-  /** Whether the row's sum says that fp16 held its weights. */
-  private void good(int row) {
-        line("  bad%d = 1;", row);
-        // A comparison alone does not find NaN: TornadoVM turns a >= b into !(a < b).
-        line("  if (sum%d - sum%d == 0f) {", row, row);
-        line("    if (sum%d >= least) {", row);
-        line("      bad%d = 0;", row);
-        line("    }");
-        line("  }");
-  }
-
-  private void output() {
-    for (int r = 0; r < FRAGMENTS; r++) {
-      for (int n = 0; n < headDim / 8; n++) {
-        fromFragment("o%d_%d".formatted(r, n));
-        for (int i = 0; i < 4; i++) {
-          line(
-              "float z%d_%d_%d = %s * inverse%d;",
-              r, n, i, element("o%d_%d".formatted(r, n), i), 2 * r + i / 2);
-        }
-      }
-      for (int half = 0; half < 2; half++) {
-        int row = 2 * r + half;
-        line("if (row%d < queries) {", row);
-        for (int n = 0; n < headDim / 8; n++) {
-          line("  out.set(to%d + %d, z%d_%d_%d);", row, 8 * n, r, n, 2 * half);
-          line("  out.set(to%d + %d, z%d_%d_%d);", row, 8 * n + 1, r, n, 2 * half + 1);
-        }
-        line("}");
-      }
-    }
   }
 }

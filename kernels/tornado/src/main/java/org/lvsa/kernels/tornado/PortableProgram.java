@@ -80,16 +80,41 @@ final class PortableProgram implements DeviceProgram {
     GraphTasks attention = passage.attention("attention", inputs, wideQuery, wideKey, wideValue);
     attention
         .graph()
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
+    addAttention(
+        attention, shape, new Arrays(wideQuery, wideKey, wideValue, out, logSumExp, tiles));
+    passage.out(attention, wideQuery, wideKey, wideValue);
+    plan = new DevicePlan(grids, bytes, passage.graphs(inputs, attention));
+  }
+
+  /** What the kernel reads and writes. */
+  record Arrays(
+      FloatArray query,
+      FloatArray key,
+      FloatArray value,
+      FloatArray out,
+      FloatArray logSumExp,
+      QueryTiles tiles) {}
+
+  /** Adds the kernel to a graph. */
+  static void addAttention(GraphTasks tasks, AttentionShape shape, Arrays arrays) {
+    QueryTiles tiles = arrays.tiles();
+    tasks.groups(
+        "portable",
+        Math.toIntExact(tiles.room().tiles()),
+        Math.multiplyExact(shape.heads(), shape.batch()),
+        PortableKernel.THREADS);
+    tasks
+        .graph()
         .task(
             "portable",
             PortableKernel::attend,
             new KernelContext(),
-            wideQuery,
-            wideKey,
-            wideValue,
-            out,
-            logSumExp,
+            arrays.query(),
+            arrays.key(),
+            arrays.value(),
+            arrays.out(),
+            arrays.logSumExp(),
             tiles.tiles(),
             tiles.runs(),
             shape.tokens(),
@@ -97,13 +122,6 @@ final class PortableProgram implements DeviceProgram {
             shape.kvHeads(),
             shape.headDim(),
             (float) shape.scale());
-    attention.groups(
-        "portable",
-        Math.toIntExact(room.tiles()),
-        Math.multiplyExact(shape.heads(), shape.batch()),
-        PortableKernel.THREADS);
-    passage.out(attention, wideQuery, wideKey, wideValue);
-    plan = new DevicePlan(grids, bytes, passage.graphs(inputs, attention));
   }
 
   /** Room for any layout of frames. */

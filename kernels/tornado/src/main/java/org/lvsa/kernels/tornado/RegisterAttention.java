@@ -29,11 +29,8 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
     this.activations = activations;
     shape = sizes.self();
     results = RegisterTasks.Results.allocate(shape);
-    RegisterProgram.Room room = RegisterProgram.Room.forFrames(shape);
-    self =
-        new Keys(
-            RegisterTasks.Blocks.allocate(shape, room.columns()),
-            RegisterTiles.allocate(shape, room.register()));
+    RegisterProgram.Room room = RegisterProgram.Room.forFrames(shape, DType.F16);
+    self = Keys.of(shape, room.columns(), RegisterTiles.allocate(shape, room.register()));
     crosses.put(Cross.TEXT, cross(sizes.textTokens()));
     if (sizes.pictureTokens() > 0) {
       crosses.put(Cross.PICTURES, cross(sizes.pictureTokens()));
@@ -45,7 +42,7 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
     AttentionShape other =
         new AttentionShape(1, 1, tokens, 0, shape.heads(), shape.kvHeads(), shape.headDim());
     Columns columns = Columns.ofFrames(other);
-    return new Keys(RegisterTasks.Blocks.allocate(other, columns), crossTiles(shape, columns));
+    return Keys.of(other, columns, crossTiles(shape, columns));
   }
 
   /**
@@ -65,8 +62,17 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
     return made;
   }
 
-  /** Keys and values in blocks, and which of them each query attends to. */
-  private record Keys(RegisterTasks.Blocks blocks, RegisterTiles tiles) {}
+  /**
+   * Keys and values in blocks, and which of them each query attends to.
+   *
+   * @param largest receives the largest values, which nobody asks for here
+   */
+  private record Keys(RegisterTasks.Blocks blocks, FloatArray largest, RegisterTiles tiles) {
+    static Keys of(AttentionShape shape, Columns columns, RegisterTiles tiles) {
+      RegisterTasks.Blocks blocks = RegisterTasks.Blocks.allocate(shape, columns, 1);
+      return new Keys(blocks, RegisterTasks.largest(blocks), tiles);
+    }
+  }
 
   @Override
   public String kernel() {
@@ -140,7 +146,8 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
       HalfFloatArray query,
       HalfFloatArray key,
       HalfFloatArray value) {
-    RegisterTasks.addBlocks(tasks, prefix + "Attention", key, value, DType.F16, of.blocks());
+    RegisterTasks.addBlocks(
+        tasks, prefix + "Attention", key, value, DType.F16, of.blocks(), of.largest());
     RegisterTasks.addAttention(
         tasks, prefix + "Attention", shape, DType.F16, query, of.blocks(), of.tiles(), results);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -8,44 +9,30 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.GridScheduler;
-import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
-import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
-import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * {@link RegisterKernels} with its buffers, for layouts whose runs of keys are whole tiles: layouts
  * of frames, and of token blocks of a multiple of 32 tokens. Queries that the kernel flags are
- * computed again in the same graph; values that fp16 cannot hold send all queries to the online
- * kernel of {@link TensorCoreKernels}, behind a task that transposes the keys. The device brings
- * keys and values into blocks.
+ * computed again in the same graph; inputs that fp16 cannot hold take another kernel, see {@link
+ * RegisterInputs}.
  */
 final class RegisterProgram implements DeviceProgram {
-  /** fp16 holds what is smaller than this, and twice it. */
-  private static final float LARGEST_VALUE = 32768;
-
-  /**
-   * A head whose largest value is below this loses bits in fp16, which rounds to 2^-24 at best:
-   * then more than 2^-14 of its largest value.
-   */
-  private static final float SMALLEST_LARGEST_VALUE = 0x1p-10f;
-
   /**
    * What fits into the buffers.
    *
    * @param columns where tokens stand in the blocks
    * @param register room for the kernel's own tiles
-   * @param tiles room for those of the online kernel
+   * @param tiles room for those of the other kernel
    */
   record Room(Columns columns, RegisterTiles.Room register, TileRoom tiles) {
     /** Room for any layout of frames. */
-    static Room forFrames(AttentionShape shape) {
+    static Room forFrames(AttentionShape shape, DType dtype) {
       return new Room(
           Columns.ofFrames(shape),
           RegisterTiles.Room.forFrames(shape),
-          TensorCoreProgram.room(shape));
+          TileRoom.forFrames(shape, RegisterInputs.otherQueries(dtype)));
     }
 
     /** Room for what fits here and, where columns are the same, for what fits there. */
@@ -59,10 +46,7 @@ final class RegisterProgram implements DeviceProgram {
   private final AttentionShape shape;
   private final DType dtype;
   private final Room room;
-  private final HalfFloatArray query;
-  private final HalfFloatArray key;
-  private final HalfFloatArray value;
-  private final RegisterTasks.Blocks blocks;
+  private final RegisterInputs inputs;
   private final RegisterTasks.Results results;
   private final Passage passage;
 
@@ -86,35 +70,39 @@ final class RegisterProgram implements DeviceProgram {
     this.shape = shape;
     this.dtype = dtype;
     this.room = room;
-    bytes = bytes(shape, room) + Passage.bytes(shape, dtype, orders);
-    query = new HalfFloatArray(Math.toIntExact(shape.queryElements()));
-    key = new HalfFloatArray(Math.toIntExact(shape.keyElements()));
-    value = new HalfFloatArray(TensorCoreProgram.valueElements(shape));
-    blocks = RegisterTasks.Blocks.allocate(shape, room.columns());
+    bytes = bytes(shape, dtype, room) + Passage.bytes(shape, dtype, orders);
+    inputs = RegisterInputs.of(shape, dtype, room);
     results = RegisterTasks.Results.allocate(shape);
     registerTiles = RegisterTiles.allocate(shape, room.register());
-    tiles = QueryTiles.allocate(shape, TensorCoreKernels.QUERIES, room.tiles());
+    tiles = QueryTiles.allocate(shape, RegisterInputs.otherQueries(dtype), room.tiles());
+    List<TornadoNativeArray> given = inputs.given();
     passage =
         new Passage(
             shape,
             dtype,
             orders,
-            new Passage.Arrays(query, key, value, results.out(), results.logSumExp()));
+            new Passage.Arrays(
+                given.get(0), given.get(1), given.get(2), results.out(), results.logSumExp()));
     GridScheduler grids = new GridScheduler();
-    GraphTasks inputs = GraphTasks.of("inputs", device, grids);
-    passage.in(inputs);
-    RegisterTasks.addBlocks(inputs, "blocks", key, value, dtype, blocks);
-    inputs
-        .graph()
-        .transferToHost(DataTransferMode.EVERY_EXECUTION, blocks.largest())
-        .persistOnDevice(query, key, value, blocks.keys(), blocks.values());
-    GraphTasks fast = passage.attention("registers", inputs, query, blocks.keys(), blocks.values());
+    GraphTasks first = GraphTasks.of("inputs", device, grids);
+    passage.in(first);
+    inputs.prepare(first);
+    RegisterTasks.Blocks blocks = inputs.blocks();
+    Object[] fastReads = {inputs.query(), blocks.keys(), blocks.values()};
+    Object[] otherReads = given.toArray();
+    first.graph().persistOnDevice(all(fastReads, otherReads));
+    GraphTasks fast = passage.attention("registers", first, fastReads);
     addRegisters(fast);
-    passage.out(fast, query, blocks.keys(), blocks.values());
-    GraphTasks slow = passage.attention("online", inputs, query, key, value);
-    addOnline(slow);
-    passage.out(slow, query, key, value);
-    plan = new DevicePlan(grids, bytes, passage.graphs(inputs, fast, slow));
+    passage.out(fast, fastReads);
+    GraphTasks other = passage.attention("other", first, otherReads);
+    other.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
+    inputs.addOther(other, tiles, results);
+    passage.out(other, otherReads);
+    plan = new DevicePlan(grids, bytes, passage.graphs(first, fast, other));
+  }
+
+  private static Object[] all(Object[] one, Object[] other) {
+    return Stream.concat(Arrays.stream(one), Arrays.stream(other)).distinct().toArray();
   }
 
   private void addRegisters(GraphTasks tasks) {
@@ -126,50 +114,8 @@ final class RegisterProgram implements DeviceProgram {
             registerTiles.runs(),
             results.again());
     RegisterTasks.addAttention(
-        tasks, "registers", shape, dtype, query, blocks, registerTiles, results);
+        tasks, "registers", shape, dtype, inputs.query(), inputs.blocks(), registerTiles, results);
     tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, results.again());
-  }
-
-  private void addOnline(GraphTasks tasks) {
-    Task13<
-            KernelContext,
-            HalfFloatArray,
-            HalfFloatArray,
-            HalfFloatArray,
-            FloatArray,
-            FloatArray,
-            IntArray,
-            IntArray,
-            Integer,
-            Integer,
-            Integer,
-            Integer,
-            Float>
-        online = TensorCoreProgram.online(shape, dtype);
-    int transposedColumns = TensorCoreProgram.paddedTokens(shape, room.tiles());
-    HalfFloatArray transposed =
-        new HalfFloatArray(TensorCoreProgram.transposedElements(shape, transposedColumns));
-    TensorCoreProgram.addTransposition(tasks, "keys", shape, key, transposed, transposedColumns);
-    TensorCoreProgram.attentionGroups(tasks, "tensorcore", shape, room.tiles());
-    tasks
-        .graph()
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs())
-        .task(
-            "tensorcore",
-            online,
-            new KernelContext(),
-            query,
-            transposed,
-            value,
-            results.out(),
-            results.logSumExp(),
-            tiles.tiles(),
-            tiles.runs(),
-            shape.tokens(),
-            transposedColumns,
-            shape.heads(),
-            shape.kvHeads(),
-            (float) shape.scale());
   }
 
   /**
@@ -178,8 +124,9 @@ final class RegisterProgram implements DeviceProgram {
    *
    * @param tiles room for the layout in the other kernel's tiles
    */
-  static Optional<Room> room(AttentionShape shape, List<List<KeyRanges>> groups, TileRoom tiles) {
-    Room frames = Room.forFrames(shape);
+  static Optional<Room> room(
+      AttentionShape shape, DType dtype, List<List<KeyRanges>> groups, TileRoom tiles) {
+    Room frames = Room.forFrames(shape, dtype);
     return Stream.of(frames.columns(), Columns.ofTokens(shape))
         .flatMap(
             columns ->
@@ -190,14 +137,16 @@ final class RegisterProgram implements DeviceProgram {
         .findFirst();
   }
 
-  /** Whether this program takes such problems; {@link TensorCoreProgram} takes the others. */
+  /** Whether this program takes such problems; another one takes the others. */
   static boolean takes(AttentionShape shape, DType dtype, TornadoTarget device, Room room) {
-    return TensorCoreProgram.unsupported(shape, dtype, device).isEmpty()
-        && RegisterTasks.Blocks.valueElements(shape, room.columns()) <= Integer.MAX_VALUE
+    int parts = RegisterInputs.parts(dtype);
+    return TensorCoreProgram.unsupported(shape, device).isEmpty()
+        && parts * shape.queryElements() <= Integer.MAX_VALUE
+        && RegisterTasks.Blocks.valueElements(shape, room.columns(), parts) <= Integer.MAX_VALUE
         && TensorCoreProgram.keyColumns(shape, room.tiles()) + TensorCoreKernels.KEYS
             <= Integer.MAX_VALUE
         && room.register().fitsArrays(shape)
-        && bytes(shape, room) <= device.memory();
+        && bytes(shape, dtype, room) <= device.memory();
   }
 
   /**
@@ -210,9 +159,15 @@ final class RegisterProgram implements DeviceProgram {
   }
 
   /** Number of bytes that the buffers for a shape take. */
-  static long bytes(AttentionShape shape, Room room) {
-    return TensorCoreProgram.bytes(shape, room.tiles())
-        + 2 * RegisterTasks.Blocks.valueElements(shape, room.columns()) * Short.BYTES
+  static long bytes(AttentionShape shape, DType dtype, Room room) {
+    long other =
+        dtype == DType.F32
+            ? PortableProgram.bytes(shape, dtype, room.tiles())
+                + 2 * shape.queryElements() * Short.BYTES
+            : TensorCoreProgram.bytes(shape, room.tiles());
+    int parts = RegisterInputs.parts(dtype);
+    return other
+        + 2 * RegisterTasks.Blocks.valueElements(shape, room.columns(), parts) * Short.BYTES
         + shape.logSumExpElements() * Integer.BYTES
         + room.register().bytes(shape);
   }
@@ -234,23 +189,7 @@ final class RegisterProgram implements DeviceProgram {
 
   @Override
   public void inputsReady() {
-    fp16Holds = true;
-    int stretches = room.columns().count() / BlockedLayouts.TILE;
-    for (int head = 0; head < shape.batch() * shape.kvHeads(); head++) {
-      float largest = 0;
-      for (int i = 0; i < stretches; i++) {
-        largest = Math.max(largest, blocks.largest().get(head * stretches + i));
-      }
-      fp16Holds &= fp16Holds(largest);
-    }
-  }
-
-  /** Whether fp16 holds the values of a head, given the largest absolute value. */
-  private boolean fp16Holds(float largest) {
-    if (dtype == DType.F16) {
-      return largest <= Float.MAX_VALUE;
-    }
-    return largest == 0 || largest <= LARGEST_VALUE && largest >= SMALLEST_LARGEST_VALUE;
+    fp16Holds = inputs.fp16Holds();
   }
 
   /** Holds layouts whose runs of keys are whole tiles, and which it takes less time for. */
@@ -287,10 +226,10 @@ final class RegisterProgram implements DeviceProgram {
 
   @Override
   public String rowName() {
-    String name = TornadoKernel.rowName("tensorcore", dtype);
     if (!fp16Holds) {
-      return name + "-online";
+      return inputs.otherName();
     }
+    String name = TornadoKernel.rowName("tensorcore", dtype);
     return name + (results.again().get(0) == 0 ? "-registers" : "-registers-online");
   }
 

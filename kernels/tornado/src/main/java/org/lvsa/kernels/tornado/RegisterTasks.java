@@ -22,33 +22,47 @@ final class RegisterTasks {
    *
    * @param shape of the keys
    * @param columns where tokens stand
-   * @param keys as {@link BlockedLayouts#keys} writes them
-   * @param values as {@link BlockedLayouts#values} writes them
-   * @param largest the largest value of each tile of columns
+   * @param keys as {@link BlockedLayouts#keys} or {@link SplitLayouts#keys} writes them
+   * @param values as the same class writes them
    */
-  record Blocks(
-      AttentionShape shape,
-      Columns columns,
-      HalfFloatArray keys,
-      HalfFloatArray values,
-      FloatArray largest) {
-    static Blocks allocate(AttentionShape shape, Columns columns) {
-      int vectors = shape.batch() * shape.kvHeads();
+  record Blocks(AttentionShape shape, Columns columns, HalfFloatArray keys, HalfFloatArray values) {
+    /**
+     * Room for blocks.
+     *
+     * @param parts 16-bit numbers of a number
+     */
+    static Blocks allocate(AttentionShape shape, Columns columns, int parts) {
+      long vectors = (long) shape.batch() * shape.kvHeads() * columns.count();
       return new Blocks(
           shape,
           columns,
-          new HalfFloatArray(Math.toIntExact((long) vectors * columns.count() * shape.headDim())),
-          new HalfFloatArray(Math.toIntExact(valueElements(shape, columns))),
-          new FloatArray(vectors * (columns.count() / BlockedLayouts.TILE)));
+          new HalfFloatArray(Math.toIntExact(vectors * parts * shape.headDim())),
+          new HalfFloatArray(Math.toIntExact(valueElements(shape, columns, parts))));
     }
 
     /** Number of elements of the values, which have a block more than the keys. */
-    static long valueElements(AttentionShape shape, Columns columns) {
+    static long valueElements(AttentionShape shape, Columns columns, int parts) {
       return (long) shape.batch()
           * shape.kvHeads()
           * columns.count()
-          * RegisterKernels.valueElements(shape.headDim());
+          * RegisterKernels.valueElements(parts * shape.headDim());
     }
+  }
+
+  /** Receives the largest value of each tile of columns of each head. */
+  static FloatArray largest(Blocks blocks) {
+    AttentionShape shape = blocks.shape();
+    int tiles = blocks.columns().count() / BlockedLayouts.TILE;
+    return new FloatArray(shape.batch() * shape.kvHeads() * tiles);
+  }
+
+  /** The highest of a head's numbers, of which there are {@code count}. */
+  static float highest(FloatArray numbers, int head, int count) {
+    float highest = 0;
+    for (int i = 0; i < count; i++) {
+      highest = Math.max(highest, numbers.get(head * count + i));
+    }
+    return highest;
   }
 
   /**
@@ -75,6 +89,7 @@ final class RegisterTasks {
    *
    * @param prefix of their names
    * @param dtype of the values, which become fp16
+   * @param largest as {@link #largest} makes it
    */
   static void addBlocks(
       GraphTasks tasks,
@@ -82,16 +97,11 @@ final class RegisterTasks {
       HalfFloatArray key,
       HalfFloatArray value,
       DType dtype,
-      Blocks to) {
+      Blocks to,
+      FloatArray largest) {
     AttentionShape shape = to.shape();
     Columns columns = to.columns();
-    for (String name : new String[] {prefix + "Keys", prefix + "Values"}) {
-      tasks.groups(
-          name,
-          columns.count() / BlockedLayouts.TILE,
-          shape.batch() * shape.kvHeads(),
-          BlockedLayouts.THREADS);
-    }
+    perTile(tasks, to, prefix + "Keys", prefix + "Values");
     tasks
         .graph()
         .task(
@@ -114,7 +124,7 @@ final class RegisterTasks {
             new KernelContext(),
             value,
             to.values(),
-            to.largest(),
+            largest,
             shape.tokens(),
             shape.kvHeads(),
             shape.headDim(),
@@ -126,12 +136,61 @@ final class RegisterTasks {
             dtype == DType.BF16 ? 1 : 0);
   }
 
+  /** Adds the tasks that bring keys and values of float32 into blocks, in two parts. */
+  static void addSplitBlocks(GraphTasks tasks, FloatArray key, FloatArray value, Blocks to) {
+    AttentionShape shape = to.shape();
+    Columns columns = to.columns();
+    perTile(tasks, to, "splitKeys", "splitValues");
+    tasks
+        .graph()
+        .task(
+            "splitKeys",
+            SplitLayouts::keys,
+            new KernelContext(),
+            key,
+            to.keys(),
+            shape.tokens(),
+            shape.kvHeads(),
+            shape.headDim(),
+            columns.length(),
+            columns.paddedLength(),
+            columns.stretchTokens(),
+            columns.paddedStretches(),
+            columns.count())
+        .task(
+            "splitValues",
+            SplitLayouts::values,
+            new KernelContext(),
+            value,
+            to.values(),
+            shape.tokens(),
+            shape.kvHeads(),
+            shape.headDim(),
+            columns.length(),
+            columns.paddedLength(),
+            columns.stretchTokens(),
+            columns.paddedStretches(),
+            columns.count());
+  }
+
+  /** Each task gets a work-group for each tile of columns of each head. */
+  private static void perTile(GraphTasks tasks, Blocks to, String... names) {
+    AttentionShape shape = to.shape();
+    for (String name : names) {
+      tasks.groups(
+          name,
+          to.columns().count() / BlockedLayouts.TILE,
+          shape.batch() * shape.kvHeads(),
+          BlockedLayouts.THREADS);
+    }
+  }
+
   /**
    * Adds the kernel, and the one that computes flagged queries again.
    *
    * @param name of the first task; the second is called {@code Again} behind it
    * @param shape of the queries
-   * @param dtype of queries and keys
+   * @param dtype of queries and keys, before they were divided into parts
    */
   static void addAttention(
       GraphTasks tasks,
@@ -145,7 +204,7 @@ final class RegisterTasks {
     for (String task : new String[] {name, name + "Again"}) {
       tasks.groups(
           task,
-          Math.toIntExact(tiles.room().tiles()),
+          Math.toIntExact(RegisterInputs.parts(dtype) * tiles.room().tiles()),
           Math.multiplyExact(shape.heads(), shape.batch()),
           RegisterKernels.THREADS);
     }
@@ -205,10 +264,12 @@ final class RegisterTasks {
           Integer,
           Float>
       kernel(AttentionShape shape, DType dtype) {
-    if (shape.headDim() == 128) {
-      return dtype == DType.BF16 ? RegisterKernels::bf16x128 : RegisterKernels::fp16x128;
-    }
-    return dtype == DType.BF16 ? RegisterKernels::bf16x64 : RegisterKernels::fp16x64;
+    boolean wide = shape.headDim() == 128;
+    return switch (dtype) {
+      case BF16 -> wide ? RegisterKernels::bf16x128 : RegisterKernels::bf16x64;
+      case F16 -> wide ? RegisterKernels::fp16x128 : RegisterKernels::fp16x64;
+      case F32 -> wide ? RegisterKernels::f32x128 : RegisterKernels::f32x64;
+    };
   }
 
   private static Task14<
@@ -227,9 +288,11 @@ final class RegisterTasks {
           Integer,
           Float>
       kernelOfFlagged(AttentionShape shape, DType dtype) {
-    if (shape.headDim() == 128) {
-      return dtype == DType.BF16 ? RegisterKernels::bf16x128Again : RegisterKernels::fp16x128Again;
-    }
-    return dtype == DType.BF16 ? RegisterKernels::bf16x64Again : RegisterKernels::fp16x64Again;
+    boolean wide = shape.headDim() == 128;
+    return switch (dtype) {
+      case BF16 -> wide ? RegisterKernels::bf16x128Again : RegisterKernels::bf16x64Again;
+      case F16 -> wide ? RegisterKernels::fp16x128Again : RegisterKernels::fp16x64Again;
+      case F32 -> wide ? RegisterKernels::f32x128Again : RegisterKernels::f32x64Again;
+    };
   }
 }

@@ -70,7 +70,8 @@ record RegisterTiles(IntArray tiles, IntArray runs, Room room) {
     boolean fitsArrays(AttentionShape shape) {
       return tileNumbers(shape.heads()) <= Integer.MAX_VALUE
           && 3 * runs <= Integer.MAX_VALUE
-          && tiles * RegisterKernels.THREADS <= Integer.MAX_VALUE;
+          // Two work-groups a tile where numbers are float32.
+          && 2 * tiles * RegisterKernels.THREADS <= Integer.MAX_VALUE;
     }
 
     /** Number of bytes of the two arrays. */

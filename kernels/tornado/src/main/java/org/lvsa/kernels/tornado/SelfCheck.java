@@ -24,7 +24,6 @@ import org.lvsa.kernels.TokenBlocks;
  * and is wrong (TornadoVM 6.0.0's SDPA left zeros: its issue 1063).
  */
 final class SelfCheck {
-  private static final double TOLERANCE = 5e-3;
   private static final int FRAMES = 5;
 
   private SelfCheck() {}
@@ -35,6 +34,11 @@ final class SelfCheck {
     FRAMES,
     /** Of token blocks of odd sizes. */
     BLOCKS
+  }
+
+  /** The largest relative error of a right result. */
+  private static double tolerance(DType dtype) {
+    return dtype == DType.F32 ? 1e-4 : 5e-3;
   }
 
   /** What is wrong with a kernel; empty if nothing is. */
@@ -49,7 +53,7 @@ final class SelfCheck {
         String ran = kernel.run(problem, actual).kernel();
         double error = relativeError(actual.out(), expected.out());
         // Not the other way round, so that NaN is wrong.
-        if (!(error <= TOLERANCE)) {
+        if (!(error <= tolerance(dtype))) {
           return Optional.of(
               String.format(
                   Locale.ROOT,
@@ -57,7 +61,7 @@ final class SelfCheck {
                       + " right",
                   ran,
                   error,
-                  TOLERANCE));
+                  tolerance(dtype)));
         }
       }
       return Optional.empty();

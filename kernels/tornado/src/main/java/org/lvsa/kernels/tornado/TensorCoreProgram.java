@@ -100,8 +100,11 @@ final class TensorCoreProgram implements DeviceProgram {
     passage.out(bounded, query, transposed, value);
     GraphTasks online = passage.attention("online", inputs, query, transposed, value);
     online.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, tiles.tiles(), tiles.runs());
-    addOnline(online.graph(), transposed);
-    attentionGroups(online, "tensorcore", shape, room);
+    addOnline(
+        online,
+        shape,
+        dtype,
+        new Arrays(query, transposed, value, out, logSumExp, tiles, paddedTokens));
     passage.out(online, query, transposed, value);
     plan = new DevicePlan(grids, bytes, passage.graphs(inputs, bounded, online));
   }
@@ -143,7 +146,8 @@ final class TensorCoreProgram implements DeviceProgram {
   }
 
   /** The threads of an attention kernel. */
-  static void attentionGroups(GraphTasks tasks, String name, AttentionShape shape, TileRoom room) {
+  private static void attentionGroups(
+      GraphTasks tasks, String name, AttentionShape shape, TileRoom room) {
     tasks.groups(
         name,
         Math.toIntExact(room.tiles()),
@@ -198,8 +202,23 @@ final class TensorCoreProgram implements DeviceProgram {
         (float) shape.scale());
   }
 
+  /**
+   * What the kernel for scores without a bound reads and writes.
+   *
+   * @param key as {@link #addTransposition} brings it
+   * @param columns columns per head of the keys, of all copies
+   */
+  record Arrays(
+      HalfFloatArray query,
+      HalfFloatArray key,
+      HalfFloatArray value,
+      FloatArray out,
+      FloatArray logSumExp,
+      QueryTiles tiles,
+      int columns) {}
+
   /** The kernel for scores without a bound. */
-  static Task13<
+  private static Task13<
           KernelContext,
           HalfFloatArray,
           HalfFloatArray,
@@ -224,34 +243,36 @@ final class TensorCoreProgram implements DeviceProgram {
         : TensorCoreKernels::fp16x64online;
   }
 
-  private void addOnline(TaskGraph graph, HalfFloatArray transposed) {
-    graph.task(
-        "tensorcore",
-        online(shape, dtype),
-        new KernelContext(),
-        query,
-        transposed,
-        value,
-        out,
-        logSumExp,
-        tiles.tiles(),
-        tiles.runs(),
-        shape.tokens(),
-        paddedTokens,
-        shape.heads(),
-        shape.kvHeads(),
-        (float) shape.scale());
+  /** Adds the kernel for scores without a bound to a graph. */
+  static void addOnline(GraphTasks tasks, AttentionShape shape, DType dtype, Arrays arrays) {
+    QueryTiles tiles = arrays.tiles();
+    attentionGroups(tasks, "tensorcore", shape, tiles.room());
+    tasks
+        .graph()
+        .task(
+            "tensorcore",
+            online(shape, dtype),
+            new KernelContext(),
+            arrays.query(),
+            arrays.key(),
+            arrays.value(),
+            arrays.out(),
+            arrays.logSumExp(),
+            tiles.tiles(),
+            tiles.runs(),
+            shape.tokens(),
+            arrays.columns(),
+            shape.heads(),
+            shape.kvHeads(),
+            (float) shape.scale());
   }
 
-  /** Why this kernel cannot run such a problem on such a device; empty if it can. */
-  static Optional<String> unsupported(AttentionShape shape, DType dtype, TornadoTarget device) {
+  /** Why no tensor-core kernel runs such a problem on such a device; empty if one does. */
+  static Optional<String> unsupported(AttentionShape shape, TornadoTarget device) {
     if (!device.tensorCores()) {
       return Optional.of(
           "needs TornadoVM's CUDA backend and compute capability 8.0, this is "
               + device.description());
-    }
-    if (dtype == DType.F32) {
-      return Optional.of("dtype must be BF16 or F16, got F32");
     }
     if (shape.headDim() != 64 && shape.headDim() != 128) {
       return Optional.of("headDim must be 64 or 128, got " + shape.headDim());

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionShape;
@@ -15,9 +17,10 @@ import org.lvsa.kernels.TokenOrders;
 
 /**
  * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
- * it, else the portable kernel, unless the options name one of the two. Of the tensor-core kernels,
- * {@link RegisterProgram} is taken for layouts of frames and for regular ones of token blocks,
- * {@link TensorCoreProgram} for the others.
+ * it and it passes its self-check, else the portable kernel, unless the options name one of the
+ * two. Of the tensor-core kernels, {@link RegisterProgram} is taken for layouts of frames and for
+ * regular ones of token blocks, {@link TensorCoreProgram} for the others. float32 takes tensor
+ * cores where they are named.
  *
  * <p>Prepared inputs own a {@link DeviceProgram}: buffers and compiled code for one shape and type.
  * When they are closed, the kernel keeps the program for the next inputs of that shape and type, so
@@ -34,6 +37,7 @@ final class TornadoKernel implements AttentionKernel {
   private final TornadoTarget device;
   private final Optional<String> forced;
   private final Optional<TensorCoreCheck> check;
+  private final Set<String> passedOver = new LinkedHashSet<>();
   private Optional<DeviceProgram> spare = Optional.empty();
   private boolean closed;
 
@@ -76,14 +80,29 @@ final class TornadoKernel implements AttentionKernel {
   private boolean takesTensorCores(AttentionShape shape, DType dtype) {
     return forced
         .map(TENSOR_CORE::equals)
-        .orElseGet(() -> TensorCoreProgram.unsupported(shape, dtype, device).isEmpty());
+        .orElseGet(
+            () ->
+                dtype != DType.F32
+                    && TensorCoreProgram.unsupported(shape, device).isEmpty()
+                    && !passesOver(wrong(shape, dtype, SelfCheck.Kind.FRAMES)));
+  }
+
+  /** Whether something is wrong with the tensor-core kernel that nobody asked for by name. */
+  private boolean passesOver(Optional<String> wrong) {
+    wrong.ifPresent(reason -> passedOver.add("the kernel " + TENSOR_CORE + ": " + reason));
+    return wrong.isPresent();
+  }
+
+  @Override
+  public List<String> passedOver() {
+    return List.copyOf(passedOver);
   }
 
   @Override
   public Optional<String> unsupported(AttentionShape shape, DType dtype) {
     boolean tensorCore = takesTensorCores(shape, dtype);
     if (tensorCore) {
-      Optional<String> reason = TensorCoreProgram.unsupported(shape, dtype, device);
+      Optional<String> reason = TensorCoreProgram.unsupported(shape, device);
       if (reason.isPresent()) {
         return reason.map(why -> TENSOR_CORE + " kernel: " + why);
       }
@@ -93,12 +112,20 @@ final class TornadoKernel implements AttentionKernel {
     }
     return tooLarge(shape)
         .or(() -> tooMuchMemory(shape, dtype, tensorCore, frameRoom(shape, tensorCore), 0))
-        .or(() -> tensorCore ? wrong(shape, dtype, SelfCheck.Kind.FRAMES) : Optional.empty());
+        .or(() -> tensorCore ? refused(shape, dtype, SelfCheck.Kind.FRAMES) : Optional.empty());
   }
 
   /** What the self-check says against the tensor-core kernel of such problems. */
   private Optional<String> wrong(AttentionShape shape, DType dtype, SelfCheck.Kind kind) {
-    return check.flatMap(some -> some.failure(dtype, shape.headDim(), kind));
+    return check
+        .flatMap(some -> some.failure(dtype, shape.headDim(), kind))
+        .map(reason -> "its self-check: " + reason);
+  }
+
+  /** Why a tensor-core kernel that was asked for by name does not run. */
+  private Optional<String> refused(AttentionShape shape, DType dtype, SelfCheck.Kind kind) {
+    return wrong(shape, dtype, kind)
+        .map(reason -> TENSOR_CORE + " kernel: " + reason + "; --kernel portable does not use it");
   }
 
   /** TornadoVM counts the elements of an array, and the threads of a grid, as int. */
@@ -155,11 +182,7 @@ final class TornadoKernel implements AttentionKernel {
    */
   private Optional<String> tooMuchMemory(
       AttentionShape shape, DType dtype, boolean tensorCore, TileRoom room, long more) {
-    long needed =
-        more
-            + (tensorCore
-                ? TensorCoreProgram.bytes(shape, room)
-                : PortableProgram.bytes(shape, dtype, room));
+    long needed = more + bytes(shape, dtype, tensorCore, room);
     if (needed <= device.memory()) {
       return Optional.empty();
     }
@@ -170,6 +193,15 @@ final class TornadoKernel implements AttentionKernel {
             + device.description()
             + " has "
             + (device.memory() >> 20));
+  }
+
+  private static long bytes(AttentionShape shape, DType dtype, boolean tensorCore, TileRoom room) {
+    if (!tensorCore) {
+      return PortableProgram.bytes(shape, dtype, room);
+    }
+    return dtype == DType.F32
+        ? RegisterProgram.bytes(shape, dtype, RegisterProgram.Room.forFrames(shape, dtype))
+        : TensorCoreProgram.bytes(shape, room);
   }
 
   @Override
@@ -207,7 +239,7 @@ final class TornadoKernel implements AttentionKernel {
       AttentionShape shape, DType dtype, Optional<Passage.Orders> orders) {
     DeviceProgram kept = spare.orElse(null);
     spare = Optional.empty();
-    RegisterProgram.Room frames = RegisterProgram.Room.forFrames(shape);
+    RegisterProgram.Room frames = RegisterProgram.Room.forFrames(shape, dtype);
     boolean registers =
         takesTensorCores(shape, dtype) && RegisterProgram.takes(shape, dtype, device, frames);
     if (kept != null
@@ -222,7 +254,7 @@ final class TornadoKernel implements AttentionKernel {
     }
     boolean tensorCore = takesTensorCores(shape, dtype);
     if (tensorCore) {
-      check(wrong(shape, dtype, SelfCheck.Kind.FRAMES));
+      check(refused(shape, dtype, SelfCheck.Kind.FRAMES));
     }
     TileRoom room = frameRoom(shape, tensorCore);
     check(tooMuchMemory(shape, dtype, tensorCore, room, Passage.bytes(shape, dtype, orders)));
@@ -256,20 +288,16 @@ final class TornadoKernel implements AttentionKernel {
     TileRoom room = grown(before, groups);
     Optional<RegisterProgram.Room> registers =
         takesTensorCores(shape, dtype)
-            ? RegisterProgram.room(shape, groups, room)
+            ? RegisterProgram.room(shape, dtype, groups, room)
                 .map(some -> before instanceof RegisterProgram old ? some.with(old.room()) : some)
                 .filter(some -> RegisterProgram.takes(shape, dtype, device, some))
             : Optional.empty();
-    if (registers.isEmpty() && takesTensorCores(shape, dtype)) {
-      check(wrong(shape, dtype, SelfCheck.Kind.BLOCKS));
-    }
     Optional<Passage.Orders> orders = before.passage().orders();
-    return registers
-        .<DeviceProgram>map(
-            some ->
-                TornadoErrors.guarded(
-                    () -> new RegisterProgram(shape, dtype, device, some, orders)))
-        .orElseGet(() -> make(shape, dtype, room, orders));
+    if (registers.isPresent()) {
+      RegisterProgram.Room some = registers.get();
+      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device, some, orders));
+    }
+    return make(shape, dtype, room, orders);
   }
 
   private static void check(Optional<String> unsupported) {
@@ -282,11 +310,23 @@ final class TornadoKernel implements AttentionKernel {
   /** A new program for any layout, whose plan is compiled when it first runs. */
   private DeviceProgram make(
       AttentionShape shape, DType dtype, TileRoom room, Optional<Passage.Orders> orders) {
-    return TornadoErrors.guarded(
-        () ->
-            takesTensorCores(shape, dtype)
-                ? new TensorCoreProgram(shape, dtype, device, room, orders)
-                : new PortableProgram(shape, dtype, device, room, orders));
+    if (takesTensorCores(shape, dtype)) {
+      if (dtype == DType.F32) {
+        throw new KernelFailedException(
+            TENSOR_CORE
+                + " kernel: float32 takes layouts of frames and regular ones of token blocks;"
+                + " --kernel portable takes all");
+      }
+      if (forced.isPresent()) {
+        check(refused(shape, dtype, SelfCheck.Kind.BLOCKS));
+      }
+      if (forced.isPresent() || !passesOver(wrong(shape, dtype, SelfCheck.Kind.BLOCKS))) {
+        return TornadoErrors.guarded(
+            () -> new TensorCoreProgram(shape, dtype, device, room, orders));
+      }
+      check(tooMuchMemory(shape, dtype, false, room, Passage.bytes(shape, dtype, orders)));
+    }
+    return TornadoErrors.guarded(() -> new PortableProgram(shape, dtype, device, room, orders));
   }
 
   /** Keeps a program that nobody uses any more for the next inputs, in place of an older one. */

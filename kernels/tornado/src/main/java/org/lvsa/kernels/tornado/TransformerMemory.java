@@ -3,6 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.util.List;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.DType;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
@@ -39,7 +40,7 @@ final class TransformerMemory {
           result + QueryTiles.bytes(self, TileRoom.forFrames(self, PortableKernel.QUERIES));
       case HalfActivations _ ->
           // The blocked keys and values and the transposed keys, of the video and of the text.
-          RegisterProgram.bytes(self, RegisterProgram.Room.forFrames(self))
+          RegisterProgram.bytes(self, DType.F16, RegisterProgram.Room.forFrames(self, DType.F16))
               - (self.queryElements() + 2 * self.keyElements()) * Short.BYTES
               + 4L
                   * (video.told().textTokens() + video.told().pictureTokens())

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** The text of a kernel that is being written, and how the numbers of its fragments are read. */
+final class KernelText {
+  /** How a fragment is read; see {@code TensorCoreGenerator.REGISTER_READS}. */
+  private static final boolean REGISTER_READS = Boolean.getBoolean("registerReads");
+
+  private final StringBuilder text = new StringBuilder();
+  private final int warps;
+
+  /**
+   * @param warps of a work-group, whose threads each have four words to read fragments from
+   */
+  KernelText(int warps) {
+    this.warps = warps;
+  }
+
+  /** Adds text as it is. */
+  void add(String more) {
+    text.append(more);
+  }
+
+  /** Adds a line of the kernel's body. */
+  void line(String format, Object... arguments) {
+    text.append("    ").append(arguments.length == 0 ? format : format.formatted(arguments));
+    text.append('\n');
+  }
+
+  /** Brings the numbers of a fragment to where {@link #element} finds them. */
+  void read(String fragment) {
+    if (!REGISTER_READS) {
+      line("context.mmaStore(%s, slotStore, back, slotColumn, %d);", fragment, 8 * warps);
+    }
+  }
+
+  /** A number of the fragment that was read last: the first two are of one row, two of another. */
+  String element(String fragment, int i) {
+    return REGISTER_READS
+        ? "%s[%d]".formatted(fragment, i)
+        : "slot[slot0 + %d]".formatted(slotOffset(i));
+  }
+
+  /** Where a thread's four words are, from the first one on. */
+  int slotOffset(int i) {
+    return i < 2 ? i : 64 * warps + i - 2;
+  }
+
+  @Override
+  public String toString() {
+    return text.toString();
+  }
+}
