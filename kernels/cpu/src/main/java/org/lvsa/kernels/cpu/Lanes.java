@@ -6,11 +6,8 @@ import jdk.incubator.vector.VectorSpecies;
 
 /** The vector width, a constant that the JIT compiler folds into the loops. */
 final class Lanes {
-  /**
-   * The machine's preferred vector species. Tests choose another with {@code
-   * -Dlvsa.vectorBits=512|256|128}.
-   */
-  static final VectorSpecies<Float> F = species(Integer.getInteger("lvsa.vectorBits", 0));
+  /** The machine's preferred vector species. */
+  static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
 
   /** Number of floats of one vector. */
   static final int LENGTH = F.length();
@@ -20,16 +17,4 @@ final class Lanes {
       F.vectorBitSize() < 512 && System.getProperty("os.arch").matches("amd64|x86_64|x86");
 
   private Lanes() {}
-
-  private static VectorSpecies<Float> species(int bits) {
-    return switch (bits) {
-      case 0 -> FloatVector.SPECIES_PREFERRED;
-      case 128 -> FloatVector.SPECIES_128;
-      case 256 -> FloatVector.SPECIES_256;
-      case 512 -> FloatVector.SPECIES_512;
-      default ->
-          throw new IllegalArgumentException(
-              "lvsa.vectorBits must be 128, 256 or 512, got " + bits);
-    };
-  }
 }
