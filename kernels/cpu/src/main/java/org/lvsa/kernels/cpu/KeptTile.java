@@ -2,6 +2,7 @@
 package org.lvsa.kernels.cpu;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -16,7 +17,8 @@ import java.util.stream.Stream;
  * trial waits for the JIT compiler, some 0.8 s; with this file it is run once for each processor,
  * JVM and vector width. Whoever deletes the file has the trial again.
  *
- * @param file the file; empty where the processor is not known, and nothing is kept
+ * @param file the file; empty where the processor is not known or there is no cache folder, and
+ *     nothing is kept
  */
 record KeptTile(Optional<Path> file) {
   /** Lines of Linux' {@code /proc/cpuinfo} that tell one kind of processor from another. */
@@ -25,23 +27,25 @@ record KeptTile(Optional<Path> file) {
 
   /** The file of this machine, this JVM and vectors of so many bits. */
   static KeptTile ofThisMachine(int bits) {
-    return new KeptTile(
+    Optional<String> name =
         processor(Path.of("/proc/cpuinfo"))
-            .map(
-                processor ->
-                    cacheFolder(System.getenv(), System.getProperty("user.home"))
-                        .resolve(name(processor, Runtime.version().toString(), bits))));
+            .map(processor -> name(processor, Runtime.version().toString(), bits));
+    return new KeptTile(
+        cacheFolder(System.getenv(), System.getProperty("user.home"))
+            .flatMap(folder -> name.map(folder::resolve)));
   }
 
   /**
    * The folder of the toolkit in the user's cache folder, which is where the variable {@code
-   * XDG_CACHE_HOME} says, or {@code ~/.cache}.
+   * XDG_CACHE_HOME} says, or {@code ~/.cache}; empty where there is neither. The XDG Base Directory
+   * Specification calls a relative path there invalid, and users without a home have "?".
    */
-  static Path cacheFolder(Map<String, String> environment, String home) {
-    String asked = environment.getOrDefault("XDG_CACHE_HOME", "");
-    // A relative path there is invalid, says the XDG Base Directory Specification.
-    Path caches = asked.startsWith("/") ? Path.of(asked) : Path.of(home, ".cache");
-    return caches.resolve("lvsa");
+  static Optional<Path> cacheFolder(Map<String, String> environment, String home) {
+    return Stream.of(
+            Path.of(environment.getOrDefault("XDG_CACHE_HOME", "")), Path.of(home, ".cache"))
+        .filter(Path::isAbsolute)
+        .findFirst()
+        .map(caches -> caches.resolve("lvsa"));
   }
 
   /** Name of the file for a processor, a JVM's version and a vector width. */
@@ -61,7 +65,7 @@ record KeptTile(Optional<Path> file) {
               .map(parts -> parts[1].strip())
               .toList();
       return said.isEmpty() ? Optional.empty() : Optional.of(String.join("-", said));
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | UncheckedIOException e) {
       return Optional.empty();
     }
   }
@@ -106,7 +110,6 @@ record KeptTile(Optional<Path> file) {
       }
     } catch (IOException e) {
       // Nothing is lost but time: the next process tries again.
-      return;
     }
   }
 }

@@ -127,9 +127,12 @@ class KeptTileTest {
 
   @Test
   void theFolderIsTheUsersCache() {
-    assertEquals(Path.of("/c/lvsa"), KeptTile.cacheFolder(Map.of("XDG_CACHE_HOME", "/c"), "/h"));
-    assertEquals(
-        Path.of("/h/.cache/lvsa"), KeptTile.cacheFolder(Map.of("XDG_CACHE_HOME", "c"), "/h"));
-    assertEquals(Path.of("/h/.cache/lvsa"), KeptTile.cacheFolder(Map.of(), "/h"));
+    Optional<Path> asked = Optional.of(Path.of("/c/lvsa"));
+    assertEquals(asked, KeptTile.cacheFolder(Map.of("XDG_CACHE_HOME", "/c"), "/h"));
+    assertEquals(asked, KeptTile.cacheFolder(Map.of("XDG_CACHE_HOME", "/c"), "?"));
+    Optional<Path> home = Optional.of(Path.of("/h/.cache/lvsa"));
+    assertEquals(home, KeptTile.cacheFolder(Map.of("XDG_CACHE_HOME", "relative"), "/h"));
+    assertEquals(home, KeptTile.cacheFolder(Map.of(), "/h"));
+    assertEquals(Optional.empty(), KeptTile.cacheFolder(Map.of(), "?"));
   }
 }
