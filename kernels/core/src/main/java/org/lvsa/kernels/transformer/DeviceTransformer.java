@@ -87,13 +87,27 @@ public interface DeviceTransformer extends AutoCloseable {
    * @param out receives {@code [outChannels, frames, rows, columns]}, float32
    * @return milliseconds from the call to its end
    */
-  double predict(Forward forward, MemorySegment out);
+  default double predict(Forward forward, MemorySegment out) {
+    return predict(forward, BlockLoop.ALL, out);
+  }
+
+  /**
+   * As {@link #predict(Forward, MemorySegment)}, with another loop over the blocks.
+   *
+   * @param loop is called once, by the thread that calls this
+   */
+  double predict(Forward forward, BlockLoop loop, MemorySegment out);
+
+  /** As {@link #measure(Forward, BlockLoop, MemorySegment)}, with all blocks in turn. */
+  default ForwardTimes measure(Forward forward, MemorySegment out) {
+    return measure(forward, BlockLoop.ALL, out);
+  }
 
   /**
    * As {@link #predict}, and asks the device for the time of each of its tasks. The host waits for
    * every task then, so that the whole takes longer.
    */
-  ForwardTimes measure(Forward forward, MemorySegment out);
+  ForwardTimes measure(Forward forward, BlockLoop loop, MemorySegment out);
 
   /**
    * What a forward pass spent its time on, in milliseconds.

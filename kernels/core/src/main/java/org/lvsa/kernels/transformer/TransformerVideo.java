@@ -10,8 +10,9 @@ import org.lvsa.kernels.AttentionShape;
  * @param rows rows of patches
  * @param columns columns of patches
  * @param told what the transformer is told
+ * @param kept buffers of the size of the stream of tokens beside it, see {@link BlockLoop.Pass}
  */
-public record TransformerVideo(int frames, int rows, int columns, Told told) {
+public record TransformerVideo(int frames, int rows, int columns, Told told, int kept) {
   /**
    * What a transformer is told of a video.
    *
@@ -20,6 +21,21 @@ public record TransformerVideo(int frames, int rows, int columns, Told told) {
    * @param timesteps 1, or as many as frames where each has its own time step
    */
   public record Told(int textTokens, int pictureTokens, int timesteps) {}
+
+  /** Without buffers beside the stream. */
+  public TransformerVideo(int frames, int rows, int columns, Told told) {
+    this(frames, rows, columns, told, 0);
+  }
+
+  /** This video with that many buffers beside the stream. */
+  public TransformerVideo withKept(int buffers) {
+    return new TransformerVideo(frames, rows, columns, told, buffers);
+  }
+
+  /** Whether what was made for this video does for another one too: it may have more buffers. */
+  public boolean serves(TransformerVideo other) {
+    return kept >= other.kept && withKept(other.kept).equals(other);
+  }
 
   /** A video of a text alone, with one time step for all frames. */
   public TransformerVideo(int frames, int rows, int columns, int textTokens) {
@@ -32,7 +48,8 @@ public record TransformerVideo(int frames, int rows, int columns, Told told) {
         other,
         rows,
         columns,
-        told.timesteps == 1 ? told : new Told(told.textTokens, told.pictureTokens, other));
+        told.timesteps == 1 ? told : new Told(told.textTokens, told.pictureTokens, other),
+        kept);
   }
 
   /** Tokens of the video that share a time step. */

@@ -42,7 +42,7 @@ record BlockWeights<A extends TornadoNativeArray>(
   }
 
   /** The largest number of elements of an array, which TornadoVM counts as int. */
-  private static final long MOST = Integer.MAX_VALUE - 64L;
+  static final long MOST = Integer.MAX_VALUE - 64L;
 
   /** One tensor of all blocks. */
   record Tensor<A extends TornadoNativeArray>(List<WeightPart<A>> parts, int size) {}

@@ -4,10 +4,12 @@ package org.lvsa.kernels.tornado;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
@@ -50,9 +52,10 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
 
   @Override
   public void prepare(TransformerVideo video, Progress progress) {
-    if (plan.isPresent() && plan.get().video().equals(video)) {
+    if (plan.isPresent() && plan.get().video().serves(video)) {
       return;
     }
+    KeptStreams.check(video, shape.width());
     release();
     long bytes =
         TransformerMemory.of(shape, video, activations).stream()
@@ -72,12 +75,12 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
             () -> new TransformerPlan<>(shape, video, activations, blocks, ends, device));
     try {
       made.attention().fill(BlockSparseLayout.dense(video.frames()));
-      int graphs = TransformerPlan.PARTS.size();
-      for (int graph = 0; graph < graphs; graph++) {
-        progress.at(graph, graphs, TransformerPlan.PARTS.get(graph));
-        made.first(graph);
+      List<Stage> stages = made.stages();
+      for (int done = 0; done < stages.size(); done++) {
+        progress.at(done, stages.size(), stages.get(done).words());
+        made.first(stages.get(done));
       }
-      progress.at(graphs, graphs, "ready");
+      progress.at(stages.size(), stages.size(), "ready");
     } catch (RuntimeException | Error e) {
       made.close();
       throw e;
@@ -86,23 +89,23 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   }
 
   @Override
-  public double predict(Forward forward, MemorySegment out) {
+  public double predict(Forward forward, BlockLoop loop, MemorySegment out) {
     prepare(forward.video(), Progress.NONE);
     long begun = System.nanoTime();
     TransformerPlan<A> ready = fill(forward);
-    ready.run();
+    ready.run(loop);
     read(ready, out);
     return (System.nanoTime() - begun) / 1e6;
   }
 
   @Override
-  public ForwardTimes measure(Forward forward, MemorySegment out) {
+  public ForwardTimes measure(Forward forward, BlockLoop loop, MemorySegment out) {
     prepare(forward.video(), Progress.NONE);
     long begun = System.nanoTime();
     plan.orElseThrow().tasks();
     TransformerPlan<A> ready = fill(forward);
     long filled = System.nanoTime();
-    Map<Work, Long> nanos = new EnumMap<>(ready.measure());
+    Map<Work, Long> nanos = new EnumMap<>(ready.measure(loop));
     long done = System.nanoTime();
     read(ready, out);
     nanos.putAll(ready.tasks());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
@@ -26,10 +27,14 @@ final class TransformerMemory {
     long inner = tokens * (5 * width + shape.feedForward()) + 3 * told * width;
     long activationBytes = inner * activations.bytes() + tokens * (width + 2 * patch) * Float.BYTES;
     long attention = attention(self, video, activations);
-    return List.of(
-        new Need("weights", weights),
-        new Need("activations", activationBytes),
-        new Need("attention", attention));
+    List<Need> needs = new ArrayList<>();
+    needs.add(new Need("weights", weights));
+    needs.add(new Need("activations", activationBytes));
+    needs.add(new Need("attention", attention));
+    if (video.kept() > 0) {
+      needs.add(new Need("step cache", video.kept() * tokens * width * Float.BYTES));
+    }
+    return needs;
   }
 
   private static long attention(

@@ -2,12 +2,15 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.tornado.Activations.DeviceAttention.Cross;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
@@ -20,23 +23,21 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
- * A transformer's buffers and compiled code for one size of video. Three graphs run in this order:
- * {@code embed}; {@code block} once per block; {@code head}. The graph {@code block} holds the
+ * A transformer's buffers and compiled code for one size of video. The graphs of {@link Stage} run
+ * in this order: {@code embed}; {@code block} once per block; {@code head}. The graph {@code block} holds the
  * weights of all blocks on the device and brings those of one block into the buffers that its other
  * tasks read, so that one compiled graph computes every block. Which block it is, the device counts
  * itself, and what a forward pass sends, it sends in {@code embed}: between two blocks the host has
- * nothing to wait for.
+ * nothing to wait for. {@code streams} copies and compares the stream of tokens where a step cache
+ * asks for it, and tells the device which block comes next where some are left out; without a step
+ * cache there is no such graph.
  *
- * <p>TornadoVM hands a buffer from the graph that ran last to the next one alone. So {@code block}
- * declares what it takes from {@code embed} as taken from itself too.
+ * <p>TornadoVM hands a buffer from the graph that ran last to the next one alone. So what blocks
+ * need goes through every graph that may run before one.
  *
  * @param <A> the array type of activations
  */
 final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseable {
-  private static final int EMBED = 0;
-  private static final int BLOCK = 1;
-  private static final int HEAD = 2;
-
   /** Row of the modulations: shift, scale and gate of self-attention; then of the feed-forward. */
   private static final int ATTENTION = 0;
 
@@ -58,8 +59,10 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private final IntArray block = new IntArray(1);
   private final FloatArray x;
   private final int width;
+  private final Optional<KeptStreams> kept;
+  private final List<Stage> stages;
   private final DevicePlan plan;
-  private final int[] logged = new int[HEAD + 1];
+  private final int[] logged;
 
   /**
    * @param weights of the blocks
@@ -98,18 +101,33 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     // At most: every axis turns every pair.
     turns = new FloatArray(2 * pairs * (video.frames() + video.rows() + video.columns()));
     x = new FloatArray(Math.multiplyExact(tokens, width));
+    kept =
+        video.kept() > 0 ? Optional.of(new KeptStreams(x, video, width)) : Optional.empty();
+    stages =
+        Stream.of(Stage.values())
+            .filter(stage -> stage != Stage.STREAMS || kept.isPresent())
+            .toList();
+    logged = new int[stages.size()];
     GridScheduler grids = new GridScheduler();
     BlockBuffers<A> buffers = BlockBuffers.allocate(shape, activations);
+    // Whether it fits was asked before. A limit of what it takes would be too narrow: TornadoVM's
+    // MB are a million bytes, and the graph of the blocks holds nearly all of it.
     plan =
-        // Whether it fits was asked before. A limit of what it takes would be too narrow:
-        // TornadoVM's
-        // MB are a million bytes, and the graph of the blocks holds nearly all of it.
         new DevicePlan(
             grids,
             device.memory(),
-            embed(ends, GraphTasks.of("embed", device, grids)),
-            block(weights, buffers, GraphTasks.of("block", device, grids)),
-            head(ends, GraphTasks.of("head", device, grids)));
+            stages.stream()
+                .map(
+                    stage -> {
+                      GraphTasks tasks = GraphTasks.of(stage.graph(), device, grids);
+                      return switch (stage) {
+                        case EMBED -> embed(ends, tasks);
+                        case BLOCK -> block(weights, buffers, tasks);
+                        case STREAMS -> streams(tasks);
+                        case HEAD -> head(ends, tasks);
+                      };
+                    })
+                .toArray(TaskGraph[]::new));
   }
 
   private TaskGraph embed(EndWeights ends, GraphTasks tasks) {
@@ -148,6 +166,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     FloatActivations floats = new FloatActivations();
     floats.touch(tasks, "time", time);
     floats.touch(tasks, "turns", turns);
+    // Where a step cache leaves all blocks out, the head gets it from here.
+    floats.touch(tasks, "scratch", attention.scratch());
     for (int i = 0; i < layout.size(); i++) {
       FloatActivations.touch(tasks, "layout" + i, layout.get(i));
     }
@@ -158,12 +178,25 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   /** What the blocks take from the graph before them and from each other. */
   private Object[] forBlocks() {
-    List<Object> all = new ArrayList<>(List.of(x, text, time, turns, block));
+    List<Object> all = new ArrayList<>(List.of(x, text, time, turns, block, attention.scratch()));
     if (shape.pictures()) {
       all.add(pictures);
     }
     all.addAll(attention.layout());
     return all.toArray();
+  }
+
+  /** Whatever graph ran before, it hands on what the blocks need. */
+  private void takeOver(GraphTasks tasks) {
+    for (Stage before : List.of(Stage.EMBED, Stage.BLOCK, Stage.STREAMS)) {
+      tasks.consume(before.graph(), forBlocks());
+    }
+  }
+
+  private TaskGraph streams(GraphTasks tasks) {
+    takeOver(tasks);
+    kept.orElseThrow().add(tasks, block);
+    return tasks.graph().persistOnDevice(forBlocks());
   }
 
   private TaskGraph block(BlockWeights<A> all, BlockBuffers<A> weights, GraphTasks tasks) {
@@ -179,9 +212,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     Activations.Modulations modulations =
         new Activations.Modulations(weights.norms().get(0), time, video.tokensPerTimestep());
     Activations.Rotary rotary = rotary();
+    takeOver(tasks);
     tasks
-        .consume("embed", forBlocks())
-        .consume("block", forBlocks())
         .graph()
         .transferToDevice(DataTransferMode.FIRST_EXECUTION, attention.constants().toArray());
     weights.bring(all, block, activations, tasks);
@@ -222,9 +254,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     activations.addGated(tasks, "innerAdd", stream, out, modulations, FEED_FORWARD_GATE);
     tasks.perThread("next", 1);
     tasks.graph().task("next", FloatTransformerKernels::count, new KernelContext(), block, 0);
-    List<Object> kept = new ArrayList<>(List.of(forBlocks()));
-    kept.add(attention.scratch());
-    return tasks.graph().persistOnDevice(kept.toArray());
+    return tasks.graph().persistOnDevice(forBlocks());
   }
 
   /**
@@ -278,7 +308,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     FloatArray in = attention.scratch();
     FloatArray patches = new FloatArray(velocity.getSize());
     tasks
-        .consume("block", x, in)
+        .consume(Stage.BLOCK.graph(), x, in)
+        .consume(Stage.STREAMS.graph(), x, in)
         .graph()
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, headTime)
         .transferToDevice(
@@ -351,29 +382,25 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     return video;
   }
 
-  /** Parts of {@link #first}, in words. */
-  static final List<String> PARTS = List.of("patch embedding", "weights and blocks", "output head");
+  /** The graphs, in the order in which {@link #first} runs them. */
+  List<Stage> stages() {
+    return stages;
+  }
 
   /** Runs one of the graphs for the first time, which compiles it and uploads what it holds. */
-  void first(int graph) {
-    if (graph == BLOCK) {
-      plan.attention(BLOCK);
+  void first(Stage stage) {
+    if (stage == Stage.BLOCK) {
+      plan.attention(stages.indexOf(stage));
     } else {
-      plan.execute(graph);
+      plan.execute(stages.indexOf(stage));
     }
   }
 
-  private int[] graphs() {
-    int[] inTurn = new int[shape.layers() + 2];
-    Arrays.fill(inTurn, BLOCK);
-    inTurn[0] = EMBED;
-    inTurn[shape.layers() + 1] = HEAD;
-    return inTurn;
-  }
-
-  /** Computes {@link #velocity} from what was written into the other arrays. */
-  void run() {
-    plan.run(graphs());
+  /**
+   * Runs a loop over the blocks, from what was written into the other arrays to {@link #velocity}.
+   */
+  void run(BlockLoop loop) {
+    through(loop, stage -> plan.run(stages.indexOf(stage)));
   }
 
   /**
@@ -381,22 +408,30 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
    *
    * @return nanoseconds of transfers, and of the host beside tasks and transfers
    */
-  Map<Work, Long> measure() {
-    long copies = 0;
-    long host = 0;
-    for (int graph : graphs()) {
-      long begun = System.nanoTime();
-      DevicePlan.Times times = plan.execute(graph);
-      copies += times.copies();
-      host += Math.max(0, System.nanoTime() - begun - times.kernel() - times.copies());
-    }
-    return Map.of(Work.TRANSFERS, copies, Work.OTHER, host);
+  Map<Work, Long> measure(BlockLoop loop) {
+    Map<Work, Long> nanos = new EnumMap<>(Work.class);
+    through(
+        loop,
+        stage -> {
+          long begun = System.nanoTime();
+          DevicePlan.Times times = plan.execute(stages.indexOf(stage));
+          long host = System.nanoTime() - begun - times.kernel() - times.copies();
+          nanos.merge(Work.TRANSFERS, times.copies(), Long::sum);
+          nanos.merge(Work.OTHER, Math.max(0, host), Long::sum);
+        });
+    return nanos;
+  }
+
+  private void through(BlockLoop loop, Consumer<Stage> runs) {
+    runs.accept(Stage.EMBED);
+    loop.run(new DevicePass(shape.layers(), kept, runs));
+    runs.accept(Stage.HEAD);
   }
 
   /** Nanoseconds of tasks by kind, in all that was measured since the last call. */
   Map<Work, Long> tasks() {
     Map<Work, Long> all = new EnumMap<>(Work.class);
-    for (int graph = EMBED; graph <= HEAD; graph++) {
+    for (int graph = 0; graph < stages.size(); graph++) {
       String log = plan.log(graph);
       TaskTimes.of(log, logged[graph]).forEach((kind, nanos) -> all.merge(kind, nanos, Long::sum));
       logged[graph] = log.length();

@@ -17,6 +17,7 @@ import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.cache.CacheSummary;
+import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.cli.CacheSweepPreset.Cache;
 import org.lvsa.toolkit.io.Png;
 import org.lvsa.toolkit.model.Resolution;
@@ -59,6 +60,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
    * @param caches beside the runs without one; empty for those of the preset
    * @param reps runs of each, of which the median time counts
    * @param decodes whether frames are decoded and compared
+   * @param onDevice whether the transformer is on a device, where whole blocks are left out alone
    */
   record Plan(
       List<Attention> attentions,
@@ -66,7 +68,30 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
       List<Cache> caches,
       CacheSweepPreset preset,
       int reps,
-      boolean decodes) {}
+      boolean decodes,
+      boolean onDevice) {
+    /** The caches, of those that need it the ones that {@code measures} could calibrate. */
+    List<Cache> caches(int steps, CacheSweepPreset.Measures measures) throws Exception {
+      List<Cache> all = caches.isEmpty() ? preset.caches(steps, measures) : caches;
+      // Those that are asked for by name are refused when they run.
+      return all.stream()
+          .filter(
+              cache ->
+                  !onDevice
+                      || !caches.isEmpty()
+                      || cache.settings().map(StepCache::skipsBlocks).orElse(true))
+          .toList();
+    }
+
+    /** Copies of the stream of tokens that a device needs room for. */
+    int keeps(int steps) throws Exception {
+      // Those that are calibrated keep no more than the others.
+      return caches(steps, measuring -> Optional.empty()).stream()
+          .mapToInt(cache -> cache.settings().map(StepCache::keeps).orElse(0))
+          .max()
+          .orElse(0);
+    }
+  }
 
   /** An attention, and the scale of a sparse one. */
   private record How(Attention attention, OptionalDouble scale) {
@@ -108,9 +133,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
     try (Denoising denoising = setup.pipeline().prepare(setup.settings())) {
       List<Cache> caches = new ArrayList<>(List.of(Cache.NONE));
       caches.addAll(
-          plan.caches().isEmpty()
-              ? plan.preset().caches(setup.settings().steps(), cache -> measured(denoising, cache))
-              : plan.caches());
+          plan.caches(setup.settings().steps(), cache -> measured(denoising, cache)));
       // The run that everything is compared with, after one that warms up.
       make(denoising, How.DENSE, Cache.NONE, 1);
       Made exact = make(denoising, How.DENSE, Cache.NONE, plan.reps());

@@ -11,11 +11,13 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.attention.PatternAttention;
+import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.CaptureSettings;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
@@ -155,7 +157,7 @@ final class GenerateCommand implements Callable<Integer> {
     transformer.check(
         rankOptions.plan().world() > 1
             || capture != null
-            || cacheOptions.settings().isPresent()
+            || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
             || offload.mode().isPresent()
             || attention.pattern().isPresent());
     attention
@@ -220,7 +222,10 @@ final class GenerateCommand implements Callable<Integer> {
               }
             });
     RankPlan ranks = planned.onDevices(config, attention.kernel());
-    transformer.require(pipeline, settings.size(), config, attention.kernel(), err);
+    DeviceChoice device =
+        TransformerOption.choice(config, attention.kernel())
+            .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0));
+    transformer.require(pipeline, settings.size(), device, err);
     offload.require(
         pipeline,
         one -> ranks.memory(one, settings, how.tiling()),
@@ -229,7 +234,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (!ranks.later()) {
       load.read(opened.weights(), err);
     }
-    transformer.place(pipeline, Optional.of(settings.size()), config, attention.kernel(), err);
+    transformer.place(pipeline, Optional.of(settings.size()), device, err);
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.lvsa.toolkit.attention.PatternAttention;
+import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.OutputFile;
@@ -86,7 +87,11 @@ final class ServeCommand implements Callable<Integer> {
         return maker.takePart(joinsRequest) ? 0 : Lvsa.FAILED;
       }
       load.read(opened.weights(), err);
-      transformer.place(pipeline, Optional.empty(), config, attention.kernel(), err);
+      transformer.place(
+          pipeline,
+          Optional.empty(),
+          TransformerOption.choice(config, attention.kernel()),
+          err);
       maker.logSettings();
       try (VideoServer started = VideoServer.start(settings, maker)) {
         return serve(started, settings, name);
@@ -107,7 +112,7 @@ final class ServeCommand implements Callable<Integer> {
     offload.check(model.random().isPresent(), ranks.world());
     transformer.check(
         ranks.world() > 1
-            || isCached
+            || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
             || offload.mode().isPresent()
             || attention.pattern().isPresent());
     attention

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,6 +12,8 @@ import org.lvsa.toolkit.cache.CacheConfigReader;
 import org.lvsa.toolkit.cli.CacheSweepPreset.Cache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.VideoSize;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -97,6 +100,7 @@ final class SweepCacheCommand implements Callable<Integer> {
   @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
   @Mixin private OffloadOptions offload;
+  @Mixin private TransformerOption transformer;
 
   @Override
   public Integer call() throws Exception {
@@ -112,10 +116,25 @@ final class SweepCacheCommand implements Callable<Integer> {
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
     offload.check(model.random().isPresent(), 1);
+    transformer.check(offload.mode().isPresent());
     CacheSweep.Plan plan =
-        new CacheSweep.Plan(attentions, scales, given, preset, reps, !latentsOnly);
+        new CacheSweep.Plan(
+            attentions,
+            scales,
+            given,
+            preset,
+            reps,
+            !latentsOnly,
+            transformer.place() == TransformerOption.Place.DEVICE);
     try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention, offload)) {
+      PrintWriter err = spec.commandLine().getErr();
+      VideoSize size = setup.settings().size();
+      DeviceChoice device =
+          TransformerOption.choice(setup.attention().config(), attention.kernel())
+              .withKept(plan.keeps(setup.settings().steps()));
+      transformer.require(setup.pipeline(), size, device, err);
       Files.createDirectories(output);
+      transformer.place(setup.pipeline(), Optional.of(size), device, err);
       new CacheSweep(setup, plan, output, spec.commandLine()).run(resume);
     }
     return 0;

@@ -42,7 +42,7 @@ final class TransformerOption {
     if (place == Place.DEVICE && more) {
       throw new IllegalArgumentException(
           "--transformer device attends dense or with LVSA, on one rank, without --capture, without"
-              + " a step cache and without offloading: leave these out");
+              + " attention broadcast (pab) and without offloading: leave these out");
     }
   }
 
@@ -53,14 +53,9 @@ final class TransformerOption {
 
   /** Tells what a device holds, and refuses what does not fit, before anything is loaded. */
   void require(
-      VideoPipeline pipeline,
-      VideoSize size,
-      LvsaConfig config,
-      KernelOptions kernel,
-      PrintWriter err) {
+      VideoPipeline pipeline, VideoSize size, DeviceChoice choice, PrintWriter err) {
     if (place == Place.DEVICE) {
-      DeviceMemory.require(
-          pipeline, choice(config, kernel), size, line -> err.println("lvsa: " + line));
+      DeviceMemory.require(pipeline, choice, size, line -> err.println("lvsa: " + line));
     }
   }
 
@@ -70,19 +65,16 @@ final class TransformerOption {
    * @param size of the video that it is made ready for; empty where the first video tells
    */
   void place(
-      VideoPipeline pipeline,
-      Optional<VideoSize> size,
-      LvsaConfig config,
-      KernelOptions kernel,
-      PrintWriter err) {
+      VideoPipeline pipeline, Optional<VideoSize> size, DeviceChoice choice, PrintWriter err) {
     if (place == Place.DEVICE) {
       try (GenerateProgress progress = new GenerateProgress(err, "")) {
-        pipeline.transformerOnDevice(choice(config, kernel), size, progress.preparing());
+        pipeline.transformerOnDevice(choice, size, progress.preparing());
       }
     }
   }
 
-  private static DeviceChoice choice(LvsaConfig config, KernelOptions kernel) {
+  /** The device that the settings name. */
+  static DeviceChoice choice(LvsaConfig config, KernelOptions kernel) {
     return new DeviceChoice(config.value(Setting.LVSA_BACKEND).text(), config.dtype(), kernel);
   }
 }

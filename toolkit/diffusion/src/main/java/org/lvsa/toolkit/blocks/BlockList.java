@@ -15,24 +15,43 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param hidden the video's stream
  * @param encoder the text's stream
  * @param block runs the block of a number
- * @param modulated gives what the first block's self-attention would see, a new tensor
+ * @param modulated gives what the first block's self-attention would see, new ones
  */
 public record BlockList(
     String name,
     int size,
     ForwardPattern pattern,
-    INDArray hidden,
-    Optional<INDArray> encoder,
+    Tokens hidden,
+    Optional<Tokens> encoder,
     IntConsumer block,
-    Supplier<INDArray> modulated)
+    Supplier<Tokens> modulated)
     implements BlockSequence {
+  /** As {@link #BlockList}, with streams that are tensors on the CPU. */
+  public BlockList(
+      String name,
+      int size,
+      ForwardPattern pattern,
+      INDArray hidden,
+      Optional<INDArray> encoder,
+      IntConsumer block,
+      Supplier<INDArray> modulated) {
+    this(
+        name,
+        size,
+        pattern,
+        new ArrayTokens(hidden),
+        encoder.map(ArrayTokens::new),
+        block,
+        () -> new ArrayTokens(modulated.get()));
+  }
+
   @Override
   public void run(int number) {
     block.accept(number);
   }
 
   @Override
-  public INDArray modulatedInput() {
+  public Tokens modulatedInput() {
     return modulated.get();
   }
 }

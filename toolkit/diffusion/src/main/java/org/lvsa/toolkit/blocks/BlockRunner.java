@@ -17,6 +17,14 @@ public interface BlockRunner {
   /** Takes the streams of a list through its blocks. */
   void run(BlockSequence blocks);
 
+  /**
+   * Copies of the size of a stream that it keeps at most, of one transformer: a device has to have
+   * room for them.
+   */
+  default int keeps() {
+    return 0;
+  }
+
   /** Which attention of a block. */
   enum Attention {
     /** Among the video's tokens, or those of video and text together. */

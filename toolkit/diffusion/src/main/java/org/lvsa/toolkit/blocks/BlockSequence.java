@@ -2,7 +2,6 @@
 package org.lvsa.toolkit.blocks;
 
 import java.util.Optional;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The blocks of one list of a transformer, together with the streams of tokens that one run of the
@@ -34,13 +33,13 @@ public interface BlockSequence {
   void run(int block);
 
   /**
-   * The video's stream as it is now, {@code [batch, tokens, width]}, float32, row-major. It belongs
-   * to the transformer. Whoever skips blocks changes it in place.
+   * The video's stream as it is now, {@code [batch, tokens, width]}. It belongs to the transformer.
+   * Whoever skips blocks changes it in place.
    */
-  INDArray hidden();
+  Tokens hidden();
 
   /** The text's stream as it is now, as {@link #hidden}; empty if the blocks have none. */
-  default Optional<INDArray> encoder() {
+  default Optional<Tokens> encoder() {
     return Optional.empty();
   }
 
@@ -48,7 +47,7 @@ public interface BlockSequence {
    * The hidden stream as the first block's self-attention would see it: after the norm, shifted and
    * scaled by the time step. TeaCache decides by it.
    *
-   * @return a new tensor, which the caller frees
+   * @return new ones, which the caller frees
    */
-  INDArray modulatedInput();
+  Tokens modulatedInput();
 }

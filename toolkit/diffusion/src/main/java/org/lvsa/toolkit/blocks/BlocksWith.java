@@ -3,7 +3,6 @@ package org.lvsa.toolkit.blocks;
 
 import java.util.Optional;
 import java.util.function.IntConsumer;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The same blocks and streams with another way to run one block, for whoever does something before
@@ -34,17 +33,17 @@ public record BlocksWith(BlockSequence blocks, IntConsumer one) implements Block
   }
 
   @Override
-  public INDArray hidden() {
+  public Tokens hidden() {
     return blocks.hidden();
   }
 
   @Override
-  public Optional<INDArray> encoder() {
+  public Optional<Tokens> encoder() {
     return blocks.encoder();
   }
 
   @Override
-  public INDArray modulatedInput() {
+  public Tokens modulatedInput() {
     return blocks.modulatedInput();
   }
 }

@@ -5,6 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.blocks.ArrayTokens;
+import org.lvsa.toolkit.blocks.Tokens;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -58,6 +60,12 @@ public record CacheState(
       state.texts.put(prefix + name, text);
     }
 
+    void put(String name, Tokens tokens) {
+      try (INDArray array = tokens.toArray()) {
+        put(name, array);
+      }
+    }
+
     /** Whether there is a tensor of that name. */
     boolean hasTensor(String name) {
       return state.tensors.containsKey(prefix + name);
@@ -93,6 +101,11 @@ public record CacheState(
         throw lacks("tensor " + prefix + name);
       }
       return NdMemory.copy(MemorySegment.ofArray(saved.data()), saved.shape());
+    }
+
+    /** As {@link #tensor}, for a stream on the CPU. */
+    Tokens tokens(String name) {
+      return new ArrayTokens(tensor(name));
     }
 
     /** A text; empty if there is none. */

@@ -8,8 +8,7 @@ import java.util.Optional;
 import java.util.function.DoubleSupplier;
 import java.util.function.Function;
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.lvsa.toolkit.tensor.NdMemory;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import org.lvsa.toolkit.blocks.Tokens;
 
 /**
  * DBCache and FirstBlockCache over tensors: the first blocks of a list run and tell by their
@@ -62,7 +61,7 @@ final class DbCacheContext implements CacheContext {
     private Residual middle;
     private Decision decision;
     private boolean refreshed;
-    private INDArray first;
+    private Tokens first;
 
     ListState(DbCacheSettings settings, Function<DbCacheSettings, Decision> decisions) {
       this.settings = settings;
@@ -97,7 +96,7 @@ final class DbCacheContext implements CacheContext {
       decision.restore(from.numbers("decision", decision.save().length));
       refreshed = from.numbers("refreshed", 1)[0] != 0;
       middle.restore(from.part("middle"));
-      first = from.hasTensor("first") ? from.tensor("first") : null;
+      first = from.hasTensor("first") ? from.tokens("first") : null;
     }
 
     @Override
@@ -121,10 +120,9 @@ final class DbCacheContext implements CacheContext {
       Residual.runAll(blocks, 0, blocks.size());
       return false;
     }
-    INDArray before = its.difference().hiddenStates() ? null : NdMemory.copy(blocks.hidden());
+    Tokens before = its.difference().hiddenStates() ? null : blocks.hidden().copy();
     Residual.runAll(blocks, 0, firstEnd);
-    INDArray now =
-        before == null ? NdMemory.copy(blocks.hidden()) : Residual.gain(before, blocks.hidden());
+    Tokens now = before == null ? blocks.hidden().copy() : Residual.gain(before, blocks.hidden());
     int step = state.decision.step();
     boolean cached =
         state.decision.cached(
@@ -163,10 +161,10 @@ final class DbCacheContext implements CacheContext {
   }
 
   private double difference(
-      String list, DbCacheSettings.Difference how, ListState state, INDArray now) {
+      String list, DbCacheSettings.Difference how, ListState state, Tokens now) {
     DoubleSupplier measured =
         () -> {
-          if (!state.first.equalShapes(now)) {
+          if (!state.first.isLike(now)) {
             return Double.NaN;
           }
           return means

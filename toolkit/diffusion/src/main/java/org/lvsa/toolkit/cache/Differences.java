@@ -3,8 +3,7 @@ package org.lvsa.toolkit.cache;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
-import java.util.stream.IntStream;
+import org.lvsa.toolkit.blocks.Tokens;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -32,40 +31,20 @@ final class Differences {
    * @param important takes only tokens whose own relative difference is above this, if there are
    *     any; 0 takes all
    */
-  static Sums of(INDArray earlier, INDArray now, int every, double important) {
-    int width = Math.toIntExact(earlier.size(-1));
-    int tokens = Math.toIntExact(earlier.length() / width);
-    MemorySegment a = NdMemory.view(earlier);
-    MemorySegment b = NdMemory.view(now);
-    Sums[] each = new Sums[tokens];
-    IntStream.range(0, tokens)
-        .parallel()
-        .forEach(token -> each[token] = token(row(a, token, width), row(b, token, width), every));
-    boolean some = important > 0 && Arrays.stream(each).anyMatch(one -> one.relative() > important);
-    double difference = 0;
-    double size = 0;
-    for (Sums one : each) {
-      if (!some || one.relative() > important) {
-        difference += one.difference();
-        size += one.size();
-      }
+  static Sums of(Tokens earlier, Tokens now, int every, double important) {
+    Tokens.Changes each = earlier.changes(now, every);
+    int tokens = each.size().length;
+    boolean some = false;
+    for (int token = 0; token < tokens && important > 0; token++) {
+      some |= each.difference()[token] / each.size()[token] > important;
     }
-    return new Sums(difference, size);
-  }
-
-  private static float[] row(MemorySegment memory, int token, int width) {
-    float[] row = new float[width];
-    MemorySegment.copy(
-        memory, ValueLayout.JAVA_FLOAT, (long) token * width * Float.BYTES, row, 0, width);
-    return row;
-  }
-
-  private static Sums token(float[] earlier, float[] now, int every) {
     double difference = 0;
     double size = 0;
-    for (int i = 0; i < earlier.length; i += every) {
-      difference += Math.abs((double) earlier[i] - now[i]);
-      size += Math.abs(earlier[i]);
+    for (int token = 0; token < tokens; token++) {
+      if (!some || each.difference()[token] / each.size()[token] > important) {
+        difference += each.difference()[token];
+        size += each.size()[token];
+      }
     }
     return new Sums(difference, size);
   }
@@ -85,6 +64,13 @@ final class Differences {
       sum += norm(row(b, token, width)) / norm(row(a, token, width));
     }
     return sum / tokens;
+  }
+
+  private static float[] row(MemorySegment memory, int token, int width) {
+    float[] row = new float[width];
+    MemorySegment.copy(
+        memory, ValueLayout.JAVA_FLOAT, (long) token * width * Float.BYTES, row, 0, width);
+    return row;
   }
 
   private static double norm(float[] row) {

@@ -3,9 +3,7 @@ package org.lvsa.toolkit.cache;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.lvsa.toolkit.layers.Elementwise;
-import org.lvsa.toolkit.tensor.NdMemory;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import org.lvsa.toolkit.blocks.Tokens;
 
 /**
  * What a stream gains at a step that is not computed: the value of the last computed step and, with
@@ -19,7 +17,7 @@ final class Forecast implements AutoCloseable {
   private static final int FIRST_WITH_DERIVATIVES = 2;
 
   private final int order;
-  private List<INDArray> derivatives = new ArrayList<>();
+  private List<Tokens> derivatives = new ArrayList<>();
   private int last;
 
   Forecast(int order) {
@@ -32,7 +30,7 @@ final class Forecast implements AutoCloseable {
   }
 
   /** The value of the last computed step, which stays this forecast's to free. */
-  INDArray value() {
+  Tokens value() {
     return derivatives.getFirst();
   }
 
@@ -41,15 +39,15 @@ final class Forecast implements AutoCloseable {
    *
    * @param value what the stream gained; freed by this forecast
    */
-  void update(int step, INDArray value) {
-    if (known() && !derivatives.getFirst().equalShapes(value)) {
+  void update(int step, Tokens value) {
+    if (known() && !derivatives.getFirst().isLike(value)) {
       close();
     }
-    List<INDArray> now = new ArrayList<>(List.of(value));
+    List<Tokens> now = new ArrayList<>(List.of(value));
     int between = step - last;
     for (int i = 0; i < order && i < derivatives.size() && step >= FIRST_WITH_DERIVATIVES; i++) {
-      INDArray derivative = NdMemory.copy(now.get(i));
-      Elementwise.subtractAndDivide(derivative, derivatives.get(i), between);
+      Tokens derivative = now.get(i).copy();
+      derivative.becomeSlope(derivatives.get(i), between);
       now.add(derivative);
     }
     close();
@@ -58,10 +56,10 @@ final class Forecast implements AutoCloseable {
   }
 
   /** Adds to a stream what it would gain at a step. */
-  void addTo(INDArray stream, int step) {
+  void addTo(Tokens stream, int step) {
     double factor = 1;
     for (int i = 0; i < derivatives.size(); i++) {
-      Elementwise.addScaled(stream, (float) factor, derivatives.get(i));
+      stream.add((float) factor, derivatives.get(i));
       factor *= (double) (step - last) / (i + 1);
     }
   }
@@ -77,13 +75,13 @@ final class Forecast implements AutoCloseable {
     double[] numbers = from.numbers("last", 2);
     last = (int) numbers[0];
     for (int i = 0; i < numbers[1]; i++) {
-      derivatives.add(from.tensor("d" + i));
+      derivatives.add(from.tokens("d" + i));
     }
   }
 
   @Override
   public void close() {
-    derivatives.forEach(INDArray::close);
+    derivatives.forEach(Tokens::close);
     derivatives = new ArrayList<>();
   }
 }

@@ -4,7 +4,6 @@ package org.lvsa.toolkit.cache;
 import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -33,7 +32,7 @@ final class MagCalibration implements WholeContext.Gate {
     if (!blocks.name().equals(firstList)) {
       return;
     }
-    INDArray now = NdMemory.copy(residual.hidden());
+    INDArray now = residual.hidden().toArray();
     ratios.add(previous == null ? 1 : Differences.magnitudes(previous, now));
     close();
     previous = now;

@@ -3,9 +3,7 @@ package org.lvsa.toolkit.cache;
 
 import java.util.Optional;
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.lvsa.toolkit.layers.Elementwise;
-import org.lvsa.toolkit.tensor.NdMemory;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import org.lvsa.toolkit.blocks.Tokens;
 
 /** What some blocks of a list add to the list's streams, remembered to be added again. */
 final class Residual implements AutoCloseable {
@@ -24,8 +22,8 @@ final class Residual implements AutoCloseable {
 
   /** Runs blocks and remembers what they added. */
   void compute(int step, BlockSequence blocks, int first, int end) {
-    INDArray hiddenBefore = NdMemory.copy(blocks.hidden());
-    Optional<INDArray> encoderBefore = changedEncoder(blocks).map(NdMemory::copy);
+    Tokens hiddenBefore = blocks.hidden().copy();
+    Optional<Tokens> encoderBefore = changedEncoder(blocks).map(Tokens::copy);
     runAll(blocks, first, end);
     hidden.update(step, gain(hiddenBefore, blocks.hidden()));
     encoderBefore.ifPresent(
@@ -39,17 +37,17 @@ final class Residual implements AutoCloseable {
   }
 
   /** The residual of the hidden stream at the last computed step. */
-  INDArray hidden() {
+  Tokens hidden() {
     return hidden.value();
   }
 
   /** What a stream gained, in the memory of its earlier value. */
-  static INDArray gain(INDArray before, INDArray after) {
-    Elementwise.subtractFrom(after, before);
+  static Tokens gain(Tokens before, Tokens after) {
+    before.becomeGain(after);
     return before;
   }
 
-  private static Optional<INDArray> changedEncoder(BlockSequence blocks) {
+  private static Optional<Tokens> changedEncoder(BlockSequence blocks) {
     return blocks.encoder().filter(stream -> blocks.pattern().changesEncoder());
   }
 

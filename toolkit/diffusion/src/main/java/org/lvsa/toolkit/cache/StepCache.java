@@ -271,6 +271,39 @@ public final class StepCache implements BlockRunner, AutoCloseable {
     return settings;
   }
 
+  /** What was asked for. */
+  public CacheSettings settings() {
+    return settings;
+  }
+
+  @Override
+  public int keeps() {
+    return keeps(settings);
+  }
+
+  /** As {@link #keeps()}, of a cache with these settings. */
+  public static int keeps(CacheSettings settings) {
+    // For each branch of guidance, and while a step is computed.
+    int branches = 2;
+    return switch (settings) {
+      case DbCacheSettings db -> keeps(branches, db.taylorOrder());
+      case CacheSettings.FirstBlock ignored -> keeps(branches, 0);
+      case CacheSettings.TeaCache tea -> tea.calibrate() ? 2 * branches + 2 : branches + 1;
+      case CacheSettings.MagCache ignored -> branches + 1;
+      case CacheSettings.Pyramid ignored -> 0;
+    };
+  }
+
+  /** The first blocks' residual, and what the middle ones add with its derivatives. */
+  private static int keeps(int branches, int order) {
+    return branches * (2 + order) + 2 + order;
+  }
+
+  /** Whether whole blocks are left out, and not attentions inside them. */
+  public static boolean skipsBlocks(CacheSettings settings) {
+    return !(settings instanceof CacheSettings.Pyramid);
+  }
+
   @Override
   public INDArray attention(Attention kind, int layer, Supplier<INDArray> compute) {
     return settings instanceof CacheSettings.Pyramid pyramid

@@ -2,7 +2,7 @@
 package org.lvsa.toolkit.cache;
 
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import org.lvsa.toolkit.blocks.Tokens;
 
 /** Compares the modulated input of a step with the one of the step before, computed or not. */
 final class TeaCacheGate implements WholeContext.Gate {
@@ -11,7 +11,7 @@ final class TeaCacheGate implements WholeContext.Gate {
 
   private final TeaCacheDecision decision;
   private final RankMeans means;
-  private INDArray previous;
+  private Tokens previous;
 
   TeaCacheGate(TeaCacheDecision decision, RankMeans means) {
     this.decision = decision;
@@ -20,7 +20,7 @@ final class TeaCacheGate implements WholeContext.Gate {
 
   @Override
   public boolean cached(BlockSequence first, boolean buffered) {
-    INDArray now = first.modulatedInput();
+    Tokens now = first.modulatedInput();
     double difference = previous == null ? Double.NaN : relative(previous, now, means);
     if (previous != null) {
       previous.close();
@@ -30,9 +30,9 @@ final class TeaCacheGate implements WholeContext.Gate {
   }
 
   /** {@code mean|now − earlier| / (mean|earlier| + 1e-8)}. */
-  static double relative(INDArray earlier, INDArray now, RankMeans means) {
+  static double relative(Tokens earlier, Tokens now, RankMeans means) {
     Differences.Sums sums = means.of(Differences.of(earlier, now, 1, 0));
-    double elements = means.sum(new double[] {earlier.length()})[0];
+    double elements = means.sum(new double[] {earlier.elements()})[0];
     return sums.difference() / elements / (sums.size() / elements + EPS);
   }
 
@@ -47,7 +47,7 @@ final class TeaCacheGate implements WholeContext.Gate {
   @Override
   public void restore(CacheState.Part from) {
     decision.restore(from.numbers("decision", decision.save().length));
-    previous = from.hasTensor("previous") ? from.tensor("previous") : null;
+    previous = from.hasTensor("previous") ? from.tokens("previous") : null;
   }
 
   @Override

@@ -9,8 +9,7 @@ import org.apache.commons.math3.linear.ArrayRealVector;
 import org.apache.commons.math3.linear.RealVector;
 import org.apache.commons.math3.linear.SingularValueDecomposition;
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.lvsa.toolkit.tensor.NdMemory;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import org.lvsa.toolkit.blocks.Tokens;
 
 /**
  * Measures for one branch what TeaCache's polynomial is fitted to: how much the modulated input of
@@ -22,8 +21,8 @@ final class TeaCalibration implements WholeContext.Gate {
   static final int DEGREE = 4;
 
   private final List<Point> points;
-  private INDArray input;
-  private INDArray output;
+  private Tokens input;
+  private Tokens output;
   private double change = Double.NaN;
   private boolean measured;
 
@@ -42,7 +41,7 @@ final class TeaCalibration implements WholeContext.Gate {
 
   @Override
   public boolean cached(BlockSequence first, boolean buffered) {
-    INDArray now = first.modulatedInput();
+    Tokens now = first.modulatedInput();
     if (input != null) {
       change = TeaCacheGate.relative(input, now, RankMeans.ALONE);
       input.close();
@@ -54,8 +53,8 @@ final class TeaCalibration implements WholeContext.Gate {
 
   @Override
   public void computed(BlockSequence blocks, Residual residual) {
-    INDArray now = NdMemory.copy(blocks.hidden());
-    if (output != null && output.equalShapes(now)) {
+    Tokens now = blocks.hidden().copy();
+    if (output != null && output.isLike(now)) {
       if (measured) {
         // A later list of the same run: its output takes the place of the one before it.
         points.removeLast();
@@ -120,7 +119,7 @@ final class TeaCalibration implements WholeContext.Gate {
 
   @Override
   public void close() {
-    for (INDArray one : Arrays.asList(input, output)) {
+    for (Tokens one : Arrays.asList(input, output)) {
       if (one != null) {
         one.close();
       }

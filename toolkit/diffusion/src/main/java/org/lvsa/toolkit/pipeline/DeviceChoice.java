@@ -19,8 +19,19 @@ import org.lvsa.toolkit.backend.UnavailableException;
  * @param backend its name, or {@code auto} for the only one that there is
  * @param dtype of weights and activations
  * @param options the device
+ * @param kept copies of the stream of tokens that step caches keep there at most
  */
-public record DeviceChoice(String backend, DType dtype, KernelOptions options) {
+public record DeviceChoice(String backend, DType dtype, KernelOptions options, int kept) {
+  /** Without room for a step cache, which makes it when it first runs. */
+  public DeviceChoice(String backend, DType dtype, KernelOptions options) {
+    this(backend, dtype, options, 0);
+  }
+
+  /** As this one, with room for step caches. */
+  public DeviceChoice withKept(int copies) {
+    return new DeviceChoice(backend, dtype, options, copies);
+  }
+
   /**
    * The backend.
    *

@@ -39,7 +39,8 @@ public final class DeviceMemory {
    */
   public static void require(
       VideoPipeline pipeline, DeviceChoice choice, VideoSize size, Consumer<String> log) {
-    Sizes sizes = pipeline.deviceSizes(size);
+    Sizes plain = pipeline.deviceSizes(size);
+    Sizes sizes = new Sizes(plain.shape(), plain.video().withKept(choice.kept()));
     DeviceMemory memory = new DeviceMemory(choice);
     memory
         .backend

@@ -391,10 +391,13 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
 
   @Override
   public BlockSparseLayout layout(int layers, VideoGrid grid) {
-    if (pattern.isPresent() || capture.isPresent() || ranks() > 1 || cache.isPresent()) {
+    if (pattern.isPresent()
+        || capture.isPresent()
+        || ranks() > 1
+        || cache.stream().anyMatch(one -> !StepCache.skipsBlocks(one.settings()))) {
       throw new IllegalArgumentException(
           "a transformer on a device attends dense or with LVSA, on one rank, without --capture and"
-              + " without a step cache");
+              + " without attention broadcast (pab)");
     }
     BlockSparseLayout layout = BlockSparseLayout.dense(grid.frames());
     for (int layer = 0; layer < layers; layer++) {

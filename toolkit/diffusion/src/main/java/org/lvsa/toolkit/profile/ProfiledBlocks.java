@@ -30,6 +30,11 @@ public record ProfiledBlocks(BlockRunner inner) implements BlockRunner {
   }
 
   @Override
+  public int keeps() {
+    return inner.keeps();
+  }
+
+  @Override
   public INDArray attention(Attention kind, int layer, Supplier<INDArray> compute) {
     return inner.attention(kind, layer, compute);
   }

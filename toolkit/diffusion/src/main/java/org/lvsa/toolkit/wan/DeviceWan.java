@@ -7,9 +7,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.DeviceTransformer.ForwardTimes;
@@ -20,6 +22,9 @@ import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.blocks.ArrayTokens;
+import org.lvsa.toolkit.blocks.BlockList;
+import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
@@ -45,6 +50,10 @@ final class DeviceWan implements AutoCloseable {
   private final DeviceTransformer transformer;
   private final Embeddings texts = new Embeddings();
   private final Embeddings pictures = new Embeddings();
+  private Optional<Kept> streams = Optional.empty();
+
+  /** The streams of a video of one size. */
+  private record Kept(TransformerVideo video, DeviceStreams streams) {}
 
   /**
    * How transformers of a model are put on a device.
@@ -147,17 +156,26 @@ final class DeviceWan implements AutoCloseable {
             config.patch().columns()));
   }
 
-  /** Predicts the velocity, as {@link WanTransformer#predict}. */
+  /**
+   * Predicts the velocity, as {@link WanTransformer#predict}.
+   *
+   * @param modulated gives what the first block's self-attention would see, computed on the CPU
+   */
   INDArray predict(
       WanTransformer.Input input,
       VideoGrid grid,
       RotaryEmbedding rotary,
-      VideoSelfAttention attention) {
+      VideoSelfAttention attention,
+      Supplier<INDArray> modulated) {
     INDArray latents = input.latents();
     int batch = (int) latents.size(0);
-    TransformerVideo video = video(input, grid);
+    TransformerVideo video = video(input, grid).withKept(attention.blocks().keeps());
     float[][][] times = times(input, batch, video.told().timesteps());
     BlockSparseLayout layout = attention.layout(config.layers(), grid);
+    if (batch > 1 && video.kept() > 0) {
+      throw new IllegalArgumentException(
+          "a step cache on a device keeps one text's tokens: leave --batched-guidance out");
+    }
     prepare(video);
     Turns turns = turns(rotary, grid);
     long[] shape = latents.shape().clone();
@@ -185,7 +203,10 @@ final class DeviceWan implements AutoCloseable {
       attention.ranElsewhere(
           transformer.device(),
           kernels(),
-          predict(forward, to.asSlice(element * outBytes, outBytes)));
+          predict(
+              forward,
+              pass -> attention.blocks().run(blocks(pass, streams(video), modulated)),
+              to.asSlice(element * outBytes, outBytes)));
     }
     return out;
   }
@@ -246,15 +267,35 @@ final class DeviceWan implements AutoCloseable {
   }
 
   /** Milliseconds of a forward pass, which is measured by kind of work where that is recorded. */
-  private double predict(Forward forward, MemorySegment out) {
+  private double predict(Forward forward, BlockLoop loop, MemorySegment out) {
     if (!ForwardEvent.recorded()) {
-      return transformer.predict(forward, out);
+      return transformer.predict(forward, loop, out);
     }
     try (ForwardEvent event = ForwardEvent.begin(transformer.device())) {
-      ForwardTimes times = transformer.measure(forward, out);
+      ForwardTimes times = transformer.measure(forward, loop, out);
       event.ran(kernels(), times);
       return times.wall();
     }
+  }
+
+  private DeviceStreams streams(TransformerVideo video) {
+    if (streams.isEmpty() || !streams.get().video().equals(video)) {
+      long elements = (long) video.tokens() * config.width();
+      streams = Optional.of(new Kept(video, new DeviceStreams(video.kept(), elements)));
+    }
+    return streams.get().streams();
+  }
+
+  private static BlockList blocks(
+      BlockLoop.Pass pass, DeviceStreams streams, Supplier<INDArray> modulated) {
+    return new BlockList(
+        WanTransformer.BLOCKS,
+        pass.blocks(),
+        ForwardPattern.PATTERN_2,
+        streams.begin(pass),
+        Optional.empty(),
+        pass::run,
+        () -> new ArrayTokens(modulated.get()));
   }
 
   /** Compiles and uploads for a video of that size where that is not done yet. */

@@ -144,7 +144,7 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
             .transformers()
             .onDevice(
                 new DeviceWan.Placing(choice, model.frameTimes(), new DeviceWan.Turn(), progress));
-    size.ifPresent(one -> first.prepare(deviceSizes(one).video()));
+    size.ifPresent(one -> first.prepare(deviceSizes(one).video().withKept(choice.kept())));
   }
 
   @Override

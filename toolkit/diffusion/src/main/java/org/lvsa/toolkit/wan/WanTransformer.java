@@ -225,7 +225,9 @@ public final class WanTransformer implements AutoCloseable {
     checkText(latents, input.text());
     checkTimesteps(latents, input.timesteps());
     if (device.isPresent()) {
-      return device.get().predict(input, grid, rotary, attention);
+      return device
+          .get()
+          .predict(input, grid, rotary, attention, () -> modulated(latents, input.timesteps()));
     }
     Conditioning.Time time = conditioning.time(input.timesteps(), observer);
     // A published model has a row of modulations per token where frames have their own time steps.
@@ -262,6 +264,14 @@ public final class WanTransformer implements AutoCloseable {
           shards.output(
               "output_scale_shift_prepare", 0, 2 + more, time.head(), Modulation::ofTokens);
       return head(x, head, grid, shards, observer);
+    }
+  }
+
+  /** What the first block's self-attention sees, computed on the CPU. */
+  private INDArray modulated(INDArray latents, float[] timesteps) {
+    try (INDArray x = embed(latents)) {
+      return blocks.with(
+          0, one -> one.modulated(x, conditioning.time(timesteps, Observer.NONE).blocks()));
     }
   }
 

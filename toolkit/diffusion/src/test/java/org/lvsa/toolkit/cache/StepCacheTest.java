@@ -18,9 +18,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.lvsa.toolkit.blocks.ArrayTokens;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.blocks.BlockSequence;
 import org.lvsa.toolkit.blocks.ForwardPattern;
+import org.lvsa.toolkit.blocks.Tokens;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -89,18 +91,18 @@ class StepCacheTest {
     }
 
     @Override
-    public INDArray hidden() {
-      return hidden;
+    public Tokens hidden() {
+      return new ArrayTokens(hidden);
     }
 
     @Override
-    public Optional<INDArray> encoder() {
-      return Optional.of(encoder);
+    public Optional<Tokens> encoder() {
+      return Optional.of(new ArrayTokens(encoder));
     }
 
     @Override
-    public INDArray modulatedInput() {
-      return hidden.mul(1 + time);
+    public Tokens modulatedInput() {
+      return new ArrayTokens(hidden.mul(1 + time));
     }
 
     float[] streams() {
@@ -416,10 +418,11 @@ class StepCacheTest {
   void aForecastIsExactForLinesAndParabolas() {
     for (int order : new int[] {1, 2}) {
       Forecast forecast = new Forecast(order);
-      IntStream.of(0, 1, 2, 3, 4).forEach(step -> forecast.update(step, at(order, step)));
+      IntStream.of(0, 1, 2, 3, 4)
+          .forEach(step -> forecast.update(step, new ArrayTokens(at(order, step))));
       for (int step = 5; step < 8; step++) {
         INDArray stream = ramp(0).muli(0);
-        forecast.addTo(stream, step);
+        forecast.addTo(new ArrayTokens(stream), step);
         // A divided difference is the derivative half a step earlier, which a parabola shows.
         double expected =
             order == 1

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.lvsa.kernels.transformer.BlockLoop;
+
+/** A forward pass of a {@link TransformerPlan} between its embedding and its head. */
+final class DevicePass implements BlockLoop.Pass {
+  private final int blocks;
+  private final Optional<KeptStreams> kept;
+  private final Consumer<Stage> runs;
+  private int next;
+
+  /**
+   * A pass that begins.
+   *
+   * @param blocks of the transformer
+   * @param kept what a step cache has; empty without one
+   * @param runs a graph
+   */
+  DevicePass(int blocks, Optional<KeptStreams> kept, Consumer<Stage> runs) {
+    this.blocks = blocks;
+    this.kept = kept;
+    this.runs = runs;
+  }
+
+  @Override
+  public int blocks() {
+    return blocks;
+  }
+
+  @Override
+  public void run(int block) {
+    if (block != next) {
+      kept().skipTo(block);
+      runs.accept(Stage.STREAMS);
+    }
+    runs.accept(Stage.BLOCK);
+    next = block + 1;
+  }
+
+  @Override
+  public void combine(int buffer, float own, int other, float factor) {
+    kept().combine(buffer, own, other, factor);
+    runs.accept(Stage.STREAMS);
+  }
+
+  @Override
+  public float[] changes(int earlier, int now, int every) {
+    kept().compare(earlier, now, every);
+    runs.accept(Stage.STREAMS);
+    return kept().sums();
+  }
+
+  private KeptStreams kept() {
+    return kept.orElseThrow(
+        () -> new IllegalStateException("the video was prepared without room for a step cache"));
+  }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.Locale;
+
+/** The graphs of a {@link TransformerPlan}, in the order in which a first pass runs them. */
+enum Stage {
+  EMBED("patch embedding"),
+  BLOCK("weights and blocks"),
+  STREAMS("step cache"),
+  HEAD("output head");
+
+  private final String words;
+
+  Stage(String words) {
+    this.words = words;
+  }
+
+  /** What is made ready when the graph first runs, in words. */
+  String words() {
+    return words;
+  }
+
+  /** The graph's name. */
+  String graph() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

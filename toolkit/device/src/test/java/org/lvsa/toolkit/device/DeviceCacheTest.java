@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.device;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.attention.StepCounting;
+import org.lvsa.toolkit.cache.CacheConfigReader;
+import org.lvsa.toolkit.cli.Run;
+import org.lvsa.toolkit.config.TestConfig;
+import org.lvsa.toolkit.model.Resolution;
+import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.GenerationAttention;
+import org.lvsa.toolkit.pipeline.GenerationSettings;
+import org.lvsa.toolkit.pipeline.GuidanceSettings;
+import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.Pipelines;
+import org.lvsa.toolkit.pipeline.StartingLatents;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
+import org.lvsa.toolkit.pipeline.VideoRun;
+import org.lvsa.toolkit.pipeline.VideoSize;
+
+/** Step caches around a transformer on a device: they decide and give as on the CPU. */
+@Tag("full")
+class DeviceCacheTest {
+  private static final int STEPS = 8;
+
+  @TempDir private static Path shared;
+  private static Path model;
+
+  @BeforeAll
+  static void unpack() throws IOException {
+    model = GoldenRun.wanModel(shared);
+  }
+
+  private static VideoPipeline open(boolean device) {
+    VideoPipeline pipeline =
+        Pipelines.open(ModelFolder.open(model, Map.of()), Optional.empty(), false);
+    if (device) {
+      pipeline.transformerOnDevice(
+          new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT),
+          Optional.empty(),
+          DeviceTransformer.Progress.NONE);
+    }
+    return pipeline;
+  }
+
+  private static VideoRun.Denoised run(
+      VideoPipeline pipeline, String attention, String backend, String config, int seed) {
+    GenerationSettings settings =
+        new GenerationSettings(
+            new GenerationSettings.Prompts("A cat walks", ""),
+            new VideoSize(new Resolution(32, 48), 13),
+            STEPS,
+            new GuidanceSettings(3, false, OptionalDouble.empty(), OptionalDouble.empty(), false),
+            OptionalDouble.empty(),
+            new StartingLatents.Seed(seed),
+            GenerationSettings.Inputs.NONE);
+    VideoRun run =
+        new VideoRun(
+            pipeline,
+            settings,
+            new GenerationAttention.Settings(
+                TestConfig.of(
+                    Map.of(
+                        "DIFFUSION_ATTENTION_BACKEND", attention,
+                        "LVSA_REFERENCE_LATENT_FRAMES", "2",
+                        "LVSA_WINDOW_SIZE", "0")),
+                StepCounting.EXAMPLES,
+                KernelOptions.DEFAULT,
+                Optional.empty(),
+                CacheConfigReader.read(backend, config)),
+            VideoRun.Listener.NONE);
+    try (Denoising denoising = pipeline.prepare(settings)) {
+      return run.denoise(denoising, VideoRun.Saving.none(), false);
+    }
+  }
+
+  private static void assertNear(float[] expected, float[] actual, double bound) {
+    double difference = 0;
+    double size = 0;
+    for (int i = 0; i < expected.length; i++) {
+      difference += Math.pow((double) expected[i] - actual[i], 2);
+      size += (double) expected[i] * expected[i];
+    }
+    assertTrue(Math.sqrt(difference / size) <= bound, "distance " + Math.sqrt(difference / size));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "SDPA|cache_dit|{\"residual_diff_threshold\": 0.8, \"max_warmup_steps\": 2}",
+        "SDPA|cache_dit|{\"residual_diff_threshold\": 1, \"max_warmup_steps\": 3,"
+            + " \"enable_taylorseer\": true, \"taylorseer_order\": 2}",
+        "LVSA|cache_dit|{\"scm_steps_mask_policy\": \"fast\", \"scm_steps_policy\": \"static\"}",
+        "LVSA|first_block|{\"threshold\": 0.8}",
+        "SDPA|tea_cache|{\"coefficients\": [0, 0, 0, 1, 0], \"rel_l1_thresh\": 0.5}",
+        "LVSA|mag_cache|{\"mag_ratios\": [1.0]}"
+      })
+  void cachesDecideAndGiveAsOnTheCpu(String attention, String backend, String config) {
+    DeviceRun.assumeDevice();
+    try (VideoPipeline cpu = open(false);
+        VideoPipeline device = open(true)) {
+      VideoRun.Denoised expected = run(cpu, attention, backend, config, 5);
+      VideoRun.Denoised actual = run(device, attention, backend, config, 5);
+      Map<String, String> steps = expected.cache().orElseThrow().steps();
+      assertTrue(steps.values().stream().anyMatch(text -> text.contains("C")), steps.toString());
+      assertEquals(steps, actual.cache().orElseThrow().steps());
+      assertNear(expected.latents(), actual.latents(), 1e-4);
+    }
+  }
+
+  @Test
+  void aCacheThatComputesEverythingChangesNothingAndNoRunLeavesATrace() {
+    DeviceRun.assumeDevice();
+    String caching = "{\"residual_diff_threshold\": 1, \"max_warmup_steps\": 2}";
+    try (VideoPipeline device = open(true)) {
+      VideoRun.Denoised plain = run(device, "SDPA", "none", "", 5);
+      VideoRun.Denoised all =
+          run(device, "SDPA", "cache_dit", "{\"residual_diff_threshold\": 0}", 5);
+      assertArrayEquals(plain.latents(), all.latents());
+      VideoRun.Denoised first = run(device, "SDPA", "cache_dit", caching, 5);
+      run(device, "SDPA", "cache_dit", caching, 6);
+      VideoRun.Denoised again = run(device, "SDPA", "cache_dit", caching, 5);
+      assertEquals(first.cache().orElseThrow().steps(), again.cache().orElseThrow().steps());
+      assertArrayEquals(first.latents(), again.latents());
+    }
+  }
+
+  /** The sweep that times true sizes on a GPU, with small ones. */
+  @Test
+  void aSweepOfScriptedCachesRunsOnADevice(@TempDir Path folder) throws IOException {
+    DeviceRun.assumeDevice();
+    Run run =
+        Run.lvsa(
+            "sweep-cache",
+            "--random-weights",
+            "wan2.1-1.3b",
+            "--layers",
+            "3",
+            "--frames",
+            "5",
+            "--resolution",
+            "32x32",
+            "--steps",
+            "8",
+            "--guidance-scale",
+            "2",
+            "--attentions",
+            "dense",
+            "--preset",
+            "scripted",
+            "--latents-only",
+            "--transformer",
+            "device",
+            "--dtype",
+            "f32",
+            "-o",
+            folder);
+    assertEquals(0, run.code(), run.err());
+    // The heading, no cache, four masks with and without TaylorSeer, three of MagCache.
+    assertEquals(13, Files.readAllLines(folder.resolve("cache.csv")).size());
+    assertTrue(Files.readString(folder.resolve("cache.csv")).contains("cond ...C.CC."));
+  }
+
+  @Test
+  void whatADeviceCannotDoIsRefused() {
+    DeviceRun.assumeDevice();
+    try (VideoPipeline device = open(true)) {
+      String said =
+          assertThrows(
+                  IllegalArgumentException.class,
+                  () ->
+                      run(device, "SDPA", "pab", "{\"spatial_attention_block_skip_range\": 2}", 5))
+              .getMessage();
+      assertTrue(said.contains("attention broadcast (pab)"), said);
+      said =
+          assertThrows(
+                  IllegalArgumentException.class,
+                  () -> run(device, "SDPA", "mag_cache", "{\"mag_calibrate\": true}", 5))
+              .getMessage();
+      assertTrue(said.contains("neither calibrated nor saved"), said);
+    }
+  }
+}
