@@ -15,17 +15,32 @@ public interface TransformerBackend {
   /** Whether it can run here, and on which device if nobody names one. */
   Availability availability();
 
+  /** Which blocks' weights a device holds. */
+  enum Residence {
+    /** Those of all blocks. */
+    ALL_BLOCKS,
+    /**
+     * Those of two: the block that runs, and the next one, which comes from the host's memory
+     * meanwhile.
+     */
+    TWO_BLOCKS
+  }
+
   /**
-   * Device memory that a transformer takes, part by part.
+   * How a device holds a transformer.
    *
-   * @param dtype of weights and activations
+   * @param dtype of weights and activations; the stream that blocks add to is float32 always
+   * @param residence which blocks' weights
    */
-  List<Need> memory(TransformerShape shape, TransformerVideo video, DType dtype);
+  record Storage(DType dtype, Residence residence) {}
+
+  /** Device memory that a transformer takes, part by part. */
+  List<Need> memory(TransformerShape shape, TransformerVideo video, Storage storage);
 
   /**
    * A part of the memory.
    *
-   * @param part in words: {@code weights}, {@code activations}, {@code attention}
+   * @param part in words: {@code weights}, {@code activations}, {@code attention} and so on
    * @param bytes that it takes
    */
   record Need(String part, long bytes) {}
@@ -55,12 +70,11 @@ public interface TransformerBackend {
   /**
    * Opens a transformer: reads the weights into memory that the device is uploaded from.
    *
-   * @param dtype of weights and activations; the stream that blocks add to is float32 always
    * @param options the device
    * @throws org.lvsa.kernels.KernelFailedException with the reason, if such a transformer cannot
    *     run there
    * @throws IllegalArgumentException if there is no such device
    */
   DeviceTransformer open(
-      TransformerShape shape, TransformerWeights weights, DType dtype, KernelOptions options);
+      TransformerShape shape, TransformerWeights weights, Storage storage, KernelOptions options);
 }

@@ -3,6 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.lvsa.kernels.transformer.TransformerShape;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -38,13 +39,30 @@ record BlockBuffers<A extends TornadoNativeArray>(
   }
 
   /** Weight and bias of each layer. */
-  private List<A> linearArrays() {
+  List<A> linearArrays() {
     List<A> arrays = new ArrayList<>();
     for (Activations.Linear<A> one : linears) {
       arrays.add(one.weight());
       arrays.add(one.bias());
     }
     return arrays;
+  }
+
+  /** All arrays. */
+  Object[] arrays() {
+    return Stream.concat(linearArrays().stream(), norms.stream()).toArray();
+  }
+
+  /** These buffers as the weights of a transformer of one block. */
+  BlockWeights<A> asWeights() {
+    return new BlockWeights<>(
+        linearArrays().stream().map(BlockBuffers::one).toList(),
+        norms.stream().map(BlockBuffers::one).toList());
+  }
+
+  private static <T extends TornadoNativeArray> BlockWeights.Tensor<T> one(T array) {
+    return new BlockWeights.Tensor<>(
+        List.of(new WeightPart<>(array, 0, 1, array.getSize())), array.getSize());
   }
 
   /**
@@ -54,16 +72,24 @@ record BlockBuffers<A extends TornadoNativeArray>(
    * @param block one number: which block's
    */
   void bring(BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
+    for (BlockWeights.Tensor<?> tensor : all.tensors()) {
+      for (WeightPart<?> part : tensor.parts()) {
+        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
+      }
+    }
+    copy(all, block, activations, tasks);
+  }
+
+  /** As {@link #bring}, of weights that are on the device already. */
+  void copy(BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
     List<A> to = linearArrays();
     for (int i = 0; i < to.size(); i++) {
       for (WeightPart<A> part : all.linear().get(i).parts()) {
-        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
         activations.copy(tasks, "weight" + i + "at" + part.first(), part, to.get(i), block);
       }
     }
     for (int i = 0; i < norms.size(); i++) {
       for (WeightPart<FloatArray> part : all.norms().get(i).parts()) {
-        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
         FloatActivations.copyFloats(
             tasks, "norm" + i + "at" + part.first(), part, norms.get(i), block);
       }

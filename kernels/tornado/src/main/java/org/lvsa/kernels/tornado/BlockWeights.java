@@ -45,7 +45,17 @@ record BlockWeights<A extends TornadoNativeArray>(
   static final long MOST = Integer.MAX_VALUE - 64L;
 
   /** One tensor of all blocks. */
-  record Tensor<A extends TornadoNativeArray>(List<WeightPart<A>> parts, int size) {}
+  record Tensor<A extends TornadoNativeArray>(List<WeightPart<A>> parts, int size) {
+    /** The memory of one block's tensor, which has that many bytes. */
+    MemorySegment of(int block, long bytes) {
+      WeightPart<A> part =
+          parts.stream()
+              .filter(one -> block >= one.first() && block < one.first() + one.blocks())
+              .findFirst()
+              .orElseThrow();
+      return part.array().getSegment().asSlice((block - part.first()) * bytes, bytes);
+    }
+  }
 
   /** Inputs of a linear layer. */
   static int in(TransformerShape shape, int layer) {
@@ -119,6 +129,35 @@ record BlockWeights<A extends TornadoNativeArray>(
       }
     }
     return new Tensor<>(parts, Math.toIntExact(size));
+  }
+
+  /** All tensors, in one order. */
+  List<Tensor<? extends TornadoNativeArray>> tensors() {
+    return Stream.<Tensor<? extends TornadoNativeArray>>concat(linear.stream(), norms.stream())
+        .toList();
+  }
+
+  /** Copies the weights of one block into arrays of the host, with all processors. */
+  void copy(int block, BlockBuffers<A> to) {
+    List<Piece> pieces = new ArrayList<>();
+    Object[] arrays = to.arrays();
+    for (int i = 0; i < arrays.length; i++) {
+      MemorySegment target = ((TornadoNativeArray) arrays[i]).getSegment();
+      MemorySegment source = tensors().get(i).of(block, target.byteSize());
+      for (long at = 0; at < target.byteSize(); at += PIECE) {
+        pieces.add(new Piece(source, target, at));
+      }
+    }
+    pieces.parallelStream().forEach(Piece::copy);
+  }
+
+  /** Bytes that are copied at once. */
+  private static final long PIECE = 4 << 20;
+
+  private record Piece(MemorySegment from, MemorySegment to, long at) {
+    void copy() {
+      MemorySegment.copy(from, at, to, at, Math.min(PIECE, to.byteSize() - at));
+    }
   }
 
   /** Bytes of the weights of all blocks. */

@@ -8,6 +8,7 @@ import org.lvsa.kernels.transformer.BlockLoop;
 /** A forward pass of a {@link TransformerPlan} between its embedding and its head. */
 final class DevicePass implements BlockLoop.Pass {
   private final int blocks;
+  private final Optional<? extends OffloadedBlocks<?>> offloaded;
   private final Optional<KeptStreams> kept;
   private final Consumer<Stage> runs;
   private int next;
@@ -16,13 +17,20 @@ final class DevicePass implements BlockLoop.Pass {
    * A pass that begins.
    *
    * @param blocks of the transformer
+   * @param offloaded the blocks where their weights are not all on the device
    * @param kept what a step cache has; empty without one
    * @param runs a graph
    */
-  DevicePass(int blocks, Optional<KeptStreams> kept, Consumer<Stage> runs) {
+  DevicePass(
+      int blocks,
+      Optional<? extends OffloadedBlocks<?>> offloaded,
+      Optional<KeptStreams> kept,
+      Consumer<Stage> runs) {
     this.blocks = blocks;
+    this.offloaded = offloaded;
     this.kept = kept;
     this.runs = runs;
+    offloaded.ifPresent(OffloadedBlocks::begin);
   }
 
   @Override
@@ -32,12 +40,17 @@ final class DevicePass implements BlockLoop.Pass {
 
   @Override
   public void run(int block) {
-    if (block != next) {
+    if (offloaded.isPresent()) {
+      offloaded.get().bring(block, runs);
+    } else if (block != next) {
       kept().skipTo(block);
       runs.accept(Stage.STREAMS);
     }
     runs.accept(Stage.BLOCK);
     next = block + 1;
+    if (next < blocks) {
+      offloaded.ifPresent(its -> its.prefetch(next, runs));
+    }
   }
 
   @Override

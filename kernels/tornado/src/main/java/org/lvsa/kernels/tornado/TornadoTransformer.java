@@ -13,7 +13,6 @@ import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
-import org.lvsa.kernels.transformer.TransformerWeights;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
@@ -22,21 +21,19 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private final TransformerShape shape;
   private final TornadoTarget device;
   private final Activations<A> activations;
-  private final BlockWeights<A> blocks;
-  private final EndWeights ends;
+  private final PlanWeights<A> weights;
   private Optional<TransformerPlan<A>> plan = Optional.empty();
   private Optional<BlockSparseLayout> layout = Optional.empty();
 
   TornadoTransformer(
       TransformerShape shape,
-      TransformerWeights weights,
       Activations<A> activations,
+      PlanWeights<A> weights,
       TornadoTarget device) {
     this.shape = shape;
     this.device = device;
     this.activations = activations;
-    blocks = BlockWeights.read(shape, weights, activations);
-    ends = EndWeights.read(shape, weights);
+    this.weights = weights;
   }
 
   @Override
@@ -58,7 +55,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     KeptStreams.check(video, shape.width());
     release();
     long bytes =
-        TransformerMemory.of(shape, video, activations).stream()
+        TransformerMemory.of(shape, video, activations, weights.residence()).stream()
             .mapToLong(need -> need.bytes())
             .sum();
     if (bytes > device.memory()) {
@@ -72,7 +69,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     }
     TransformerPlan<A> made =
         TornadoErrors.guarded(
-            () -> new TransformerPlan<>(shape, video, activations, blocks, ends, device));
+            () -> new TransformerPlan<>(shape, video, activations, weights, device));
     try {
       made.attention().fill(BlockSparseLayout.dense(video.frames()));
       List<Stage> stages = made.stages();

@@ -12,6 +12,7 @@ import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.kernels.transformer.TransformerWeights;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * Whole transformers on a device of TornadoVM: float32 on any device, fp16 with cuBLASLt and the
@@ -34,8 +35,8 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   @Override
-  public List<Need> memory(TransformerShape shape, TransformerVideo video, DType dtype) {
-    return TransformerMemory.of(shape, video, activations(dtype));
+  public List<Need> memory(TransformerShape shape, TransformerVideo video, Storage storage) {
+    return TransformerMemory.of(shape, video, activations(storage.dtype()), storage.residence());
   }
 
   @Override
@@ -51,17 +52,27 @@ public final class TornadoTransformers implements TransformerBackend {
 
   @Override
   public DeviceTransformer open(
-      TransformerShape shape, TransformerWeights weights, DType dtype, KernelOptions options) {
+      TransformerShape shape, TransformerWeights weights, Storage storage, KernelOptions options) {
     TornadoTarget device = attention.target(options);
-    unsupported(shape, dtype, device)
+    unsupported(shape, storage.dtype(), device)
         .ifPresent(
             reason -> {
               throw new KernelFailedException(reason);
             });
-    return switch (activations(dtype)) {
-      case FloatActivations floats -> new TornadoTransformer<>(shape, weights, floats, device);
-      case HalfActivations halves -> new TornadoTransformer<>(shape, weights, halves, device);
+    return switch (activations(storage.dtype())) {
+      case FloatActivations floats -> open(shape, weights, floats, storage.residence(), device);
+      case HalfActivations halves -> open(shape, weights, halves, storage.residence(), device);
     };
+  }
+
+  private static <A extends TornadoNativeArray> DeviceTransformer open(
+      TransformerShape shape,
+      TransformerWeights weights,
+      Activations<A> activations,
+      Residence residence,
+      TornadoTarget device) {
+    return new TornadoTransformer<>(
+        shape, activations, PlanWeights.read(shape, weights, activations, residence), device);
   }
 
   private static Activations<?> activations(DType dtype) {

@@ -6,6 +6,7 @@ import java.util.List;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 
@@ -13,7 +14,11 @@ import org.lvsa.kernels.transformer.TransformerVideo;
 final class TransformerMemory {
   private TransformerMemory() {}
 
-  static List<Need> of(TransformerShape shape, TransformerVideo video, Activations<?> activations) {
+  static List<Need> of(
+      TransformerShape shape,
+      TransformerVideo video,
+      Activations<?> activations,
+      Residence residence) {
     long width = shape.width();
     long tokens = video.tokens();
     long told = video.told().textTokens() + (long) video.told().pictureTokens();
@@ -22,13 +27,19 @@ final class TransformerMemory {
     long patch =
         (long) (shape.patch().inChannels() + shape.patch().outChannels()) * shape.patch().size();
     long ends = (patch * (width + 1) + 3 * width) * Float.BYTES;
-    // One block's weights a second time, in the buffers that its kernels read.
-    long weights = blocks + blocks / shape.layers() + ends;
+    long block = blocks / shape.layers();
+    // One block's weights are there a second time, in the buffers that its kernels read.
+    long weights = ends + block + (residence == Residence.TWO_BLOCKS ? block : blocks);
     long inner = tokens * (5 * width + shape.feedForward()) + 3 * told * width;
     long activationBytes = inner * activations.bytes() + tokens * (width + 2 * patch) * Float.BYTES;
     long attention = attention(self, video, activations);
     List<Need> needs = new ArrayList<>();
-    needs.add(new Need("weights", weights));
+    needs.add(
+        new Need(
+            residence == Residence.TWO_BLOCKS
+                ? "weights of 2 of " + shape.layers() + " blocks"
+                : "weights",
+            weights));
     needs.add(new Need("activations", activationBytes));
     needs.add(new Need("attention", attention));
     if (video.kept() > 0) {

@@ -12,6 +12,7 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.tornado.Activations.DeviceAttention.Cross;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import uk.ac.manchester.tornado.api.GridScheduler;
@@ -24,11 +25,12 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * A transformer's buffers and compiled code for one size of video. The graphs of {@link Stage} run
- * in this order: {@code embed}; {@code block} once per block; {@code head}. The graph {@code block} holds the
- * weights of all blocks on the device and brings those of one block into the buffers that its other
- * tasks read, so that one compiled graph computes every block. Which block it is, the device counts
- * itself, and what a forward pass sends, it sends in {@code embed}: between two blocks the host has
- * nothing to wait for. {@code streams} copies and compares the stream of tokens where a step cache
+ * in this order: {@code embed}; {@code block} once per block; {@code head}. The graph {@code block}
+ * holds the weights of all blocks on the device and brings those of one block into the buffers that
+ * its other tasks read, so that one compiled graph computes every block. Which block it is, the
+ * device counts itself, and what a forward pass sends, it sends in {@code embed}: between two blocks
+ * the host has nothing to wait for. Where weights stay in the host's memory, {@link
+ * OffloadedBlocks} brings them instead, before each block. {@code streams} copies and compares the stream of tokens where a step cache
  * asks for it, and tells the device which block comes next where some are left out; without a step
  * cache there is no such graph.
  *
@@ -59,21 +61,20 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private final IntArray block = new IntArray(1);
   private final FloatArray x;
   private final int width;
+  private final Optional<OffloadedBlocks<A>> offloaded;
   private final Optional<KeptStreams> kept;
   private final List<Stage> stages;
   private final DevicePlan plan;
   private final int[] logged;
 
   /**
-   * @param weights of the blocks
-   * @param ends of the patch embedding and the output head
+   * @param weights in the host's memory
    */
   TransformerPlan(
       TransformerShape shape,
       TransformerVideo video,
       Activations<A> activations,
-      BlockWeights<A> weights,
-      EndWeights ends,
+      PlanWeights<A> weights,
       TornadoTarget device) {
     this.shape = shape;
     this.video = video;
@@ -103,13 +104,13 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     x = new FloatArray(Math.multiplyExact(tokens, width));
     kept =
         video.kept() > 0 ? Optional.of(new KeptStreams(x, video, width)) : Optional.empty();
-    stages =
-        Stream.of(Stage.values())
-            .filter(stage -> stage != Stage.STREAMS || kept.isPresent())
-            .toList();
+    offloaded =
+        weights.residence() == Residence.TWO_BLOCKS
+            ? Optional.of(new OffloadedBlocks<>(shape, weights.blocks(), activations))
+            : Optional.empty();
+    stages = Stream.of(Stage.values()).filter(this::isNeeded).toList();
     logged = new int[stages.size()];
     GridScheduler grids = new GridScheduler();
-    BlockBuffers<A> buffers = BlockBuffers.allocate(shape, activations);
     // Whether it fits was asked before. A limit of what it takes would be too narrow: TornadoVM's
     // MB are a million bytes, and the graph of the blocks holds nearly all of it.
     plan =
@@ -121,13 +122,23 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
                     stage -> {
                       GraphTasks tasks = GraphTasks.of(stage.graph(), device, grids);
                       return switch (stage) {
-                        case EMBED -> embed(ends, tasks);
-                        case BLOCK -> block(weights, buffers, tasks);
+                        case EMBED -> embed(weights.ends(), tasks);
+                        case FETCH -> fetch(tasks);
+                        case TAKE -> take(tasks);
+                        case BLOCK -> block(weights.blocks(), tasks);
                         case STREAMS -> streams(tasks);
-                        case HEAD -> head(ends, tasks);
+                        case HEAD -> head(weights.ends(), tasks);
                       };
                     })
                 .toArray(TaskGraph[]::new));
+  }
+
+  private boolean isNeeded(Stage stage) {
+    return switch (stage) {
+      case FETCH, TAKE -> offloaded.isPresent();
+      case STREAMS -> kept.isPresent();
+      case EMBED, BLOCK, HEAD -> true;
+    };
   }
 
   private TaskGraph embed(EndWeights ends, GraphTasks tasks) {
@@ -188,18 +199,35 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   /** Whatever graph ran before, it hands on what the blocks need. */
   private void takeOver(GraphTasks tasks) {
-    for (Stage before : List.of(Stage.EMBED, Stage.BLOCK, Stage.STREAMS)) {
-      tasks.consume(before.graph(), forBlocks());
-    }
+    stages.stream()
+        .filter(before -> before != Stage.HEAD)
+        .forEach(before -> tasks.consume(before.graph(), forBlocks()));
+  }
+
+  private TaskGraph fetch(GraphTasks tasks) {
+    takeOver(tasks);
+    offloaded.orElseThrow().fetch(tasks);
+    return tasks.graph().persistOnDevice(forBlocks());
+  }
+
+  private TaskGraph take(GraphTasks tasks) {
+    takeOver(tasks);
+    offloaded.orElseThrow().take(tasks);
+    return tasks.graph().persistOnDevice(forBlocks());
   }
 
   private TaskGraph streams(GraphTasks tasks) {
     takeOver(tasks);
+    offloaded.ifPresent(its -> its.passOn(tasks));
     kept.orElseThrow().add(tasks, block);
     return tasks.graph().persistOnDevice(forBlocks());
   }
 
-  private TaskGraph block(BlockWeights<A> all, BlockBuffers<A> weights, GraphTasks tasks) {
+  private TaskGraph block(BlockWeights<A> all, GraphTasks tasks) {
+    BlockBuffers<A> weights =
+        offloaded
+            .map(OffloadedBlocks::running)
+            .orElseGet(() -> BlockBuffers.allocate(shape, activations));
     int tokens = video.tokens();
     long elements = (long) tokens * width;
     A in = activations.array(elements);
@@ -216,7 +244,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     tasks
         .graph()
         .transferToDevice(DataTransferMode.FIRST_EXECUTION, attention.constants().toArray());
-    weights.bring(all, block, activations, tasks);
+    if (offloaded.isPresent()) {
+      offloaded.get().consume(tasks);
+    } else {
+      weights.bring(all, block, activations, tasks);
+    }
     activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
     activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
     activations.linear(tasks, "key", in, weights.linear(1), key, tokens, false);
@@ -309,6 +341,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     FloatArray patches = new FloatArray(velocity.getSize());
     tasks
         .consume(Stage.BLOCK.graph(), x, in)
+        .consume(Stage.FETCH.graph(), x, in)
         .consume(Stage.STREAMS.graph(), x, in)
         .graph()
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, headTime)
@@ -424,7 +457,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   private void through(BlockLoop loop, Consumer<Stage> runs) {
     runs.accept(Stage.EMBED);
-    loop.run(new DevicePass(shape.layers(), kept, runs));
+    loop.run(new DevicePass(shape.layers(), offloaded, kept, runs));
     runs.accept(Stage.HEAD);
   }
 

@@ -18,6 +18,8 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
+import org.lvsa.kernels.transformer.TransformerBackend.Storage;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.kernels.transformer.TransformerWeights;
@@ -26,11 +28,12 @@ import org.lvsa.kernels.transformer.TransformerWeights;
  * Times forward passes of a transformer with random weights, and compares fp16 with float32.
  *
  * <pre>{@code
- * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED
+ * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [offload]
  * }</pre>
  *
  * where ATTENDED is the number of frames that a frame attends to; all for dense. DTYPE {@code both}
- * prints the relative difference between fp16 and float32.
+ * prints the relative difference between fp16 and float32. With {@code offload}, the weights stay in
+ * the host's memory, and those of two blocks are on the device.
  */
 final class TransformerSpeed {
   private TransformerSpeed() {}
@@ -49,10 +52,14 @@ final class TransformerSpeed {
             new TransformerShape.Patch(16, 16, 1, 2, 2));
     TransformerVideo video = new TransformerVideo(n[4], n[5], n[6], n[7]);
     int reps = Integer.parseInt(args[9]);
+    Residence residence =
+        args.length > 11 && args[11].equals("offload")
+            ? Residence.TWO_BLOCKS
+            : Residence.ALL_BLOCKS;
     BlockSparseLayout layout = layout(video.frames(), args[10]);
     if (args[8].equals("both")) {
-      float[] wide = run(shape, video, layout, DType.F32, reps);
-      float[] narrow = run(shape, video, layout, DType.F16, reps);
+      float[] wide = run(shape, video, layout, new Storage(DType.F32, residence), reps);
+      float[] narrow = run(shape, video, layout, new Storage(DType.F16, residence), reps);
       double difference = 0;
       double norm = 0;
       for (int i = 0; i < wide.length; i++) {
@@ -61,7 +68,7 @@ final class TransformerSpeed {
       }
       System.out.printf(Locale.ROOT, "fp16 against float32: %.3g%n", Math.sqrt(difference / norm));
     } else {
-      run(shape, video, layout, DType.valueOf(args[8]), reps);
+      run(shape, video, layout, new Storage(DType.valueOf(args[8]), residence), reps);
     }
   }
 
@@ -85,15 +92,15 @@ final class TransformerSpeed {
       TransformerShape shape,
       TransformerVideo video,
       BlockSparseLayout layout,
-      DType dtype,
+      Storage storage,
       int reps) {
     TornadoTransformers backend = new TornadoTransformers();
     backend
-        .memory(shape, video, dtype)
+        .memory(shape, video, storage)
         .forEach(need -> System.out.println(need.part() + " " + (need.bytes() >> 20) + " MiB"));
     long begun = System.nanoTime();
     try (DeviceTransformer transformer =
-            backend.open(shape, random(), dtype, KernelOptions.DEFAULT);
+            backend.open(shape, random(), storage, KernelOptions.DEFAULT);
         Arena arena = Arena.ofShared()) {
       System.out.printf(Locale.ROOT, "weights read: %.1f s%n", (System.nanoTime() - begun) / 1e9);
       transformer.prepare(

@@ -69,9 +69,10 @@ final class CalibrateCommand implements Callable<Integer> {
     if (output != null) {
       OutputFile.check(output);
     }
-    offload.check(model.random().isPresent(), 1);
+    offload.check(model.random().isPresent(), 1, TransformerOption.Place.CPU);
     PrintWriter out = spec.commandLine().getOut();
-    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention, offload);
+    try (VideoSetup setup = VideoSetup.open(
+            spec, model, sampling, how, attention, offload, TransformerOption.Place.CPU);
         GenerateProgress progress = new GenerateProgress(spec.commandLine().getErr(), "")) {
       VideoRun run =
           new VideoRun(

@@ -153,12 +153,11 @@ final class GenerateCommand implements Callable<Integer> {
               + " each: leave one of them out");
     }
     cacheOptions.settings();
-    offload.check(model.random().isPresent(), rankOptions.plan().world());
+    offload.check(model.random().isPresent(), rankOptions.plan().world(), transformer.place());
     transformer.check(
         rankOptions.plan().world() > 1
             || capture != null
             || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
-            || offload.mode().isPresent()
             || attention.pattern().isPresent());
     attention
         .pattern()
@@ -177,7 +176,7 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (VideoPipeline own = opened.pipeline()) {
       // The same pipeline, so closing one of the two is enough.
-      VideoPipeline pipeline = offload.around(own, out::println);
+      VideoPipeline pipeline = offload.around(own, transformer.place(), out::println);
       sampling.check(pipeline, how);
       how.riflex().ifPresent(pipeline::riflex);
       GenerationSettings settings =
@@ -224,7 +223,8 @@ final class GenerateCommand implements Callable<Integer> {
     RankPlan ranks = planned.onDevices(config, attention.kernel());
     DeviceChoice device =
         TransformerOption.choice(config, attention.kernel())
-            .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0));
+            .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0))
+            .with(offload.residence());
     transformer.require(pipeline, settings.size(), device, err);
     offload.require(
         pipeline,

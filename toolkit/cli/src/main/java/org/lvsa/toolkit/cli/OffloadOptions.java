@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.offload.OffloadMode;
 import org.lvsa.toolkit.offload.OffloadableComponents;
@@ -25,7 +26,8 @@ final class OffloadOptions {
       names = "--enable-layerwise-offload",
       description =
           "also have only two blocks of the transformer in memory, the next one read while one"
-              + " runs; wins over --enable-cpu-offload")
+              + " runs; wins over --enable-cpu-offload. With --transformer device: two blocks on the"
+              + " device, all in the host's memory")
   private boolean layerwise;
 
   /** What is asked for; empty to keep all weights. */
@@ -36,17 +38,30 @@ final class OffloadOptions {
     return model ? Optional.of(OffloadMode.MODEL) : Optional.empty();
   }
 
+  /** Which blocks' weights a device holds where the transformer is there. */
+  Residence residence() {
+    return layerwise ? Residence.TWO_BLOCKS : Residence.ALL_BLOCKS;
+  }
+
   /**
    * Refuses what offloading cannot be combined with, before a model is opened.
    *
    * @param random whether weights are random numbers
    * @param ranks that share the work
+   * @param place of the transformer
    */
-  void check(boolean random, int ranks) {
+  void check(boolean random, int ranks, TransformerOption.Place place) {
     mode()
         .ifPresent(
             mode -> {
-              if (random) {
+              if (place == TransformerOption.Place.DEVICE) {
+                if (mode == OffloadMode.MODEL) {
+                  throw new IllegalArgumentException(
+                      option(mode)
+                          + " saves nothing on a device, where the transformer is alone: give"
+                          + " --enable-layerwise-offload, or leave it or --transformer device out");
+                }
+              } else if (random) {
                 throw new IllegalArgumentException(
                     option(mode)
                         + " needs weights in files, to read them again: give --model DIR in place"
@@ -78,7 +93,7 @@ final class OffloadOptions {
       boolean possible,
       Consumer<String> log) {
     List<MemoryNeed> needs = memory.apply(pipeline);
-    if (mode().isPresent()) {
+    if (pipeline instanceof OffloadedPipeline) {
       log.accept(
           "[offload] before loading: "
               + needs.stream().map(MemoryNeed::toString).collect(Collectors.joining(", ")));
@@ -103,7 +118,12 @@ final class OffloadOptions {
   }
 
   /** The pipeline, or one that offloads. */
-  VideoPipeline around(VideoPipeline pipeline, Consumer<String> log) {
+  VideoPipeline around(
+      VideoPipeline pipeline, TransformerOption.Place place, Consumer<String> log) {
+    if (place == TransformerOption.Place.DEVICE) {
+      // The device's blocks take turns, and the host's memory is where they come from.
+      return pipeline;
+    }
     if (model && layerwise) {
       log.accept("--enable-layerwise-offload is taken: it includes --enable-cpu-offload");
     }

@@ -80,7 +80,8 @@ final class ServeCommand implements Callable<Integer> {
     String name = servedName == null ? model.name() : servedName;
     ModelOptions.Opened opened = model.open();
     VideoPipeline pipeline =
-        offload.around(opened.pipeline(), line -> err.println("lvsa: " + line));
+        offload.around(
+            opened.pipeline(), transformer.place(), line -> err.println("lvsa: " + line));
     try (PipelineMaker maker = new PipelineMaker(pipeline, name, making(config))) {
       how.riflex().ifPresent(pipeline::riflex);
       if (joinsRequest != null) {
@@ -90,7 +91,7 @@ final class ServeCommand implements Callable<Integer> {
       transformer.place(
           pipeline,
           Optional.empty(),
-          TransformerOption.choice(config, attention.kernel()),
+          TransformerOption.choice(config, attention.kernel()).with(offload.residence()),
           err);
       maker.logSettings();
       try (VideoServer started = VideoServer.start(settings, maker)) {
@@ -109,11 +110,10 @@ final class ServeCommand implements Callable<Integer> {
     }
     boolean isCached = cacheOptions.settings().isPresent();
     ranks.checkCache(isCached);
-    offload.check(model.random().isPresent(), ranks.world());
+    offload.check(model.random().isPresent(), ranks.world(), transformer.place());
     transformer.check(
         ranks.world() > 1
             || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
-            || offload.mode().isPresent()
             || attention.pattern().isPresent());
     attention
         .pattern()

@@ -115,8 +115,7 @@ final class SweepCacheCommand implements Callable<Integer> {
       LvsaConfig.defaults().with(Setting.LVSA_SPARSITY_SCALE, Double.toString(scale));
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
-    offload.check(model.random().isPresent(), 1);
-    transformer.check(offload.mode().isPresent());
+    offload.check(model.random().isPresent(), 1, transformer.place());
     CacheSweep.Plan plan =
         new CacheSweep.Plan(
             attentions,
@@ -126,12 +125,14 @@ final class SweepCacheCommand implements Callable<Integer> {
             reps,
             !latentsOnly,
             transformer.place() == TransformerOption.Place.DEVICE);
-    try (VideoSetup setup = VideoSetup.open(spec, model, sampling, how, attention, offload)) {
+    try (VideoSetup setup = VideoSetup.open(
+            spec, model, sampling, how, attention, offload, transformer.place())) {
       PrintWriter err = spec.commandLine().getErr();
       VideoSize size = setup.settings().size();
       DeviceChoice device =
           TransformerOption.choice(setup.attention().config(), attention.kernel())
-              .withKept(plan.keeps(setup.settings().steps()));
+              .withKept(plan.keeps(setup.settings().steps()))
+              .with(offload.residence());
       transformer.require(setup.pipeline(), size, device, err);
       Files.createDirectories(output);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

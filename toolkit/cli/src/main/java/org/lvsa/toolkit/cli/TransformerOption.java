@@ -41,8 +41,8 @@ final class TransformerOption {
   void check(boolean more) {
     if (place == Place.DEVICE && more) {
       throw new IllegalArgumentException(
-          "--transformer device attends dense or with LVSA, on one rank, without --capture, without"
-              + " attention broadcast (pab) and without offloading: leave these out");
+          "--transformer device attends dense or with LVSA, on one rank, without --capture and"
+              + " without attention broadcast (pab): leave these out");
     }
   }
 

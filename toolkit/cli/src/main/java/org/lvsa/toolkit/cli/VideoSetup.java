@@ -32,10 +32,11 @@ record VideoSetup(
       SamplingOptions sampling,
       HowOptions how,
       AttentionOptions attention,
-      OffloadOptions offload) {
+      OffloadOptions offload,
+      TransformerOption.Place place) {
     model.check();
     Consumer<String> log = line -> spec.commandLine().getErr().println("lvsa: " + line);
-    VideoPipeline pipeline = offload.around(model.open().pipeline(), log);
+    VideoPipeline pipeline = offload.around(model.open().pipeline(), place, log);
     try {
       sampling.check(pipeline, how);
       GenerationSettings.Inputs inputs = sampling.inputs(how);

@@ -11,88 +11,27 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.lvsa.kernels.DType;
-import org.lvsa.kernels.KernelOptions;
-import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.toolkit.GoldenRun;
-import org.lvsa.toolkit.attention.StepCounting;
-import org.lvsa.toolkit.cache.CacheConfigReader;
 import org.lvsa.toolkit.cli.Run;
-import org.lvsa.toolkit.config.TestConfig;
-import org.lvsa.toolkit.model.Resolution;
-import org.lvsa.toolkit.pipeline.Denoising;
-import org.lvsa.toolkit.pipeline.DeviceChoice;
-import org.lvsa.toolkit.pipeline.GenerationAttention;
-import org.lvsa.toolkit.pipeline.GenerationSettings;
-import org.lvsa.toolkit.pipeline.GuidanceSettings;
-import org.lvsa.toolkit.pipeline.ModelFolder;
-import org.lvsa.toolkit.pipeline.Pipelines;
-import org.lvsa.toolkit.pipeline.StartingLatents;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
-import org.lvsa.toolkit.pipeline.VideoSize;
 
 /** Step caches around a transformer on a device: they decide and give as on the CPU. */
 @Tag("full")
 class DeviceCacheTest {
-  private static final int STEPS = 8;
-
   @TempDir private static Path shared;
   private static Path model;
 
   @BeforeAll
   static void unpack() throws IOException {
     model = GoldenRun.wanModel(shared);
-  }
-
-  private static VideoPipeline open(boolean device) {
-    VideoPipeline pipeline =
-        Pipelines.open(ModelFolder.open(model, Map.of()), Optional.empty(), false);
-    if (device) {
-      pipeline.transformerOnDevice(
-          new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT),
-          Optional.empty(),
-          DeviceTransformer.Progress.NONE);
-    }
-    return pipeline;
-  }
-
-  private static VideoRun.Denoised run(
-      VideoPipeline pipeline, String attention, String backend, String config, int seed) {
-    GenerationSettings settings =
-        new GenerationSettings(
-            new GenerationSettings.Prompts("A cat walks", ""),
-            new VideoSize(new Resolution(32, 48), 13),
-            STEPS,
-            new GuidanceSettings(3, false, OptionalDouble.empty(), OptionalDouble.empty(), false),
-            OptionalDouble.empty(),
-            new StartingLatents.Seed(seed),
-            GenerationSettings.Inputs.NONE);
-    VideoRun run =
-        new VideoRun(
-            pipeline,
-            settings,
-            new GenerationAttention.Settings(
-                TestConfig.of(
-                    Map.of(
-                        "DIFFUSION_ATTENTION_BACKEND", attention,
-                        "LVSA_REFERENCE_LATENT_FRAMES", "2",
-                        "LVSA_WINDOW_SIZE", "0")),
-                StepCounting.EXAMPLES,
-                KernelOptions.DEFAULT,
-                Optional.empty(),
-                CacheConfigReader.read(backend, config)),
-            VideoRun.Listener.NONE);
-    try (Denoising denoising = pipeline.prepare(settings)) {
-      return run.denoise(denoising, VideoRun.Saving.none(), false);
-    }
   }
 
   private static void assertNear(float[] expected, float[] actual, double bound) {
@@ -120,10 +59,10 @@ class DeviceCacheTest {
       })
   void cachesDecideAndGiveAsOnTheCpu(String attention, String backend, String config) {
     DeviceRun.assumeDevice();
-    try (VideoPipeline cpu = open(false);
-        VideoPipeline device = open(true)) {
-      VideoRun.Denoised expected = run(cpu, attention, backend, config, 5);
-      VideoRun.Denoised actual = run(device, attention, backend, config, 5);
+    try (VideoPipeline cpu = SmallVideo.open(model, Optional.empty());
+        VideoPipeline device = SmallVideo.open(model, Optional.of(Residence.ALL_BLOCKS))) {
+      VideoRun.Denoised expected = SmallVideo.run(cpu, attention, backend, config, 5);
+      VideoRun.Denoised actual = SmallVideo.run(device, attention, backend, config, 5);
       Map<String, String> steps = expected.cache().orElseThrow().steps();
       assertTrue(steps.values().stream().anyMatch(text -> text.contains("C")), steps.toString());
       assertEquals(steps, actual.cache().orElseThrow().steps());
@@ -135,14 +74,14 @@ class DeviceCacheTest {
   void aCacheThatComputesEverythingChangesNothingAndNoRunLeavesATrace() {
     DeviceRun.assumeDevice();
     String caching = "{\"residual_diff_threshold\": 1, \"max_warmup_steps\": 2}";
-    try (VideoPipeline device = open(true)) {
-      VideoRun.Denoised plain = run(device, "SDPA", "none", "", 5);
+    try (VideoPipeline device = SmallVideo.open(model, Optional.of(Residence.ALL_BLOCKS))) {
+      VideoRun.Denoised plain = SmallVideo.run(device, "SDPA", "none", "", 5);
       VideoRun.Denoised all =
-          run(device, "SDPA", "cache_dit", "{\"residual_diff_threshold\": 0}", 5);
+          SmallVideo.run(device, "SDPA", "cache_dit", "{\"residual_diff_threshold\": 0}", 5);
       assertArrayEquals(plain.latents(), all.latents());
-      VideoRun.Denoised first = run(device, "SDPA", "cache_dit", caching, 5);
-      run(device, "SDPA", "cache_dit", caching, 6);
-      VideoRun.Denoised again = run(device, "SDPA", "cache_dit", caching, 5);
+      VideoRun.Denoised first = SmallVideo.run(device, "SDPA", "cache_dit", caching, 5);
+      SmallVideo.run(device, "SDPA", "cache_dit", caching, 6);
+      VideoRun.Denoised again = SmallVideo.run(device, "SDPA", "cache_dit", caching, 5);
       assertEquals(first.cache().orElseThrow().steps(), again.cache().orElseThrow().steps());
       assertArrayEquals(first.latents(), again.latents());
     }
@@ -187,18 +126,18 @@ class DeviceCacheTest {
   @Test
   void whatADeviceCannotDoIsRefused() {
     DeviceRun.assumeDevice();
-    try (VideoPipeline device = open(true)) {
+    try (VideoPipeline device = SmallVideo.open(model, Optional.of(Residence.ALL_BLOCKS))) {
       String said =
           assertThrows(
                   IllegalArgumentException.class,
                   () ->
-                      run(device, "SDPA", "pab", "{\"spatial_attention_block_skip_range\": 2}", 5))
+                      SmallVideo.run(device, "SDPA", "pab", "{\"spatial_attention_block_skip_range\": 2}", 5))
               .getMessage();
       assertTrue(said.contains("attention broadcast (pab)"), said);
       said =
           assertThrows(
                   IllegalArgumentException.class,
-                  () -> run(device, "SDPA", "mag_cache", "{\"mag_calibrate\": true}", 5))
+                  () -> SmallVideo.run(device, "SDPA", "mag_cache", "{\"mag_calibrate\": true}", 5))
               .getMessage();
       assertTrue(said.contains("neither calibrated nor saved"), said);
     }

@@ -8,6 +8,8 @@ import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
+import org.lvsa.kernels.transformer.TransformerBackend.Storage;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerWeights;
 import org.lvsa.toolkit.backend.Backends;
@@ -17,19 +19,24 @@ import org.lvsa.toolkit.backend.UnavailableException;
  * Where a transformer runs as a whole.
  *
  * @param backend its name, or {@code auto} for the only one that there is
- * @param dtype of weights and activations
+ * @param storage how the device holds it
  * @param options the device
  * @param kept copies of the stream of tokens that step caches keep there at most
  */
-public record DeviceChoice(String backend, DType dtype, KernelOptions options, int kept) {
-  /** Without room for a step cache, which makes it when it first runs. */
+public record DeviceChoice(String backend, Storage storage, KernelOptions options, int kept) {
+  /** All blocks there, and no room for a step cache, which makes it when it first runs. */
   public DeviceChoice(String backend, DType dtype, KernelOptions options) {
-    this(backend, dtype, options, 0);
+    this(backend, new Storage(dtype, Residence.ALL_BLOCKS), options, 0);
+  }
+
+  /** As this one, with the weights of that many blocks there. */
+  public DeviceChoice with(Residence residence) {
+    return new DeviceChoice(backend, new Storage(storage.dtype(), residence), options, kept);
   }
 
   /** As this one, with room for step caches. */
   public DeviceChoice withKept(int copies) {
-    return new DeviceChoice(backend, dtype, options, copies);
+    return new DeviceChoice(backend, storage, options, copies);
   }
 
   /**
@@ -62,7 +69,7 @@ public record DeviceChoice(String backend, DType dtype, KernelOptions options, i
    */
   public DeviceTransformer open(TransformerShape shape, TransformerWeights weights) {
     try {
-      return find().open(shape, weights, dtype, options);
+      return find().open(shape, weights, storage, options);
     } catch (KernelFailedException e) {
       throw new UnavailableException("--transformer device: " + e.getMessage());
     }

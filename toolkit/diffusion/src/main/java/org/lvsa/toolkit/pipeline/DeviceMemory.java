@@ -8,6 +8,8 @@ import java.util.stream.Collectors;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
+import org.lvsa.kernels.transformer.TransformerBackend.Storage;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.toolkit.backend.UnavailableException;
@@ -44,13 +46,13 @@ public final class DeviceMemory {
     DeviceMemory memory = new DeviceMemory(choice);
     memory
         .backend
-        .unsupported(sizes.shape(), choice.dtype(), choice.options())
+        .unsupported(sizes.shape(), choice.storage().dtype(), choice.options())
         .ifPresent(
             reason -> {
               throw new UnavailableException("--transformer device: " + reason);
             });
     TransformerBackend.Device device = memory.backend.device(choice.options());
-    List<Need> needs = memory.needs(sizes, choice.dtype());
+    List<Need> needs = memory.needs(sizes, choice.storage());
     log.accept(
         "memory of "
             + device.name()
@@ -80,8 +82,8 @@ public final class DeviceMemory {
             + "): give --transformer cpu");
   }
 
-  private List<Need> needs(Sizes sizes, DType dtype) {
-    return backend.memory(sizes.shape(), sizes.video(), dtype);
+  private List<Need> needs(Sizes sizes, Storage storage) {
+    return backend.memory(sizes.shape(), sizes.video(), storage);
   }
 
   private static long sum(List<Need> needs) {
@@ -94,11 +96,16 @@ public final class DeviceMemory {
 
   /** The option that would make it fit. */
   private String advice(VideoSize size, Sizes sizes, long bytes) {
-    long half = sum(needs(sizes, DType.F16));
-    if (choice.dtype() == DType.F32
+    Storage storage = choice.storage();
+    long half = sum(needs(sizes, new Storage(DType.F16, storage.residence())));
+    if (storage.dtype() == DType.F32
         && half <= bytes
         && backend.unsupported(sizes.shape(), DType.F16, choice.options()).isEmpty()) {
       return "--dtype f16 takes " + mebibytes(half);
+    }
+    long two = sum(needs(sizes, new Storage(storage.dtype(), Residence.TWO_BLOCKS)));
+    if (two <= bytes) {
+      return "--enable-layerwise-offload takes " + mebibytes(two);
     }
     return frames(size, sizes, bytes)
         .map(frames -> "--frames " + frames + " fits")
@@ -113,7 +120,7 @@ public final class DeviceMemory {
     while (fits + 1 < most) {
       int middle = (fits + most) >>> 1;
       Sizes shorter = new Sizes(sizes.shape(), video.withFrames(middle));
-      if (sum(needs(shorter, choice.dtype())) <= bytes) {
+      if (sum(needs(shorter, choice.storage())) <= bytes) {
         fits = middle;
       } else {
         most = middle;
