@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.cli;
 
 import java.io.PrintWriter;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -155,7 +156,7 @@ final class GenerateCommand implements Callable<Integer> {
     cacheOptions.settings();
     offload.check(model.random().isPresent(), rankOptions.plan().world(), transformer.place());
     transformer.check(
-        rankOptions.plan().world() > 1
+        !rankOptions.plan().eachHasWholeTransformer()
             || capture != null
             || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
             || attention.pattern().isPresent());
@@ -222,7 +223,7 @@ final class GenerateCommand implements Callable<Integer> {
             });
     RankPlan ranks = planned.onDevices(config, attention.kernel());
     DeviceChoice device =
-        TransformerOption.choice(config, attention.kernel())
+        TransformerOption.choice(config, ranks.kernel(attention.kernel()))
             .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0))
             .with(offload.residence());
     transformer.require(pipeline, settings.size(), device, err);
@@ -233,8 +234,8 @@ final class GenerateCommand implements Callable<Integer> {
         out::println);
     if (!ranks.later()) {
       load.read(opened.weights(), err);
+      transformer.place(pipeline, Optional.of(settings.size()), device, err);
     }
-    transformer.place(pipeline, Optional.of(settings.size()), device, err);
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }
@@ -266,9 +267,14 @@ final class GenerateCommand implements Callable<Integer> {
             identity(opened.identity(), settings, shape, attended, latentsOnly));
     if (ranks.later()) {
       VideoRun run = new VideoRun(pipeline, settings, attended, VideoRun.Listener.NONE);
-      // It joins first: encoding may take longer than the others wait for it to come.
+      // It joins first: reading and encoding may take longer than the others wait for it to come.
       return ranks.runLater(
               one -> {
+                transformer.place(
+                    pipeline,
+                    Optional.of(settings.size()),
+                    device,
+                    new PrintWriter(Writer.nullWriter()));
                 try (Denoising denoising = pipeline.prepare(settings)) {
                   return run.denoiseQuietly(ranks, one, denoising, saving);
                 }

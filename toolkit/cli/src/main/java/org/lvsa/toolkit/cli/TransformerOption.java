@@ -41,8 +41,9 @@ final class TransformerOption {
   void check(boolean more) {
     if (place == Place.DEVICE && more) {
       throw new IllegalArgumentException(
-          "--transformer device attends dense or with LVSA, on one rank, without --capture and"
-              + " without attention broadcast (pab): leave these out");
+          "--transformer device attends dense or with LVSA, on one rank or on the two of"
+              + " --cfg-parallel-size 2 --ranks processes, without --capture and without attention"
+              + " broadcast (pab): leave what is more out");
     }
   }
 

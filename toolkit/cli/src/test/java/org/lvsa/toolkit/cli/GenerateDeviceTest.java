@@ -26,7 +26,8 @@ class GenerateDeviceTest {
     "3,wan2.1-1.3b,--backend vector,backend vector runs no whole transformer: give --backend tornado",
     "2,hunyuanvideo-1.5,--dtype f32,'(HunyuanVideo15Pipeline): give --transformer cpu'",
     "2,cogvideox-2b,--dtype f32,'(CogVideoXPipeline): give --transformer cpu'",
-    "2,wan2.1-1.3b,--ulysses-degree 2,'without attention broadcast (pab): leave these out'",
+    "2,wan2.1-1.3b,--ulysses-degree 2,'--ranks processes, without --capture'",
+    "2,wan2.1-1.3b,--cfg-parallel-size 2,'--ranks processes, without --capture'",
     "2,wan2.1-1.3b,--cache-backend pab --cache-config {\"spatial_attention_block_skip_range\":2},'attention broadcast (pab)'",
     "2,wan2.1-1.3b,--enable-cpu-offload,'give --enable-layerwise-offload'",
     "2,wan2.1-1.3b,--attention sta,'attends dense or with LVSA'"

@@ -3,6 +3,8 @@ package org.lvsa.toolkit.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -10,12 +12,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.pipeline.MemoryNeed;
+import org.lvsa.toolkit.pipeline.ModelFolder;
+import org.lvsa.toolkit.pipeline.OffloadedPipeline;
+import org.lvsa.toolkit.pipeline.Pipelines;
+import org.lvsa.toolkit.pipeline.VideoPipeline;
 
 /** {@code lvsa generate} that lets weights go, on the tiny Wan model. */
 class GenerateOffloadTest {
@@ -77,6 +88,38 @@ class GenerateOffloadTest {
         run.out().indexOf("[offload] before loading: encoding the prompts needs ")
             < run.out().indexOf("[offload] encoding: "),
         run.out());
+  }
+
+  /** A video that fits only with two blocks at a time: the message says how, with both numbers. */
+  @Test
+  void whereLettingBlocksGoWouldHelpTheMessageSaysSo() {
+    try (VideoPipeline pipeline =
+        Pipelines.open(ModelFolder.open(model, Map.of()), Optional.empty(), false)) {
+      Function<VideoPipeline, List<MemoryNeed>> memory =
+          one ->
+              List.of(
+                  new MemoryNeed("decoding", 2 << 20),
+                  new MemoryNeed(
+                      MemoryNeed.DENOISING,
+                      one instanceof OffloadedPipeline ? 3 << 20 : Long.MAX_VALUE));
+      OffloadOptions plain = new OffloadOptions();
+      String said =
+          assertThrows(
+                  UnavailableException.class,
+                  () -> plain.require(pipeline, memory, true, line -> {}))
+              .getMessage();
+      assertTrue(said.startsWith("denoising needs 8796093022207 MiB of memory, "), said);
+      assertTrue(
+          said.endsWith(
+              " MiB are free here: with --enable-layerwise-offload denoising needs 3 MiB"),
+          said);
+      String impossible =
+          assertThrows(
+                  UnavailableException.class,
+                  () -> plain.require(pipeline, memory, false, line -> {}))
+              .getMessage();
+      assertFalse(impossible.contains("--enable-layerwise-offload"), impossible);
+    }
   }
 
   @Test

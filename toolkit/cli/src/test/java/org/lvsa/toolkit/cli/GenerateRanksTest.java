@@ -34,6 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.hunyuan.TinyHunyuan;
 import org.lvsa.toolkit.io.ChildJvm;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.tensor.Safetensors;
@@ -184,12 +185,16 @@ class GenerateRanksTest {
         "wan22/ti2v5b/model 96x64",
         "wan22/ti2v5b/model 96x64 picture",
         "hunyuan15/model 96x64",
+        "hunyuan15_i2v/model 96x64 picture",
         "cogvideox/model 48x32"
       })
   void everyTwoKindsMakeTheVideoOfOne(String which) throws IOException {
     Assumptions.assumeTrue(
         Files.isDirectory(MODELS), () -> "skipped: no golden data at " + MODELS.toAbsolutePath());
-    Path folder = MODELS.resolve(which.split(" ")[0]);
+    Path folder =
+        which.startsWith("hunyuan15_i2v")
+            ? TinyHunyuan.unpackWithPicture(directory.resolve("models"))
+            : MODELS.resolve(which.split(" ")[0]);
     Path picture = directory.resolve("picture.png");
     ImageIO.write(new BufferedImage(48, 32, BufferedImage.TYPE_INT_RGB), "png", picture.toFile());
     List<Object> words = new ArrayList<>();

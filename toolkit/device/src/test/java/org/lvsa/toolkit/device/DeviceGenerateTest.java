@@ -192,7 +192,10 @@ class DeviceGenerateTest {
     "3,wan2.1-1.3b,--dtype f16,give --dtype f32",
     "3,wan2.1-1.3b,--dtype f32 --frames 40001 --resolution 832x480,--frames ",
     "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
+    "3,wan2.1-14b,--dtype f32 --dim-scale full --layers 2000 --frames 1 --resolution 32x32,"
+        + "--enable-layerwise-offload takes ",
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
+    "2,wan2.1-1.3b,--dtype f32 --enable-cpu-offload,give --enable-layerwise-offload",
     "2,hunyuanvideo-1.5,--dtype f32,give --transformer cpu",
     "2,cogvideox-2b,--dtype f32,give --transformer cpu"
   })

@@ -116,6 +116,23 @@ public record RankPlan(
     return start.kind() == RankStart.Kind.THREADS ? world() : 1;
   }
 
+  /**
+   * Whether each rank can have a transformer on a device of its own: one rank, or processes that
+   * each run one branch of guidance.
+   */
+  public boolean eachHasWholeTransformer() {
+    boolean branches = world() == groups.guidance() && sharding == 1;
+    return world() == 1 || (branches && start.kind() == RankStart.Kind.PROCESSES);
+  }
+
+  /** Device and kernel of the rank that runs in this process, of ranks that are processes. */
+  public KernelOptions kernel(KernelOptions asked) {
+    return start
+        .device(start.place().map(RankStart.Place::rank).orElse(0))
+        .map(asked::onDevice)
+        .orElse(asked);
+  }
+
   /** The same ranks, whose later processes get further words behind their command. */
   public RankPlan withWords(List<String> words) {
     return new RankPlan(groups, decoding, sharding, scheme, mode, start.withWords(words));

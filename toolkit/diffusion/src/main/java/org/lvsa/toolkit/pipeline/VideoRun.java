@@ -162,6 +162,8 @@ public final class VideoRun {
             return null;
           }
           RankView view = ranks.view(one);
+          // What the others still read or compile is no part of this video's time.
+          new Collectives(one).barrier();
           Denoised denoised = denoise(denoising.forRank(view.place()), view, saving, keepSteps);
           return keepSteps
               ? denoised
@@ -173,6 +175,7 @@ public final class VideoRun {
   public Denoised denoiseQuietly(
       RankPlan ranks, Communicator one, Denoising denoising, Saving saving) {
     RankView view = ranks.view(one);
+    new Collectives(one).barrier();
     Denoised denoised =
         new VideoRun(pipeline, settings, attention, Listener.NONE)
             .denoise(denoising.forRank(view.place()), view, saving.readOnly(), false);

@@ -322,11 +322,13 @@ public final class WanTransformer implements AutoCloseable {
 
   /**
    * The same transformer for one of several ranks, which may run at the same time; weights are
-   * shared and stay this one's to close.
+   * shared and stay this one's to close. A device is too: a rank that has one is a process of its
+   * own.
    */
   WanTransformer forRank(RankPlace place) {
     WanTransformer other = new WanTransformer(config, weights, place);
     other.rotary = rotary;
+    other.device = device;
     return other;
   }
 
