@@ -51,30 +51,33 @@ final class OffloadOptions {
    * @param place of the transformer
    */
   void check(boolean random, int ranks, TransformerOption.Place place) {
-    mode()
-        .ifPresent(
-            mode -> {
-              if (place == TransformerOption.Place.DEVICE) {
-                if (mode == OffloadMode.MODEL) {
-                  throw new IllegalArgumentException(
-                      option(mode)
-                          + " saves nothing on a device, where the transformer is alone: give"
-                          + " --enable-layerwise-offload, or leave it or --transformer device out");
-                }
-              } else if (random) {
-                throw new IllegalArgumentException(
-                    option(mode)
-                        + " needs weights in files, to read them again: give --model DIR in place"
-                        + " of --random-weights");
-              }
-              if (ranks > 1) {
-                throw new IllegalArgumentException(
-                    option(mode)
-                        + " runs on 1 rank, since the ranks of a process share their weights, got "
-                        + ranks
-                        + " ranks");
-              }
-            });
+    mode().ifPresent(mode -> check(mode, random, ranks, place));
+  }
+
+  private static void check(
+      OffloadMode mode, boolean random, int ranks, TransformerOption.Place place) {
+    if (place == TransformerOption.Place.DEVICE) {
+      if (mode == OffloadMode.MODEL) {
+        throw new IllegalArgumentException(
+            option(mode)
+                + " saves nothing on a device, where the transformer is alone: give"
+                + " --enable-layerwise-offload, or leave it or --transformer device out");
+      }
+      return;
+    }
+    if (random) {
+      throw new IllegalArgumentException(
+          option(mode)
+              + " needs weights in files, to read them again: give --model DIR in place"
+              + " of --random-weights");
+    }
+    if (ranks > 1) {
+      throw new IllegalArgumentException(
+          option(mode)
+              + " runs on 1 rank, since the ranks of a process share their weights, got "
+              + ranks
+              + " ranks");
+    }
   }
 
   /**
