@@ -19,8 +19,6 @@ record PlanWeights<A extends TornadoNativeArray>(
       Activations<A> activations,
       Residence residence) {
     return new PlanWeights<>(
-        BlockWeights.read(shape, weights, activations),
-        EndWeights.read(shape, weights),
-        residence);
+        BlockWeights.read(shape, weights, activations), EndWeights.read(shape, weights), residence);
   }
 }

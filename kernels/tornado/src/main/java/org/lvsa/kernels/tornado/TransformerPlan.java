@@ -28,11 +28,11 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * in this order: {@code embed}; {@code block} once per block; {@code head}. The graph {@code block}
  * holds the weights of all blocks on the device and brings those of one block into the buffers that
  * its other tasks read, so that one compiled graph computes every block. Which block it is, the
- * device counts itself, and what a forward pass sends, it sends in {@code embed}: between two blocks
- * the host has nothing to wait for. Where weights stay in the host's memory, {@link
- * OffloadedBlocks} brings them instead, before each block. {@code streams} copies and compares the stream of tokens where a step cache
- * asks for it, and tells the device which block comes next where some are left out; without a step
- * cache there is no such graph.
+ * device counts itself, and what a forward pass sends, it sends in {@code embed}: between two
+ * blocks the host has nothing to wait for. Where weights stay in the host's memory, {@link
+ * OffloadedBlocks} brings them instead, before each block. {@code streams} copies and compares the
+ * stream of tokens where a step cache asks for it, and tells the device which block comes next
+ * where some are left out; without a step cache there is no such graph.
  *
  * <p>TornadoVM hands a buffer from the graph that ran last to the next one alone. So what blocks
  * need goes through every graph that may run before one.
@@ -102,8 +102,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     // At most: every axis turns every pair.
     turns = new FloatArray(2 * pairs * (video.frames() + video.rows() + video.columns()));
     x = new FloatArray(Math.multiplyExact(tokens, width));
-    kept =
-        video.kept() > 0 ? Optional.of(new KeptStreams(x, video, width)) : Optional.empty();
+    kept = video.kept() > 0 ? Optional.of(new KeptStreams(x, video, width)) : Optional.empty();
     offloaded =
         weights.residence() == Residence.TWO_BLOCKS
             ? Optional.of(new OffloadedBlocks<>(shape, weights.blocks(), activations))

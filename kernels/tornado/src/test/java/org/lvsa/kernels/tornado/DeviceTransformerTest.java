@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.BlockSparseLayout;
@@ -32,6 +33,7 @@ import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.kernels.transformer.TransformerWeights;
 
 /** Loops over a transformer's blocks on a device, and weights that stay in the host's memory. */
+@Tag("full")
 class DeviceTransformerTest {
   private static final TransformerShape SHAPE =
       new TransformerShape(
@@ -75,7 +77,8 @@ class DeviceTransformerTest {
         MemorySegment.NULL,
         numbers(6 * SHAPE.width(), 2),
         numbers(SHAPE.width(), 3),
-        new DeviceTransformer.Turns(numbers(3 * 2 * 2, 4), numbers(3 * 2 * 2, 5), numbers(5 * 2 * 2, 6)),
+        new DeviceTransformer.Turns(
+            numbers(3 * 2 * 2, 4), numbers(3 * 2 * 2, 5), numbers(5 * 2 * 2, 6)),
         BlockSparseLayout.dense(3));
   }
 
@@ -97,8 +100,7 @@ class DeviceTransformerTest {
         DeviceTransformer offloaded = open(Residence.TWO_BLOCKS)) {
       List<float[]> results = new ArrayList<>();
       for (BlockLoop loop :
-          List.of(
-              BlockLoop.ALL, blocks(0, 3, 4), blocks(2), blocks(4, 1, 1, 0), BlockLoop.ALL)) {
+          List.of(BlockLoop.ALL, blocks(0, 3, 4), blocks(2), blocks(4, 1, 1, 0), BlockLoop.ALL)) {
         results.add(predict(resident, loop));
         assertArrayEquals(results.getLast(), predict(offloaded, loop), "seed " + seed);
       }
@@ -166,8 +168,7 @@ class DeviceTransformerTest {
     try (DeviceTransformer transformer = open(Residence.ALL_BLOCKS)) {
       TransformerVideo large = new TransformerVideo(1000, 100, 100, 7).withKept(12);
       String said =
-          assertThrows(
-                  KernelFailedException.class, () -> transformer.prepare(large, Progress.NONE))
+          assertThrows(KernelFailedException.class, () -> transformer.prepare(large, Progress.NONE))
               .getMessage();
       assertTrue(said.contains("up to 12 copies of the stream of tokens, 2880000000 "), said);
     }

@@ -32,8 +32,8 @@ import org.lvsa.kernels.transformer.TransformerWeights;
  * }</pre>
  *
  * where ATTENDED is the number of frames that a frame attends to; all for dense. DTYPE {@code both}
- * prints the relative difference between fp16 and float32. With {@code offload}, the weights stay in
- * the host's memory, and those of two blocks are on the device.
+ * prints the relative difference between fp16 and float32. With {@code offload}, the weights stay
+ * in the host's memory, and those of two blocks are on the device.
  */
 final class TransformerSpeed {
   private TransformerSpeed() {}

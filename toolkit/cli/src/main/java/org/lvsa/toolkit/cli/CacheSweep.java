@@ -132,8 +132,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
     Set<String> done = rows.stream().map(CacheSweepRow::key).collect(Collectors.toSet());
     try (Denoising denoising = setup.pipeline().prepare(setup.settings())) {
       List<Cache> caches = new ArrayList<>(List.of(Cache.NONE));
-      caches.addAll(
-          plan.caches(setup.settings().steps(), cache -> measured(denoising, cache)));
+      caches.addAll(plan.caches(setup.settings().steps(), cache -> measured(denoising, cache)));
       // The run that everything is compared with, after one that warms up.
       make(denoising, How.DENSE, Cache.NONE, 1);
       Made exact = make(denoising, How.DENSE, Cache.NONE, plan.reps());

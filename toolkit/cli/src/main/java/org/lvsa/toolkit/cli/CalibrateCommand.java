@@ -71,8 +71,9 @@ final class CalibrateCommand implements Callable<Integer> {
     }
     offload.check(model.random().isPresent(), 1, TransformerOption.Place.CPU);
     PrintWriter out = spec.commandLine().getOut();
-    try (VideoSetup setup = VideoSetup.open(
-            spec, model, sampling, how, attention, offload, TransformerOption.Place.CPU);
+    try (VideoSetup setup =
+            VideoSetup.open(
+                spec, model, sampling, how, attention, offload, TransformerOption.Place.CPU);
         GenerateProgress progress = new GenerateProgress(spec.commandLine().getErr(), "")) {
       VideoRun run =
           new VideoRun(

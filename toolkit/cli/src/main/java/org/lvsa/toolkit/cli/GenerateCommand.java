@@ -209,6 +209,7 @@ final class GenerateCommand implements Callable<Integer> {
     VideoPipeline pipeline = opened.pipeline();
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
+    PrintWriter quiet = new PrintWriter(Writer.nullWriter());
     LatentSize shape = pipeline.latents(settings.size());
     RankPlan planned = rankOptions.plan();
     planned.check(pipeline, settings);
@@ -226,7 +227,7 @@ final class GenerateCommand implements Callable<Integer> {
         TransformerOption.choice(config, ranks.kernel(attention.kernel()))
             .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0))
             .with(offload.residence());
-    transformer.require(pipeline, settings.size(), device, err);
+    transformer.require(pipeline, settings.size(), device, ranks.later() ? quiet : err);
     offload.require(
         pipeline,
         one -> ranks.memory(one, settings, how.tiling()),
@@ -270,11 +271,7 @@ final class GenerateCommand implements Callable<Integer> {
       // It joins first: reading and encoding may take longer than the others wait for it to come.
       return ranks.runLater(
               one -> {
-                transformer.place(
-                    pipeline,
-                    Optional.of(settings.size()),
-                    device,
-                    new PrintWriter(Writer.nullWriter()));
+                transformer.place(pipeline, Optional.of(settings.size()), device, quiet);
                 try (Denoising denoising = pipeline.prepare(settings)) {
                   return run.denoiseQuietly(ranks, one, denoising, saving);
                 }

@@ -125,8 +125,8 @@ final class SweepCacheCommand implements Callable<Integer> {
             reps,
             !latentsOnly,
             transformer.place() == TransformerOption.Place.DEVICE);
-    try (VideoSetup setup = VideoSetup.open(
-            spec, model, sampling, how, attention, offload, transformer.place())) {
+    try (VideoSetup setup =
+        VideoSetup.open(spec, model, sampling, how, attention, offload, transformer.place())) {
       PrintWriter err = spec.commandLine().getErr();
       VideoSize size = setup.settings().size();
       DeviceChoice device =

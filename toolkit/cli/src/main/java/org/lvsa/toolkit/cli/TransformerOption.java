@@ -53,8 +53,7 @@ final class TransformerOption {
   }
 
   /** Tells what a device holds, and refuses what does not fit, before anything is loaded. */
-  void require(
-      VideoPipeline pipeline, VideoSize size, DeviceChoice choice, PrintWriter err) {
+  void require(VideoPipeline pipeline, VideoSize size, DeviceChoice choice, PrintWriter err) {
     if (place == Place.DEVICE) {
       DeviceMemory.require(pipeline, choice, size, line -> err.println("lvsa: " + line));
     }

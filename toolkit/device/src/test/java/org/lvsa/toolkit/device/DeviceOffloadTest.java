@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -29,17 +30,28 @@ import org.lvsa.toolkit.pipeline.VideoRun;
 @Tag("full")
 class DeviceOffloadTest {
   @TempDir private static Path shared;
-  private static Path model;
+  private static VideoPipeline resident;
+  private static VideoPipeline offloaded;
 
   @TempDir private Path directory;
 
   @BeforeAll
-  static void unpack() throws IOException {
+  static void open() throws IOException {
     DeviceRun.assumeDevice();
-    model = GoldenRun.wanModel(shared);
+    Path model = GoldenRun.wanModel(shared);
+    resident = SmallVideo.open(model, Optional.of(Residence.ALL_BLOCKS));
+    offloaded = SmallVideo.open(model, Optional.of(Residence.TWO_BLOCKS));
   }
 
-  /** The third one leaves blocks out, so that another block runs than the one that was sent. */
+  @AfterAll
+  static void close() {
+    if (offloaded != null) {
+      resident.close();
+      offloaded.close();
+    }
+  }
+
+  /** The last two leave blocks out, so that what was sent is not what runs. */
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -52,16 +64,13 @@ class DeviceOffloadTest {
       })
   void theVideoIsTheSameBitForBit(String attention, String backend, String config) {
     String settings = config == null ? "" : config;
-    try (VideoPipeline resident = SmallVideo.open(model, Optional.of(Residence.ALL_BLOCKS));
-        VideoPipeline offloaded = SmallVideo.open(model, Optional.of(Residence.TWO_BLOCKS))) {
-      VideoRun.Denoised expected = SmallVideo.run(resident, attention, backend, settings, 5);
-      assertArrayEquals(
-          expected.latents(), SmallVideo.run(offloaded, attention, backend, settings, 5).latents());
-      // Nothing of the last video is left over.
-      SmallVideo.run(offloaded, attention, backend, settings, 6);
-      assertArrayEquals(
-          expected.latents(), SmallVideo.run(offloaded, attention, backend, settings, 5).latents());
-    }
+    VideoRun.Denoised expected = SmallVideo.run(resident, attention, backend, settings, 5);
+    assertArrayEquals(
+        expected.latents(), SmallVideo.run(offloaded, attention, backend, settings, 5).latents());
+    // Nothing of the last video is left over.
+    SmallVideo.run(offloaded, attention, backend, settings, 6);
+    assertArrayEquals(
+        expected.latents(), SmallVideo.run(offloaded, attention, backend, settings, 5).latents());
   }
 
   /** Mebibytes of weights that the device holds, as a user is told. */

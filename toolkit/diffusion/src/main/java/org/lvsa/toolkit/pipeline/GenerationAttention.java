@@ -26,6 +26,7 @@ import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.blocks.BlockRunner;
+import org.lvsa.toolkit.blocks.ProfiledBlocks;
 import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
@@ -33,7 +34,6 @@ import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.offload.WeightTurns;
 import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.pipeline.VideoPipeline.AttendedVideo;
-import org.lvsa.toolkit.profile.ProfiledBlocks;
 import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
 

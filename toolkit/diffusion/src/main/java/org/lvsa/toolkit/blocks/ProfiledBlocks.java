@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.profile;
+package org.lvsa.toolkit.blocks;
 
 import java.util.function.Supplier;
-import org.lvsa.toolkit.blocks.BlockRunner;
-import org.lvsa.toolkit.blocks.BlockSequence;
-import org.lvsa.toolkit.blocks.BlocksWith;
+import org.lvsa.toolkit.profile.BlockEvent;
+import org.lvsa.toolkit.profile.Profile;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
