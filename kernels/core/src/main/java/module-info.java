@@ -8,6 +8,7 @@ module org.lvsa.kernels {
   requires static org.jspecify;
 
   exports org.lvsa.kernels;
+  exports org.lvsa.kernels.decoder;
   exports org.lvsa.kernels.transformer;
 
   uses org.lvsa.kernels.AttentionBackend;

@@ -10,5 +10,6 @@ module org.lvsa.kernels.tornado {
       org.lvsa.kernels.tornado.TornadoBackend,
       org.lvsa.kernels.tornado.CuDnnBackend;
   provides org.lvsa.kernels.transformer.TransformerBackend with
-      org.lvsa.kernels.tornado.TornadoTransformers;
+      org.lvsa.kernels.tornado.TornadoTransformers,
+      org.lvsa.kernels.tornado.CuDnnTransformers;
 }

@@ -6,6 +6,9 @@ import java.util.Optional;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.decoder.DeviceDecoder;
 
 /** Runs whole transformers on devices of a kind. */
 public interface TransformerBackend {
@@ -77,4 +80,25 @@ public interface TransformerBackend {
    */
   DeviceTransformer open(
       TransformerShape shape, TransformerWeights weights, Storage storage, KernelOptions options);
+
+  /**
+   * Device memory that a decoder takes, everything together.
+   *
+   * @param rows of a latent frame
+   * @param columns of a latent frame
+   * @param dtype of weights and of what convolutions read
+   */
+  long decoderMemory(DecoderShape shape, int rows, int columns, DType dtype);
+
+  /**
+   * Opens a decoder of the latents that transformers make: reads the weights into memory that the
+   * device is uploaded from.
+   *
+   * @param dtype of weights and of what convolutions read; what they add up is float32 always
+   * @param options the device
+   * @throws org.lvsa.kernels.KernelFailedException with the reason, if it cannot run there
+   * @throws IllegalArgumentException if there is no such device
+   */
+  DeviceDecoder openDecoder(
+      DecoderShape shape, DecoderWeights weights, DType dtype, KernelOptions options);
 }

@@ -5,6 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -43,24 +46,102 @@ sealed interface Activations<A extends TornadoNativeArray>
   /** The kernels of matrix products, for result rows. */
   String products();
 
+  /** The kernels besides products and attention. */
+  TransformerKernels<A> kernels();
+
   /** Adds {@link FloatTransformerKernels#copy}. */
-  void copy(GraphTasks tasks, String name, WeightPart<A> from, A to, IntArray block);
+  default void copy(GraphTasks tasks, String name, WeightPart<A> from, A to, IntArray block) {
+    // Each thread copies several elements of a large tensor.
+    int threads =
+        Math.ceilDiv(Math.min(from.size(), 1 << 19), FloatTransformerKernels.THREADS)
+            * FloatTransformerKernels.THREADS;
+    tasks.perThread(name, threads);
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().copy(),
+            new KernelContext(),
+            from.array(),
+            to,
+            block,
+            from.first(),
+            from.blocks(),
+            from.size(),
+            threads);
+  }
 
   /** Adds {@link FloatTransformerKernels#touch}. */
-  void touch(GraphTasks tasks, String name, A array);
+  default void touch(GraphTasks tasks, String name, A array) {
+    tasks.perThread(name, 1);
+    tasks.graph().task(name, kernels().touch(), new KernelContext(), array, new FloatArray(1));
+  }
 
   /** Adds a linear layer. */
   void linear(GraphTasks tasks, String name, A x, Linear<A> layer, A y, int tokens, boolean gelu);
 
+  /**
+   * Adds {@link FloatTransformerKernels#modulate}, with a row of the time for each of the table.
+   */
+  default void modulate(
+      GraphTasks tasks, String name, Tokens x, Modulations modulations, int row, A out) {
+    modulate(tasks, name, x, modulations, new Rows(row, x.width(), 6 * x.width()), out);
+  }
+
+  /**
+   * Where shift and scale are.
+   *
+   * @param row of the table with the shift
+   * @param timeStride 0 where one row of the time step is for all rows of the table
+   * @param timeSize elements that a time step gives
+   */
+  record Rows(int row, int timeStride, int timeSize) {}
+
   /** Adds {@link FloatTransformerKernels#modulate}. */
-  void modulate(GraphTasks tasks, String name, Tokens x, Modulations modulations, int row, A out);
+  default void modulate(
+      GraphTasks tasks, String name, Tokens x, Modulations modulations, Rows rows, A out) {
+    tasks.perRow(name, x.count());
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().modulate(),
+            new KernelContext(),
+            x.x(),
+            modulations.table(),
+            modulations.time(),
+            out,
+            rows.row(),
+            rows.timeStride(),
+            rows.timeSize(),
+            modulations.tokensPerTime(),
+            x.width(),
+            x.eps());
+  }
 
   /** Adds {@link FloatTransformerKernels#addModulate}. */
-  void addModulate(
-      GraphTasks tasks, String name, Tokens x, A y, Modulations modulations, int row, A out);
+  default void addModulate(
+      GraphTasks tasks, String name, Tokens x, A y, Modulations modulations, int row, A out) {
+    tasks.perRow(name, x.count());
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().addModulate(),
+            new KernelContext(),
+            x.x(),
+            y,
+            modulations.table(),
+            modulations.time(),
+            out,
+            row,
+            modulations.tokensPerTime(),
+            x.width(),
+            x.eps());
+  }
 
   /** Adds {@link FloatTransformerKernels#addGatedNorm}. */
-  void addGatedNorm(
+  default void addGatedNorm(
       GraphTasks tasks,
       String name,
       Tokens x,
@@ -68,19 +149,82 @@ sealed interface Activations<A extends TornadoNativeArray>
       Modulations modulations,
       int row,
       Norm norm,
-      A out);
+      A out) {
+    tasks.perRow(name, x.count());
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().addGatedNorm(),
+            new KernelContext(),
+            x.x(),
+            y,
+            modulations.table(),
+            modulations.time(),
+            norm.weight(),
+            norm.bias(),
+            out,
+            row,
+            modulations.tokensPerTime(),
+            x.width(),
+            x.eps());
+  }
 
   /** Adds {@link FloatTransformerKernels#addGated}. */
-  void addGated(GraphTasks tasks, String name, Tokens x, A y, Modulations modulations, int row);
+  default void addGated(
+      GraphTasks tasks, String name, Tokens x, A y, Modulations modulations, int row) {
+    tasks.perRow(name, x.count());
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().addGated(),
+            new KernelContext(),
+            x.x(),
+            y,
+            modulations.table(),
+            modulations.time(),
+            row,
+            modulations.tokensPerTime(),
+            x.width());
+  }
 
   /** Adds {@link FloatTransformerKernels#sum}. */
-  void sum(GraphTasks tasks, String name, A x, A y);
+  default void sum(GraphTasks tasks, String name, A x, A y) {
+    tasks.perThread(name, x.getSize());
+    tasks.graph().task(name, kernels().sum(), new KernelContext(), x, y, x.getSize());
+  }
 
   /** Adds {@link FloatTransformerKernels#narrow}. */
-  void narrow(GraphTasks tasks, String name, Tokens x, A out);
+  default void narrow(GraphTasks tasks, String name, Tokens x, A out) {
+    int size = Math.multiplyExact(x.count(), x.width());
+    tasks.perThread(name, size);
+    tasks.graph().task(name, kernels().narrow(), new KernelContext(), x.x(), out, size);
+  }
 
   /** Adds {@link FloatTransformerKernels#turnHeads}. */
-  void rotate(GraphTasks tasks, String name, A x, int tokens, FloatArray weight, Rotary rotary);
+  default void rotate(
+      GraphTasks tasks, String name, A x, int tokens, FloatArray weight, Rotary rotary) {
+    tasks.perRow(name, tokens);
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().turnHeads(),
+            new KernelContext(),
+            x,
+            weight,
+            rotary.turns(),
+            rotary.width(),
+            rotary.headDim(),
+            rotary.eps(),
+            rotary.turning() ? 1 : 0,
+            rotary.frames(),
+            rotary.rows(),
+            rotary.columns(),
+            rotary.framePairs(),
+            rotary.rowPairs());
+  }
 
   /**
    * The stream of tokens.
@@ -119,7 +263,13 @@ sealed interface Activations<A extends TornadoNativeArray>
     }
   }
 
-  /** Self-attention and cross-attention of one transformer. */
+  /** The kernels of a decoder. */
+  DecoderKernels<A> decoder();
+
+  /** The kernels that bring tokens heads first and back. */
+  VectorMoves<A> moves();
+
+  /** Self-attention and cross-attention of one transformer, by kernels in Java. */
   DeviceAttention<A> attention(DeviceAttention.Sizes sizes);
 
   /** The attention of a block as tasks, with the layout in arrays that the device reads. */
@@ -130,7 +280,12 @@ sealed interface Activations<A extends TornadoNativeArray>
      * @param textTokens keys of the cross-attention to the text
      * @param pictureTokens keys of the cross-attention to pictures; 0 without
      */
-    record Sizes(AttentionShape self, int textTokens, int pictureTokens) {}
+    record Sizes(AttentionShape self, int textTokens, int pictureTokens) {
+      static Sizes of(TransformerShape shape, TransformerVideo video) {
+        TransformerVideo.Told told = video.told();
+        return new Sizes(video.selfAttention(shape), told.textTokens(), told.pictureTokens());
+      }
+    }
 
     /** What a cross-attention looks at. */
     enum Cross {
@@ -140,6 +295,9 @@ sealed interface Activations<A extends TornadoNativeArray>
 
     /** The kernel, for result rows. */
     String kernel();
+
+    /** Whether the tasks can compute a layout; if not, another plan can. */
+    boolean holds(BlockSparseLayout layout);
 
     /** Writes a layout into the arrays of {@link #layout}. */
     void fill(BlockSparseLayout layout);

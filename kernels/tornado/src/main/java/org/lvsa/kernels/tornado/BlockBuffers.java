@@ -66,32 +66,60 @@ record BlockBuffers<A extends TornadoNativeArray>(
   }
 
   /**
-   * Adds tasks that bring the weights of one block into the buffers.
+   * The linear layers, and the norms, that stand before self-attention: those of query, key and
+   * value; the modulations, the query's and the key's.
+   */
+  private static final int BEFORE_ATTENTION = 3;
+
+  /**
+   * Adds tasks that bring those weights of one block into the buffers that are needed before
+   * self-attention.
    *
    * @param all the weights of all blocks, which the device is sent when it first runs the graph
    * @param block one number: which block's
    */
-  void bring(BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
+  void bringFirst(
+      BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
     for (BlockWeights.Tensor<?> tensor : all.tensors()) {
       for (WeightPart<?> part : tensor.parts()) {
         tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
       }
     }
-    copy(all, block, activations, tasks);
+    copy(all, block, activations, tasks, 0, BEFORE_ATTENTION);
   }
 
-  /** As {@link #bring}, of weights that are on the device already. */
+  /**
+   * As {@link #bringFirst}, of all other weights. Behind self-attention the host has handed over
+   * these many small tasks long before the device comes to them.
+   */
+  void bringRest(
+      BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
+    copy(all, block, activations, tasks, BEFORE_ATTENTION, linears.size());
+  }
+
+  /** Brings all weights, which are on the device already. */
   void copy(BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
+    copy(all, block, activations, tasks, 0, linears.size());
+  }
+
+  /** Copies some of the linear layers and norms, of which there are fewer. */
+  private void copy(
+      BlockWeights<A> all,
+      IntArray block,
+      Activations<A> activations,
+      GraphTasks tasks,
+      int first,
+      int end) {
     List<A> to = linearArrays();
-    for (int i = 0; i < to.size(); i++) {
+    for (int i = 2 * first; i < 2 * end; i++) {
       for (WeightPart<A> part : all.linear().get(i).parts()) {
         activations.copy(tasks, "weight" + i + "at" + part.first(), part, to.get(i), block);
       }
     }
-    for (int i = 0; i < norms.size(); i++) {
+    FloatActivations floats = new FloatActivations();
+    for (int i = first; i < Math.min(end, norms.size()); i++) {
       for (WeightPart<FloatArray> part : all.norms().get(i).parts()) {
-        FloatActivations.copyFloats(
-            tasks, "norm" + i + "at" + part.first(), part, norms.get(i), block);
+        floats.copy(tasks, "norm" + i + "at" + part.first(), part, norms.get(i), block);
       }
     }
   }

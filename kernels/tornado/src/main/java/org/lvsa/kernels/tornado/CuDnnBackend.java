@@ -53,6 +53,16 @@ public final class CuDnnBackend implements AttentionBackend {
 
   @Override
   public AttentionKernel open(KernelOptions options) {
+    return kernel(target(options));
+  }
+
+  /**
+   * The device that options name, or the one that is taken without.
+   *
+   * @throws IllegalArgumentException if there is no such device
+   * @throws IllegalStateException if the backend cannot run here
+   */
+  TornadoTarget target(KernelOptions options) {
     if (availability() instanceof Availability.Unavailable(String reason)) {
       throw new IllegalStateException(reason);
     }
@@ -64,7 +74,7 @@ public final class CuDnnBackend implements AttentionBackend {
             .flatMap(id -> all.stream().filter(d -> d.id().equals(id)).findFirst())
             .orElse(Start.DEVICE.orElseThrow());
     device.checkReachable();
-    return kernel(device);
+    return device;
   }
 
   private static SdpaKernel kernel(TornadoTarget device) {

@@ -4,10 +4,7 @@ package org.lvsa.kernels.tornado;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.stream.LongStream;
-import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
-import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.cublas.CuBlasLt;
 import uk.ac.manchester.tornado.cublas.enums.CuBlasOperation;
 
@@ -52,35 +49,17 @@ record HalfActivations() implements Activations<HalfFloatArray> {
   }
 
   @Override
-  public void copy(
-      GraphTasks tasks,
-      String name,
-      WeightPart<HalfFloatArray> from,
-      HalfFloatArray to,
-      IntArray block) {
-    int threads = FloatActivations.copyThreads(from.size());
-    tasks.perThread(name, threads);
-    tasks
-        .graph()
-        .task(
-            name,
-            HalfTransformerKernels::copy,
-            new KernelContext(),
-            from.array(),
-            to,
-            block,
-            from.first(),
-            from.blocks(),
-            from.size(),
-            threads);
-  }
-
-  @Override
-  public void touch(GraphTasks tasks, String name, HalfFloatArray array) {
-    tasks.perThread(name, 1);
-    tasks
-        .graph()
-        .task(name, HalfTransformerKernels::touch, new KernelContext(), array, new FloatArray(1));
+  public TransformerKernels<HalfFloatArray> kernels() {
+    return new TransformerKernels<>(
+        HalfTransformerKernels::copy,
+        HalfTransformerKernels::touch,
+        HalfTransformerKernels::narrow,
+        HalfTransformerKernels::modulate,
+        HalfTransformerKernels::addModulate,
+        HalfTransformerKernels::addGatedNorm,
+        HalfTransformerKernels::addGated,
+        HalfTransformerKernels::sum,
+        HalfTransformerKernels::turnHeads);
   }
 
   /** Row-major {@code x · Wᵀ} is what cuBLASLt, which counts by columns, calls {@code Wᵀ · x}. */
@@ -139,148 +118,19 @@ record HalfActivations() implements Activations<HalfFloatArray> {
   }
 
   @Override
-  public void modulate(
-      GraphTasks tasks,
-      String name,
-      Tokens x,
-      Modulations modulations,
-      int row,
-      HalfFloatArray out) {
-    tasks.perRow(name, x.count());
-    tasks
-        .graph()
-        .task(
-            name,
-            HalfTransformerKernels::modulate,
-            new KernelContext(),
-            x.x(),
-            modulations.table(),
-            modulations.time(),
-            out,
-            row,
-            x.width(),
-            6 * x.width(),
-            modulations.tokensPerTime(),
-            x.width(),
-            x.eps());
+  public DecoderKernels<HalfFloatArray> decoder() {
+    return new DecoderKernels<>(
+        HalfDecoderKernels::norm,
+        HalfDecoderKernels::columns,
+        HalfDecoderKernels::spread,
+        HalfDecoderKernels::keep,
+        HalfDecoderKernels::softmax,
+        2);
   }
 
   @Override
-  public void addModulate(
-      GraphTasks tasks,
-      String name,
-      Tokens x,
-      HalfFloatArray y,
-      Modulations modulations,
-      int row,
-      HalfFloatArray out) {
-    tasks.perRow(name, x.count());
-    tasks
-        .graph()
-        .task(
-            name,
-            HalfTransformerKernels::addModulate,
-            new KernelContext(),
-            x.x(),
-            y,
-            modulations.table(),
-            modulations.time(),
-            out,
-            row,
-            modulations.tokensPerTime(),
-            x.width(),
-            x.eps());
-  }
-
-  @Override
-  public void addGatedNorm(
-      GraphTasks tasks,
-      String name,
-      Tokens x,
-      HalfFloatArray y,
-      Modulations modulations,
-      int row,
-      Norm norm,
-      HalfFloatArray out) {
-    tasks.perRow(name, x.count());
-    tasks
-        .graph()
-        .task(
-            name,
-            HalfTransformerKernels::addGatedNorm,
-            new KernelContext(),
-            x.x(),
-            y,
-            modulations.table(),
-            modulations.time(),
-            norm.weight(),
-            norm.bias(),
-            out,
-            row,
-            modulations.tokensPerTime(),
-            x.width(),
-            x.eps());
-  }
-
-  @Override
-  public void addGated(
-      GraphTasks tasks, String name, Tokens x, HalfFloatArray y, Modulations modulations, int row) {
-    tasks.perRow(name, x.count());
-    tasks
-        .graph()
-        .task(
-            name,
-            HalfTransformerKernels::addGated,
-            new KernelContext(),
-            x.x(),
-            y,
-            modulations.table(),
-            modulations.time(),
-            row,
-            modulations.tokensPerTime(),
-            x.width());
-  }
-
-  @Override
-  public void sum(GraphTasks tasks, String name, HalfFloatArray x, HalfFloatArray y) {
-    tasks.perThread(name, x.getSize());
-    tasks.graph().task(name, HalfTransformerKernels::sum, new KernelContext(), x, y, x.getSize());
-  }
-
-  @Override
-  public void narrow(GraphTasks tasks, String name, Tokens x, HalfFloatArray out) {
-    int size = Math.multiplyExact(x.count(), x.width());
-    tasks.perThread(name, size);
-    tasks.graph().task(name, HalfTransformerKernels::narrow, new KernelContext(), x.x(), out, size);
-  }
-
-  @Override
-  public void rotate(
-      GraphTasks tasks,
-      String name,
-      HalfFloatArray x,
-      int tokens,
-      FloatArray weight,
-      Rotary rotary) {
-    tasks.perRow(name, tokens);
-    tasks
-        .graph()
-        .task(
-            name,
-            HalfTransformerKernels::turnHeads,
-            new KernelContext(),
-            x,
-            weight,
-            rotary.turns(),
-            rotary.width(),
-            rotary.headDim(),
-            rotary.eps(),
-            rotary.turning() ? 1 : 0,
-            rotary.frames(),
-            rotary.rows(),
-            rotary.columns(),
-            rotary.framePairs(),
-            rotary.rowPairs());
+  public VectorMoves<HalfFloatArray> moves() {
+    return new VectorMoves<>(HalfVectorMoves::gather, HalfVectorMoves::scatter, 2);
   }
 
   @Override

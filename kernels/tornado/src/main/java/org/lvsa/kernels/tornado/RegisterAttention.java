@@ -80,6 +80,11 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
   }
 
   @Override
+  public boolean holds(BlockSparseLayout layout) {
+    return true;
+  }
+
+  @Override
   public void fill(BlockSparseLayout layout) {
     List<List<KeyRanges>> groups = QueryTiles.groups(shape, layout);
     self.tiles.fill(shape, RegisterPlan.of(self.blocks.columns(), groups).orElseThrow());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A dense attention that somebody else wrote, as a task of a graph. */
 interface Sdpa {
@@ -20,12 +20,17 @@ interface Sdpa {
   }
 
   /**
-   * The tensors of a call: fp16, packed, four numbers per word.
+   * The tensors of a call: fp16, packed. A library sees their memory alone, so that it may lie in
+   * an array of words, four numbers each, and an array may be longer than its tensor.
    *
    * @param query {@code [batch, heads, queries, headDim]}; so is the output
    * @param key {@code [batch, heads, keys, headDim]}; so is the value
    */
-  record Tensors(LongArray query, LongArray key, LongArray value, LongArray out) {}
+  record Tensors(
+      TornadoNativeArray query,
+      TornadoNativeArray key,
+      TornadoNativeArray value,
+      TornadoNativeArray out) {}
 
   /**
    * Adds the attention to a graph.

@@ -59,13 +59,9 @@ final class SdpaKernel implements AttentionKernel {
     if (dtype == DType.F32) {
       return Optional.of(name + " takes F16 and BF16, got F32");
     }
-    if (shape.headDim() % 8 != 0 || shape.headDim() > LARGEST_HEAD_DIM) {
-      return Optional.of(
-          name
-              + " takes a headDim that is a multiple of 8 and at most "
-              + LARGEST_HEAD_DIM
-              + ", got "
-              + shape.headDim());
+    Optional<String> headDim = unsupportedHeadDim(name, shape.headDim());
+    if (headDim.isPresent()) {
+      return headDim;
     }
     if (shape.queryElements() > Integer.MAX_VALUE - SdpaKernels.THREADS) {
       return Optional.of(
@@ -81,6 +77,19 @@ final class SdpaKernel implements AttentionKernel {
                 + device.description()
                 + " has "
                 + (device.memory() >> 20));
+  }
+
+  /** Why a library does not take vectors of that length; empty if it does. */
+  static Optional<String> unsupportedHeadDim(String library, int headDim) {
+    if (headDim % 8 == 0 && headDim <= LARGEST_HEAD_DIM) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        library
+            + " takes a headDim that is a multiple of 8 and at most "
+            + LARGEST_HEAD_DIM
+            + ", got "
+            + headDim);
   }
 
   /**

@@ -90,10 +90,12 @@ public final class TornadoBackend implements AttentionBackend {
       if (System.getProperty(DEVICE_MEMORY) == null) {
         System.setProperty(DEVICE_MEMORY, "1024GB");
       }
-      // What TornadoVM makes of a task graph has room for 4096 bytes; a transformer's graphs need
+      // What TornadoVM makes of a task graph has room for 4096 bytes; the graphs of a transformer
+      // and of
+      // a VAE need
       // more.
       if (System.getProperty(BYTECODES) == null) {
-        System.setProperty(BYTECODES, Integer.toString(1 << 16));
+        System.setProperty(BYTECODES, Integer.toString(1 << 18));
       }
       Optional<TornadoTarget> found = Optional.empty();
       String reason = "";

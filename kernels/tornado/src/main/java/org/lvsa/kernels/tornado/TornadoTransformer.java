@@ -9,8 +9,10 @@ import java.util.Map;
 import java.util.Optional;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.tornado.Activations.DeviceAttention.Sizes;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.TransformerBackend.Need;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -22,18 +24,29 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private final TornadoTarget device;
   private final Activations<A> activations;
   private final PlanWeights<A> weights;
+  private final Optional<LibraryAttention.Library> library;
   private Optional<TransformerPlan<A>> plan = Optional.empty();
   private Optional<BlockSparseLayout> layout = Optional.empty();
 
+  /** The library's calls that plans for this size of video needed. */
+  private List<LibraryCalls> calls = List.of();
+
+  private Progress progress = Progress.NONE;
+
+  /**
+   * @param library that computes attention; empty for kernels in Java
+   */
   TornadoTransformer(
       TransformerShape shape,
       Activations<A> activations,
       PlanWeights<A> weights,
+      Optional<LibraryAttention.Library> library,
       TornadoTarget device) {
     this.shape = shape;
     this.device = device;
     this.activations = activations;
     this.weights = weights;
+    this.library = library;
   }
 
   @Override
@@ -48,16 +61,34 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   }
 
   @Override
-  public void prepare(TransformerVideo video, Progress progress) {
-    if (plan.isPresent() && plan.get().video().serves(video)) {
+  public void prepare(TransformerVideo video, Progress told) {
+    progress = told;
+    if (holds(video)) {
       return;
     }
     KeptStreams.check(video, shape.width());
     release();
-    long bytes =
-        TransformerMemory.of(shape, video, activations, weights.residence()).stream()
-            .mapToLong(need -> need.bytes())
-            .sum();
+    calls = List.of();
+    BlockSparseLayout dense = BlockSparseLayout.dense(video.frames());
+    if (library.isEmpty()) {
+      make(video, dense);
+    } else {
+      // Its calls follow from the layout, which the first forward pass brings.
+      long bytes = LibraryAttention.denseBytes(Sizes.of(shape, video), activations.bytes());
+      requireRoom(memory(video, bytes));
+    }
+  }
+
+  private boolean holds(TransformerVideo video) {
+    return plan.isPresent() && plan.get().video().serves(video);
+  }
+
+  private List<Need> memory(TransformerVideo video, long attention) {
+    return TransformerMemory.of(shape, video, activations, weights.residence(), attention);
+  }
+
+  private void requireRoom(List<Need> needs) {
+    long bytes = needs.stream().mapToLong(Need::bytes).sum();
     if (bytes > device.memory()) {
       throw new KernelFailedException(
           "the transformer needs "
@@ -67,11 +98,18 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
               + " has "
               + (device.memory() >> 20));
     }
+  }
+
+  private void make(TransformerVideo video, BlockSparseLayout layoutOfAll) {
+    Activations.DeviceAttention<A> attention =
+        library
+            .<Activations.DeviceAttention<A>>map(one -> attention(one, video, layoutOfAll))
+            .orElseGet(() -> attention(video));
     TransformerPlan<A> made =
         TornadoErrors.guarded(
-            () -> new TransformerPlan<>(shape, video, activations, weights, device));
+            () -> new TransformerPlan<>(shape, video, activations, attention, weights, device));
     try {
-      made.attention().fill(BlockSparseLayout.dense(video.frames()));
+      attention.fill(layoutOfAll);
       List<Stage> stages = made.stages();
       for (int done = 0; done < stages.size(); done++) {
         progress.at(done, stages.size(), stages.get(done).words());
@@ -85,11 +123,50 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     plan = Optional.of(made);
   }
 
+  private Activations.DeviceAttention<A> attention(TransformerVideo video) {
+    requireRoom(TransformerMemory.of(shape, video, activations, weights.residence()));
+    return activations.attention(Sizes.of(shape, video));
+  }
+
+  private LibraryAttention<A> attention(
+      LibraryAttention.Library one, TransformerVideo video, BlockSparseLayout layoutOfAll) {
+    Sizes sizes = Sizes.of(shape, video);
+    List<Need> others = memory(video, 0);
+    long free = device.memory() - others.stream().mapToLong(Need::bytes).sum();
+    int slots = LibraryAttention.mostSlots(sizes, layoutOfAll, free, activations.bytes());
+    List<LibraryCalls> needed =
+        LibraryCalls.of(sizes.self(), layoutOfAll, slots).stream()
+            .map(LibraryCalls.Part::calls)
+            .toList();
+    calls = LibraryCalls.joined(calls, needed);
+    requireRoom(memory(video, LibraryAttention.bytes(sizes, calls, activations.bytes())));
+    return new LibraryAttention<>(one, activations, sizes, calls, slots);
+  }
+
+  /** The plan for a forward pass, made where there is none yet. */
+  private TransformerPlan<A> ready(Forward forward) {
+    if (!holds(forward.video())) {
+      prepare(forward.video(), progress);
+    }
+    if (plan.isEmpty() || !plan.get().attention().holds(forward.layout())) {
+      if (plan.isPresent() && forward.video().kept() > 0) {
+        throw new KernelFailedException(
+            "this layout needs other calls of "
+                + plan.get().attention().kernel()
+                + " than the last one, and a step cache would be lost with them: give --backend"
+                + " tornado");
+      }
+      release();
+      make(forward.video(), forward.layout());
+    }
+    return plan.orElseThrow();
+  }
+
   @Override
   public double predict(Forward forward, BlockLoop loop, MemorySegment out) {
-    prepare(forward.video(), Progress.NONE);
+    TransformerPlan<A> ready = ready(forward);
     long begun = System.nanoTime();
-    TransformerPlan<A> ready = fill(forward);
+    fill(ready, forward);
     ready.run(loop);
     read(ready, out);
     return (System.nanoTime() - begun) / 1e6;
@@ -97,10 +174,10 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
 
   @Override
   public ForwardTimes measure(Forward forward, BlockLoop loop, MemorySegment out) {
-    prepare(forward.video(), Progress.NONE);
+    TransformerPlan<A> ready = ready(forward);
     long begun = System.nanoTime();
-    plan.orElseThrow().tasks();
-    TransformerPlan<A> ready = fill(forward);
+    ready.tasks();
+    fill(ready, forward);
     long filled = System.nanoTime();
     Map<Work, Long> nanos = new EnumMap<>(ready.measure(loop));
     long done = System.nanoTime();
@@ -113,8 +190,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     return new ForwardTimes((end - begun) / 1e6, parts);
   }
 
-  private TransformerPlan<A> fill(Forward forward) {
-    TransformerPlan<A> ready = plan.orElseThrow();
+  private void fill(TransformerPlan<A> ready, Forward forward) {
     MemorySegment latents = ready.latents().getSegment();
     MemorySegment.copy(forward.latents(), 0, latents, 0, latents.byteSize());
     activations.write(forward.text(), ready.text(), 0);
@@ -129,7 +205,6 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
       ready.attention().fill(forward.layout());
       layout = Optional.of(forward.layout());
     }
-    return ready;
   }
 
   private static void read(TransformerPlan<?> ready, MemorySegment out) {

@@ -7,6 +7,9 @@ import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -65,6 +68,33 @@ public final class TornadoTransformers implements TransformerBackend {
     };
   }
 
+  @Override
+  public long decoderMemory(DecoderShape shape, int rows, int columns, DType dtype) {
+    return TornadoDecoder.bytes(shape, rows, columns, activations(dtype).bytes());
+  }
+
+  @Override
+  public DeviceDecoder openDecoder(
+      DecoderShape shape, DecoderWeights weights, DType dtype, KernelOptions options) {
+    return openDecoder(shape, weights, dtype, attention.target(options));
+  }
+
+  /** A decoder on a device, whatever the transformer's attention. */
+  static DeviceDecoder openDecoder(
+      DecoderShape shape, DecoderWeights weights, DType dtype, TornadoTarget device) {
+    return switch (activations(dtype)) {
+      case FloatActivations floats -> new TornadoDecoder<>(shape, weights, floats, device);
+      case HalfActivations halves -> {
+        noHalves(device)
+            .ifPresent(
+                reason -> {
+                  throw new KernelFailedException(reason);
+                });
+        yield new TornadoDecoder<>(shape, weights, halves, device);
+      }
+    };
+  }
+
   private static <A extends TornadoNativeArray> DeviceTransformer open(
       TransformerShape shape,
       TransformerWeights weights,
@@ -72,7 +102,11 @@ public final class TornadoTransformers implements TransformerBackend {
       Residence residence,
       TornadoTarget device) {
     return new TornadoTransformer<>(
-        shape, activations, PlanWeights.read(shape, weights, activations, residence), device);
+        shape,
+        activations,
+        PlanWeights.read(shape, weights, activations, residence),
+        Optional.empty(),
+        device);
   }
 
   private static Activations<?> activations(DType dtype) {
@@ -100,17 +134,22 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   private static Optional<String> half(TransformerShape shape, TornadoTarget device) {
+    if (shape.headDim() != 128) {
+      return Optional.of(
+          "the transformer in 16 bits needs headDim 128, got "
+              + shape.headDim()
+              + ": give --dtype f32");
+    }
+    return noHalves(device);
+  }
+
+  /** Why the device runs no transformer in 16 bits, whatever its attention. */
+  static Optional<String> noHalves(TornadoTarget device) {
     if (!device.tensorCores()) {
       return Optional.of(
           "the transformer in 16 bits needs TornadoVM's CUDA backend and compute capability 8.0,"
               + " this is "
               + device.description()
-              + ": give --dtype f32");
-    }
-    if (shape.headDim() != 128) {
-      return Optional.of(
-          "the transformer in 16 bits needs headDim 128, got "
-              + shape.headDim()
               + ": give --dtype f32");
     }
     if (ModuleLayer.boot().findModule("tornado.cublas").isEmpty()) {

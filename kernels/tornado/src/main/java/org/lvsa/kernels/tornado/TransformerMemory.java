@@ -14,15 +14,34 @@ import org.lvsa.kernels.transformer.TransformerVideo;
 final class TransformerMemory {
   private TransformerMemory() {}
 
+  /** With attention by kernels in Java. */
   static List<Need> of(
       TransformerShape shape,
       TransformerVideo video,
       Activations<?> activations,
       Residence residence) {
+    return of(
+        shape,
+        video,
+        activations,
+        residence,
+        attention(video.selfAttention(shape), video, activations));
+  }
+
+  /**
+   * With any attention.
+   *
+   * @param attention bytes of its buffers
+   */
+  static List<Need> of(
+      TransformerShape shape,
+      TransformerVideo video,
+      Activations<?> activations,
+      Residence residence,
+      long attention) {
     long width = shape.width();
     long tokens = video.tokens();
     long told = video.told().textTokens() + (long) video.told().pictureTokens();
-    AttentionShape self = video.selfAttention(shape);
     long blocks = BlockWeights.bytes(shape, activations);
     long patch =
         (long) (shape.patch().inChannels() + shape.patch().outChannels()) * shape.patch().size();
@@ -32,7 +51,6 @@ final class TransformerMemory {
     long weights = ends + block + (residence == Residence.TWO_BLOCKS ? block : blocks);
     long inner = tokens * (5 * width + shape.feedForward()) + 3 * told * width;
     long activationBytes = inner * activations.bytes() + tokens * (width + 2 * patch) * Float.BYTES;
-    long attention = attention(self, video, activations);
     List<Need> needs = new ArrayList<>();
     needs.add(
         new Need(

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.tornado.Activations.DeviceAttention.Cross;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
@@ -68,23 +67,22 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private final int[] logged;
 
   /**
+   * @param attention of the blocks
    * @param weights in the host's memory
    */
   TransformerPlan(
       TransformerShape shape,
       TransformerVideo video,
       Activations<A> activations,
+      Activations.DeviceAttention<A> attention,
       PlanWeights<A> weights,
       TornadoTarget device) {
     this.shape = shape;
     this.video = video;
     this.activations = activations;
+    this.attention = attention;
     width = shape.width();
-    AttentionShape self = video.selfAttention(shape);
     TransformerVideo.Told told = video.told();
-    attention =
-        activations.attention(
-            new Activations.DeviceAttention.Sizes(self, told.textTokens(), told.pictureTokens()));
     TransformerShape.Patch patch = shape.patch();
     int tokens = video.tokens();
     latents =
@@ -110,12 +108,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     stages = Stream.of(Stage.values()).filter(this::isNeeded).toList();
     logged = new int[stages.size()];
     GridScheduler grids = new GridScheduler();
-    // Whether it fits was asked before. A limit of what it takes would be too narrow: TornadoVM's
-    // MB are a million bytes, and the graph of the blocks holds nearly all of it.
+    // Whether it fits was asked before.
     plan =
         new DevicePlan(
             grids,
-            device.memory(),
+            DevicePlan.UNLIMITED,
             stages.stream()
                 .map(
                     stage -> {
@@ -165,7 +162,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
             patch.frames(),
             patch.rows(),
             patch.columns());
-    new FloatActivations().linear(tasks, "embedding", patches, ends.patch(), x, tokens, false);
+    FloatActivations floats = new FloatActivations();
+    floats.linear(tasks, "embedding", patches, ends.patch(), x, tokens, false);
     List<IntArray> layout = attention.layout();
     tasks
         .graph()
@@ -173,7 +171,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, layout.toArray());
     activations.touch(tasks, "text", text);
     activations.touch(tasks, "pictures", pictures);
-    FloatActivations floats = new FloatActivations();
     floats.touch(tasks, "time", time);
     floats.touch(tasks, "turns", turns);
     // Where a step cache leaves all blocks out, the head gets it from here.
@@ -246,7 +243,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     if (offloaded.isPresent()) {
       offloaded.get().consume(tasks);
     } else {
-      weights.bring(all, block, activations, tasks);
+      weights.bringFirst(all, block, activations, tasks);
     }
     activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
     activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
@@ -255,6 +252,9 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     activations.rotate(tasks, "queryNorm", query, tokens, weights.norms().get(1), rotary);
     activations.rotate(tasks, "keyNorm", key, tokens, weights.norms().get(2), rotary);
     A attended = attention.self(tasks, query, key, value, in);
+    if (offloaded.isEmpty()) {
+      weights.bringRest(all, block, activations, tasks);
+    }
     activations.linear(tasks, "selfOut", attended, weights.linear(3), out, tokens, false);
     if (shape.crossNorm()) {
       Activations.Norm norm = new Activations.Norm(weights.norms().get(5), weights.norms().get(6));
@@ -336,6 +336,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private TaskGraph head(EndWeights ends, GraphTasks tasks) {
     TransformerShape.Patch patch = shape.patch();
     int tokens = video.tokens();
+    FloatActivations floats = new FloatActivations();
     FloatArray in = attention.scratch();
     FloatArray patches = new FloatArray(velocity.getSize());
     tasks
@@ -349,14 +350,14 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
             ends.table(),
             ends.head().weight(),
             ends.head().bias());
-    FloatActivations.modulate(
+    floats.modulate(
         tasks,
         "headIn",
         new Activations.Tokens(x, tokens, width, shape.eps()),
         new Activations.Modulations(ends.table(), headTime, video.tokensPerTimestep()),
-        new FloatActivations.Rows(0, 0, width),
+        new Activations.Rows(0, 0, width),
         in);
-    new FloatActivations().linear(tasks, "projection", in, ends.head(), patches, tokens, false);
+    floats.linear(tasks, "projection", in, ends.head(), patches, tokens, false);
     tasks.perThread("unpatchify", velocity.getSize());
     return tasks
         .graph()

@@ -160,6 +160,7 @@ final class GenerateCommand implements Callable<Integer> {
             || capture != null
             || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
             || attention.pattern().isPresent());
+    transformer.checkVae(how.tiling().isPresent());
     attention
         .pattern()
         .ifPresent(
@@ -226,7 +227,12 @@ final class GenerateCommand implements Callable<Integer> {
     DeviceChoice device =
         TransformerOption.choice(config, ranks.kernel(attention.kernel()))
             .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0))
-            .with(offload.residence());
+            .with(offload.residence())
+            .withVae(
+                transformer.decodes(
+                    ranks.world() == 1
+                        && target.type() != OutputType.LATENT
+                        && how.tiling().isEmpty()));
     transformer.require(pipeline, settings.size(), device, ranks.later() ? quiet : err);
     offload.require(
         pipeline,

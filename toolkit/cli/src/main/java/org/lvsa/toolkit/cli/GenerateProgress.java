@@ -53,7 +53,7 @@ final class GenerateProgress implements VideoRun.Listener, AutoCloseable {
         if (terminal) {
           open(what, 0, all);
         } else {
-          line("transformer to the device: " + what);
+          line("to the device: " + what);
         }
       }
       if (bar != null) {

@@ -91,7 +91,9 @@ final class ServeCommand implements Callable<Integer> {
       transformer.place(
           pipeline,
           Optional.empty(),
-          TransformerOption.choice(config, attention.kernel()).with(offload.residence()),
+          TransformerOption.choice(config, attention.kernel())
+              .with(offload.residence())
+              .withVae(transformer.decodes(how.tiling().isEmpty())),
           err);
       maker.logSettings();
       try (VideoServer started = VideoServer.start(settings, maker)) {
@@ -115,6 +117,7 @@ final class ServeCommand implements Callable<Integer> {
         ranks.world() > 1
             || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
             || attention.pattern().isPresent());
+    transformer.checkVae(how.tiling().isPresent());
     attention
         .pattern()
         .ifPresent(text -> PatternAttention.requireOneRank(text, ranks.groups().sequence()));

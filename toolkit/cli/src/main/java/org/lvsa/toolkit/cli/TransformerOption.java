@@ -29,6 +29,13 @@ final class TransformerOption {
               + " ${DEFAULT-VALUE})")
   private Place place;
 
+  @Option(
+      names = "--vae",
+      description =
+          "${COMPLETION-CANDIDATES}: where latents are decoded; device needs --transformer device and"
+              + " the same --dtype, and decodes whole frames (default: where the transformer is)")
+  private Place vae;
+
   Place place() {
     return place;
   }
@@ -50,6 +57,30 @@ final class TransformerOption {
   /** The device that the whole transformer is on; empty for the CPU. */
   Optional<DeviceChoice> device(LvsaConfig config, KernelOptions kernel) {
     return place == Place.DEVICE ? Optional.of(choice(config, kernel)) : Optional.empty();
+  }
+
+  /**
+   * Refuses what decoding on the device cannot do.
+   *
+   * @param tiling whether frames are to be decoded in tiles
+   */
+  void checkVae(boolean tiling) {
+    if (vae == Place.DEVICE && place == Place.CPU) {
+      throw new IllegalArgumentException("--vae device needs --transformer device: give both");
+    }
+    if (vae == Place.DEVICE && tiling) {
+      throw new IllegalArgumentException(
+          "--vae device decodes whole frames: leave --vae-tiling out, or give --vae cpu");
+    }
+  }
+
+  /**
+   * Whether latents are decoded on the device.
+   *
+   * @param wholeFrames whether they become frames, without tiles, and all of them here
+   */
+  boolean decodes(boolean wholeFrames) {
+    return wholeFrames && place == Place.DEVICE && vae != Place.CPU;
   }
 
   /** Tells what a device holds, and refuses what does not fit, before anything is loaded. */

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,7 +31,8 @@ class GenerateDeviceTest {
     "2,wan2.1-1.3b,--cfg-parallel-size 2,'--ranks processes, without --capture'",
     "2,wan2.1-1.3b,--cache-backend pab --cache-config {\"spatial_attention_block_skip_range\":2},'attention broadcast (pab)'",
     "2,wan2.1-1.3b,--enable-cpu-offload,'give --enable-layerwise-offload'",
-    "2,wan2.1-1.3b,--attention sta,'attends dense or with LVSA'"
+    "2,wan2.1-1.3b,--attention sta,'attends dense or with LVSA'",
+    "2,wan2.1-1.3b,--vae device --vae-tiling,'leave --vae-tiling out, or give --vae cpu'"
   })
   void whatCannotBeIsOneLine(int code, String name, String options, String reason) {
     Path out = directory.resolve("out.mp4");
@@ -51,6 +53,16 @@ class GenerateDeviceTest {
     assertEquals(code, refused.code(), refused.err());
     assertEquals(1, refused.err().lines().count(), refused.err());
     assertTrue(refused.err().contains(reason), refused.err());
+    assertFalse(Files.exists(out));
+  }
+
+  @Test
+  void theVaeIsOnTheDeviceWithTheTransformerAlone() {
+    Path out = directory.resolve("out.mp4");
+    Run refused =
+        Run.lvsa("generate", "--random-weights", "wan2.1-1.3b", "--vae", "device", "-o", out);
+    assertEquals(2, refused.code(), refused.err());
+    assertEquals("lvsa: --vae device needs --transformer device: give both", refused.err().strip());
     assertFalse(Files.exists(out));
   }
 }

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -25,6 +26,7 @@ import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.cli.Run;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.tensor.Safetensors;
+import org.lvsa.toolkit.vision.Picture;
 
 /** {@code lvsa generate --transformer device}, as a user calls it. */
 class DeviceGenerateTest {
@@ -113,7 +115,7 @@ class DeviceGenerateTest {
       run.checkAtLeast(name, tensor(out, name), 1e-4);
     }
     assertTrue(made.out().contains("kernel java-tiled-f32+portable-f32 on "), made.out());
-    assertTrue(made.err().contains("transformer to the device: weights and blocks"), made.err());
+    assertTrue(made.err().contains("to the device: weights and blocks"), made.err());
     List<double[]> table = table(made.out());
     assertEquals(4, table.size(), made.out());
     for (double[] row : table) {
@@ -159,6 +161,33 @@ class DeviceGenerateTest {
     assertEquals(0, made.code(), made.err());
     run.checkAtLeast("step3.latents", tensor(out, "latents"), 1e-4);
     assertTrue(made.out().contains("lvsa attention, density 0.5"), made.out());
+  }
+
+  @Test
+  @Tag("full")
+  void framesAreDecodedThereTooUnlessTheUserSaysOtherwise() throws IOException {
+    GoldenRun run = GoldenRun.open("wan/unipc");
+    Path onDevice = pictures(run, "device");
+    Path onCpu = pictures(run, "cpu");
+    for (int frame = 0; frame < 17; frame++) {
+      String name = String.format(Locale.ROOT, "frame-%05d.png", frame);
+      byte[] expected = Picture.read(onCpu.resolve(name)).rgb();
+      byte[] actual = Picture.read(onDevice.resolve(name)).rgb();
+      for (int i = 0; i < expected.length; i++) {
+        assertEquals(expected[i] & 0xFF, actual[i] & 0xFF, 1, name);
+      }
+    }
+  }
+
+  private Path pictures(GoldenRun run, String vae) throws IOException {
+    Path out = directory.resolve(vae);
+    String options = "--frames 17 --resolution 80x48 --output-type png --vae " + vae + " -o";
+    List<Object> words = new ArrayList<>(List.of((Object[]) options.split(" ")));
+    words.add(out);
+    Run made = recorded(run, "wan/unipc", Map.of(), words.toArray());
+    assertEquals(0, made.code(), made.err());
+    assertEquals(vae.equals("device"), made.err().contains("to the device: VAE"), made.err());
+    return out;
   }
 
   @Test

@@ -23,6 +23,7 @@ import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.AttentionReport;
+import org.lvsa.toolkit.pipeline.DecodedFrames;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.DeviceMemory;
@@ -44,9 +45,10 @@ final class DeviceRun implements AutoCloseable {
   private final VideoPipeline pipeline;
   private final List<String> said = new ArrayList<>();
 
-  private DeviceRun(VideoPipeline pipeline, VideoSize size) {
+  private DeviceRun(VideoPipeline pipeline, VideoSize size, boolean vae) {
     this.pipeline = pipeline;
-    DeviceChoice choice = new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT);
+    DeviceChoice choice =
+        new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT).withVae(vae);
     DeviceMemory.require(pipeline, choice, size, said::add);
     pipeline.transformerOnDevice(
         choice, Optional.of(size), (done, all, what) -> said.add(done + "/" + all + " " + what));
@@ -64,11 +66,12 @@ final class DeviceRun implements AutoCloseable {
    *
    * @param replaced components from other folders, by name
    * @param size of the video that the device is made ready for
+   * @param vae whether latents are decoded there too
    */
-  static DeviceRun open(Path folder, Map<String, Path> replaced, VideoSize size) {
+  static DeviceRun open(Path folder, Map<String, Path> replaced, VideoSize size, boolean vae) {
     assumeDevice();
     return new DeviceRun(
-        Pipelines.open(ModelFolder.open(folder, replaced), Optional.empty(), false), size);
+        Pipelines.open(ModelFolder.open(folder, replaced), Optional.empty(), false), size, vae);
   }
 
   VideoPipeline pipeline() {
@@ -83,7 +86,7 @@ final class DeviceRun implements AutoCloseable {
   }
 
   /**
-   * Denoises and compares the latents of every step with the recorded ones.
+   * Denoises and compares the latents of every step, and the frames, with the recorded ones.
    *
    * @param variables of LVSA; empty for dense attention
    * @return what attention ran
@@ -103,13 +106,17 @@ final class DeviceRun implements AutoCloseable {
                     Optional.empty()),
                 pipeline.attended(settings.size()),
                 LineLog.none())) {
-      denoising.run(
-          attention,
-          Optional.empty(),
-          (step, sample, history) -> {
-            run.checkAtLeast("step" + step + ".latents", sample, BEHIND_TIME);
-            steps[0]++;
-          });
+      float[] latents =
+          denoising.run(
+              attention,
+              Optional.empty(),
+              (step, sample, history) -> {
+                run.checkAtLeast("step" + step + ".latents", sample, BEHIND_TIME);
+                steps[0]++;
+              });
+      if (run.holds("frames_uint8_round")) {
+        run.checkFrames("frames_uint8_round", DecodedFrames.of(pipeline, settings.size(), latents));
+      }
       AttentionReport report = attention.report();
       assertTrue(steps[0] == settings.steps(), steps[0] + " steps");
       assertTrue(report.kernel().contains("java-tiled-f32+portable-f32"), report.kernel());

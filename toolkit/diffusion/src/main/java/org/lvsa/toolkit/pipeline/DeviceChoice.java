@@ -6,6 +6,9 @@ import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
@@ -16,27 +19,37 @@ import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 
 /**
- * Where a transformer runs as a whole.
+ * Where a transformer runs as a whole, and the VAE with it.
  *
  * @param backend its name, or {@code auto} for the only one that there is
  * @param storage how the device holds it
  * @param options the device
  * @param kept copies of the stream of tokens that step caches keep there at most
+ * @param vae whether latents are decoded there too
  */
-public record DeviceChoice(String backend, Storage storage, KernelOptions options, int kept) {
-  /** All blocks there, and no room for a step cache, which makes it when it first runs. */
+public record DeviceChoice(
+    String backend, Storage storage, KernelOptions options, int kept, boolean vae) {
+  /**
+   * All blocks there, no room for a step cache, which makes it when it first runs, and the VAE on
+   * the CPU.
+   */
   public DeviceChoice(String backend, DType dtype, KernelOptions options) {
-    this(backend, new Storage(dtype, Residence.ALL_BLOCKS), options, 0);
+    this(backend, new Storage(dtype, Residence.ALL_BLOCKS), options, 0, false);
   }
 
   /** As this one, with the weights of that many blocks there. */
   public DeviceChoice with(Residence residence) {
-    return new DeviceChoice(backend, new Storage(storage.dtype(), residence), options, kept);
+    return new DeviceChoice(backend, new Storage(storage.dtype(), residence), options, kept, vae);
   }
 
   /** As this one, with room for step caches. */
   public DeviceChoice withKept(int copies) {
-    return new DeviceChoice(backend, storage, options, copies);
+    return new DeviceChoice(backend, storage, options, copies, vae);
+  }
+
+  /** As this one, with the VAE there or on the CPU. */
+  public DeviceChoice withVae(boolean there) {
+    return new DeviceChoice(backend, storage, options, kept, there);
   }
 
   /**
@@ -56,7 +69,7 @@ public record DeviceChoice(String backend, Storage storage, KernelOptions option
       }
     }
     throw new UnavailableException(
-        backend.equals("auto") || backend.equals("tornado")
+        backend.equals("auto") || backend.equals("tornado") || backend.equals("cudnn")
             ? "--transformer device cannot run here: "
                 + System.getProperty("lvsa.tornado.reason", "no TornadoVM SDK was found")
             : "backend " + backend + " runs no whole transformer: give --backend tornado");
@@ -72,6 +85,19 @@ public record DeviceChoice(String backend, Storage storage, KernelOptions option
       return find().open(shape, weights, storage, options);
     } catch (KernelFailedException e) {
       throw new UnavailableException("--transformer device: " + e.getMessage());
+    }
+  }
+
+  /**
+   * Opens a decoder of latents.
+   *
+   * @throws UnavailableException with the reason, if it cannot run there
+   */
+  public DeviceDecoder openDecoder(DecoderShape shape, DecoderWeights weights) {
+    try {
+      return find().openDecoder(shape, weights, storage.dtype(), options);
+    } catch (KernelFailedException e) {
+      throw new UnavailableException("--vae device: " + e.getMessage());
     }
   }
 }

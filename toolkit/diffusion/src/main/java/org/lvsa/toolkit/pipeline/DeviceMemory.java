@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
@@ -16,6 +18,8 @@ import org.lvsa.toolkit.backend.UnavailableException;
 
 /** What a transformer takes of a device's memory: told and checked before anything is loaded. */
 public final class DeviceMemory {
+  private static final String VAE = "VAE";
+
   private final DeviceChoice choice;
   private final TransformerBackend backend;
 
@@ -29,8 +33,17 @@ public final class DeviceMemory {
    *
    * @param shape of the transformer
    * @param video in tokens
+   * @param decoder of the VAE
    */
-  public record Sizes(TransformerShape shape, TransformerVideo video) {}
+  public record Sizes(TransformerShape shape, TransformerVideo video, Decoder decoder) {}
+
+  /**
+   * The sizes that decide what decoding takes.
+   *
+   * @param rows of a latent frame
+   * @param columns of a latent frame
+   */
+  public record Decoder(DecoderShape shape, int rows, int columns) {}
 
   /**
    * Tells what a video takes, part by part, and refuses what the device cannot run or hold.
@@ -42,7 +55,7 @@ public final class DeviceMemory {
   public static void require(
       VideoPipeline pipeline, DeviceChoice choice, VideoSize size, Consumer<String> log) {
     Sizes plain = pipeline.deviceSizes(size);
-    Sizes sizes = new Sizes(plain.shape(), plain.video().withKept(choice.kept()));
+    Sizes sizes = new Sizes(plain.shape(), plain.video().withKept(choice.kept()), plain.decoder());
     DeviceMemory memory = new DeviceMemory(choice);
     memory
         .backend
@@ -60,7 +73,7 @@ public final class DeviceMemory {
             + needs.stream()
                 .map(need -> need.part() + " " + mebibytes(need.bytes()))
                 .collect(Collectors.joining(", "))
-            + ", VAE none (it is on the CPU)");
+            + (choice.vae() ? "" : ", VAE none (it is on the CPU)"));
     if (sum(needs) > device.bytes()) {
       throw new UnavailableException(
           "--transformer device needs "
@@ -83,7 +96,16 @@ public final class DeviceMemory {
   }
 
   private List<Need> needs(Sizes sizes, Storage storage) {
-    return backend.memory(sizes.shape(), sizes.video(), storage);
+    List<Need> all = new ArrayList<>(backend.memory(sizes.shape(), sizes.video(), storage));
+    if (choice.vae()) {
+      Decoder decoder = sizes.decoder();
+      all.add(
+          new Need(
+              VAE,
+              backend.decoderMemory(
+                  decoder.shape(), decoder.rows(), decoder.columns(), storage.dtype())));
+    }
+    return all;
   }
 
   private static long sum(List<Need> needs) {
@@ -97,6 +119,11 @@ public final class DeviceMemory {
   /** The option that would make it fit. */
   private String advice(VideoSize size, Sizes sizes, long bytes) {
     Storage storage = choice.storage();
+    List<Need> needs = needs(sizes, storage);
+    long vae = sum(needs.stream().filter(need -> need.part().equals(VAE)).toList());
+    if (vae > 0 && sum(needs) - vae <= bytes) {
+      return "--vae cpu takes " + mebibytes(sum(needs) - vae);
+    }
     long half = sum(needs(sizes, new Storage(DType.F16, storage.residence())));
     if (storage.dtype() == DType.F32
         && half <= bytes
@@ -109,7 +136,17 @@ public final class DeviceMemory {
     }
     return frames(size, sizes, bytes)
         .map(frames -> "--frames " + frames + " fits")
+        .or(() -> framesWithoutVae(size, sizes, bytes))
         .orElse("give --transformer cpu");
+  }
+
+  private Optional<String> framesWithoutVae(VideoSize size, Sizes sizes, long bytes) {
+    if (!choice.vae()) {
+      return Optional.empty();
+    }
+    return new DeviceMemory(choice.withVae(false))
+        .frames(size, sizes, bytes)
+        .map(frames -> "--vae cpu with --frames " + frames + " fits");
   }
 
   /** The most frames that fit, fewer than asked for. */
@@ -119,7 +156,7 @@ public final class DeviceMemory {
     int most = video.frames();
     while (fits + 1 < most) {
       int middle = (fits + most) >>> 1;
-      Sizes shorter = new Sizes(sizes.shape(), video.withFrames(middle));
+      Sizes shorter = new Sizes(sizes.shape(), video.withFrames(middle), sizes.decoder());
       if (sum(needs(shorter, choice.storage())) <= bytes) {
         fits = middle;
       } else {

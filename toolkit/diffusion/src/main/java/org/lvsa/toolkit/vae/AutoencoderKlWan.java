@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vae;
 
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.transformer.DeviceTransformer.Progress;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.parallel.Communicator;
@@ -25,6 +30,14 @@ public final class AutoencoderKlWan implements AutoCloseable {
   private final WanVaeConfig config;
   private final StretchCoder coder;
   private final WindowDecoder windows = this::decodeWindow;
+  private Optional<WanOnDevice> device = Optional.empty();
+
+  /** Opens a decoder on a device. */
+  @FunctionalInterface
+  public interface Opening {
+    /** Reads the weights into memory that the device is uploaded from. */
+    DeviceDecoder open(DecoderShape shape, DecoderWeights weights);
+  }
 
   /**
    * Takes checked weights over; they are closed with the autoencoder.
@@ -151,6 +164,25 @@ public final class AutoencoderKlWan implements AutoCloseable {
     return scaled;
   }
 
+  /** The decoder's sizes, as devices know it. */
+  public DecoderShape decoderShape() {
+    return WanOnDevice.shape(config);
+  }
+
+  /**
+   * Decodes on a device from now on. Frames of another size make that ready again when they come.
+   *
+   * @param progress is told how far preparations are, now and later
+   */
+  public void decodeOnDevice(Opening opening, Progress progress) {
+    device = Optional.of(WanOnDevice.open(config, coder.weights(), opening, progress));
+  }
+
+  /** Makes the device ready for latents of a size, if there is a device. */
+  public void prepareDevice(LatentSize size) {
+    device.ifPresent(one -> one.prepare(size.height(), size.width()));
+  }
+
   /**
    * Decodes latents to frames, clamped to −1 … 1.
    *
@@ -170,7 +202,11 @@ public final class AutoencoderKlWan implements AutoCloseable {
 
   private void decodeWindow(
       float[] latents, LatentSize size, Window window, Observer observer, Consumer<Volume> sink) {
-    coder.decode(latents, size, window, StretchCoder.oneByOne(size), observer, sink);
+    if (device.isPresent()) {
+      device.get().decode(latents, size, window, sink);
+    } else {
+      coder.decode(latents, size, window, StretchCoder.oneByOne(size), observer, sink);
+    }
   }
 
   /**
@@ -253,6 +289,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
 
   @Override
   public void close() {
+    device.ifPresent(WanOnDevice::close);
     coder.close();
   }
 }

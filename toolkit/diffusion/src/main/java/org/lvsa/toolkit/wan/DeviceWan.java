@@ -126,7 +126,11 @@ final class DeviceWan implements AutoCloseable {
    * @param frameTimes whether each latent frame may have its own time step
    */
   static DeviceMemory.Sizes sizes(
-      WanConfig config, LatentSize latents, int pictureTokens, boolean frameTimes) {
+      WanConfig config,
+      LatentSize latents,
+      int pictureTokens,
+      boolean frameTimes,
+      DeviceMemory.Decoder decoder) {
     WanConfig.Patch patch = config.patch();
     int frames = latents.frames() / patch.frames();
     return new DeviceMemory.Sizes(
@@ -136,7 +140,8 @@ final class DeviceWan implements AutoCloseable {
             latents.height() / patch.rows(),
             latents.width() / patch.columns(),
             new TransformerVideo.Told(
-                PromptEncoder.TOKENS, pictureTokens, frameTimes ? frames : 1)));
+                PromptEncoder.TOKENS, pictureTokens, frameTimes ? frames : 1)),
+        decoder);
   }
 
   private static TransformerShape shape(WanConfig config) {

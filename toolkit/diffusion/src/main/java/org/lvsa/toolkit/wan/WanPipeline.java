@@ -145,12 +145,21 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
             .onDevice(
                 new DeviceWan.Placing(choice, model.frameTimes(), new DeviceWan.Turn(), progress));
     size.ifPresent(one -> first.prepare(deviceSizes(one).video().withKept(choice.kept())));
+    if (choice.vae()) {
+      AutoencoderKlWan vae = model.parts().vae();
+      vae.decodeOnDevice(choice::openDecoder, progress);
+      size.ifPresent(one -> vae.prepareDevice(model.latents(one)));
+    }
   }
 
   @Override
   public DeviceMemory.Sizes deviceSizes(VideoSize size) {
     int pictures = model.config().image().isPresent() ? model.pictureTokens() : 0;
-    return DeviceWan.sizes(model.config(), model.latents(size), pictures, model.frameTimes());
+    LatentSize latents = model.latents(size);
+    DeviceMemory.Decoder decoder =
+        new DeviceMemory.Decoder(
+            model.parts().vae().decoderShape(), latents.height(), latents.width());
+    return DeviceWan.sizes(model.config(), latents, pictures, model.frameTimes(), decoder);
   }
 
   @Override

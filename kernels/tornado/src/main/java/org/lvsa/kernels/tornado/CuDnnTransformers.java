@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.List;
+import java.util.Optional;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.tornado.Activations.DeviceAttention.Sizes;
+import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.TransformerBackend;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+import org.lvsa.kernels.transformer.TransformerWeights;
+
+/**
+ * Whole transformers in fp16 whose attention is NVIDIA's own, by library tasks of TornadoVM.
+ * Everything else is as {@link TornadoTransformers} has it.
+ */
+public final class CuDnnTransformers implements TransformerBackend {
+  private final CuDnnBackend attention = new CuDnnBackend();
+
+  /** For {@link java.util.ServiceLoader}. */
+  public CuDnnTransformers() {}
+
+  @Override
+  public String name() {
+    return attention.name();
+  }
+
+  @Override
+  public Availability availability() {
+    return attention.availability();
+  }
+
+  /**
+   * Of dense attention. Layouts of frames take more where there is room, see {@link
+   * LibraryAttention#mostSlots}.
+   */
+  @Override
+  public List<Need> memory(TransformerShape shape, TransformerVideo video, Storage storage) {
+    HalfActivations halves = new HalfActivations();
+    return TransformerMemory.of(
+        shape,
+        video,
+        halves,
+        storage.residence(),
+        LibraryAttention.denseBytes(Sizes.of(shape, video), halves.bytes()));
+  }
+
+  @Override
+  public Device device(KernelOptions options) {
+    TornadoTarget device = attention.target(options);
+    return new Device(device.description(), device.memory());
+  }
+
+  @Override
+  public Optional<String> unsupported(TransformerShape shape, DType dtype, KernelOptions options) {
+    return unsupported(shape, dtype, attention.target(options));
+  }
+
+  @Override
+  public DeviceTransformer open(
+      TransformerShape shape, TransformerWeights weights, Storage storage, KernelOptions options) {
+    TornadoTarget device = attention.target(options);
+    unsupported(shape, storage.dtype(), device)
+        .ifPresent(
+            reason -> {
+              throw new KernelFailedException(reason);
+            });
+    LibraryAttention.Library cuDnn = new LibraryAttention.Library(name(), new CuDnnSdpa());
+    HalfActivations halves = new HalfActivations();
+    return new TornadoTransformer<>(
+        shape,
+        halves,
+        PlanWeights.read(shape, weights, halves, storage.residence()),
+        Optional.of(cuDnn),
+        device);
+  }
+
+  @Override
+  public long decoderMemory(DecoderShape shape, int rows, int columns, DType dtype) {
+    return TornadoDecoder.bytes(shape, rows, columns, dtype.bytes());
+  }
+
+  @Override
+  public DeviceDecoder openDecoder(
+      DecoderShape shape, DecoderWeights weights, DType dtype, KernelOptions options) {
+    return TornadoTransformers.openDecoder(shape, weights, dtype, attention.target(options));
+  }
+
+  private Optional<String> unsupported(TransformerShape shape, DType dtype, TornadoTarget device) {
+    if (dtype != DType.F16) {
+      return Optional.of(
+          "the transformer runs with "
+              + name()
+              + "'s attention in fp16 alone: give --dtype f16, or --backend tornado");
+    }
+    return TornadoTransformers.noHalves(device)
+        .or(() -> SdpaKernel.unsupportedHeadDim(name(), shape.headDim()));
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task3;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task7;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task8;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * A decoder's kernels for one type of what convolutions read; {@link FloatDecoderKernels} says what
+ * each of them does.
+ *
+ * @param unit elements that a thread of {@code columns} and {@code keep} moves at once
+ */
+record DecoderKernels<A>(
+    Norm<A> norm,
+    Columns<A> columns,
+    Spread<A> spread,
+    Keep<A> keep,
+    Softmax<A> softmax,
+    int unit) {
+  /** {@link FloatDecoderKernels#norm}. */
+  interface Norm<A>
+      extends Task7<KernelContext, FloatArray, FloatArray, A, Integer, Integer, Integer> {}
+
+  /** {@link FloatDecoderKernels#columns}. */
+  interface Columns<A>
+      extends Task14<
+          KernelContext,
+          A,
+          A,
+          A,
+          A,
+          IntArray,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
+
+  /** {@link FloatDecoderKernels#spread}. */
+  interface Spread<A>
+      extends Task11<
+          KernelContext,
+          A,
+          FloatArray,
+          IntArray,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
+
+  /** {@link FloatDecoderKernels#keep}. */
+  interface Keep<A> extends Task8<KernelContext, A, A, A, IntArray, Integer, Integer, Integer> {}
+
+  /** {@link FloatDecoderKernels#softmax}. */
+  interface Softmax<A> extends Task3<KernelContext, A, Integer> {}
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
+import org.lvsa.kernels.tornado.DecoderStep.Attention;
+import org.lvsa.kernels.tornado.DecoderStep.Conv;
+import org.lvsa.kernels.tornado.DecoderStep.Into;
+import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Place;
+import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * A decoder's buffers and compiled code for latent frames of one size. Its graphs run one behind
+ * the other for every latent frame: the first one brings it to the device, and each of the others
+ * does as many steps as TornadoVM has room for in a graph. A convolution is a matrix product of its
+ * weights and of what each pixel sees, for some pixels at a time; the last two frames that it saw
+ * stay on the device.
+ *
+ * @param <A> the array type of what convolutions read
+ */
+final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
+  /** TornadoVM 5.2.0 has room for 8192 bytes of a graph's tasks. */
+  private static final int MOST_BYTES = 7500;
+
+  private final Activations<A> activations;
+  private final DecoderTensors<A> weights;
+  private final int mostColumns;
+  private final TornadoTarget device;
+  private final GridScheduler grids = new GridScheduler();
+  private final DecoderBuffers<A> buffers;
+
+  /** The graphs that are complete; another one is being filled. */
+  private final List<TaskGraph> graphs = new ArrayList<>();
+
+  private GraphTasks tasks;
+  private DecoderTasks<A> others;
+  private final DevicePlan plan;
+
+  /**
+   * @param steps of the decoder
+   * @param mostColumns elements of the largest matrix of columns
+   */
+  DecoderPlan(
+      List<DecoderStep> steps,
+      Activations<A> activations,
+      DecoderTensors<A> weights,
+      int mostColumns,
+      TornadoTarget device) {
+    this.activations = activations;
+    this.weights = weights;
+    this.mostColumns = mostColumns;
+    this.device = device;
+    buffers = DecoderBuffers.allocate(DecoderSizes.of(steps, mostColumns), activations);
+    begin(GraphTasks.of(name(0), device, grids));
+    tasks
+        .graph()
+        .transferToDevice(
+            DataTransferMode.EVERY_EXECUTION, buffers.volume(Place.LATENTS), buffers.state())
+        .transferToDevice(DataTransferMode.FIRST_EXECUTION, buffers.zeros());
+    buffers.touch(tasks, activations);
+    long filled = MOST_BYTES;
+    for (DecoderStep step : steps) {
+      filled += bytes(step);
+      if (filled > MOST_BYTES) {
+        nextGraph();
+        filled = bytes(step);
+      }
+      switch (step) {
+        case Conv conv -> conv(conv);
+        case Attention attention -> attention(attention);
+        case Remember remember -> others.remember(remember);
+        case AddRepeated add -> others.addRepeated(add);
+      }
+    }
+    tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, buffers.volume(Place.FRAMES));
+    graphs.add(tasks.graph());
+    plan = new DevicePlan(grids, DevicePlan.UNLIMITED, graphs.toArray(TaskGraph[]::new));
+  }
+
+  /**
+   * Bytes that TornadoVM takes for the tasks of a step at most, in the buffer where it writes down
+   * a graph: 15 for each task and 5 for each argument.
+   */
+  private int bytes(DecoderStep step) {
+    return switch (step) {
+      case Conv conv ->
+          200 + 250 * Math.ceilDiv(conv.size().pixels(), DecoderSizes.piece(conv, mostColumns));
+      case Attention _ -> 1000;
+      case Remember _, AddRepeated _ -> 100;
+    };
+  }
+
+  private static String name(int graph) {
+    return "decode" + graph;
+  }
+
+  private void nextGraph() {
+    graphs.add(tasks.graph().persistOnDevice(buffers.shared()));
+    GraphTasks next = GraphTasks.of(name(graphs.size()), device, grids);
+    begin(next.consume(name(graphs.size() - 1), buffers.shared()));
+  }
+
+  private void begin(GraphTasks graph) {
+    tasks = graph;
+    others = new DecoderTasks<>(graph, activations.decoder(), buffers);
+  }
+
+  /** The device is sent the arrays once. */
+  private void send(Object... arrays) {
+    tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, arrays);
+  }
+
+  private FloatArray norm(String name) {
+    FloatArray weight = weights.norms().get(name);
+    send(weight);
+    return weight;
+  }
+
+  private Activations.Linear<A> product(String name) {
+    Activations.Linear<A> product = weights.products().get(name);
+    send(product.weight(), product.bias());
+    return product;
+  }
+
+  private void conv(Conv conv) {
+    Kernel kernel = conv.kernel();
+    see(conv);
+    A own = buffers.zeros();
+    if (kernel.frames() > 1) {
+      own = activations.array(conv.keptElements());
+      send(own);
+    }
+    Activations.Linear<A> product = product(conv.name());
+    int piece = DecoderSizes.piece(conv, mostColumns);
+    for (int first = 0; first < conv.size().pixels(); first += piece) {
+      int pixels = Math.min(piece, conv.size().pixels() - first);
+      String name = DecoderTasks.task(conv.name(), "at" + first);
+      if (!conv.isProduct()) {
+        others.columns(name, conv, own, first, pixels);
+      }
+      A in = conv.isProduct() ? buffers.seen() : buffers.columns();
+      activations.linear(tasks, name, in, product, buffers.products(), pixels, false);
+      others.spread(
+          name + "Out",
+          conv.size(),
+          new DecoderTasks.Rows(first, pixels, kernel.out(), kernel.padded()),
+          conv.into(),
+          buffers.volume(conv.to()));
+    }
+    if (conv.into() == Into.TWO_FRAMES) {
+      others.copyFirst(conv);
+    }
+    if (kernel.frames() > 1) {
+      others.keep(conv, own);
+    }
+  }
+
+  /** Brings what a convolution sees to the type of products, behind the norm if there is one. */
+  private void see(Conv conv) {
+    FloatArray from = buffers.volume(conv.from());
+    int pixels = conv.seenPixels();
+    int channels = conv.kernel().in();
+    String name = DecoderTasks.task(conv.name(), "In");
+    if (conv.norm().isPresent()) {
+      others.norm(name, from, norm(conv.norm().get()), pixels, channels, true);
+    } else {
+      activations.narrow(
+          tasks, name, new Activations.Tokens(from, pixels, channels, 0), buffers.seen());
+    }
+  }
+
+  /**
+   * The value's bias is added to the result, since a row's weights add up to 1; so that the values
+   * themselves can be a product with pixels along the rows, as the last product wants them.
+   */
+  private void attention(Attention attention) {
+    int pixels = attention.size().framePixels();
+    int channels = attention.channels();
+    String name = attention.name();
+    A query = activations.array((long) pixels * channels);
+    A key = activations.array((long) pixels * channels);
+    A value = activations.array((long) pixels * channels);
+    A scores = activations.array((long) pixels * pixels);
+    A noBias = activations.array(pixels);
+    activations.write(FloatArray.fromElements(new float[pixels]).getSegment(), noBias, 0);
+    send(noBias);
+    FloatArray volume = buffers.volume(attention.place());
+    FloatArray norm = norm(name + DecoderTensors.NORM);
+    others.norm(DecoderTasks.task(name, "In"), volume, norm, pixels, channels, false);
+    A seen = buffers.seen();
+    product(name, DecoderTensors.QUERY, seen, query, pixels);
+    product(name, DecoderTensors.KEY, seen, key, pixels);
+    Activations.Linear<A> values = product(name + DecoderTensors.VALUE);
+    Activations.Linear<A> seenAsWeight = new Activations.Linear<>(seen, noBias, channels, pixels);
+    activations.linear(
+        tasks,
+        DecoderTasks.task(name, "value"),
+        values.weight(),
+        seenAsWeight,
+        value,
+        channels,
+        false);
+    Activations.Linear<A> keyAsWeight = new Activations.Linear<>(key, noBias, channels, pixels);
+    activations.linear(
+        tasks, DecoderTasks.task(name, "scores"), query, keyAsWeight, scores, pixels, false);
+    others.softmax(DecoderTasks.task(name, "softmax"), scores, pixels);
+    Activations.Linear<A> valueAsWeight =
+        new Activations.Linear<>(value, values.bias(), pixels, channels);
+    activations.linear(
+        tasks, DecoderTasks.task(name, "attended"), scores, valueAsWeight, query, pixels, false);
+    product(name, DecoderTensors.OUT, query, buffers.products(), pixels);
+    others.spread(
+        DecoderTasks.task(name, "Out"),
+        attention.size(),
+        new DecoderTasks.Rows(0, pixels, channels, channels),
+        Into.ADD,
+        volume);
+  }
+
+  private void product(String name, String which, A from, A to, int pixels) {
+    activations.linear(
+        tasks, DecoderTasks.task(name, which), from, product(name + which), to, pixels, false);
+  }
+
+  /** The latent frame, which the caller writes. */
+  FloatArray latents() {
+    return buffers.volume(Place.LATENTS);
+  }
+
+  /** The decoded frames. */
+  FloatArray frames() {
+    return buffers.volume(Place.FRAMES);
+  }
+
+  /** Compiles, and uploads the weights. */
+  void first() {
+    buffers.state().set(0, 1);
+    for (int graph = 0; graph < graphs.size(); graph++) {
+      plan.attention(graph);
+    }
+  }
+
+  /**
+   * Decodes what was written into {@link #latents}.
+   *
+   * @param first whether a video begins
+   */
+  void run(boolean first) {
+    buffers.state().set(0, first ? 1 : 0);
+    plan.run(IntStream.range(0, graphs.size()).toArray());
+  }
+
+  @Override
+  public void close() {
+    plan.close();
+  }
+}

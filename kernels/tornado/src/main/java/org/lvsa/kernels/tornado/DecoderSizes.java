@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
+import org.lvsa.kernels.tornado.DecoderStep.Attention;
+import org.lvsa.kernels.tornado.DecoderStep.Conv;
+import org.lvsa.kernels.tornado.DecoderStep.Place;
+import org.lvsa.kernels.tornado.DecoderStep.Remember;
+
+/**
+ * Numbers of elements of a decoder's buffers.
+ *
+ * @param volumes of each place, float32
+ * @param seen what a convolution sees, once
+ * @param columns what some pixels of a convolution's result are made of
+ * @param products of a matrix product
+ * @param kept of all convolutions together
+ * @param attentionPixels of a frame; 0 without attention
+ * @param attentionChannels of a pixel there
+ */
+record DecoderSizes(
+    Map<Place, Long> volumes,
+    long seen,
+    long columns,
+    long products,
+    long kept,
+    int attentionPixels,
+    int attentionChannels) {
+
+  /**
+   * The sizes of some steps.
+   *
+   * @param mostColumns elements of the largest matrix of columns, if a pixel takes no more
+   */
+  static DecoderSizes of(List<DecoderStep> steps, int mostColumns) {
+    Map<Place, Long> volumes = new EnumMap<>(Place.class);
+    long seen = 1;
+    long columns = 1;
+    long products = 1;
+    long kept = 0;
+    int pixels = 0;
+    int channels = 0;
+    for (DecoderStep step : steps) {
+      switch (step) {
+        case Conv conv -> {
+          long in = (long) conv.seenPixels() * conv.kernel().in();
+          grow(volumes, conv.from(), in);
+          grow(volumes, conv.to(), (long) conv.size().pixels() * conv.kernel().out());
+          seen = Math.max(seen, in);
+          int piece = piece(conv, mostColumns);
+          if (!conv.isProduct()) {
+            columns = Math.max(columns, (long) piece * conv.kernel().columns());
+          }
+          products = Math.max(products, (long) piece * conv.kernel().padded());
+          if (conv.kernel().frames() > 1) {
+            kept += conv.keptElements();
+          }
+        }
+        case Attention attention -> {
+          pixels = attention.size().framePixels();
+          channels = attention.channels();
+          long volume = (long) pixels * channels;
+          seen = Math.max(seen, volume);
+          products = Math.max(products, volume);
+        }
+        case Remember remember ->
+            grow(volumes, Place.BEGIN, (long) remember.size().pixels() * remember.channels());
+        case AddRepeated add ->
+            grow(volumes, add.to(), (long) add.size().pixels() * add.channels());
+      }
+    }
+    return new DecoderSizes(volumes, seen, columns, products, kept, pixels, channels);
+  }
+
+  /** Pixels of a convolution's result that are computed at a time. */
+  static int piece(Conv conv, int mostColumns) {
+    int pixels = conv.size().pixels();
+    if (conv.isProduct()) {
+      return pixels;
+    }
+    return Math.clamp(mostColumns / conv.kernel().columns(), 1, pixels);
+  }
+
+  private static void grow(Map<Place, Long> volumes, Place place, long elements) {
+    volumes.merge(place, elements, Math::max);
+  }
+
+  /** Elements of the attention's buffers: two matrices of vectors, values, and the scores. */
+  private long attention() {
+    return 3L * attentionPixels * attentionChannels
+        + (long) attentionPixels * attentionPixels
+        + attentionPixels;
+  }
+
+  /**
+   * Device memory of all buffers.
+   *
+   * @param elementBytes of what convolutions read
+   */
+  long bytes(int elementBytes) {
+    long floats = volumes.values().stream().mapToLong(Long::longValue).sum();
+    return floats * Float.BYTES + (seen + columns + products + kept + attention()) * elementBytes;
+  }
+}

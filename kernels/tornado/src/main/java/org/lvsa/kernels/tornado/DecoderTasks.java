@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
+import org.lvsa.kernels.tornado.DecoderStep.Conv;
+import org.lvsa.kernels.tornado.DecoderStep.Into;
+import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Place;
+import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * A decoder's tasks besides matrix products, on its buffers.
+ *
+ * @param tasks takes them
+ */
+record DecoderTasks<A extends TornadoNativeArray>(
+    GraphTasks tasks, DecoderKernels<A> kernels, DecoderBuffers<A> buffers) {
+  /** The name of a task of a step, whose tensors have that name. */
+  static String task(String tensors, String what) {
+    return tensors.replace('.', '_') + what;
+  }
+
+  /**
+   * Adds the norm of pixels, which becomes what the next product sees.
+   *
+   * @param silu whether SiLU follows
+   */
+  void norm(
+      String name, FloatArray from, FloatArray weight, int pixels, int channels, boolean silu) {
+    tasks.perRow(name, Math.ceilDiv(pixels, FloatDecoderKernels.PIXELS));
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels.norm(),
+            new KernelContext(),
+            from,
+            weight,
+            buffers.seen(),
+            pixels,
+            channels,
+            silu ? 1 : 0);
+  }
+
+  /**
+   * Adds what brings together all that each pixel of a convolution's result sees.
+   *
+   * @param own what the convolution keeps of earlier frames
+   */
+  void columns(String name, Conv conv, A own, int first, int pixels) {
+    Kernel kernel = conv.kernel();
+    int units = kernel.in() / kernels.unit();
+    String task = name + "Columns";
+    tasks.perThread(task, Math.multiplyExact(pixels, Math.multiplyExact(kernel.taps(), units)));
+    tasks
+        .graph()
+        .task(
+            task,
+            kernels.columns(),
+            new KernelContext(),
+            buffers.seen(),
+            own,
+            buffers.zeros(),
+            buffers.columns(),
+            buffers.state(),
+            first,
+            pixels,
+            conv.size().rows(),
+            conv.size().columns(),
+            units,
+            kernel.frames(),
+            kernel.side(),
+            kernel.scale());
+  }
+
+  /**
+   * Rows of a matrix product that are pixels.
+   *
+   * @param first pixel
+   * @param pixels how many
+   * @param channels of a row that count
+   * @param padded numbers of a row
+   */
+  record Rows(int first, int pixels, int channels, int padded) {}
+
+  /** Adds what brings a product's rows to their pixels. */
+  void spread(String name, DecoderStep.Size size, Rows rows, Into into, FloatArray to) {
+    tasks.perThread(name, Math.multiplyExact(rows.pixels, rows.channels));
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels.spread(),
+            new KernelContext(),
+            buffers.products(),
+            to,
+            buffers.state(),
+            rows.first,
+            rows.pixels,
+            size.framePixels(),
+            rows.channels,
+            rows.padded,
+            into == Into.ADD ? 1 : 0,
+            into == Into.TWO_FRAMES ? 1 : 0);
+  }
+
+  /** Adds what leaves a video's first latent frame as it was where frames are doubled. */
+  void copyFirst(Conv conv) {
+    String name = task(conv.name(), "First");
+    int size = Math.multiplyExact(conv.size().framePixels(), conv.kernel().in());
+    tasks.perThread(name, size);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::copyFirst,
+            new KernelContext(),
+            buffers.volume(conv.from()),
+            buffers.volume(conv.to()),
+            buffers.state(),
+            size);
+  }
+
+  /** Adds what keeps the last frames that a convolution saw. */
+  void keep(Conv conv, A own) {
+    String name = task(conv.name(), "Keep");
+    int units = Math.toIntExact(conv.keptElements() / 2 / kernels.unit());
+    tasks.perThread(name, units);
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels.keep(),
+            new KernelContext(),
+            buffers.seen(),
+            own,
+            buffers.zeros(),
+            buffers.state(),
+            conv.size().frames(),
+            units,
+            conv.into() == Into.TWO_FRAMES ? 1 : 0);
+  }
+
+  /** Adds the softmax of a matrix's rows, which has as many columns. */
+  void softmax(String name, A scores, int rows) {
+    tasks.perRow(name, rows);
+    tasks.graph().task(name, kernels.softmax(), new KernelContext(), scores, rows);
+  }
+
+  /** Adds what remembers the begin of a level. */
+  void remember(Remember remember) {
+    int size = Math.multiplyExact(remember.size().pixels(), remember.channels());
+    String name = "begin" + remember.size().rows();
+    tasks.perThread(name, size);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::copy,
+            new KernelContext(),
+            buffers.volume(remember.from()),
+            buffers.volume(Place.BEGIN),
+            size);
+  }
+
+  /** Adds what adds it at the level's end. */
+  void addRepeated(AddRepeated add) {
+    int size = Math.multiplyExact(add.size().pixels(), add.channels());
+    String name = "repeated" + add.size().rows();
+    tasks.perThread(name, size);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::addRepeated,
+            new KernelContext(),
+            buffers.volume(Place.BEGIN),
+            buffers.volume(add.to()),
+            buffers.state(),
+            add.size().rows(),
+            add.size().columns(),
+            add.channels(),
+            add.begin(),
+            add.blockFrames(),
+            size);
+  }
+}

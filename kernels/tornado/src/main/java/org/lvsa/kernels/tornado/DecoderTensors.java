@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.tornado.DecoderStep.Attention;
+import org.lvsa.kernels.tornado.DecoderStep.Conv;
+import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * A decoder's weights as the host holds them: the device is uploaded from these arrays.
+ *
+ * @param products matrices of convolutions and of the attention by name; a convolution's row has
+ *     the channels of each tap in the order of {@link FloatDecoderKernels#columns}
+ * @param norms weights of norms by name
+ */
+record DecoderTensors<A extends TornadoNativeArray>(
+    Map<String, Activations.Linear<A>> products, Map<String, FloatArray> norms) {
+  /** What stands behind an attention's name. */
+  static final String QUERY = "query";
+
+  static final String KEY = "key";
+  static final String VALUE = "value";
+  static final String OUT = "proj";
+  static final String NORM = "norm";
+
+  /** Reads the weights of some steps. */
+  static <A extends TornadoNativeArray> DecoderTensors<A> read(
+      List<DecoderStep> steps, DecoderWeights weights, Activations<A> activations) {
+    DecoderTensors<A> made = new DecoderTensors<>(new HashMap<>(), new HashMap<>());
+    for (DecoderStep step : steps) {
+      switch (step) {
+        case Conv conv -> {
+          made.conv(conv, weights, activations);
+          conv.norm().ifPresent(norm -> made.norm(norm, conv.kernel().in(), weights));
+        }
+        case Attention attention -> made.attention(attention, weights, activations);
+        case DecoderStep.Remember _, DecoderStep.AddRepeated _ -> {}
+      }
+    }
+    return made;
+  }
+
+  private void norm(String name, int channels, DecoderWeights weights) {
+    FloatArray array = new FloatArray(channels);
+    weights.read(name + ".gamma", array.getSegment());
+    norms.put(name, array);
+  }
+
+  private void conv(Conv conv, DecoderWeights weights, Activations<A> activations) {
+    Kernel kernel = conv.kernel();
+    int taps = kernel.taps();
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment stored = floats(arena, (long) kernel.out() * kernel.columns());
+      weights.read(conv.name() + ".weight", stored);
+      MemorySegment rows = floats(arena, (long) kernel.padded() * kernel.columns());
+      for (int out = 0; out < kernel.out(); out++) {
+        for (int in = 0; in < kernel.in(); in++) {
+          long from = ((long) out * kernel.in() + in) * taps;
+          for (int tap = 0; tap < taps; tap++) {
+            long to = ((long) out * taps + tap) * kernel.in() + in;
+            rows.setAtIndex(
+                ValueLayout.JAVA_FLOAT, to, stored.getAtIndex(ValueLayout.JAVA_FLOAT, from + tap));
+          }
+        }
+      }
+      MemorySegment bias = floats(arena, kernel.padded());
+      weights.read(conv.name() + ".bias", bias.asSlice(0, (long) kernel.out() * Float.BYTES));
+      put(conv.name(), rows, bias, kernel.columns(), kernel.padded(), activations);
+    }
+  }
+
+  /** The softmax's scale is put into the query's weights. */
+  private void attention(Attention attention, DecoderWeights weights, Activations<A> activations) {
+    int channels = attention.channels();
+    String name = attention.name();
+    norm(name + NORM, channels, weights);
+    try (Arena arena = Arena.ofShared()) {
+      long matrix = (long) channels * channels;
+      MemorySegment all = floats(arena, 3 * matrix);
+      MemorySegment biases = floats(arena, 3L * channels);
+      weights.read(name + "to_qkv.weight", all);
+      weights.read(name + "to_qkv.bias", biases);
+      float scale = (float) (1 / Math.sqrt(channels));
+      scale(all.asSlice(0, matrix * Float.BYTES), scale);
+      scale(biases.asSlice(0, (long) channels * Float.BYTES), scale);
+      String[] parts = {QUERY, KEY, VALUE};
+      for (int part = 0; part < parts.length; part++) {
+        put(
+            name + parts[part],
+            all.asSlice(part * matrix * Float.BYTES, matrix * Float.BYTES),
+            biases.asSlice((long) part * channels * Float.BYTES, (long) channels * Float.BYTES),
+            channels,
+            channels,
+            activations);
+      }
+      MemorySegment out = floats(arena, matrix);
+      MemorySegment bias = floats(arena, channels);
+      weights.read(name + "proj.weight", out);
+      weights.read(name + "proj.bias", bias);
+      put(name + OUT, out, bias, channels, channels, activations);
+    }
+  }
+
+  private static void scale(MemorySegment floats, float factor) {
+    for (long i = 0; i < floats.byteSize() / Float.BYTES; i++) {
+      floats.setAtIndex(
+          ValueLayout.JAVA_FLOAT, i, factor * floats.getAtIndex(ValueLayout.JAVA_FLOAT, i));
+    }
+  }
+
+  private void put(
+      String name,
+      MemorySegment rows,
+      MemorySegment bias,
+      int in,
+      int out,
+      Activations<A> activations) {
+    A weight = activations.array((long) in * out);
+    A added = activations.array(out);
+    activations.write(rows, weight, 0);
+    activations.write(bias, added, 0);
+    products.put(name, new Activations.Linear<>(weight, added, in, out));
+  }
+
+  private static MemorySegment floats(Arena arena, long count) {
+    return arena.allocate(count * Float.BYTES, 64);
+  }
+
+  /** Device memory of the weights of some steps. */
+  static long bytes(List<DecoderStep> steps, int elementBytes) {
+    long elements = 0;
+    long floats = 0;
+    for (DecoderStep step : steps) {
+      switch (step) {
+        case Conv conv -> {
+          elements += (conv.kernel().columns() + 1L) * conv.kernel().padded();
+          floats += conv.norm().isPresent() ? conv.kernel().in() : 0;
+        }
+        case Attention attention -> {
+          elements += 4L * (attention.channels() + 1) * attention.channels();
+          floats += attention.channels();
+        }
+        case DecoderStep.Remember _, DecoderStep.AddRepeated _ -> {}
+      }
+    }
+    return elements * elementBytes + floats * Float.BYTES;
+  }
+}

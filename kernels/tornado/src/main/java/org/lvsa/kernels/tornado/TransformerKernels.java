@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task10;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task12;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task3;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task4;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task8;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * A transformer's kernels besides products and attention, for one type of activations; {@link
+ * FloatTransformerKernels} says what each of them does.
+ */
+record TransformerKernels<A>(
+    Copy<A> copy,
+    Touch<A> touch,
+    Narrow<A> narrow,
+    Modulate<A> modulate,
+    AddModulate<A> addModulate,
+    AddGatedNorm<A> addGatedNorm,
+    AddGated<A> addGated,
+    Sum<A> sum,
+    TurnHeads<A> turnHeads) {
+  /** {@link FloatTransformerKernels#copy}. */
+  interface Copy<A>
+      extends Task8<KernelContext, A, A, IntArray, Integer, Integer, Integer, Integer> {}
+
+  /** {@link FloatTransformerKernels#touch}. */
+  interface Touch<A> extends Task3<KernelContext, A, FloatArray> {}
+
+  /** {@link FloatTransformerKernels#narrow}. */
+  interface Narrow<A> extends Task4<KernelContext, FloatArray, A, Integer> {}
+
+  /** {@link FloatTransformerKernels#modulate}. */
+  interface Modulate<A>
+      extends Task11<
+          KernelContext,
+          FloatArray,
+          FloatArray,
+          FloatArray,
+          A,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Float> {}
+
+  /** {@link FloatTransformerKernels#addModulate}. */
+  interface AddModulate<A>
+      extends Task10<
+          KernelContext,
+          FloatArray,
+          A,
+          FloatArray,
+          FloatArray,
+          A,
+          Integer,
+          Integer,
+          Integer,
+          Float> {}
+
+  /** {@link FloatTransformerKernels#addGatedNorm}. */
+  interface AddGatedNorm<A>
+      extends Task12<
+          KernelContext,
+          FloatArray,
+          A,
+          FloatArray,
+          FloatArray,
+          FloatArray,
+          FloatArray,
+          A,
+          Integer,
+          Integer,
+          Integer,
+          Float> {}
+
+  /** {@link FloatTransformerKernels#addGated}. */
+  interface AddGated<A>
+      extends Task8<
+          KernelContext, FloatArray, A, FloatArray, FloatArray, Integer, Integer, Integer> {}
+
+  /** {@link FloatTransformerKernels#sum}. */
+  interface Sum<A> extends Task4<KernelContext, A, A, Integer> {}
+
+  /** {@link FloatTransformerKernels#turnHeads}. */
+  interface TurnHeads<A>
+      extends Task13<
+          KernelContext,
+          A,
+          FloatArray,
+          FloatArray,
+          Integer,
+          Integer,
+          Float,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderShape.Level;
+import org.lvsa.kernels.decoder.DecoderShape.Up;
+import org.lvsa.kernels.transformer.DeviceTransformer.Progress;
+
+/**
+ * What is a decoder's own on a device. That it computes what published decoders do, recorded runs
+ * say in toolkit/device.
+ */
+class TornadoDecoderTest {
+  private static final int ROWS = 3;
+  private static final int COLUMNS = 5;
+
+  private static final DecoderShape SHAPE =
+      new DecoderShape(
+          3,
+          10,
+          List.of(
+              new Level(10, 1, Optional.of(new Up(3, true, false))),
+              new Level(6, 2, Optional.of(new Up(6, false, true))),
+              new Level(4, 1, Optional.empty())),
+          3);
+
+  private static TornadoDecoder<?> open(int mostColumns, long seed) {
+    return new TornadoDecoder<>(
+        SHAPE,
+        (name, to) -> fill(to, seed + name.hashCode(), name.endsWith("gamma") ? 1 : 0),
+        new FloatActivations(),
+        mostColumns,
+        TornadoTarget.chosen());
+  }
+
+  private static void fill(MemorySegment to, long seed, float mean) {
+    SplittableRandom random = new SplittableRandom(seed);
+    for (long i = 0; i < to.byteSize() / Float.BYTES; i++) {
+      to.setAtIndex(ValueLayout.JAVA_FLOAT, i, mean + (float) random.nextDouble(-0.3, 0.3));
+    }
+  }
+
+  /** All frames of a video of three latent frames, one behind the other. */
+  private static float[] decode(TornadoDecoder<?> decoder, long seed) {
+    int frame = ROWS * COLUMNS * SHAPE.scale() * SHAPE.scale() * SHAPE.outChannels();
+    float[] all = new float[(1 + 2 * SHAPE.frames()) * frame];
+    int at = 0;
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment latents =
+          arena.allocate((long) ROWS * COLUMNS * SHAPE.latentChannels() * Float.BYTES, 64);
+      for (int t = 0; t < 3; t++) {
+        fill(latents, seed + t, 0);
+        MemorySegment frames =
+            arena.allocate((t == 0 ? 1L : SHAPE.frames()) * frame * Float.BYTES, 64);
+        decoder.decode(t == 0, latents, frames);
+        float[] values = frames.toArray(ValueLayout.JAVA_FLOAT);
+        System.arraycopy(values, 0, all, at, values.length);
+        at += values.length;
+      }
+    }
+    return all;
+  }
+
+  @Test
+  @Tag("full")
+  void piecesOfConvolutionsGiveTheSameAndAVideoKnowsNothingOfTheLastOne() {
+    assumeTrue(
+        new TornadoBackend().availability() instanceof Availability.Available, "left out: no SDK");
+    long seed = KernelConformance.random().nextInt(1 << 20);
+    assertEquals(2, SHAPE.frames());
+    assertEquals(4, SHAPE.scale());
+    try (TornadoDecoder<?> whole = open(1 << 20, seed);
+        TornadoDecoder<?> pieces = open(27 * 10 * 11, seed)) {
+      whole.prepare(ROWS, COLUMNS, Progress.NONE);
+      float[] expected = decode(whole, seed);
+      double squares = 0;
+      for (float value : expected) {
+        squares += value * value;
+      }
+      assertTrue(squares > 0 && Double.isFinite(squares), "seed " + seed);
+      decode(whole, seed + 100);
+      assertArrayEquals(expected, decode(whole, seed), "seed " + seed);
+      pieces.prepare(ROWS, COLUMNS, Progress.NONE);
+      assertArrayEquals(expected, decode(pieces, seed), 1e-6f, "seed " + seed);
+    }
+  }
+
+  @Test
+  void memoryIsThatOfTheBuffers() {
+    List<DecoderStep> steps = DecoderSteps.of(SHAPE, ROWS, COLUMNS);
+    DecoderSizes sizes = DecoderSizes.of(steps, 1000);
+    long last = 2L * ROWS * COLUMNS * 16;
+    assertEquals(last * 3, sizes.volumes().get(DecoderStep.Place.FRAMES));
+    assertEquals(ROWS * COLUMNS * 3L, sizes.volumes().get(DecoderStep.Place.LATENTS));
+    assertEquals(2L * ROWS * COLUMNS * 4 * 3, sizes.volumes().get(DecoderStep.Place.BEGIN));
+    assertEquals(9 * 10 * (1000 / 90), sizes.columns(), "the step to twice the rows");
+    assertTrue(TornadoDecoder.bytes(SHAPE, ROWS, COLUMNS, 4) > sizes.bytes(4));
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.toolkit.device;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.vae.AutoencoderKlWan;
+import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.weights.ComponentFiles;
+
+/** Wan's autoencoders on a device, in float32, against what the published ones decoded. */
+@Tag("full")
+class DeviceVaeTest {
+  @TempDir private Path directory;
+
+  /** A video, the same again, and in between latents of another size. */
+  @ParameterizedTest
+  @CsvSource({"wan/vae,wan/model/vae", "wan22/ti2v5b/vae,wan22/ti2v5b/model/vae"})
+  void decodesAsTheRecordedOneDid(String name, String model) throws IOException {
+    DeviceRun.assumeDevice();
+    GoldenRun golden = GoldenRun.open(name);
+    int[] shape = golden.shape("dec.z");
+    LatentSize size = new LatentSize(shape[1], shape[2], shape[3], shape[4]);
+    LatentSize smaller = new LatentSize(size.channels(), 2, 2, 3);
+    long seed = System.nanoTime();
+    List<String> said = new ArrayList<>();
+    try (AutoencoderKlWan vae = open(model)) {
+      float[] small = decode(vae, random(smaller, seed), smaller);
+      vae.decodeOnDevice(
+          new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT)::openDecoder,
+          (done, all, what) -> said.add(what));
+      golden.check("dec.decoded_clamped", decode(vae, golden.floats("dec.z"), size));
+      assertEquals(List.of("VAE", "ready"), said);
+      golden.check("dec.decoded_clamped", decode(vae, golden.floats("dec.z"), size));
+      assertEquals(2, said.size(), "nothing is compiled or uploaded again");
+      float[] onDevice = decode(vae, random(smaller, seed), smaller);
+      assertEquals(4, said.size());
+      for (int i = 0; i < small.length; i++) {
+        assertEquals(small[i], onDevice[i], 1e-4, "seed " + seed);
+      }
+    }
+  }
+
+  private AutoencoderKlWan open(String model) throws IOException {
+    return AutoencoderKlWan.open(ComponentFiles.in(GoldenRun.component(model, directory)), false);
+  }
+
+  private static float[] random(LatentSize size, long seed) {
+    float[] latents = new float[size.elements()];
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int i = 0; i < latents.length; i++) {
+      latents[i] = (float) random.nextDouble(-2, 2);
+    }
+    return latents;
+  }
+
+  /** The pixels, {@code [3, frames, height, width]}. */
+  private static float[] decode(AutoencoderKlWan vae, float[] latents, LatentSize size) {
+    int factor = vae.config().spatialFactor();
+    int frames = vae.config().frames(size.frames());
+    float[] all = new float[3 * frames * size.height() * factor * size.width() * factor];
+    boolean[] seen = new boolean[frames];
+    vae.decode(
+        latents,
+        size,
+        (first, stretch) -> {
+          stretch.copyToChannelsFirst(all, frames, first);
+          Arrays.fill(seen, first, first + stretch.frames(), true);
+        });
+    for (boolean one : seen) {
+      assertTrue(one);
+    }
+    return all;
+  }
+}
