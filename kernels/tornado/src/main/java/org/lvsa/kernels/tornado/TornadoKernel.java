@@ -19,8 +19,8 @@ import org.lvsa.kernels.TokenOrders;
  * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
  * it and it passes its self-check, else the portable kernel, unless the options name one of the
  * two. Of the tensor-core kernels, {@link RegisterProgram} is taken for layouts of frames and for
- * regular ones of token blocks, {@link TensorCoreProgram} for the others. float32 takes tensor
- * cores where they are named.
+ * regular ones of token blocks, {@link TensorCoreProgram} for the others, which float32 leaves to
+ * the portable kernel.
  *
  * <p>Prepared inputs own a {@link DeviceProgram}: buffers and compiled code for one shape and type.
  * When they are closed, the kernel keeps the program for the next inputs of that shape and type, so
@@ -82,9 +82,15 @@ final class TornadoKernel implements AttentionKernel {
         .map(TENSOR_CORE::equals)
         .orElseGet(
             () ->
-                dtype != DType.F32
-                    && TensorCoreProgram.unsupported(shape, device).isEmpty()
+                TensorCoreProgram.unsupported(shape, device).isEmpty()
+                    && (dtype != DType.F32 || takesParts(shape))
                     && !passesOver(wrong(shape, dtype, SelfCheck.Kind.FRAMES)));
+  }
+
+  /** Whether there is room for float32 and its parts, which take more of it than numbers alone. */
+  private boolean takesParts(AttentionShape shape) {
+    RegisterProgram.Room frames = RegisterProgram.Room.forFrames(shape, DType.F32);
+    return RegisterProgram.takes(shape, DType.F32, device, frames);
   }
 
   /** Whether something is wrong with the tensor-core kernel that nobody asked for by name. */
@@ -124,8 +130,11 @@ final class TornadoKernel implements AttentionKernel {
 
   /** Why a tensor-core kernel that was asked for by name does not run. */
   private Optional<String> refused(AttentionShape shape, DType dtype, SelfCheck.Kind kind) {
-    return wrong(shape, dtype, kind)
-        .map(reason -> TENSOR_CORE + " kernel: " + reason + "; --kernel portable does not use it");
+    return wrong(shape, dtype, kind).map(TornadoKernel::refusal);
+  }
+
+  private static String refusal(String reason) {
+    return TENSOR_CORE + " kernel: " + reason + "; --kernel portable does not use it";
   }
 
   /** TornadoVM counts the elements of an array, and the threads of a grid, as int. */
@@ -311,18 +320,19 @@ final class TornadoKernel implements AttentionKernel {
   private DeviceProgram make(
       AttentionShape shape, DType dtype, TileRoom room, Optional<Passage.Orders> orders) {
     if (takesTensorCores(shape, dtype)) {
-      if (dtype == DType.F32) {
-        throw new KernelFailedException(
-            TENSOR_CORE
-                + " kernel: float32 takes layouts of frames and regular ones of token blocks;"
-                + " --kernel portable takes all");
-      }
-      if (forced.isPresent()) {
-        check(refused(shape, dtype, SelfCheck.Kind.BLOCKS));
-      }
-      if (forced.isPresent() || !passesOver(wrong(shape, dtype, SelfCheck.Kind.BLOCKS))) {
+      Optional<String> against =
+          dtype == DType.F32
+              ? Optional.of("float32 takes layouts of frames and regular ones of token blocks")
+              : wrong(shape, dtype, SelfCheck.Kind.BLOCKS);
+      if (against.isEmpty()) {
         return TornadoErrors.guarded(
             () -> new TensorCoreProgram(shape, dtype, device, room, orders));
+      }
+      if (forced.isPresent()) {
+        throw new KernelFailedException(refusal(against.get()));
+      }
+      if (dtype != DType.F32) {
+        passesOver(against);
       }
       check(tooMuchMemory(shape, dtype, false, room, Passage.bytes(shape, dtype, orders)));
     }
