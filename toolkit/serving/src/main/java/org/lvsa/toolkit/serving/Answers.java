@@ -19,11 +19,12 @@ final class Answers {
   /**
    * Says that the connection closes after this answer, if the request has a body. For answers that
    * may go out before the body was read: Jetty closes the connection then without a word, and the
-   * client would lose its next request over it.
+   * client would lose its next request over it. It does so after a form of no bytes too.
    */
   static void closeAfterBody(Context context) {
     if (context.req().getContentLengthLong() > 0
-        || context.header(Header.TRANSFER_ENCODING) != null) {
+        || context.header(Header.TRANSFER_ENCODING) != null
+        || context.isMultipart()) {
       context.header(Header.CONNECTION, "close");
     }
   }

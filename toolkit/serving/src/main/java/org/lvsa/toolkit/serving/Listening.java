@@ -75,7 +75,8 @@ final class Listening {
   }
 
   /**
-   * What Jetty itself refuses, before it is a request for anything: a broken line, long headers.
+   * What Jetty itself refuses, before it is a request for anything: a broken line, long headers. It
+   * closes the connection then, which the client has to be told.
    */
   private static boolean failed(Request request, Response response, Callback callback) {
     int status = response.getStatus();
@@ -84,6 +85,7 @@ final class Listening {
     JsonNode body =
         new ApiException(fault, "the request cannot be read (HTTP status " + status + ")").body();
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
+    response.getHeaders().put(HttpHeader.CONNECTION, "close");
     Content.Sink.write(response, true, body.toString(), callback);
     return true;
   }

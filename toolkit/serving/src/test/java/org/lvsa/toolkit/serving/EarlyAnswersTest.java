@@ -142,6 +142,32 @@ class EarlyAnswersTest {
     }
   }
 
+  /** What a client is not told, it finds out with the next request, which is lost. */
+  @ParameterizedTest
+  @CsvSource({
+    "POST /v1/videos, multipart/form-data; boundary=b",
+    "POST /v1/videos, multipart/form-data",
+    "POST /v1/videos, application/json",
+    "POST /v1/videos, text/plain",
+    "GET /../../../etc/passwd, text/plain",
+    "GET /nothing, text/plain",
+  })
+  void aConnectionIsClosedOnlyIfTheClientIsTold(String line, String type) throws Exception {
+    try (TestServer server = start(FakeMaker.quick(), Optional.empty());
+        RawClient client = new RawClient(server)) {
+      client.send(head(line, type, 0));
+      String answer = client.answer();
+      assertTrue(answer.startsWith("HTTP/1.1 4"), answer);
+      boolean isToldToClose = answer.contains("\r\nConnection: close\r\n");
+      if (isToldToClose) {
+        assertEquals("", client.untilClosed());
+      } else {
+        client.send("GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        assertTrue(client.answer().startsWith("HTTP/1.1 200"), "the next request over it");
+      }
+    }
+  }
+
   @Test
   void aConnectionIsKeptWhereTheBodyWasRead() throws Exception {
     try (TestServer server = start(FakeMaker.quick(), Optional.empty());
