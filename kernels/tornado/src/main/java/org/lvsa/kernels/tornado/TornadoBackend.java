@@ -90,10 +90,8 @@ public final class TornadoBackend implements AttentionBackend {
       if (System.getProperty(DEVICE_MEMORY) == null) {
         System.setProperty(DEVICE_MEMORY, "1024GB");
       }
-      // What TornadoVM makes of a task graph has room for 4096 bytes; the graphs of a transformer
-      // and of
-      // a VAE need
-      // more.
+      // What TornadoVM makes of a task graph has room for 4096 bytes; a transformer's graphs, and a
+      // VAE's, need more.
       if (System.getProperty(BYTECODES) == null) {
         System.setProperty(BYTECODES, Integer.toString(1 << 18));
       }

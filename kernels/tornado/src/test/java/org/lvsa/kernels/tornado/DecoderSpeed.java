@@ -50,13 +50,8 @@ final class DecoderSpeed {
     if (args[3].equals("both")) {
       float[] wide = run(rows, columns, frames, DType.F32);
       float[] narrow = run(rows, columns, frames, DType.F16);
-      double difference = 0;
-      double norm = 0;
-      for (int i = 0; i < wide.length; i++) {
-        difference += Math.pow(wide[i] - narrow[i], 2);
-        norm += Math.pow(wide[i], 2);
-      }
-      System.out.printf(Locale.ROOT, "fp16 against float32: %.3g%n", Math.sqrt(difference / norm));
+      System.out.printf(
+          Locale.ROOT, "fp16 against float32: %.3g%n", HalfAccuracy.relative(wide, narrow));
     } else {
       run(rows, columns, frames, DType.valueOf(args[3]));
     }

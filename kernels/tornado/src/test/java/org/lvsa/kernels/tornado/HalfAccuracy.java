@@ -45,7 +45,7 @@ final class HalfAccuracy {
     float[] wide = denoise(tornado, shape, video, DType.F32, n[6]);
     float[] narrow = denoise(half, shape, video, DType.F16, n[6]);
     System.out.printf(
-        Locale.ROOT, "final latents, fp16 against float32: %.3g%n", rms(wide, narrow) / rms(wide));
+        Locale.ROOT, "final latents, fp16 against float32: %.3g%n", relative(wide, narrow));
     float[] wideFrames = decode(wide, video, DType.F32);
     float[] narrowFrames = decode(narrow, video, DType.F16);
     System.out.printf(
@@ -53,6 +53,11 @@ final class HalfAccuracy {
         "frames: PSNR %.1f dB (pixels from -1 to 1, rms %.3f)%n",
         20 * Math.log10(2 / rms(wideFrames, narrowFrames)),
         rms(wideFrames));
+  }
+
+  /** The relative difference, root mean square. */
+  static double relative(float[] expected, float[] actual) {
+    return rms(expected, actual) / rms(expected);
   }
 
   private static double rms(float[] a) {

@@ -111,23 +111,13 @@ class LibraryAttentionTest {
       for (BlockSparseLayout layout : layouts) {
         float[] expected = predict(java, shape, video, layout, seed);
         float[] got = predict(library, shape, video, layout, seed);
-        double error = difference(expected, got);
+        double error = HalfAccuracy.relative(expected, got);
         assertTrue(error < 1e-5, layout + ", seed " + seed + ": " + error);
       }
       assertEquals("standin-sdpa", library.kernels().attention());
       // Dense; 4; 4 and 5, which serves 4 too; the last one.
       assertEquals(4, said.stream().filter(what -> what.equals("ready")).count());
     }
-  }
-
-  private static double difference(float[] expected, float[] got) {
-    double squares = 0;
-    double norm = 0;
-    for (int i = 0; i < expected.length; i++) {
-      squares += Math.pow(expected[i] - got[i], 2);
-      norm += Math.pow(expected[i], 2);
-    }
-    return Math.sqrt(squares / norm);
   }
 
   @Test

@@ -61,13 +61,8 @@ final class TransformerSpeed {
       Storage floats = new Storage(DType.F32, residence);
       float[] wide = run(new TornadoTransformers(), shape, video, layout, floats, reps);
       float[] narrow = run(backend, shape, video, layout, new Storage(DType.F16, residence), reps);
-      double difference = 0;
-      double norm = 0;
-      for (int i = 0; i < wide.length; i++) {
-        difference += Math.pow(wide[i] - narrow[i], 2);
-        norm += Math.pow(wide[i], 2);
-      }
-      System.out.printf(Locale.ROOT, "fp16 against float32: %.3g%n", Math.sqrt(difference / norm));
+      System.out.printf(
+          Locale.ROOT, "fp16 against float32: %.3g%n", HalfAccuracy.relative(wide, narrow));
     } else {
       Storage storage = new Storage(DType.valueOf(args[8]), residence);
       run(backend, shape, video, layout, storage, reps);
