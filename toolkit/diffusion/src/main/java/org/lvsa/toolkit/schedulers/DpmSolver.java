@@ -67,8 +67,7 @@ public final class DpmSolver implements Scheduler {
 
   private boolean secondOrder() {
     boolean last = done == schedule.steps() - 1;
-    boolean lower = last && (config.lowerOrderFinal() || schedule.sigmas()[done + 1] == 0);
-    return config.solverOrder() == 2 && done > 0 && !lower;
+    return config.solverOrder() == 2 && done > 0 && !last;
   }
 
   @Override

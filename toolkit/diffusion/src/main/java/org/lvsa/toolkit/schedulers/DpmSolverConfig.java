@@ -9,11 +9,8 @@ import org.lvsa.toolkit.weights.ComponentConfig;
  * @param shift how far the noise levels are shifted towards noise
  * @param trainSteps number of timesteps in training
  * @param solverOrder 1 or 2
- * @param lowerOrderFinal whether the last step is of first order whatever sigma it ends at
- * @param lastIsZero whether the last sigma is 0, else it repeats the one before
  */
-public record DpmSolverConfig(
-    double shift, int trainSteps, int solverOrder, boolean lowerOrderFinal, boolean lastIsZero)
+public record DpmSolverConfig(double shift, int trainSteps, int solverOrder)
     implements FlowSchedulerConfig {
   /** Checks the shift. */
   public DpmSolverConfig {
@@ -30,29 +27,24 @@ public record DpmSolverConfig(
     config.require("use_dynamic_shifting", "false");
     config.require("variance_type", (Object) null);
     FlowSettings.refuseOtherSigmas(config);
-    // The bound serves schedules without flow sigmas.
-    config.withoutEffect("lambda_min_clipped");
+    config.require("final_sigmas_type", "zero");
+    // The bound serves schedules without flow sigmas; a step to sigma 0 is of first order always.
+    config.withoutEffect("lambda_min_clipped", "lower_order_final", "euler_at_final");
     int order = config.size("solver_order", 2);
     if (order > 2) {
       throw config.wrong("solver_order", "1 or 2");
     }
-    boolean firstOrderAtTheEnd =
-        config.flag("lower_order_final", true) | config.flag("euler_at_final", false);
     return new DpmSolverConfig(
-        config.positive("flow_shift", 1),
-        config.size("num_train_timesteps", 1000),
-        order,
-        firstOrderAtTheEnd,
-        config.choice("final_sigmas_type", "zero", "zero", "sigma_min").equals("zero"));
+        config.positive("flow_shift", 1), config.size("num_train_timesteps", 1000), order);
   }
 
   @Override
   public DpmSolverConfig withShift(double other) {
-    return new DpmSolverConfig(other, trainSteps, solverOrder, lowerOrderFinal, lastIsZero);
+    return new DpmSolverConfig(other, trainSteps, solverOrder);
   }
 
   @Override
   public Scheduler start(int steps, StepNoise noise) {
-    return new DpmSolver(this, FlowSchedule.multistep(steps, shift, trainSteps, lastIsZero));
+    return new DpmSolver(this, FlowSchedule.dpm(steps, shift, trainSteps));
   }
 }

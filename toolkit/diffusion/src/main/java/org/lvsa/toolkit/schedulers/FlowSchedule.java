@@ -25,9 +25,9 @@ public record FlowSchedule(float[] timesteps, float[] sigmas) implements Schedul
   }
 
   /**
-   * Levels of the multistep solvers: even steps from 1 down to one training step, the last left
-   * out, shifted. The first is kept a little below 1, where the logarithm of the signal's share is
-   * finite; timesteps are whole numbers.
+   * Levels of UniPC: even steps from 1 down to one training step, the last left out, shifted. The
+   * first is kept a little below 1, where the logarithm of the signal's share is finite; timesteps
+   * are whole numbers.
    *
    * @param trainSteps number of timesteps in training, 1000 for the published models
    * @param lastIsZero whether the last sigma is 0, else it repeats the one before
@@ -46,6 +46,26 @@ public record FlowSchedule(float[] timesteps, float[] sigmas) implements Schedul
       sigmas[i] = (float) sigma;
     }
     sigmas[steps] = lastIsZero ? 0 : sigmas[steps - 1];
+    return new FlowSchedule(timesteps, sigmas);
+  }
+
+  /**
+   * Levels of DPM-Solver++: even steps of the signal's share from one training step to all of it,
+   * shifted, and 0 behind the last. The first is one training step below 1; timesteps are whole
+   * numbers.
+   *
+   * @param trainSteps number of timesteps in training, 1000 for the published models
+   */
+  static FlowSchedule dpm(int steps, double shift, int trainSteps) {
+    Steps.checkCount(steps);
+    float[] timesteps = new float[steps];
+    float[] sigmas = new float[steps + 1];
+    for (int i = 0; i < steps; i++) {
+      double signal = between(1, 1.0 / trainSteps, steps - i, steps + 1);
+      double sigma = shifted(1 - signal, shift);
+      timesteps[i] = (long) (sigma * trainSteps);
+      sigmas[i] = (float) sigma;
+    }
     return new FlowSchedule(timesteps, sigmas);
   }
 
