@@ -119,10 +119,13 @@ final class RegisterProducts {
     }
   }
 
-  /** An element of a fragment of scores; the lowest number where the run is not for the warp. */
+  /**
+   * An element of a fragment of scores; minus infinity where the run is not for the warp. The lowest
+   * number would have the weight 1 in a row whose own scores are all minus infinity.
+   */
   private String score(String fragment, int i) {
     String element = text.element(fragment, i);
-    return form.again() ? "mine == 0 ? LOWEST : " + element : element;
+    return form.again() ? "mine == 0 ? Float.NEGATIVE_INFINITY : " + element : element;
   }
 
   /** From each thread's maxima to those of the rows, and what the rows are shifted by. */
