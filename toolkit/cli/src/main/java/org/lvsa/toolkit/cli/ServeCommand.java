@@ -15,6 +15,7 @@ import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.maker.MakerSettings;
 import org.lvsa.toolkit.maker.PipelineMaker;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.RankPlan;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.serving.ServerSettings;
@@ -82,19 +83,14 @@ final class ServeCommand implements Callable<Integer> {
     VideoPipeline pipeline =
         offload.around(
             opened.pipeline(), transformer.place(), line -> err.println("lvsa: " + line));
-    try (PipelineMaker maker = new PipelineMaker(pipeline, name, making(config))) {
+    DeviceChoice device = device(config);
+    try (PipelineMaker maker = new PipelineMaker(pipeline, name, making(config, device))) {
       how.riflex().ifPresent(pipeline::riflex);
       if (joinsRequest != null) {
         return maker.takePart(joinsRequest) ? 0 : Lvsa.FAILED;
       }
       load.read(opened.weights(), err);
-      transformer.place(
-          pipeline,
-          Optional.empty(),
-          TransformerOption.choice(config, attention.kernel())
-              .with(offload.residence())
-              .withVae(transformer.decodes(how.tiling().isEmpty())),
-          err);
+      transformer.place(pipeline, Optional.empty(), device, err);
       maker.logSettings();
       try (VideoServer started = VideoServer.start(settings, maker)) {
         return serve(started, settings, name);
@@ -123,7 +119,14 @@ final class ServeCommand implements Callable<Integer> {
         .ifPresent(text -> PatternAttention.requireOneRank(text, ranks.groups().sequence()));
   }
 
-  private MakerSettings making(LvsaConfig config) {
+  private DeviceChoice device(LvsaConfig config) {
+    return TransformerOption.choice(config, attention.kernel())
+        .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0))
+        .with(offload.residence())
+        .withVae(transformer.decodes(how.tiling().isEmpty()));
+  }
+
+  private MakerSettings making(LvsaConfig config, DeviceChoice device) {
     return new MakerSettings(
         new MakerSettings.Attention(
             Lvsa.environment(spec),
@@ -137,7 +140,7 @@ final class ServeCommand implements Callable<Integer> {
         rankOptions.plan().onDevices(config, attention.kernel()),
         cacheOptions.settings(),
         how.tiling(),
-        transformer.device(config, attention.kernel()));
+        transformer.device(device));
   }
 
   /** Until the process is told to end, or the thread that runs the command is interrupted. */

@@ -54,9 +54,9 @@ final class TransformerOption {
     }
   }
 
-  /** The device that the whole transformer is on; empty for the CPU. */
-  Optional<DeviceChoice> device(LvsaConfig config, KernelOptions kernel) {
-    return place == Place.DEVICE ? Optional.of(choice(config, kernel)) : Optional.empty();
+  /** The device, if the whole transformer is there; empty for the CPU. */
+  Optional<DeviceChoice> device(DeviceChoice choice) {
+    return place == Place.DEVICE ? Optional.of(choice) : Optional.empty();
   }
 
   /**
