@@ -2,7 +2,7 @@
 package org.lvsa.kernels.decoder;
 
 import java.lang.foreign.MemorySegment;
-import org.lvsa.kernels.transformer.DeviceTransformer.Progress;
+import org.lvsa.kernels.Progress;
 
 /**
  * A decoder whose weights are on a device. One call at a time. Latents of another size need buffers

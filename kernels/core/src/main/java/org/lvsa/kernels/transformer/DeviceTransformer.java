@@ -4,6 +4,7 @@ package org.lvsa.kernels.transformer;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.Progress;
 
 /**
  * A transformer whose weights are on a device. One call at a time. A video of another size needs
@@ -64,22 +65,6 @@ public interface DeviceTransformer extends AutoCloseable {
    * @param progress is told how far it is
    */
   void prepare(TransformerVideo video, Progress progress);
-
-  /** Is told how far preparations are. */
-  @FunctionalInterface
-  interface Progress {
-    /** Takes nothing. */
-    Progress NONE = (done, all, what) -> {};
-
-    /**
-     * A part is done.
-     *
-     * @param done parts so far
-     * @param all parts
-     * @param what comes next, in words
-     */
-    void at(int done, int all, String what);
-  }
 
   /**
    * Predicts. Prepares first, where {@link #prepare} was not called.

@@ -5,10 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
-import org.lvsa.kernels.transformer.DeviceTransformer.Progress;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A decoder with its weights, and the plan of the latent frames that it decoded last. */

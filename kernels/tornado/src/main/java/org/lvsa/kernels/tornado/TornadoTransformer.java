@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.tornado.Activations.DeviceAttention.Sizes;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;

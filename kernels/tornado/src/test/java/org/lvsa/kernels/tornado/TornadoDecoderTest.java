@@ -16,10 +16,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.KernelConformance;
+import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape.Level;
 import org.lvsa.kernels.decoder.DecoderShape.Up;
-import org.lvsa.kernels.transformer.DeviceTransformer.Progress;
 
 /**
  * What is a decoder's own on a device. That it computes what published decoders do, recorded runs

@@ -7,7 +7,7 @@ import java.util.function.LongConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
-import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.Progress;
 import org.lvsa.toolkit.pipeline.VideoRun;
 
 /**
@@ -45,7 +45,7 @@ final class GenerateProgress implements VideoRun.Listener, AutoCloseable {
   }
 
   /** A transformer is brought to a device. */
-  DeviceTransformer.Progress preparing() {
+  Progress preparing() {
     String[] last = {""};
     return (done, all, what) -> {
       if (!last[0].equals(what)) {

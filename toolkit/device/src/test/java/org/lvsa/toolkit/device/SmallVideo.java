@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
-import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.toolkit.attention.StepCounting;
 import org.lvsa.toolkit.cache.CacheConfigReader;
@@ -49,7 +49,7 @@ final class SmallVideo {
                     .with(its)
                     .withKept(KEPT),
                 Optional.of(SIZE),
-                DeviceTransformer.Progress.NONE));
+                Progress.NONE));
     return pipeline;
   }
 

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.Progress;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.config.Setting;
@@ -201,7 +201,7 @@ public interface VideoPipeline extends AutoCloseable {
    * @throws UnavailableException if the device cannot
    */
   default void transformerOnDevice(
-      DeviceChoice choice, Optional<VideoSize> size, DeviceTransformer.Progress progress) {
+      DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
     throw DeviceMemory.unsupported(this);
   }
 

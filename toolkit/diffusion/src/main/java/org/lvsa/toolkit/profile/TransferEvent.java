@@ -26,7 +26,8 @@ public final class TransferEvent extends Event implements AutoCloseable {
   }
 
   /**
-   * An exchange among ranks begins. Its length includes the wait for the slowest of them.
+   * An exchange among ranks begins. Its length includes the wait for the slowest of them. A rank
+   * that sends nothing, as at a barrier, is said to wait.
    *
    * @param parts what goes to each rank
    * @param own the place of the part that stays here
@@ -36,7 +37,7 @@ public final class TransferEvent extends Event implements AutoCloseable {
     for (float[] part : parts) {
       numbers += part.length;
     }
-    return begin("all-to-all", numbers * Float.BYTES);
+    return begin(numbers == 0 ? "wait" : "all-to-all", numbers * Float.BYTES);
   }
 
   @Override

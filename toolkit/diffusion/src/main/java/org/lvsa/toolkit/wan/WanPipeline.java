@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.Progress;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.offload.OffloadableComponents;
@@ -137,7 +137,7 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
 
   @Override
   public void transformerOnDevice(
-      DeviceChoice choice, Optional<VideoSize> size, DeviceTransformer.Progress progress) {
+      DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
     DeviceWan first =
         model
             .parts()
