@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels;
 
+import java.util.Optional;
+
 /**
  * A kernel, or the software below it, failed while it prepared or ran an attention. The message is
  * the reason in one line. Other kernels, and other problems on the same kernel, may still run.
@@ -21,5 +23,18 @@ public final class KernelFailedException extends RuntimeException {
    */
   public KernelFailedException(String message, Throwable cause) {
     super(message, cause);
+  }
+
+  /**
+   * Refuses what a kernel does not support.
+   *
+   * @param reason what it says to that; empty if it supports it
+   * @throws KernelFailedException with the reason
+   */
+  public static void throwIf(Optional<String> reason) {
+    reason.ifPresent(
+        message -> {
+          throw new KernelFailedException(message);
+        });
   }
 }

@@ -67,11 +67,7 @@ public final class CuDnnTransformers implements TransformerBackend {
   public DeviceTransformer open(
       TransformerShape shape, TransformerWeights weights, Storage storage, KernelOptions options) {
     TornadoTarget device = attention.target(options);
-    unsupported(shape, storage.dtype(), device)
-        .ifPresent(
-            reason -> {
-              throw new KernelFailedException(reason);
-            });
+    KernelFailedException.throwIf(unsupported(shape, storage.dtype(), device));
     LibraryAttention.Library cuDnn = new LibraryAttention.Library(name(), new CuDnnSdpa());
     HalfActivations halves = new HalfActivations();
     return new TornadoTransformer<>(

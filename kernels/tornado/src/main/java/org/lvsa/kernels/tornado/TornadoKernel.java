@@ -263,10 +263,11 @@ final class TornadoKernel implements AttentionKernel {
     }
     boolean tensorCore = takesTensorCores(shape, dtype);
     if (tensorCore) {
-      check(refused(shape, dtype, SelfCheck.Kind.FRAMES));
+      KernelFailedException.throwIf(refused(shape, dtype, SelfCheck.Kind.FRAMES));
     }
     TileRoom room = frameRoom(shape, tensorCore);
-    check(tooMuchMemory(shape, dtype, tensorCore, room, Passage.bytes(shape, dtype, orders)));
+    KernelFailedException.throwIf(
+        tooMuchMemory(shape, dtype, tensorCore, room, Passage.bytes(shape, dtype, orders)));
     if (registers) {
       return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device, frames, orders));
     }
@@ -280,7 +281,7 @@ final class TornadoKernel implements AttentionKernel {
    */
   void check(DeviceProgram before, List<List<KeyRanges>> groups) {
     boolean tensorCore = takesTensorCores(before.shape(), before.dtype());
-    check(tooLarge(before, tensorCore, grown(before, groups)));
+    KernelFailedException.throwIf(tooLarge(before, tensorCore, grown(before, groups)));
   }
 
   /** Room for a layout, and for what a program holds. */
@@ -309,13 +310,6 @@ final class TornadoKernel implements AttentionKernel {
     return make(shape, dtype, room, orders);
   }
 
-  private static void check(Optional<String> unsupported) {
-    unsupported.ifPresent(
-        reason -> {
-          throw new KernelFailedException(reason);
-        });
-  }
-
   /** A new program for any layout, whose plan is compiled when it first runs. */
   private DeviceProgram make(
       AttentionShape shape, DType dtype, TileRoom room, Optional<Passage.Orders> orders) {
@@ -334,7 +328,8 @@ final class TornadoKernel implements AttentionKernel {
       if (dtype != DType.F32) {
         passesOver(against);
       }
-      check(tooMuchMemory(shape, dtype, false, room, Passage.bytes(shape, dtype, orders)));
+      KernelFailedException.throwIf(
+          tooMuchMemory(shape, dtype, false, room, Passage.bytes(shape, dtype, orders)));
     }
     return TornadoErrors.guarded(() -> new PortableProgram(shape, dtype, device, room, orders));
   }

@@ -57,11 +57,7 @@ public final class TornadoTransformers implements TransformerBackend {
   public DeviceTransformer open(
       TransformerShape shape, TransformerWeights weights, Storage storage, KernelOptions options) {
     TornadoTarget device = attention.target(options);
-    unsupported(shape, storage.dtype(), device)
-        .ifPresent(
-            reason -> {
-              throw new KernelFailedException(reason);
-            });
+    KernelFailedException.throwIf(unsupported(shape, storage.dtype(), device));
     return switch (activations(storage.dtype())) {
       case FloatActivations floats -> open(shape, weights, floats, storage.residence(), device);
       case HalfActivations halves -> open(shape, weights, halves, storage.residence(), device);
@@ -85,11 +81,7 @@ public final class TornadoTransformers implements TransformerBackend {
     return switch (activations(dtype)) {
       case FloatActivations floats -> new TornadoDecoder<>(shape, weights, floats, device);
       case HalfActivations halves -> {
-        noHalves(device)
-            .ifPresent(
-                reason -> {
-                  throw new KernelFailedException(reason);
-                });
+        KernelFailedException.throwIf(noHalves(device));
         yield new TornadoDecoder<>(shape, weights, halves, device);
       }
     };
