@@ -4,6 +4,7 @@ package org.lvsa.toolkit.cli;
 import java.util.Optional;
 import org.lvsa.toolkit.cache.CacheConfigReader;
 import org.lvsa.toolkit.cache.CacheSettings;
+import org.lvsa.toolkit.cache.StepCache;
 import picocli.CommandLine.Option;
 
 /** The options that say which step cache runs. */
@@ -39,5 +40,15 @@ final class CacheOptions {
               + String.join(", ", CacheSettings.BACKENDS));
     }
     return CacheConfigReader.read(backend, config);
+  }
+
+  /** Whether all that is left out are whole blocks, or nothing is. */
+  boolean skipBlocksAlone() {
+    return settings().map(StepCache::skipsBlocks).orElse(true);
+  }
+
+  /** Copies of the stream of tokens that a device needs room for. */
+  int keep() {
+    return settings().map(StepCache::keeps).orElse(0);
   }
 }

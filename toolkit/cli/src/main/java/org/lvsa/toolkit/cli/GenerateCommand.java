@@ -12,7 +12,6 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.attention.AskedPattern;
 import org.lvsa.toolkit.attention.PatternAttention;
-import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.model.Resolution;
@@ -158,7 +157,7 @@ final class GenerateCommand implements Callable<Integer> {
     transformer.check(
         !rankOptions.plan().eachHasWholeTransformer()
             || capture != null
-            || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
+            || !cacheOptions.skipBlocksAlone()
             || attention.pattern().isPresent());
     transformer.checkVae(how.tiling().isPresent());
     attention
@@ -225,14 +224,12 @@ final class GenerateCommand implements Callable<Integer> {
             });
     RankPlan ranks = planned.onDevices(config, attention.kernel());
     DeviceChoice device =
-        TransformerOption.choice(config, ranks.kernel(attention.kernel()))
-            .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0))
-            .with(offload.residence())
-            .withVae(
-                transformer.decodes(
-                    ranks.world() == 1
-                        && target.type() != OutputType.LATENT
-                        && how.tiling().isEmpty()));
+        transformer.choice(
+            config,
+            ranks.kernel(attention.kernel()),
+            cacheOptions,
+            offload,
+            ranks.world() == 1 && target.type() != OutputType.LATENT && how.tiling().isEmpty());
     transformer.require(pipeline, settings.size(), device, ranks.later() ? quiet : err);
     offload.require(
         pipeline,

@@ -9,7 +9,6 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.lvsa.toolkit.attention.PatternAttention;
-import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.config.LvsaConfig;
 import org.lvsa.toolkit.io.Messages;
 import org.lvsa.toolkit.io.OutputFile;
@@ -83,7 +82,9 @@ final class ServeCommand implements Callable<Integer> {
     VideoPipeline pipeline =
         offload.around(
             opened.pipeline(), transformer.place(), line -> err.println("lvsa: " + line));
-    DeviceChoice device = device(config);
+    DeviceChoice device =
+        transformer.choice(
+            config, attention.kernel(), cacheOptions, offload, how.tiling().isEmpty());
     try (PipelineMaker maker = new PipelineMaker(pipeline, name, making(config, device))) {
       how.riflex().ifPresent(pipeline::riflex);
       if (joinsRequest != null) {
@@ -110,20 +111,11 @@ final class ServeCommand implements Callable<Integer> {
     ranks.checkCache(isCached);
     offload.check(model.random().isPresent(), ranks.world(), transformer.place());
     transformer.check(
-        ranks.world() > 1
-            || cacheOptions.settings().stream().anyMatch(one -> !StepCache.skipsBlocks(one))
-            || attention.pattern().isPresent());
+        ranks.world() > 1 || !cacheOptions.skipBlocksAlone() || attention.pattern().isPresent());
     transformer.checkVae(how.tiling().isPresent());
     attention
         .pattern()
         .ifPresent(text -> PatternAttention.requireOneRank(text, ranks.groups().sequence()));
-  }
-
-  private DeviceChoice device(LvsaConfig config) {
-    return TransformerOption.choice(config, attention.kernel())
-        .withKept(cacheOptions.settings().map(StepCache::keeps).orElse(0))
-        .with(offload.residence())
-        .withVae(transformer.decodes(how.tiling().isEmpty()));
   }
 
   private MakerSettings making(LvsaConfig config, DeviceChoice device) {

@@ -79,7 +79,7 @@ final class TransformerOption {
    *
    * @param wholeFrames whether they become frames, without tiles, and all of them here
    */
-  boolean decodes(boolean wholeFrames) {
+  private boolean decodes(boolean wholeFrames) {
     return wholeFrames && place == Place.DEVICE && vae != Place.CPU;
   }
 
@@ -102,6 +102,23 @@ final class TransformerOption {
         pipeline.transformerOnDevice(choice, size, progress.preparing());
       }
     }
+  }
+
+  /**
+   * The device that the settings name, and what it holds.
+   *
+   * @param wholeFrames whether latents become frames, without tiles, and all of them here
+   */
+  DeviceChoice choice(
+      LvsaConfig config,
+      KernelOptions kernel,
+      CacheOptions caches,
+      OffloadOptions offload,
+      boolean wholeFrames) {
+    return choice(config, kernel)
+        .withKept(caches.keep())
+        .with(offload.residence())
+        .withVae(decodes(wholeFrames));
   }
 
   /** The device that the settings name. */
