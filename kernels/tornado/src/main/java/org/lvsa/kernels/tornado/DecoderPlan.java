@@ -92,7 +92,10 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   private int bytes(DecoderStep step) {
     return switch (step) {
       case Conv conv ->
-          200 + 250 * Math.ceilDiv(conv.size().pixels(), DecoderSizes.piece(conv, mostColumns));
+          Math.toIntExact(
+              200
+                  + 250
+                      * Math.ceilDiv(conv.size().pixels(), DecoderSizes.piece(conv, mostColumns)));
       case Attention _ -> 1000;
       case Remember _, AddRepeated _ -> 100;
     };
@@ -139,9 +142,10 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
       send(own);
     }
     Activations.Linear<A> product = product(conv.name());
-    int piece = DecoderSizes.piece(conv, mostColumns);
-    for (int first = 0; first < conv.size().pixels(); first += piece) {
-      int pixels = Math.min(piece, conv.size().pixels() - first);
+    int all = Math.toIntExact(conv.size().pixels());
+    int piece = Math.toIntExact(DecoderSizes.piece(conv, mostColumns));
+    for (int first = 0; first < all; first += piece) {
+      int pixels = Math.min(piece, all - first);
       String name = DecoderTasks.task(conv.name(), "at" + first);
       if (!conv.isProduct()) {
         others.columns(name, conv, own, first, pixels);
@@ -166,7 +170,7 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   /** Brings what a convolution sees to the type of products, behind the norm if there is one. */
   private void see(Conv conv) {
     FloatArray from = buffers.volume(conv.from());
-    int pixels = conv.seenPixels();
+    int pixels = Math.toIntExact(conv.seenPixels());
     int channels = conv.kernel().in();
     String name = DecoderTasks.task(conv.name(), "In");
     if (conv.norm().isPresent()) {

@@ -46,15 +46,15 @@ record DecoderSizes(
     for (DecoderStep step : steps) {
       switch (step) {
         case Conv conv -> {
-          long in = (long) conv.seenPixels() * conv.kernel().in();
+          long in = conv.seenPixels() * conv.kernel().in();
           grow(volumes, conv.from(), in);
-          grow(volumes, conv.to(), (long) conv.size().pixels() * conv.kernel().out());
+          grow(volumes, conv.to(), conv.size().pixels() * conv.kernel().out());
           seen = Math.max(seen, in);
-          int piece = piece(conv, mostColumns);
+          long piece = piece(conv, mostColumns);
           if (!conv.isProduct()) {
-            columns = Math.max(columns, (long) piece * conv.kernel().columns());
+            columns = Math.max(columns, piece * conv.kernel().columns());
           }
-          products = Math.max(products, (long) piece * conv.kernel().padded());
+          products = Math.max(products, piece * conv.kernel().padded());
           if (conv.kernel().frames() > 1) {
             kept += conv.keptElements();
           }
@@ -67,21 +67,20 @@ record DecoderSizes(
           products = Math.max(products, volume);
         }
         case Remember remember ->
-            grow(volumes, Place.BEGIN, (long) remember.size().pixels() * remember.channels());
-        case AddRepeated add ->
-            grow(volumes, add.to(), (long) add.size().pixels() * add.channels());
+            grow(volumes, Place.BEGIN, remember.size().pixels() * remember.channels());
+        case AddRepeated add -> grow(volumes, add.to(), add.size().pixels() * add.channels());
       }
     }
     return new DecoderSizes(volumes, seen, columns, products, kept, pixels, channels);
   }
 
   /** Pixels of a convolution's result that are computed at a time. */
-  static int piece(Conv conv, int mostColumns) {
-    int pixels = conv.size().pixels();
+  static long piece(Conv conv, int mostColumns) {
+    long pixels = conv.size().pixels();
     if (conv.isProduct()) {
       return pixels;
     }
-    return Math.clamp(mostColumns / conv.kernel().columns(), 1, pixels);
+    return Math.clamp(mostColumns / conv.kernel().columns(), 1L, pixels);
   }
 
   private static void grow(Map<Place, Long> volumes, Place place, long elements) {

@@ -28,8 +28,9 @@ sealed interface DecoderStep {
       return Math.multiplyExact(rows, columns);
     }
 
-    int pixels() {
-      return Math.multiplyExact(frames, framePixels());
+    /** May be more than a device's array holds: whether it fits is asked before one is made. */
+    long pixels() {
+      return (long) frames * rows * columns;
     }
   }
 
@@ -56,7 +57,7 @@ sealed interface DecoderStep {
       String name, Optional<String> norm, Kernel kernel, Size size, Place from, Place to, Into into)
       implements DecoderStep {
     /** Pixels that it sees. */
-    int seenPixels() {
+    long seenPixels() {
       return size.pixels() / (kernel.scale * kernel.scale);
     }
 

@@ -152,7 +152,7 @@ record DecoderTasks<A extends TornadoNativeArray>(
 
   /** Adds what remembers the begin of a level. */
   void remember(Remember remember) {
-    int size = Math.multiplyExact(remember.size().pixels(), remember.channels());
+    int size = Math.toIntExact(remember.size().pixels() * remember.channels());
     String name = "begin" + remember.size().rows();
     tasks.perThread(name, size);
     tasks
@@ -168,7 +168,7 @@ record DecoderTasks<A extends TornadoNativeArray>(
 
   /** Adds what adds it at the level's end. */
   void addRepeated(AddRepeated add) {
-    int size = Math.multiplyExact(add.size().pixels(), add.channels());
+    int size = Math.toIntExact(add.size().pixels() * add.channels());
     String name = "repeated" + add.size().rows();
     tasks.perThread(name, size);
     tasks
