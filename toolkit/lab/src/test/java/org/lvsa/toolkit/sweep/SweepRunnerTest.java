@@ -38,12 +38,26 @@ class SweepRunnerTest {
 
   // ---- times
 
+  /**
+   * A 95 % interval may miss: with this noise and this slack about 1 of 500 does. Of 20 sweeps more
+   * than three miss less than once in a million runs of this test.
+   */
   @Test
   void atDensityOneTheIntervalHoldsOne() throws IOException {
-    long seed = System.nanoTime();
-    SplittableRandom random = new SplittableRandom(seed);
+    List<Timing.Spread> missed = new ArrayList<>();
+    for (int sweep = 0; sweep < 20; sweep++) {
+      Timing.Spread spread = atDensityOne(directory.resolve("sweep" + sweep));
+      if (spread.speedupLow() > 1.02 || spread.speedupHigh() < 0.98) {
+        missed.add(spread);
+      }
+    }
+    assertTrue(missed.size() <= 3, missed.toString());
+  }
+
+  private static Timing.Spread atDensityOne(Path out) throws IOException {
     SweepSettings settings =
         Sweeps.tiny().sparsityScales(List.of(1.0, 0.5)).latentFrames(List.of(13)).build();
+    SplittableRandom random = new SplittableRandom();
     // The same work has the same time, but for noise of 3 % and a machine that gets faster.
     double[] drift = {2};
     FakeKernel kernel =
@@ -53,13 +67,12 @@ class SweepRunnerTest {
               return FakeKernel.work(problem) * drift[0] * (1 + 0.03 * random.nextGaussian());
             },
             (problem, output) -> {});
-    ResultRow full = Sweeps.run(settings, out(), kernel).getFirst();
+    ResultRow full = Sweeps.run(settings, out, kernel).getFirst();
     assertEquals(1.0, full.density());
     Timing.Spread spread = full.timing().orElseThrow().spread().orElseThrow();
-    assertTrue(spread.rounds() >= 6);
-    assertTrue(
-        spread.speedupLow() <= 1.02 && spread.speedupHigh() >= 0.98, spread + ", seed " + seed);
+    assertTrue(spread.rounds() >= Rounds.LEAST);
     assertEquals(full.provenance().kernel(), full.provenance().denseKernel());
+    return spread;
   }
 
   @Test
