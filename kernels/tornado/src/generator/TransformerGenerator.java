@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Writes {@code FloatTransformerKernels.java} and {@code HalfTransformerKernels.java}: what a
@@ -436,68 +433,8 @@ class TransformerGenerator {
         }
       """;
 
-  private static final String TOTAL =
-      """
-          sums[thread] = sum;
-          for (int stride = THREADS / 2; stride > 0; stride >>= 1) {
-            context.localBarrier();
-            if (thread < stride) {
-              sums[thread] += sums[thread + stride];
-            }
-          }
-          context.localBarrier();
-          float total = sums[0];
-      """;
-
-  private static final String MEAN = TOTAL + "    float mean = total / width;\n";
-
-  private static final String VARIANCE =
-      """
-          float squares = 0f;
-          for (int i = thread; i < width; i += THREADS) {
-            float difference = x.get(base + i) - mean;
-            squares += difference * difference;
-          }
-          context.localBarrier();
-          sums[thread] = squares;
-          for (int stride = THREADS / 2; stride > 0; stride >>= 1) {
-            context.localBarrier();
-            if (thread < stride) {
-              sums[thread] += sums[thread + stride];
-            }
-          }
-          context.localBarrier();
-          float inverse = 1f / TornadoMath.sqrt(sums[0] / width + eps);
-      """;
-
   public static void main(String[] args) throws IOException {
-    Path folder = Path.of(args[0], "org/lvsa/kernels/tornado");
-    Files.createDirectories(folder);
-    write(folder, "FloatTransformerKernels", "FloatArray", floatOnly(), "$1.get($2)", "$1.set($2, $3)");
-    write(
-        folder,
-        "HalfTransformerKernels",
-        "HalfFloatArray",
-        "",
-        "$1.get($2).getFloat32()",
-        "$1.set($2, new HalfFloat($3))");
-  }
-
-  private static void write(
-      Path folder, String name, String array, String extra, String read, String write)
-      throws IOException {
-    String text =
-        TEMPLATE
-            .replace("EXTRA", extra)
-            .replaceAll("(?m)^ *TOTAL\\n", Matcher.quoteReplacement(TOTAL))
-            .replaceAll("(?m)^ *MEAN\\n", Matcher.quoteReplacement(MEAN))
-            .replaceAll("(?m)^ *VARIANCE\\n", Matcher.quoteReplacement(VARIANCE))
-            .replace("CLASS", name)
-            .replace("ARRAY", array);
-    text = Pattern.compile("READ\\((\\w+), ([^()]*)\\)").matcher(text).replaceAll(read);
-    text =
-        Pattern.compile("WRITE\\((\\w+), ([^,]*), (.*)\\);").matcher(text).replaceAll(write + ";");
-    Files.writeString(folder.resolve(name + ".java"), text);
+    KernelTemplate.write(Path.of(args[0]), "TransformerKernels", TEMPLATE, floatOnly());
   }
 
   private static String floatOnly() {
