@@ -24,6 +24,7 @@ import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pipeline.Denoising;
 import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.VideoRun;
+import org.lvsa.toolkit.report.Fonts;
 import org.lvsa.toolkit.report.PlotPicture;
 import org.lvsa.toolkit.sweep.Environment;
 import org.lvsa.toolkit.sweep.Statistics;
@@ -149,9 +150,13 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
         }
       }
     }
-    Path picture = folder.resolve("cache-pareto.png");
-    Png.write(PlotPicture.of(CacheSweepPlot.of(rows, setup.pipeline().className())), picture);
-    out.println("rows: " + csv + ", plot: " + picture);
+    String plotted = "";
+    if (Fonts.found("pictures of plots", command.getErr()::println)) {
+      Path picture = folder.resolve("cache-pareto.png");
+      Png.write(PlotPicture.of(CacheSweepPlot.of(rows, setup.pipeline().className())), picture);
+      plotted = ", plot: " + picture;
+    }
+    out.println("rows: " + csv + plotted);
     out.flush();
   }
 

@@ -24,6 +24,7 @@ import org.lvsa.toolkit.pipeline.GenerationAttention;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
+import org.lvsa.toolkit.report.Fonts;
 import org.lvsa.toolkit.report.Plot;
 import org.lvsa.toolkit.report.PlotPicture;
 import org.lvsa.toolkit.vae.Rgb;
@@ -91,10 +92,13 @@ record GenerateCompare(
       }
     }
     writeTable(differences);
-    writePlot(differences);
+    boolean plotted = Fonts.found("pictures of plots", err::println);
+    if (plotted) {
+      writePlot(differences);
+    }
     GenerateSummary.print(out, target.beside("dense.mp4").toString(), "dense", dense);
     GenerateSummary.print(out, target.beside(name() + ".mp4").toString(), name(), sparse);
-    print(out, differences);
+    print(out, differences, plotted);
     if (evaluate) {
       CompareQuality.of(
               target.beside("dense.mp4"),
@@ -207,7 +211,7 @@ record GenerateCompare(
         List.of(new Plot.Panel("", List.of(new Plot.Series("", 0, Plot.Style.SOLID, points)))));
   }
 
-  private void print(PrintWriter out, List<Difference> differences) {
+  private void print(PrintWriter out, List<Difference> differences, boolean plotted) {
     boolean equal = differences.stream().allMatch(d -> Double.isInfinite(d.psnr()));
     out.printf(
         Locale.ROOT,
@@ -221,7 +225,8 @@ record GenerateCompare(
                 "lowest PSNR %.1f dB",
                 differences.stream().mapToDouble(Difference::psnr).min().orElse(Double.NaN)),
         differences.stream().mapToDouble(Difference::ssim).average().orElse(Double.NaN));
-    out.println("  per frame: " + target.beside("csv") + ", " + target.beside("png"));
+    out.println(
+        "  per frame: " + target.beside("csv") + (plotted ? ", " + target.beside("png") : ""));
   }
 
   /** The dense video's frames in a temporary file that has no name any more. */

@@ -18,6 +18,7 @@ import org.lvsa.toolkit.model.Resolution;
 import org.lvsa.toolkit.pattern.Pattern;
 import org.lvsa.toolkit.pattern.PatternSettings;
 import org.lvsa.toolkit.pattern.RankSlice;
+import org.lvsa.toolkit.report.Fonts;
 import org.lvsa.toolkit.report.MaskPicture;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -198,6 +199,7 @@ final class PatternCommand implements Callable<Integer> {
     PatternSettings settings = settings();
     if (format == Format.PNG) {
       OutputFile.check(output);
+      Fonts.require();
       MaskPicture.checkSize(settings.latentFrames());
     }
     Pattern pattern = Pattern.build(settings, new RankSlice(rank, world));
@@ -218,6 +220,7 @@ final class PatternCommand implements Callable<Integer> {
     }
     if (output != null) {
       OutputFile.check(output);
+      Fonts.require();
     }
     ModelGeometry geometry = Models.named(model == null ? "wan2.1-1.3b" : model);
     PatchGrid patches = laboratory.patches();

@@ -54,7 +54,7 @@ final class ReportCommand implements Callable<Integer> {
       return 0;
     }
     if (Files.isRegularFile(directory)) {
-      Path page = JmhReport.write(directory);
+      Path page = JmhReport.write(directory, spec.commandLine().getErr()::println);
       List<JmhResult> results = JmhResult.read(directory);
       out.println(JmhReport.scores(results).printAll());
       List<JmhReport.Speedup> pairs = JmhReport.speedups(results);
@@ -68,7 +68,7 @@ final class ReportCommand implements Callable<Integer> {
     if (!Files.isDirectory(directory)) {
       throw new IllegalArgumentException(directory + " is neither a directory nor a file");
     }
-    Path page = SweepReport.write(directory);
+    Path page = SweepReport.write(directory, spec.commandLine().getErr()::println);
     var rows = ResultsFile.read(directory.resolve(ResultsFile.NAME));
     out.println(SweepTable.of(rows, SweepTable.terminalWidth()));
     out.println(page);

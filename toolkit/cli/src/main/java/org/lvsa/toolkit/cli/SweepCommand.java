@@ -138,7 +138,7 @@ final class SweepCommand implements Callable<Integer> {
     if (rows.stream().noneMatch(ResultRow::ok)) {
       throw new IllegalStateException("no cell could be measured: see " + csv);
     }
-    Path page = SweepReport.write(directory);
+    Path page = SweepReport.write(directory, spec.commandLine().getErr()::println);
     spec.commandLine().getErr().println("Results: " + csv + "  Report: " + page);
     return 0;
   }

@@ -37,8 +37,10 @@ public final class BlockMaskPicture {
    *
    * @param columns masks beside each other
    * @param side pixels of each mask's sides
+   * @throws org.lvsa.toolkit.backend.UnavailableException if this machine has no fonts
    */
   public static BufferedImage draw(List<Titled> masks, int columns, int side) {
+    Fonts.require();
     int rows = Math.ceilDiv(masks.size(), columns);
     int width = Math.min(columns, masks.size()) * (side + MARGIN) + MARGIN;
     int height = rows * (side + MARGIN + TITLE) + MARGIN;

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.report.Plot.Axis;
@@ -107,9 +108,10 @@ public final class JmhReport {
   /**
    * Writes the report.
    *
+   * @param warning takes a line where the picture is left out because there are no fonts
    * @return the page
    */
-  public static Path write(Path json) throws IOException {
+  public static Path write(Path json, Consumer<String> warning) throws IOException {
     List<JmhResult> results = JmhResult.read(json);
     List<Speedup> pairs = speedups(results);
     String name = json.getFileName().toString().replaceFirst("\\.json$", "");
@@ -118,7 +120,9 @@ public final class JmhReport {
     if (!pairs.isEmpty()) {
       Plot plot = plot(pairs);
       page.heading("What sparsity buys").plot(plot).table(table(pairs));
-      PlotPicture.write(plot, json.resolveSibling(name + "-speedup.png"));
+      if (Fonts.found("pictures of plots", warning)) {
+        PlotPicture.write(plot, json.resolveSibling(name + "-speedup.png"));
+      }
     }
     page.heading("Scores").table(scores(results));
     Path environment = json.resolveSibling(name + "-environment.json");

@@ -26,10 +26,12 @@ public final class MaskPicture {
    * The picture, about {@code side} pixels wide, with a title and a legend.
    *
    * @throws IllegalArgumentException if there are more frames than a picture can show
+   * @throws org.lvsa.toolkit.backend.UnavailableException if this machine has no fonts
    */
   public static BufferedImage draw(Pattern pattern, int side) {
     int frames = pattern.settings().latentFrames();
     checkSize(frames);
+    Fonts.require();
     int cell = Math.max(1, side / frames);
     int margin = 46;
     int width = Math.max(frames * cell + margin + 12, 500);

@@ -47,8 +47,10 @@ public final class PlotPicture {
    *
    * @param plot what to draw
    * @return the picture, without transparency
+   * @throws org.lvsa.toolkit.backend.UnavailableException if this machine has no fonts
    */
   public static BufferedImage of(Plot plot) {
+    Fonts.require();
     int columns = Look.columns(plot);
     int rows = Math.ceilDiv(plot.panels().size(), columns);
     int width = columns == 1 ? 760 : columns == 2 ? 1000 : 1260;

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.Consumer;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.pattern.Pattern;
@@ -31,12 +32,14 @@ public final class SweepReport {
   private SweepReport() {}
 
   /**
-   * Writes the report.
+   * Writes the report. Without fonts it has the page's plots, which the reader's browser draws, and
+   * no pictures.
    *
+   * @param warning takes a line where pictures are left out
    * @return the page
    * @throws IllegalArgumentException if the directory holds no results, or none that was measured
    */
-  public static Path write(Path directory) throws IOException {
+  public static Path write(Path directory, Consumer<String> warning) throws IOException {
     Path csv = directory.resolve(ResultsFile.NAME);
     if (!Files.isRegularFile(csv)) {
       throw new IllegalArgumentException(
@@ -52,7 +55,8 @@ public final class SweepReport {
     plots.addAll(PatternPlots.of(measured));
     List<ResultRow> bySize = BlockSizePlots.rows(measured);
     plots.addAll(BlockSizePlots.of(bySize));
-    Map<String, BufferedImage> masks = masks(measured);
+    boolean pictures = Fonts.found("pictures of plots and masks", warning);
+    Map<String, BufferedImage> masks = pictures ? masks(measured) : Map.of();
     HtmlPage page = new HtmlPage();
     if (!scales.isEmpty()) {
       Headline.of(SweepPlots.cells(scales)).forEach(page::headline);
@@ -75,33 +79,16 @@ public final class SweepReport {
     if (!bySize.isEmpty()) {
       page.heading("By block size").table(ResultTables.byBlockSize(bySize));
     }
-    page.heading("Patterns");
-    List<BlockMaskPicture.Titled> blocks = SavedMasks.of(directory, measured);
-    if (!blocks.isEmpty()) {
-      page.paragraph(
-          "Queries from top to bottom, keys from left to right, in the order of tokens that the"
-              + " pattern asks for; the number is the density. The first head is shown.");
-      masks.put("patterns", BlockMaskPicture.draw(blocks, MASKS_PER_ROW, MASK_SIDE));
-    }
-    page.paragraph("Rows are query frames, columns the key frames that they attend to.");
-    for (Map.Entry<String, BufferedImage> mask : masks.entrySet()) {
-      page.picture(mask.getValue(), mask.getKey());
+    if (pictures) {
+      addMasks(page, masks, SavedMasks.of(directory, measured));
     }
     page.heading("Environment");
     Path environment = directory.resolve("environment.json");
     page.preformatted(Files.exists(environment) ? Json.text(environment) : "no environment.json");
     String text = page.render("LVSA sweep");
-    OutputFile.writeDirectory(
-        directory.resolve("plots"),
-        unfinished -> {
-          for (Plot plot : plots) {
-            PlotPicture.write(plot, unfinished.resolve(plot.id() + ".png"));
-          }
-          for (Map.Entry<String, BufferedImage> mask : masks.entrySet()) {
-            String name = mask.getKey().replaceAll("[^a-zA-Z0-9.]+", "-");
-            PlotPicture.write(mask.getValue(), unfinished.resolve("mask-" + name + ".png"));
-          }
-        });
+    if (pictures) {
+      writePictures(directory, plots, masks);
+    }
     Table summary = ResultTables.summary(rows);
     Table byScale = ResultTables.byScale(measured);
     OutputFile.write(directory.resolve("summary.csv"), out -> summary.write().csv(out));
@@ -113,6 +100,34 @@ public final class SweepReport {
     Path html = directory.resolve("report.html");
     OutputFile.write(html, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
     return html;
+  }
+
+  private static void addMasks(
+      HtmlPage page, Map<String, BufferedImage> masks, List<BlockMaskPicture.Titled> blocks) {
+    page.heading("Patterns");
+    if (!blocks.isEmpty()) {
+      page.paragraph(
+          "Queries from top to bottom, keys from left to right, in the order of tokens that the"
+              + " pattern asks for; the number is the density. The first head is shown.");
+      masks.put("patterns", BlockMaskPicture.draw(blocks, MASKS_PER_ROW, MASK_SIDE));
+    }
+    page.paragraph("Rows are query frames, columns the key frames that they attend to.");
+    masks.forEach((title, mask) -> page.picture(mask, title));
+  }
+
+  private static void writePictures(
+      Path directory, List<Plot> plots, Map<String, BufferedImage> masks) throws IOException {
+    OutputFile.writeDirectory(
+        directory.resolve("plots"),
+        unfinished -> {
+          for (Plot plot : plots) {
+            PlotPicture.write(plot, unfinished.resolve(plot.id() + ".png"));
+          }
+          for (Map.Entry<String, BufferedImage> mask : masks.entrySet()) {
+            String name = mask.getKey().replaceAll("[^a-zA-Z0-9.]+", "-");
+            PlotPicture.write(mask.getValue(), unfinished.resolve("mask-" + name + ".png"));
+          }
+        });
   }
 
   private static String devices(List<ResultRow> rows) {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.lvsa.toolkit.io.MalformedFileException;
@@ -45,7 +46,7 @@ class JmhTest {
     assertEquals(4, pairs.getFirst().speedup(), 1e-12);
     assertEquals(4 * Math.exp(-0.05), pairs.getFirst().low(), 1e-12);
     assertEquals(4 * Math.exp(0.05), pairs.getFirst().high(), 1e-12);
-    Path page = JmhReport.write(json);
+    Path page = JmhReport.write(json, Assertions::fail);
     assertEquals(directory.resolve("bench.html"), page);
     assertTrue(Files.readString(page).contains("jmh-speedup"));
     assertTrue(Files.size(directory.resolve("bench-speedup.png")) > 1000);
