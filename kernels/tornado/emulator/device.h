@@ -11,6 +11,7 @@ using std::max; using std::min; using std::sqrt; using std::floor; using std::co
 
 typedef _Float16 __half;
 typedef _Float16 half;
+struct alignas(4) __half2 { half x, y; };
 
 struct Triple { unsigned x, y, z; };
 
@@ -37,6 +38,8 @@ extern "C" thread_local Device *device;
 inline float __int_as_float(int bits) { float f; memcpy(&f, &bits, 4); return f; }
 inline int __float_as_int(float f) { int bits; memcpy(&bits, &f, 4); return bits; }
 inline unsigned short __half_as_ushort(half h) { unsigned short bits; memcpy(&bits, &h, 2); return bits; }
+inline float rsqrt(float x) { return 1 / sqrt(x); }
+inline unsigned __float_as_uint(float f) { unsigned bits; memcpy(&bits, &f, 4); return bits; }
 inline float __half2float(half h) { return (float) h; }
 inline half __float2half(float f) { return (half) f; }
 inline half __ushort_as_half(unsigned short bits) { half h; memcpy(&h, &bits, 2); return h; }

@@ -329,8 +329,10 @@ void *makeModule(const char *source) {
   std::string base = folder + "/" + std::to_string(std::hash<std::string>()(translated(source)));
   if (access((base + ".so").c_str(), R_OK) != 0) {
     std::ofstream(base + ".cpp") << translated(source);
+    // As on a device, an address that is no multiple of its type's size ends the program.
     std::string command = "unset LD_PRELOAD; g++ -w -O1 -march=native -ffp-contract=off -fno-strict-aliasing -fwrapv"
-        " -fPIC -shared -I " EMULATOR_SOURCES " -o " + base + ".part " + base + ".cpp && mv " + base + ".part " + base + ".so";
+        " -fsanitize=alignment -fsanitize-undefined-trap-on-error -fPIC -shared -I " EMULATOR_SOURCES " -o " + base
+        + ".part " + base + ".cpp && mv " + base + ".part " + base + ".so";
     if (system(command.c_str()) != 0) fail("the translated kernel does not compile");
   }
   void *module = dlopen((base + ".so").c_str(), RTLD_NOW | RTLD_LOCAL);

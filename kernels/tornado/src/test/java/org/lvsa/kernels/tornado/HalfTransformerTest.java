@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.DType;
+import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Progress;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderShape.Level;
+import org.lvsa.kernels.decoder.DecoderShape.Up;
+import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.TransformerBackend;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
+import org.lvsa.kernels.transformer.TransformerBackend.Storage;
+import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
+
+/**
+ * Whole transformers and decoders in 16 bits against the same ones in float32, on a device with
+ * tensor cores and the library tasks, or on the emulator of one.
+ */
+@Tag("gpu")
+class HalfTransformerTest {
+  private static final int FRAMES = 4;
+
+  private final long seed = System.nanoTime() % 10_000_000;
+
+  private static TransformerBackend backend(String name) {
+    TornadoTransformers tornado = new TornadoTransformers();
+    assumeTrue(tornado.availability() instanceof Availability.Available, "no device here");
+    TransformerShape shape = shape(false);
+    Optional<String> why = tornado.unsupported(shape, DType.F16, KernelOptions.DEFAULT);
+    assumeTrue(why.isEmpty(), () -> why.orElse(""));
+    return name.equals("cudnn") ? new CuDnnTransformers() : tornado;
+  }
+
+  private static TransformerShape shape(boolean pictures) {
+    TransformerShape.Patch patch = new TransformerShape.Patch(3, 2, 1, 2, 2);
+    return new TransformerShape(2, 2, 128, 200, pictures, pictures, 1e-6f, patch);
+  }
+
+  /** The error that a type's rounding leaves in two blocks: about four times what was measured. */
+  private static double allowed(DType dtype) {
+    return 2e-3;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "F16, tornado, false, ALL_BLOCKS",
+    "F16, tornado, true, TWO_BLOCKS",
+    "F16, cudnn, true, ALL_BLOCKS",
+  })
+  void aTransformerIsCloseToFloat32(
+      DType dtype, String name, boolean pictures, Residence residence) {
+    TransformerBackend backend = backend(name);
+    TransformerShape shape = shape(pictures);
+    TransformerVideo video =
+        new TransformerVideo(FRAMES, 5, 7, new TransformerVideo.Told(9, pictures ? 3 : 0, 1));
+    try (DeviceTransformer wide =
+            open(new TornadoTransformers(), shape, new Storage(DType.F32, residence));
+        DeviceTransformer narrow = open(backend, shape, new Storage(dtype, residence))) {
+      // Frames that attend to two and to three others.
+      BlockSparseLayout sparse =
+          BlockSparseLayout.of(
+              FRAMES, new int[] {0, 2, 5, 8, 10}, new int[] {0, 1, 0, 1, 2, 0, 2, 3, 0, 3});
+      for (BlockSparseLayout layout : List.of(BlockSparseLayout.dense(FRAMES), sparse)) {
+        float[] expected = predict(wide, shape, video, layout);
+        float[] got = predict(narrow, shape, video, layout);
+        double error = HalfAccuracy.relative(expected, got);
+        System.out.printf("%s %s %s: %.3g%n", dtype, name, layout, error);
+        assertTrue(error < allowed(dtype), layout + ", seed " + seed + ": " + error);
+      }
+    }
+  }
+
+  private DeviceTransformer open(
+      TransformerBackend backend, TransformerShape shape, Storage storage) {
+    return backend.open(shape, RandomTransformer.weights(seed), storage, KernelOptions.DEFAULT);
+  }
+
+  private float[] predict(
+      DeviceTransformer transformer,
+      TransformerShape shape,
+      TransformerVideo video,
+      BlockSparseLayout layout) {
+    try (Arena arena = Arena.ofShared()) {
+      long numbers = (long) video.tokens() * shape.patch().outChannels() * shape.patch().size();
+      MemorySegment out = arena.allocate(numbers * Float.BYTES, 64);
+      transformer.predict(RandomTransformer.forward(arena, shape, video, layout, seed), out);
+      return out.toArray(ValueLayout.JAVA_FLOAT);
+    }
+  }
+
+  @Test
+  void aDecoderIsCloseToFloat32() {
+    TornadoTransformers backend = (TornadoTransformers) backend("tornado");
+    DecoderShape shape =
+        new DecoderShape(
+            4,
+            12,
+            List.of(
+                new Level(12, 1, Optional.of(new Up(6, true, false))),
+                new Level(8, 1, Optional.of(new Up(4, false, false))),
+                new Level(4, 1, Optional.empty())),
+            3);
+    assertEquals(2, shape.frames());
+    float[] expected = decode(backend, shape, DType.F32);
+    double error = HalfAccuracy.relative(expected, decode(backend, shape, DType.F16));
+    System.out.printf("decoder F16: %.3g%n", error);
+    assertTrue(error < 1e-2, "seed " + seed + ": " + error);
+  }
+
+  /** What the third latent frame of a video becomes. */
+  private float[] decode(TornadoTransformers backend, DecoderShape shape, DType dtype) {
+    int rows = 3;
+    int columns = 5;
+    try (DeviceDecoder decoder =
+            backend.openDecoder(
+                shape,
+                (name, to) -> fill(to, seed + name.hashCode(), name.endsWith("gamma") ? 1 : 0),
+                dtype,
+                KernelOptions.DEFAULT);
+        Arena arena = Arena.ofShared()) {
+      decoder.prepare(rows, columns, Progress.NONE);
+      int area = rows * columns;
+      MemorySegment latents =
+          arena.allocate((long) area * shape.latentChannels() * Float.BYTES, 64);
+      long frame = (long) area * shape.scale() * shape.scale() * shape.outChannels() * Float.BYTES;
+      MemorySegment frames = arena.allocate(shape.frames() * frame, 64);
+      for (int t = 0; t < 3; t++) {
+        fill(latents, seed + t, 0);
+        decoder.decode(t == 0, latents, t == 0 ? frames.asSlice(0, frame) : frames);
+      }
+      return frames.toArray(ValueLayout.JAVA_FLOAT);
+    }
+  }
+
+  private static void fill(MemorySegment to, long seed, float mean) {
+    SplittableRandom random = new SplittableRandom(seed);
+    for (long i = 0; i < to.byteSize() / Float.BYTES; i++) {
+      to.setAtIndex(ValueLayout.JAVA_FLOAT, i, mean + (float) random.nextDouble(-0.3, 0.3));
+    }
+  }
+}
