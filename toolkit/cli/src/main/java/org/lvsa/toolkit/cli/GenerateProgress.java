@@ -28,9 +28,16 @@ final class GenerateProgress implements VideoRun.Listener, AutoCloseable {
    * @param prefix what lines begin with, such as the attention that runs
    */
   GenerateProgress(PrintWriter err, String prefix) {
+    this(err, prefix, System.console() != null && System.console().isTerminal());
+  }
+
+  /**
+   * @param terminal whether bars can be drawn
+   */
+  GenerateProgress(PrintWriter err, String prefix, boolean terminal) {
     this.err = err;
     this.prefix = prefix;
-    terminal = System.console() != null && System.console().isTerminal();
+    this.terminal = terminal;
   }
 
   /** Weights are read, by several threads. */
@@ -44,22 +51,42 @@ final class GenerateProgress implements VideoRun.Listener, AutoCloseable {
     return read -> reading.stepTo(read >> 20);
   }
 
-  /** A transformer is brought to a device. */
+  /**
+   * A transformer is brought to a device. A bar of its own shows it, except where steps have begun:
+   * a later video may have another size, and a layout may need other calls of a library. Their bar
+   * stays then, and lines tell the rest.
+   */
   Progress preparing() {
-    String[] last = {""};
-    return (done, all, what) -> {
-      if (!last[0].equals(what)) {
-        last[0] = what;
-        if (terminal) {
+    Preparation preparation = new Preparation();
+    return preparation::at;
+  }
+
+  private final class Preparation {
+    private String last = "";
+    private ProgressBar own;
+
+    void at(int done, int all, String what) {
+      boolean ready = done == all;
+      if (!ready && !last.equals(what)) {
+        last = what;
+        if (terminal && (bar == null || bar == own)) {
           open(what, 0, all);
+          own = bar;
         } else {
           line("to the device: " + what);
         }
       }
-      if (bar != null) {
-        bar.stepTo(done);
+      if (own != null && bar == own) {
+        own.stepTo(done);
+        if (ready) {
+          GenerateProgress.this.close();
+        }
       }
-    };
+      if (ready) {
+        last = "";
+        own = null;
+      }
+    }
   }
 
   /** A part of the work begins. */
