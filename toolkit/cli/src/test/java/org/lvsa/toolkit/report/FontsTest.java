@@ -37,16 +37,13 @@ class FontsTest {
         directory.resolve("fonts.conf"), "<?xml version=\"1.0\"?><fontconfig></fontconfig>");
   }
 
-  private ChildProcess.Result withoutFonts(Object... words) throws IOException {
-    List<String> command = ChildJvm.command(Lvsa.class.getName(), List.of());
+  private ChildProcess.Result withoutFonts(String line) throws IOException {
+    List<String> command = ChildJvm.command(Lvsa.class.getName(), List.of(line.split(" ")));
     command.add(1, "-Duser.home=" + directory);
     command.add(
         2,
         "-Dorg.bytedeco.javacpp.cachedir="
             + Path.of(System.getProperty("user.home"), ".javacpp", "cache"));
-    for (Object word : words) {
-      command.add(word.toString());
-    }
     return ChildProcess.run(
         Duration.ofMinutes(5),
         Map.of("FONTCONFIG_FILE", directory.resolve("fonts.conf").toString()),
@@ -57,31 +54,15 @@ class FontsTest {
   void aSweepAndItsReportLeaveOutPicturesAndSucceed() throws IOException {
     ChildProcess.Result sweep =
         withoutFonts(
-            "sweep",
-            "--latent-frames",
-            "9",
-            "--patches-per-frame",
-            "6",
-            "--window",
-            "1",
-            "--sparsity-scales",
-            "0.5",
-            "--heads",
-            "1",
-            "--backends",
-            "reference",
-            "--reps",
-            "1",
-            "--max-seconds",
-            "0.5",
-            "-o",
-            out);
+            "sweep --latent-frames 9 --patches-per-frame 6 --window 1 --sparsity-scales 0.5"
+                + " --heads 1 --backends reference --reps 1 --max-seconds 0.5 -o "
+                + out);
     assertEquals(0, sweep.exitCode(), sweep.errors());
     assertWarnedOnce(sweep);
     assertTrue(sweep.errors().contains("report.html"), sweep.errors());
     assertReport();
     Files.delete(out.resolve("report.html"));
-    ChildProcess.Result report = withoutFonts("report", out);
+    ChildProcess.Result report = withoutFonts("report " + out);
     assertEquals(0, report.exitCode(), report.errors());
     assertWarnedOnce(report);
     assertReport();
@@ -107,16 +88,7 @@ class FontsTest {
   void whoAsksForAPictureAloneIsToldWhatIsMissing() throws IOException {
     Path picture = directory.resolve("mask.png");
     ChildProcess.Result pattern =
-        withoutFonts(
-            "pattern",
-            "--latent-frames",
-            "9",
-            "--patches-per-frame",
-            "6",
-            "--format",
-            "png",
-            "-o",
-            picture);
+        withoutFonts("pattern --latent-frames 9 --patches-per-frame 6 --format png -o " + picture);
     assertEquals(3, pattern.exitCode(), pattern.errors());
     assertTrue(
         pattern.errors().lines().anyMatch(line -> line.contains("apt install fontconfig")),
