@@ -69,7 +69,7 @@ final class CalibrateCommand implements Callable<Integer> {
     if (output != null) {
       OutputFile.check(output);
     }
-    offload.check(model.random().isPresent(), 1, TransformerOption.Place.CPU);
+    offload.check(model.random(), 1, TransformerOption.Place.CPU);
     PrintWriter out = spec.commandLine().getOut();
     try (VideoSetup setup =
             VideoSetup.open(

@@ -137,7 +137,7 @@ final class GenerateCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     model.check();
     load.check();
-    boolean promptNeeded = model.random().isEmpty();
+    boolean promptNeeded = !model.random();
     // What is wrong whatever the model is, is told before a model is opened.
     GenerationSettings.Inputs inputs = sampling.inputs(how);
     GenerationSettings checked = sampling.settings(ANY, how, inputs, promptNeeded);
@@ -153,7 +153,7 @@ final class GenerateCommand implements Callable<Integer> {
               + " each: leave one of them out");
     }
     cacheOptions.settings();
-    offload.check(model.random().isPresent(), rankOptions.plan().world(), transformer.place());
+    offload.check(model.random(), rankOptions.plan().world(), transformer.place());
     transformer.check(
         !rankOptions.plan().eachHasWholeTransformer()
             || capture != null
@@ -234,7 +234,7 @@ final class GenerateCommand implements Callable<Integer> {
     offload.require(
         pipeline,
         one -> ranks.memory(one, settings, how.tiling()),
-        model.random().isEmpty() && ranks.world() == 1,
+        !model.random() && ranks.world() == 1,
         out::println);
     if (!ranks.later()) {
       load.read(opened.weights(), err);
@@ -243,9 +243,9 @@ final class GenerateCommand implements Callable<Integer> {
     if (captured.isPresent()) {
       Files.createDirectories(captured.get().directory());
     }
-    if (model.random().isPresent() && !ranks.later()) {
+    if (model.random() && !ranks.later()) {
       out.println(
-          pipeline
+          model.randomTitle(pipeline)
               + ", random numbers in place of the text encoder's embeddings: the video shows"
               + " noise");
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,10 +22,11 @@ final class ModelOptions {
 
   @Option(
       names = "--random-weights",
-      paramLabel = "NAME",
+      paramLabel = "NAME|DIR",
       description =
-          "in place of --model: random weights of a model's sizes, such as wan2.1-1.3b, and random"
-              + " numbers in place of the text encoder's; the video shows noise")
+          "in place of --model: random weights of a model's sizes, such as wan2.1-1.3b, or of those"
+              + " in a model's folder, which needs its configurations alone; and random numbers in"
+              + " place of the text encoder's; the video shows noise")
   private String randomWeights;
 
   @Option(
@@ -68,7 +70,8 @@ final class ModelOptions {
   /** Refuses options that do not fit together. */
   void check() {
     if ((model == null) == (randomWeights == null)) {
-      throw new IllegalArgumentException("give --model DIR or --random-weights NAME, one of them");
+      throw new IllegalArgumentException(
+          "give --model DIR or --random-weights NAME|DIR, one of them");
     }
     if (randomWeights != null && (!components.isEmpty() || allowUnused || pipeline != null)) {
       throw new IllegalArgumentException(
@@ -78,7 +81,11 @@ final class ModelOptions {
       throw new IllegalArgumentException(
           "--dim-scale and --layers belong to --random-weights, not to --model");
     }
-    random();
+    if (randomFolder().isPresent() && (dimScale != null || layers != null)) {
+      throw new IllegalArgumentException(
+          "--dim-scale and --layers belong to --random-weights NAME: a folder says its own sizes");
+    }
+    sizes();
     if (pipeline != null) {
       Pipelines.named(pipeline);
     }
@@ -86,17 +93,24 @@ final class ModelOptions {
 
   /** The name of the model's folder, or of the model whose sizes random weights have. */
   String name() {
-    if (model == null) {
+    if (model == null && randomFolder().isEmpty()) {
       return randomWeights;
     }
-    Path last = model.toAbsolutePath().normalize().getFileName();
+    Path last = randomFolder().orElse(model).toAbsolutePath().normalize().getFileName();
     return last == null ? "model" : last.toString();
   }
 
   /** Opens the model. */
   Opened open() {
-    if (random().isPresent()) {
-      VideoPipeline sized = Pipelines.random(random().get());
+    if (randomFolder().isPresent()) {
+      ModelFolder folder = ModelFolder.openRandom(randomFolder().get());
+      return new Opened(
+          Pipelines.open(folder, Optional.empty(), false),
+          "random weights of " + folder.fingerprint(),
+          List.of());
+    }
+    if (sizes().isPresent()) {
+      VideoPipeline sized = Pipelines.random(sizes().get());
       return new Opened(sized, sized.toString(), List.of());
     }
     ModelFolder folder = ModelFolder.open(model, components);
@@ -106,9 +120,33 @@ final class ModelOptions {
         folder.weightFiles());
   }
 
-  /** Sizes of the model with random weights. */
-  Optional<RandomSizes> random() {
-    if (randomWeights == null) {
+  /** Whether the model has random weights. */
+  boolean random() {
+    return randomWeights != null;
+  }
+
+  /**
+   * What a model with random weights is, in words.
+   *
+   * @param pipeline as it was opened
+   */
+  String randomTitle(VideoPipeline pipeline) {
+    return randomFolder()
+        .map(folder -> pipeline + " of the sizes in " + folder + " with random weights")
+        .orElseGet(pipeline::toString);
+  }
+
+  /** The folder whose sizes random weights have; empty where they have a known model's. */
+  private Optional<Path> randomFolder() {
+    return Optional.ofNullable(randomWeights)
+        .filter(name -> !Pipelines.randomModels().contains(name))
+        .map(Path::of)
+        .filter(Files::isDirectory);
+  }
+
+  /** Sizes of the known model with random weights. */
+  private Optional<RandomSizes> sizes() {
+    if (randomWeights == null || randomFolder().isPresent()) {
       return Optional.empty();
     }
     if (!Pipelines.randomModels().contains(randomWeights)) {

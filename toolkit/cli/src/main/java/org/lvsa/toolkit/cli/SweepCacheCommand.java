@@ -115,7 +115,7 @@ final class SweepCacheCommand implements Callable<Integer> {
       LvsaConfig.defaults().with(Setting.LVSA_SPARSITY_SCALE, Double.toString(scale));
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
-    offload.check(model.random().isPresent(), 1, transformer.place());
+    offload.check(model.random(), 1, transformer.place());
     CacheSweep.Plan plan =
         new CacheSweep.Plan(
             attentions,

@@ -42,17 +42,13 @@ record VideoSetup(
       GenerationSettings.Inputs inputs = sampling.inputs(how);
       GenerationSettings settings =
           sampling.settings(
-              pipeline.defaults(inputs.image().map(Picture::size)),
-              how,
-              inputs,
-              model.random().isEmpty());
+              pipeline.defaults(inputs.image().map(Picture::size)), how, inputs, !model.random());
       LvsaConfig config =
           attention.config(
               Lvsa.environment(spec),
               pipeline.attentionDefaults(settings),
               line -> log.accept("warning: " + line));
-      offload.require(
-          pipeline, one -> one.memory(settings, how.tiling(), 1), model.random().isEmpty(), log);
+      offload.require(pipeline, one -> one.memory(settings, how.tiling(), 1), !model.random(), log);
       return new VideoSetup(
           pipeline,
           settings,

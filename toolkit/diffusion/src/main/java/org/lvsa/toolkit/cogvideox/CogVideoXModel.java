@@ -83,12 +83,14 @@ record CogVideoXModel(
     try {
       vae = AutoencoderKlCogVideoX.open(folder.component(VAE).files(), allowUnused);
       CogVideoXConfig config = transformer.config();
-      PromptSource.Encoder prompts =
-          new PromptSource.Encoder(
-              folder.component(TOKENIZER),
-              folder.component(TEXT_ENCODER),
-              config.text().tokens(),
-              allowUnused);
+      PromptSource prompts =
+          folder.random()
+              ? new PromptSource.RandomNumbers(config.text())
+              : new PromptSource.Encoder(
+                  folder.component(TOKENIZER),
+                  folder.component(TEXT_ENCODER),
+                  config.text().tokens(),
+                  allowUnused);
       requireOneModel(folder, config, vae.config(), prompts);
       return new CogVideoXModel(
           transformer, vae, scheduler, prompts, "CogVideoX", resolution(config, vae.config()));
@@ -122,14 +124,13 @@ record CogVideoXModel(
 
   /** The components' sizes fit together. */
   private static void requireOneModel(
-      ModelFolder folder,
-      CogVideoXConfig config,
-      CogVideoXVaeConfig vae,
-      PromptSource.Encoder prompts) {
-    try (TextEncoder encoder = prompts.open()) {
-      folder
-          .component(TEXT_ENCODER)
-          .requireEqual("features of an embedding", encoder.width(), config.text().width());
+      ModelFolder folder, CogVideoXConfig config, CogVideoXVaeConfig vae, PromptSource prompts) {
+    if (prompts instanceof PromptSource.Encoder published) {
+      try (TextEncoder encoder = published.open()) {
+        folder
+            .component(TEXT_ENCODER)
+            .requireEqual("features of an embedding", encoder.width(), config.text().width());
+      }
     }
     ModelFolder.Component component = folder.component(VAE);
     component.requireEqual("latent channels", vae.latentChannels(), config.channels().in());

@@ -100,7 +100,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
    */
   public static CogVideoXTransformer open(ComponentFiles files, boolean allowUnused) {
     CogVideoXConfig config = CogVideoXConfig.of(ComponentConfig.read(files.folder()));
-    Weights weights = Weights.open(files.weights(), CogVideoXNames.TRANSFORMER);
+    Weights weights = Weights.of(files, CogVideoXNames.TRANSFORMER, config.tensors());
     try {
       weights.check(config.tensors(), Set.of(STORED_POSITIONS), allowUnused);
       return new CogVideoXTransformer(config, weights);

@@ -91,13 +91,9 @@ record HunyuanModel(
     folder.requireOff(Map.of());
     FlowMatchEulerConfig scheduler = scheduler(folder.component(SCHEDULER));
     GuiderFile guider = GuiderFile.read(folder.component(GUIDER).folder());
-    TextSource.Encoders texts =
-        new TextSource.Encoders(
-            folder.component(TOKENIZER),
-            folder.component(TEXT_ENCODER),
-            folder.component(TOKENIZER_2),
-            folder.component(TEXT_ENCODER_2),
-            allowUnused);
+    if (withPicture) {
+      folder.requireWeights(IMAGE_ENCODER);
+    }
     Optional<PictureSource> pictures =
         withPicture
             ? Optional.of(
@@ -111,9 +107,18 @@ record HunyuanModel(
     AutoencoderKlHunyuan15 vae = null;
     try {
       vae = AutoencoderKlHunyuan15.open(folder.component(VAE).files(), allowUnused);
+      TextSource texts =
+          folder.random()
+              ? new TextSource.RandomNumbers(transformer.config().texts().text())
+              : new TextSource.Encoders(
+                  folder.component(TOKENIZER),
+                  folder.component(TEXT_ENCODER),
+                  folder.component(TOKENIZER_2),
+                  folder.component(TEXT_ENCODER_2),
+                  allowUnused);
       HunyuanModel model =
           new HunyuanModel(transformer, vae, scheduler, guider, texts, pictures, Optional.empty());
-      model.requireOneModel(folder, texts);
+      model.requireOneModel(folder);
       return model;
     } catch (RuntimeException e) {
       transformer.close();
@@ -159,15 +164,17 @@ record HunyuanModel(
   }
 
   /** The components' sizes fit together. */
-  private void requireOneModel(ModelFolder folder, TextSource.Encoders encoders) {
+  private void requireOneModel(ModelFolder folder) {
     HunyuanConfig config = transformer.config();
-    try (TextEncoders opened = encoders.open()) {
-      folder
-          .component(TEXT_ENCODER)
-          .requireEqual("features", opened.width(), config.texts().text());
-      folder
-          .component(TEXT_ENCODER_2)
-          .requireEqual("features", opened.glyphWidth(), config.texts().glyphs());
+    if (texts instanceof TextSource.Encoders encoders) {
+      try (TextEncoders opened = encoders.open()) {
+        folder
+            .component(TEXT_ENCODER)
+            .requireEqual("features", opened.width(), config.texts().text());
+        folder
+            .component(TEXT_ENCODER_2)
+            .requireEqual("features", opened.glyphWidth(), config.texts().glyphs());
+      }
     }
     folder
         .component(VAE)

@@ -103,6 +103,11 @@ final class HunyuanTransformer implements AutoCloseable {
    */
   static HunyuanTransformer open(ComponentFiles files, boolean allowUnused) {
     ComponentConfig file = ComponentConfig.read(files.folder());
+    if (files.random()) {
+      HunyuanConfig config = HunyuanConfig.of(file, HunyuanConfig.GLYPH_HIDDEN);
+      return new HunyuanTransformer(
+          config, Weights.of(files, HunyuanNames.TRANSFORMER, config.tensors()));
+    }
     Weights weights = Weights.open(files.weights(), HunyuanNames.TRANSFORMER);
     try {
       int glyphHidden = weights.get("context_embedder_2.linear_1.weight").size(0);

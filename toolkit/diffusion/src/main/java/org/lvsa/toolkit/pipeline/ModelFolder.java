@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.io.MalformedFileException;
 import org.lvsa.toolkit.io.Messages;
@@ -82,16 +83,19 @@ public final class ModelFolder {
   private final String pipelineClass;
   private final Map<String, Component> components;
   private final Map<String, JsonNode> settings;
+  private final boolean random;
 
   private ModelFolder(
       Path path,
       String pipelineClass,
       Map<String, Component> components,
-      Map<String, JsonNode> settings) {
+      Map<String, JsonNode> settings,
+      boolean random) {
     this.path = path;
     this.pipelineClass = pipelineClass;
     this.components = components;
     this.settings = settings;
+    this.random = random;
   }
 
   /** Reads a folder's index. As {@link #open(Path, Map)} with nothing replaced. */
@@ -110,6 +114,18 @@ public final class ModelFolder {
    * @throws IllegalArgumentException if a replaced component is none of the model's
    */
   public static ModelFolder open(Path path, Map<String, Path> replaced) {
+    return open(path, replaced, false);
+  }
+
+  /**
+   * As {@link #open(Path)}, with random numbers in place of weights: only configurations are read,
+   * and a component whose folder is missing is left out.
+   */
+  public static ModelFolder openRandom(Path path) {
+    return open(path, Map.of(), true);
+  }
+
+  private static ModelFolder open(Path path, Map<String, Path> replaced, boolean random) {
     if (!Files.isDirectory(path)) {
       throw new MalformedFileException(
           path + ": no such folder; a model is a folder in diffusers' format with " + INDEX);
@@ -138,8 +154,11 @@ public final class ModelFolder {
       }
       if (!namesComponent(value)) {
         settings.put(name, value);
-      } else {
+      } else if (!random) {
         ComponentFiles files = files(path.resolve(name), Optional.ofNullable(replaced.get(name)));
+        components.put(name, component(index, name, value, files));
+      } else if (Files.isDirectory(path.resolve(name))) {
+        ComponentFiles files = ComponentFiles.in(path.resolve(name)).withRandomWeights();
         components.put(name, component(index, name, value, files));
       }
     }
@@ -149,7 +168,7 @@ public final class ModelFolder {
             Messages.unknown("component", name, components.keySet()) + " (" + index + ")");
       }
     }
-    return new ModelFolder(path, pipelineClass, components, settings);
+    return new ModelFolder(path, pipelineClass, components, settings, random);
   }
 
   /**
@@ -204,6 +223,23 @@ public final class ModelFolder {
     return path;
   }
 
+  /** Whether random numbers take the place of its weights. */
+  public boolean random() {
+    return random;
+  }
+
+  /**
+   * Refuses a component that has to have weights of its own.
+   *
+   * @throws UnavailableException if the model has random ones
+   */
+  public void requireWeights(String name) {
+    if (random) {
+      throw new UnavailableException(
+          path + ": the " + name + " of this model does not run with random weights");
+    }
+  }
+
   /** The class that the index gives the whole pipeline. */
   public String pipelineClass() {
     return pipelineClass;
@@ -249,7 +285,7 @@ public final class ModelFolder {
     known.forEach(
         (name, classes) -> {
           Component component = components.get(name);
-          if (component == null && optional.contains(name)) {
+          if (component == null && (random || optional.contains(name))) {
             return;
           }
           if (component == null && settings.containsKey(name)) {

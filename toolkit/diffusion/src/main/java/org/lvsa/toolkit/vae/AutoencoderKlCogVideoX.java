@@ -61,7 +61,7 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
    */
   public static AutoencoderKlCogVideoX open(ComponentFiles files, boolean allowUnused) {
     CogVideoXVaeConfig config = CogVideoXVaeConfig.read(files.folder());
-    Weights weights = Weights.open(files.weights(), VaeNames.cogVideoX(config));
+    Weights weights = Weights.of(files, VaeNames.cogVideoX(config), shapes(config));
     try {
       return new AutoencoderKlCogVideoX(config, weights, allowUnused);
     } catch (RuntimeException e) {

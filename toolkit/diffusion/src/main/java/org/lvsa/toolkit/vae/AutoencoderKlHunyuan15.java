@@ -57,7 +57,7 @@ public final class AutoencoderKlHunyuan15 implements AutoCloseable {
    */
   public static AutoencoderKlHunyuan15 open(ComponentFiles files, boolean allowUnused) {
     HunyuanVaeConfig config = HunyuanVaeConfig.read(files.folder());
-    Weights weights = Weights.open(files.weights(), VaeNames.HUNYUAN);
+    Weights weights = Weights.of(files, VaeNames.HUNYUAN, shapes(config));
     try {
       return new AutoencoderKlHunyuan15(config, weights, allowUnused);
     } catch (RuntimeException e) {

@@ -70,7 +70,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
    */
   public static AutoencoderKlWan open(ComponentFiles files, boolean allowUnused) {
     WanVaeConfig config = WanVaeConfig.read(files.folder());
-    Weights weights = Weights.open(files.weights(), VaeNames.wan(config));
+    Weights weights = Weights.of(files, VaeNames.wan(config), shapes(config));
     try {
       return new AutoencoderKlWan(config, weights, allowUnused);
     } catch (RuntimeException e) {

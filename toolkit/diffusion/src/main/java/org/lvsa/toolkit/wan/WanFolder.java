@@ -77,9 +77,6 @@ final class WanFolder {
     if (boundary.isPresent() && !(boundary.getAsDouble() >= 0 && boundary.getAsDouble() <= 1)) {
       throw folder.wrong(BOUNDARY, "from 0 to 1");
     }
-    PromptSource.Encoder prompts =
-        new PromptSource.Encoder(
-            folder.component(TOKENIZER), folder.component(TEXT_ENCODER), allowUnused);
     Transformers transformers = transformers();
     AutoencoderKlWan vae = null;
     try {
@@ -90,7 +87,7 @@ final class WanFolder {
               transformers,
               vae,
               scheduler(transformers.pair() || boundary.isPresent()),
-              prompts,
+              prompts(transformers.config()),
               clip(transformers.config()));
       requireOneModel(parts);
       return new WanModel(
@@ -102,6 +99,13 @@ final class WanFolder {
       }
       throw e;
     }
+  }
+
+  private PromptSource prompts(WanConfig config) {
+    return folder.random()
+        ? new PromptSource.RandomNumbers(config.textWidth())
+        : new PromptSource.Encoder(
+            folder.component(TOKENIZER), folder.component(TEXT_ENCODER), allowUnused);
   }
 
   private Transformers transformers() {
@@ -195,6 +199,7 @@ final class WanFolder {
     if (config.image().isEmpty()) {
       return Optional.empty();
     }
+    folder.requireWeights(IMAGE_ENCODER);
     return Optional.of(
         new PictureEncoder.Clip(
             folder.component(IMAGE_ENCODER), folder.component(IMAGE_PROCESSOR), allowUnused));
@@ -203,8 +208,10 @@ final class WanFolder {
   /** The components' sizes fit together. */
   private void requireOneModel(WanModel.Parts parts) {
     WanConfig config = parts.transformers().config();
-    try (PromptEncoder encoder = ((PromptSource.Encoder) parts.prompts()).open()) {
-      requireEqual(TEXT_ENCODER, "features of an embedding", encoder.width(), config.textWidth());
+    if (parts.prompts() instanceof PromptSource.Encoder published) {
+      try (PromptEncoder encoder = published.open()) {
+        requireEqual(TEXT_ENCODER, "features of an embedding", encoder.width(), config.textWidth());
+      }
     }
     requireEqual(
         VAE, "latent channels", parts.vae().config().latentChannels(), config.channels().out());

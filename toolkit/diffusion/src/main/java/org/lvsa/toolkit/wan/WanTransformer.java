@@ -111,7 +111,7 @@ public final class WanTransformer implements AutoCloseable {
    */
   public static WanTransformer open(ComponentFiles files, boolean allowUnused) {
     WanConfig config = WanConfig.of(ComponentConfig.read(files.folder()));
-    Weights weights = Weights.open(files.weights(), WanNames.TRANSFORMER);
+    Weights weights = Weights.of(files, WanNames.TRANSFORMER, config.tensors());
     try {
       weights.check(config.tensors(), unread(config), allowUnused);
       return new WanTransformer(config, weights);

@@ -13,8 +13,19 @@ import org.lvsa.toolkit.tensor.TensorType;
  *
  * @param folder with its {@code config.json}
  * @param weights the same folder, or a single safetensors file anywhere
+ * @param random whether random numbers take the place of the weights, which may be missing then
  */
-public record ComponentFiles(Path folder, Path weights) {
+public record ComponentFiles(Path folder, Path weights, boolean random) {
+  /** With weights of its own. */
+  public ComponentFiles(Path folder, Path weights) {
+    this(folder, weights, false);
+  }
+
+  /** The same component, with random numbers in place of its weights. */
+  public ComponentFiles withRandomWeights() {
+    return new ComponentFiles(folder, weights, true);
+  }
+
   /** All of it in one folder, as published. */
   public static ComponentFiles in(Path folder) {
     return new ComponentFiles(folder, folder);

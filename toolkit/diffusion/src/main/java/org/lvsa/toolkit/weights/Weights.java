@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentSkipListMap;
 import org.lvsa.toolkit.io.MalformedFileException;
+import org.lvsa.toolkit.io.Memory;
 import org.lvsa.toolkit.tensor.TensorType;
 
 /**
@@ -57,6 +58,22 @@ public final class Weights implements AutoCloseable {
       arena.close();
       throw e;
     }
+  }
+
+  /**
+   * A component's weights: those of its files, or random ones of the shapes that it needs, where it
+   * has {@link ComponentFiles#random} ones. They are the same at every call.
+   *
+   * @param renaming from the names that are stored
+   * @throws MalformedFileException as {@link #open(Path, Renaming)}
+   */
+  public static Weights of(ComponentFiles files, Renaming renaming, TensorShapes shapes) {
+    if (!files.random()) {
+      return open(files.weights(), renaming);
+    }
+    String name = files.folder().getFileName().toString();
+    Memory.require("random weights of the " + name, shapes.floatBytes());
+    return random(shapes, name.hashCode());
   }
 
   /**
