@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.lvsa.toolkit.report.ForwardReport;
 import org.lvsa.toolkit.report.JmhReport;
 import org.lvsa.toolkit.report.JmhResult;
 import org.lvsa.toolkit.report.SweepReport;
@@ -27,6 +28,7 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  ./lvsa report out",
+      "  ./lvsa report benchmarks/results/h100-pipeline",
       "  ./lvsa report --master 'local[4]' folder-of-sweeps"
     })
 final class ReportCommand implements Callable<Integer> {
@@ -34,7 +36,9 @@ final class ReportCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "DIR",
-      description = "what ./lvsa sweep -o wrote, or the JSON that ./lvsa bench wrote")
+      description =
+          "what ./lvsa sweep -o wrote, or the JSON that ./lvsa bench wrote, or a folder with forward"
+              + " passes of whole transformers (torch.txt, forward-*.txt)")
   private Path directory;
 
   @Option(
@@ -67,6 +71,11 @@ final class ReportCommand implements Callable<Integer> {
     }
     if (!Files.isDirectory(directory)) {
       throw new IllegalArgumentException(directory + " is neither a directory nor a file");
+    }
+    if (!Files.exists(directory.resolve(ResultsFile.NAME)) && ForwardReport.isIn(directory)) {
+      ForwardReport.write(directory, spec.commandLine().getErr()::println).forEach(out::println);
+      out.flush();
+      return 0;
     }
     Path page = SweepReport.write(directory, spec.commandLine().getErr()::println);
     var rows = ResultsFile.read(directory.resolve(ResultsFile.NAME));
