@@ -11,9 +11,9 @@ import java.util.TreeMap;
  * "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models", 2022,
  * algorithm 2), with a flow model's noise levels.
  *
- * <p>The first step and the step to sigma 0 are of first order: one has no earlier prediction, for
- * the other the step in {@code lambda = ln(alpha / sigma)} is infinite and the result is the clean
- * sample itself.
+ * <p>The first step and the step to sigma 0 are of first order: one has no extrapolation
+ * prediction, for the other the step in {@code lambda = ln(alpha / sigma)} is infinite and the
+ * result is the clean sample itself.
  */
 public final class DpmSolver implements Scheduler {
   private final DpmSolverConfig config;
@@ -47,19 +47,20 @@ public final class DpmSolver implements Scheduler {
     double alpha = Steps.alpha(sigmas[done + 1]);
     double keep = (double) sigmas[done + 1] / sigmas[done];
     double decay = Math.expm1(-h);
-    double extrapolation = 0;
-    if (secondOrder()) {
-      double r = (lambda - Steps.lambda(sigmas[done - 1])) / h;
-      extrapolation = 1 / (2 * r);
-    }
+    double extrapolation =
+        secondOrder() ? 1 / (2 * ((lambda - Steps.lambda(sigmas[done - 1])) / h)) : 0;
     float[] next = new float[sample.length];
-    for (int e = 0; e < next.length; e++) {
-      double data = newest[e];
-      if (extrapolation != 0) {
-        data += extrapolation * ((double) newest[e] - before[e]);
-      }
-      next[e] = (float) (keep * sample[e] - alpha * decay * data);
-    }
+    Steps.inParts(
+        next.length,
+        (first, end) -> {
+          for (int e = first; e < end; e++) {
+            double data = newest[e];
+            if (extrapolation != 0) {
+              data += extrapolation * ((double) newest[e] - before[e]);
+            }
+            next[e] = (float) (keep * sample[e] - alpha * decay * data);
+          }
+        });
     predicted = newest;
     done++;
     return next;

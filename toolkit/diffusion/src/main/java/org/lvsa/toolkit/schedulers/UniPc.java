@@ -95,18 +95,24 @@ public final class UniPc implements Scheduler {
 
     double alpha = Steps.alpha(schedule.sigmas()[from + 1]);
     double keep = (double) schedule.sigmas()[from + 1] / schedule.sigmas()[from];
-    float[] newest = predictions.getFirst();
+    float[][] kept = predictions.toArray(float[][]::new);
+    float[] newest = kept[0];
     float[] next = new float[start.length];
-    for (int e = 0; e < next.length; e++) {
-      double differences = 0;
-      for (int j = 1; j < order; j++) {
-        differences += weights[j - 1] * ((predictions.get(j)[e] - newest[e]) / ratios[j - 1]);
-      }
-      if (arrival != null) {
-        differences += weights[order - 1] * (arrival[e] - newest[e]);
-      }
-      next[e] = (float) (keep * start[e] - alpha * decay * newest[e] - alpha * b * differences);
-    }
+    Steps.inParts(
+        next.length,
+        (first, end) -> {
+          for (int e = first; e < end; e++) {
+            double differences = 0;
+            for (int j = 1; j < order; j++) {
+              differences += weights[j - 1] * ((kept[j][e] - newest[e]) / ratios[j - 1]);
+            }
+            if (arrival != null) {
+              differences += weights[order - 1] * (arrival[e] - newest[e]);
+            }
+            next[e] =
+                (float) (keep * start[e] - alpha * decay * newest[e] - alpha * b * differences);
+          }
+        });
     return next;
   }
 

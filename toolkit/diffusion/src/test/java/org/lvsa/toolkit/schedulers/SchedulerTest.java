@@ -178,6 +178,42 @@ class SchedulerTest {
     }
   }
 
+  /** Long arrays are computed by several processors: every element is as if it were alone. */
+  @ParameterizedTest
+  @ValueSource(strings = {UNIPC, DPM, EULER})
+  void anElementDoesNotDependOnHowManyOthersThereAre(String members) throws IOException {
+    int length = 3 * 65_536 + 17;
+    int[] chosen = {0, 65_535, 65_536, 131_072, length - 1};
+    SplittableRandom random = new SplittableRandom(length);
+    SchedulerConfig config = read(members);
+    Scheduler whole = config.start(5);
+    Scheduler few = config.start(5);
+    float[] sample = numbers(random, length);
+    float[] fewSample = chosen(sample, chosen);
+    for (int step = 0; step < 5; step++) {
+      float[] velocity = numbers(random, length);
+      sample = whole.step(velocity, sample);
+      fewSample = few.step(chosen(velocity, chosen), fewSample);
+      assertArrayEquals(fewSample, chosen(sample, chosen), "step " + step);
+    }
+  }
+
+  private static float[] numbers(SplittableRandom random, int length) {
+    float[] numbers = new float[length];
+    for (int i = 0; i < length; i++) {
+      numbers[i] = (float) (2 * random.nextDouble() - 1);
+    }
+    return numbers;
+  }
+
+  private static float[] chosen(float[] from, int[] places) {
+    float[] some = new float[places.length];
+    for (int i = 0; i < places.length; i++) {
+      some[i] = from[places[i]];
+    }
+    return some;
+  }
+
   @Test
   void historiesOfOthersAreRefused() throws IOException {
     Scheduler scheduler = read(UNIPC).start(4);
