@@ -80,33 +80,28 @@ class TransformerGenerator {
         }
 
         /**
-         * Layer norm without weights, then {@code · (1 + scale) + shift}. Shift and scale are the sum
-         * of a learned table and of what the time step gives.
+         * Layer norm without weights, then {@code · (1 + scale) + shift}.
          *
          * @param x {@code [tokens, width]}
-         * @param table rows of the width
-         * @param time rows of the width, or one row that all rows share
-         * @param row the table's row with the shift; the next one has the scale
-         * @param timeStride width, or 0 where the time step gives one row
-         * @param timeSize elements that a time step gives
+         * @param modulations rows of the width, for each time step
+         * @param row the row with the shift; the next one has the scale
+         * @param perTime rows of a time step
          * @param tokensPerTime tokens that share a time step, of which there may be several
          */
         static void modulate(
             KernelContext context,
             FloatArray x,
-            FloatArray table,
-            FloatArray time,
+            FloatArray modulations,
             ARRAY out,
             int row,
-            int timeStride,
-            int timeSize,
+            int perTime,
             int tokensPerTime,
             int width,
             float eps) {
           float[] sums = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
           int base = context.groupIdx * width;
-          int step = context.groupIdx / tokensPerTime * timeSize;
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
           float sum = 0f;
           for (int i = thread; i < width; i += THREADS) {
             sum += x.get(base + i);
@@ -114,29 +109,29 @@ class TransformerGenerator {
           MEAN
           VARIANCE
           for (int i = thread; i < width; i += THREADS) {
-            float shift = table.get(row * width + i) + time.get(step + row * timeStride + i);
-            float scale = table.get((row + 1) * width + i) + time.get(step + (row + 1) * timeStride + i);
+            float shift = modulations.get(at + i);
+            float scale = modulations.get(at + width + i);
             float value = (x.get(base + i) - mean) * inverse * (1f + scale) + shift;
             WRITE(out, base + i, value);
           }
         }
 
-        /** {@code x += y}, then {@link #modulate} of {@code x}, with a row of the time for each of the table. */
+        /** {@code x += y}, then {@link #modulate} of {@code x}. */
         static void addModulate(
             KernelContext context,
             FloatArray x,
             ARRAY y,
-            FloatArray table,
-            FloatArray time,
+            FloatArray modulations,
             ARRAY out,
             int row,
+            int perTime,
             int tokensPerTime,
             int width,
             float eps) {
           float[] sums = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
           int base = context.groupIdx * width;
-          int step = context.groupIdx / tokensPerTime * 6 * width;
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
           float sum = 0f;
           for (int i = thread; i < width; i += THREADS) {
             float value = x.get(base + i) + READ(y, base + i);
@@ -146,8 +141,8 @@ class TransformerGenerator {
           MEAN
           VARIANCE
           for (int i = thread; i < width; i += THREADS) {
-            float shift = table.get(row * width + i) + time.get(step + row * width + i);
-            float scale = table.get((row + 1) * width + i) + time.get(step + (row + 1) * width + i);
+            float shift = modulations.get(at + i);
+            float scale = modulations.get(at + width + i);
             float value = (x.get(base + i) - mean) * inverse * (1f + scale) + shift;
             WRITE(out, base + i, value);
           }
@@ -156,31 +151,31 @@ class TransformerGenerator {
         /**
          * {@code x += gate · y}, then the layer norm of {@code x} with weight and bias.
          *
-         * @param time six rows of the width for each time step
-         * @param row the row of table and time with the gate
+         * @param modulations rows of the width, for each time step
+         * @param row the row with the gate
+         * @param perTime rows of a time step
          * @param tokensPerTime tokens that share a time step
          */
         static void addGatedNorm(
             KernelContext context,
             FloatArray x,
             ARRAY y,
-            FloatArray table,
-            FloatArray time,
+            FloatArray modulations,
             FloatArray weight,
             FloatArray bias,
             ARRAY out,
             int row,
+            int perTime,
             int tokensPerTime,
             int width,
             float eps) {
           float[] sums = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
           int base = context.groupIdx * width;
-          int step = context.groupIdx / tokensPerTime * 6 * width;
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
           float sum = 0f;
           for (int i = thread; i < width; i += THREADS) {
-            float gate = table.get(row * width + i) + time.get(step + row * width + i);
-            float value = x.get(base + i) + gate * READ(y, base + i);
+            float value = x.get(base + i) + modulations.get(at + i) * READ(y, base + i);
             x.set(base + i, value);
             sum += value;
           }
@@ -201,21 +196,20 @@ class TransformerGenerator {
           }
         }
 
-        /** {@code x += gate · y}. */
+        /** {@code x += gate · y}, with the gate in a row of the modulations. */
         static void addGated(
             KernelContext context,
             FloatArray x,
             ARRAY y,
-            FloatArray table,
-            FloatArray time,
+            FloatArray modulations,
             int row,
+            int perTime,
             int tokensPerTime,
             int width) {
           int base = context.groupIdx * width;
-          int step = context.groupIdx / tokensPerTime * 6 * width;
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
           for (int i = context.localIdx; i < width; i += THREADS) {
-            float gate = table.get(row * width + i) + time.get(step + row * width + i);
-            x.set(base + i, x.get(base + i) + gate * READ(y, base + i));
+            x.set(base + i, x.get(base + i) + modulations.get(at + i) * READ(y, base + i));
           }
         }
 
@@ -293,6 +287,26 @@ class TransformerGenerator {
         static void touchInts(KernelContext context, IntArray array, FloatArray seen) {
           if (context.globalIdx == 0) {
             seen.set(0, array.get(0));
+          }
+        }
+
+        /**
+         * The sum of a learned table and of what time steps give.
+         *
+         * @param table {@code [size]}
+         * @param time {@code [timesteps, size]}, as is {@code rows}
+         * @param elements of all time steps
+         */
+        static void addTable(
+            KernelContext context,
+            FloatArray table,
+            FloatArray time,
+            FloatArray rows,
+            int size,
+            int elements) {
+          int i = context.globalIdx;
+          if (i < elements) {
+            rows.set(i, table.get(i % size) + time.get(i));
           }
         }
 
@@ -398,9 +412,10 @@ class TransformerGenerator {
         }
 
         /**
-         * Puts patches back in place. Within a patch the channel changes fastest.
+         * Puts patches back in place.
          *
-         * @param patches {@code [tokens, patch · channels]}
+         * @param patches {@code [tokens, channels · patch]}, in each of which {@code channelStride}
+         *     elements lie from channel to channel and {@code placeStride} from place to place
          * @param latents {@code [channels, frames, rows, columns]}
          */
         static void unpatchify(
@@ -413,7 +428,9 @@ class TransformerGenerator {
             int columns,
             int patchFrames,
             int patchRows,
-            int patchColumns) {
+            int patchColumns,
+            int channelStride,
+            int placeStride) {
           int i = context.globalIdx;
           if (i < channels * frames * rows * columns) {
             int column = i % columns;
@@ -423,11 +440,10 @@ class TransformerGenerator {
             int token =
                 (frame / patchFrames * (rows / patchRows) + row / patchRows) * (columns / patchColumns)
                     + column / patchColumns;
-            int within =
-                ((frame % patchFrames * patchRows + row % patchRows) * patchColumns
-                            + column % patchColumns)
-                        * channels
-                    + channel;
+            int place =
+                (frame % patchFrames * patchRows + row % patchRows) * patchColumns
+                    + column % patchColumns;
+            int within = channel * channelStride + place * placeStride;
             latents.set(i, patches.get(token * channels * patchFrames * patchRows * patchColumns + within));
           }
         }

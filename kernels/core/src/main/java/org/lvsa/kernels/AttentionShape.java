@@ -77,6 +77,12 @@ public record AttentionShape(
     }
   }
 
+  /** The same attention with another number of text tokens. */
+  public AttentionShape withText(int tokens) {
+    return new AttentionShape(
+        batch, latentFrames, patchesPerFrame, tokens, heads, kvHeads, headDim);
+  }
+
   /** Number of tokens of one sequence, video and text. */
   public int tokens() {
     return videoTokens() + textTokens;

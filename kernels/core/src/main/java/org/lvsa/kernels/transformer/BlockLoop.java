@@ -20,7 +20,8 @@ public interface BlockLoop {
   /**
    * A forward pass between its embedding and its head. Besides the stream of tokens the device has
    * buffers of the same size, as many as the video was prepared with; what is in them stays there
-   * from one pass to the next. They are numbered from 1, and 0 is the stream.
+   * from one pass to the next. They are numbered from 1, and 0 is the stream. Where blocks change
+   * the text's tokens too, these are a part of the stream and of each buffer.
    */
   interface Pass {
     /** The stream's number. */
@@ -39,7 +40,7 @@ public interface BlockLoop {
     void combine(int buffer, float own, int other, float factor);
 
     /**
-     * Sums over the features of each token.
+     * Sums over the features of each of the video's tokens.
      *
      * @param every takes the features 0, {@code every}, {@code 2 · every} and so on
      * @return for each token the sum of absolute differences, then for each token the sum of

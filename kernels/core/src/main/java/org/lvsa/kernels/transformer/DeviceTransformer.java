@@ -17,10 +17,11 @@ public interface DeviceTransformer extends AutoCloseable {
    *
    * @param video sizes
    * @param latents {@code [inChannels, frames, rows, columns]}, float32
-   * @param text what the text embedding gave: {@code [textTokens, width]}, float32
+   * @param text what the text embedding gave: {@code [textTokens, width]}, float32; where its
+   *     tokens attend together with the video's there may be fewer, and only those attend
    * @param pictures what the embedding of pictures gave: {@code [pictureTokens, width]}, float32
-   * @param time what the time steps gave to the blocks: {@code [timesteps, 6, width]}
-   * @param headTime what they gave to the output head: {@code [timesteps, width]}
+   * @param time what the time steps gave to the blocks, {@link BlockShape#timeSize} elements each
+   * @param headTime shift and scale of the output head: {@code [timesteps, 2, width]}
    * @param turns of the rotary embedding
    * @param layout which frames attend to which
    */

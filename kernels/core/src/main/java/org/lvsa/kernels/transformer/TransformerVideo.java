@@ -16,7 +16,8 @@ public record TransformerVideo(int frames, int rows, int columns, Told told, int
   /**
    * What a transformer is told of a video.
    *
-   * @param textTokens tokens of the text, padding included
+   * @param textTokens tokens of the text, padding included; where they attend together with the
+   *     video's, the most that a text may have
    * @param pictureTokens tokens of pictures; 0 without
    * @param timesteps 1, or as many as frames where each has its own time step
    */
@@ -67,9 +68,14 @@ public record TransformerVideo(int frames, int rows, int columns, Told told, int
     return Math.multiplyExact(rows, columns);
   }
 
-  /** The self-attention of the video's tokens. */
+  /** Tokens of the text that attend together with the video's, at most. */
+  public int jointTokens(TransformerShape shape) {
+    return shape.blocks().joint() ? told.textTokens : 0;
+  }
+
+  /** The self-attention of the video's tokens, and of the text's where they attend together. */
   public AttentionShape selfAttention(TransformerShape shape) {
     return new AttentionShape(
-        1, frames, patches(), 0, shape.heads(), shape.heads(), shape.headDim());
+        1, frames, patches(), jointTokens(shape), shape.heads(), shape.heads(), shape.headDim());
   }
 }

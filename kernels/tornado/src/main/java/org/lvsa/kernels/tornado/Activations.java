@@ -2,9 +2,6 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
-import java.util.List;
-import org.lvsa.kernels.AttentionShape;
-import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -28,11 +25,11 @@ sealed interface Activations<A extends TornadoNativeArray>
   /**
    * What shifts, scales and gates.
    *
-   * @param table the learned one, rows of the width
-   * @param time what each time step gave, rows of the width
+   * @param rows of the width, for each time step
+   * @param perTime rows of a time step
    * @param tokensPerTime tokens that share a time step
    */
-  record Modulations(FloatArray table, FloatArray time, int tokensPerTime) {}
+  record Modulations(FloatArray rows, int perTime, int tokensPerTime) {}
 
   /** A new array. */
   A array(long elements);
@@ -81,25 +78,12 @@ sealed interface Activations<A extends TornadoNativeArray>
   void linear(GraphTasks tasks, String name, A x, Linear<A> layer, A y, int tokens, boolean gelu);
 
   /**
-   * Adds {@link FloatTransformerKernels#modulate}, with a row of the time for each of the table.
+   * Adds {@link FloatTransformerKernels#modulate}.
+   *
+   * @param row of the modulations with the shift; that of the scale follows
    */
   default void modulate(
       GraphTasks tasks, String name, Tokens x, Modulations modulations, int row, A out) {
-    modulate(tasks, name, x, modulations, new Rows(row, x.width(), 6 * x.width()), out);
-  }
-
-  /**
-   * Where shift and scale are.
-   *
-   * @param row of the table with the shift
-   * @param timeStride 0 where one row of the time step is for all rows of the table
-   * @param timeSize elements that a time step gives
-   */
-  record Rows(int row, int timeStride, int timeSize) {}
-
-  /** Adds {@link FloatTransformerKernels#modulate}. */
-  default void modulate(
-      GraphTasks tasks, String name, Tokens x, Modulations modulations, Rows rows, A out) {
     tasks.perRow(name, x.count());
     tasks
         .graph()
@@ -108,12 +92,10 @@ sealed interface Activations<A extends TornadoNativeArray>
             kernels().modulate(),
             new KernelContext(),
             x.x(),
-            modulations.table(),
-            modulations.time(),
+            modulations.rows(),
             out,
-            rows.row(),
-            rows.timeStride(),
-            rows.timeSize(),
+            row,
+            modulations.perTime(),
             modulations.tokensPerTime(),
             x.width(),
             x.eps());
@@ -131,10 +113,10 @@ sealed interface Activations<A extends TornadoNativeArray>
             new KernelContext(),
             x.x(),
             y,
-            modulations.table(),
-            modulations.time(),
+            modulations.rows(),
             out,
             row,
+            modulations.perTime(),
             modulations.tokensPerTime(),
             x.width(),
             x.eps());
@@ -159,12 +141,12 @@ sealed interface Activations<A extends TornadoNativeArray>
             new KernelContext(),
             x.x(),
             y,
-            modulations.table(),
-            modulations.time(),
+            modulations.rows(),
             norm.weight(),
             norm.bias(),
             out,
             row,
+            modulations.perTime(),
             modulations.tokensPerTime(),
             x.width(),
             x.eps());
@@ -182,11 +164,65 @@ sealed interface Activations<A extends TornadoNativeArray>
             new KernelContext(),
             x.x(),
             y,
-            modulations.table(),
-            modulations.time(),
+            modulations.rows(),
             row,
+            modulations.perTime(),
             modulations.tokensPerTime(),
             x.width());
+  }
+
+  /** Adds {@link FloatJointKernels#condition}. */
+  default void condition(
+      GraphTasks tasks, String name, FloatArray x, Linear<A> layer, FloatArray y) {
+    String task = TaskTimes.product(name);
+    tasks.perRow(task, layer.out());
+    tasks
+        .graph()
+        .task(
+            task,
+            kernels().condition(),
+            new KernelContext(),
+            x,
+            layer.weight(),
+            layer.bias(),
+            y,
+            layer.in());
+  }
+
+  /**
+   * Adds {@link FloatJointKernels#append}.
+   *
+   * @param first the element of {@code to} that the first one comes to
+   * @param elements how many
+   */
+  default void append(GraphTasks tasks, String name, A from, A to, int first, int elements) {
+    tasks.perThread(name, elements);
+    tasks.graph().task(name, kernels().append(), new KernelContext(), from, to, first, elements);
+  }
+
+  /**
+   * Adds {@link FloatJointKernels#takeRows}.
+   *
+   * @param first the element of {@code from} that is taken first
+   * @param count one number: rows that are there
+   * @param rows that are written
+   */
+  default void takeRows(
+      GraphTasks tasks, String name, A from, A to, int first, IntArray count, Tokens rows) {
+    int elements = Math.multiplyExact(rows.count(), rows.width());
+    tasks.perThread(name, elements);
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().takeRows(),
+            new KernelContext(),
+            from,
+            to,
+            count,
+            first,
+            rows.width(),
+            elements);
   }
 
   /** Adds {@link FloatTransformerKernels#sum}. */
@@ -201,6 +237,39 @@ sealed interface Activations<A extends TornadoNativeArray>
     tasks.perThread(name, size);
     tasks.graph().task(name, kernels().narrow(), new KernelContext(), x.x(), out, size);
   }
+
+  /**
+   * Adds {@link FloatJointKernels#normHeads}.
+   *
+   * @param x the video's tokens, and then the text's
+   * @param tokens of both
+   */
+  default void normHeads(
+      GraphTasks tasks, String name, A x, int tokens, HeadNorms norms, Rotary rotary) {
+    tasks.perRow(name, tokens);
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels().normHeads(),
+            new KernelContext(),
+            x,
+            norms.video(),
+            norms.text(),
+            rotary.turns(),
+            rotary.width() / rotary.headDim(),
+            rotary.headDim(),
+            rotary.eps(),
+            rotary.turning() ? 1 : 0,
+            rotary.frames(),
+            rotary.rows(),
+            rotary.columns(),
+            rotary.axes().frames(),
+            rotary.axes().rows());
+  }
+
+  /** Weights of the norms of a head: for tokens of the video, and for those of the text. */
+  record HeadNorms(FloatArray video, FloatArray text) {}
 
   /** Adds {@link FloatTransformerKernels#turnHeads}. */
   default void rotate(
@@ -222,8 +291,8 @@ sealed interface Activations<A extends TornadoNativeArray>
             rotary.frames(),
             rotary.rows(),
             rotary.columns(),
-            rotary.framePairs(),
-            rotary.rowPairs());
+            rotary.axes().frames(),
+            rotary.axes().rows());
   }
 
   /**
@@ -242,8 +311,7 @@ sealed interface Activations<A extends TornadoNativeArray>
    *
    * @param turns cosine and sine of each pair, for frames, rows, columns
    * @param turning whether it turns at all; else the norm alone runs
-   * @param framePairs pairs of a head that the frame turns
-   * @param rowPairs pairs of a head that the row turns
+   * @param axes which pairs of a head turn by what
    */
   record Rotary(
       FloatArray turns,
@@ -254,12 +322,24 @@ sealed interface Activations<A extends TornadoNativeArray>
       int headDim,
       int width,
       float eps,
-      int framePairs,
-      int rowPairs) {
+      TransformerShape.Axes axes) {
+    /** Those of a video's tokens. */
+    static Rotary of(TransformerShape shape, TransformerVideo video, FloatArray turns) {
+      return new Rotary(
+          turns,
+          shape.axes().turn(),
+          video.frames(),
+          video.rows(),
+          video.columns(),
+          shape.headDim(),
+          shape.width(),
+          shape.eps(),
+          shape.axes());
+    }
+
     /** The norm without the turns. */
     Rotary normOnly() {
-      return new Rotary(
-          turns, false, frames, rows, columns, headDim, width, eps, framePairs, rowPairs);
+      return new Rotary(turns, false, frames, rows, columns, headDim, width, eps, axes);
     }
   }
 
@@ -271,65 +351,4 @@ sealed interface Activations<A extends TornadoNativeArray>
 
   /** Self-attention and cross-attention of one transformer, by kernels in Java. */
   DeviceAttention<A> attention(DeviceAttention.Sizes sizes);
-
-  /** The attention of a block as tasks, with the layout in arrays that the device reads. */
-  interface DeviceAttention<A> {
-    /**
-     * What it is for.
-     *
-     * @param textTokens keys of the cross-attention to the text
-     * @param pictureTokens keys of the cross-attention to pictures; 0 without
-     */
-    record Sizes(AttentionShape self, int textTokens, int pictureTokens) {
-      static Sizes of(TransformerShape shape, TransformerVideo video) {
-        TransformerVideo.Told told = video.told();
-        return new Sizes(video.selfAttention(shape), told.textTokens(), told.pictureTokens());
-      }
-    }
-
-    /** What a cross-attention looks at. */
-    enum Cross {
-      TEXT,
-      PICTURES
-    }
-
-    /** The kernel, for result rows. */
-    String kernel();
-
-    /** Whether the tasks can compute a layout; if not, another plan can. */
-    boolean holds(BlockSparseLayout layout);
-
-    /** Writes a layout into the arrays of {@link #layout}. */
-    void fill(BlockSparseLayout layout);
-
-    /** The arrays with the layout, which a forward pass sends once. */
-    List<IntArray> layout();
-
-    /** Arrays that never change. */
-    List<IntArray> constants();
-
-    /** An array for values of the video's tokens, which may need room behind the last one. */
-    A values();
-
-    /** As {@link #values()}, of a cross-attention. */
-    A values(Cross what);
-
-    /**
-     * Adds self-attention.
-     *
-     * @param spare may be written to
-     * @return the array with the result
-     */
-    A self(GraphTasks tasks, A query, A key, A value, A spare);
-
-    /**
-     * Adds cross-attention.
-     *
-     * @param to receives the result
-     */
-    void cross(GraphTasks tasks, Cross what, A query, A key, A value, A to);
-
-    /** A float32 array of the size of the queries that nobody needs between two blocks. */
-    FloatArray scratch();
-  }
 }

@@ -12,26 +12,25 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * The buffers of a block's weights on the device, into which the weights of each block come in
- * turn.
+ * turn. They are in the order of {@link BlockTensors}.
  */
 record BlockBuffers<A extends TornadoNativeArray>(
-    List<Activations.Linear<A>> linears, List<FloatArray> norms) {
+    List<Activations.Linear<A>> linears, List<FloatArray> norms, int beforeAttention) {
   static <A extends TornadoNativeArray> BlockBuffers<A> allocate(
       TransformerShape shape, Activations<A> activations) {
-    List<Activations.Linear<A>> linears = new ArrayList<>();
-    for (int i = 0; i < BlockWeights.linear(shape).size(); i++) {
-      int in = BlockWeights.in(shape, i);
-      int out = BlockWeights.out(shape, i);
-      linears.add(
-          new Activations.Linear<>(
-              activations.array((long) in * out), activations.array(out), in, out));
-    }
-    List<FloatArray> norms = new ArrayList<>();
-    for (String name : BlockWeights.norms(shape)) {
-      norms.add(
-          new FloatArray(name.equals("scale_shift_table") ? 6 * shape.width() : shape.width()));
-    }
-    return new BlockBuffers<>(linears, norms);
+    BlockTensors tensors = BlockTensors.of(shape);
+    return new BlockBuffers<>(
+        tensors.layers().stream()
+            .map(
+                layer ->
+                    new Activations.Linear<>(
+                        activations.array((long) layer.in() * layer.out()),
+                        activations.array(layer.out()),
+                        layer.in(),
+                        layer.out()))
+            .toList(),
+        tensors.vectors().stream().map(vector -> new FloatArray(vector.size())).toList(),
+        tensors.beforeAttention());
   }
 
   Activations.Linear<A> linear(int layer) {
@@ -66,12 +65,6 @@ record BlockBuffers<A extends TornadoNativeArray>(
   }
 
   /**
-   * The linear layers, and the norms, that stand before self-attention: those of query, key and
-   * value; the modulations, the query's and the key's.
-   */
-  private static final int BEFORE_ATTENTION = 3;
-
-  /**
    * Adds tasks that bring those weights of one block into the buffers that are needed before
    * self-attention.
    *
@@ -85,7 +78,7 @@ record BlockBuffers<A extends TornadoNativeArray>(
         tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
       }
     }
-    copy(all, block, activations, tasks, 0, BEFORE_ATTENTION);
+    copy(all, block, activations, tasks, 0, beforeAttention);
   }
 
   /**
@@ -94,7 +87,7 @@ record BlockBuffers<A extends TornadoNativeArray>(
    */
   void bringRest(
       BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
-    copy(all, block, activations, tasks, BEFORE_ATTENTION, linears.size());
+    copy(all, block, activations, tasks, beforeAttention, linears.size());
   }
 
   /** Brings all weights, which are on the device already. */

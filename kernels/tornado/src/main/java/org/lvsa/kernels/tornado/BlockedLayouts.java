@@ -7,6 +7,7 @@ import uk.ac.manchester.tornado.api.types.BFloat16;
 import uk.ac.manchester.tornado.api.types.HalfFloat;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * Device kernels that bring keys and values into blocks as {@link RegisterKernels} reads them. Both
@@ -149,6 +150,53 @@ final class BlockedLayouts {
     }
     if (thread == 0) {
       largest.set(context.groupIdy * (columns / TILE) + context.groupIdx, highest[0]);
+    }
+  }
+
+  /**
+   * Makes rows of a text that are not there like padding, among the keys {@code [tokens, kvHeads,
+   * headDim]} of one sequence: they repeat the last key before them.
+   *
+   * @param count one number: rows that are there
+   * @param first the text's first element
+   * @param width elements of a row
+   * @param size elements of the text
+   */
+  static void repeatLast(
+      KernelContext context, HalfFloatArray key, IntArray count, int first, int width, int size) {
+    int i = context.globalIdx;
+    if (i < size && i >= count.get(0) * width) {
+      key.set(first + i, key.get(first + (count.get(0) - 1) * width + i % width));
+    }
+  }
+
+  /**
+   * Makes rows of a text that are not there like padding, among the values of one sequence as
+   * {@link #values} writes them: all of their numbers are 0.
+   *
+   * @param count one number: rows that are there
+   * @param columns of a head
+   * @param paddedStretches the column where the text begins, a multiple of 16
+   * @param elements of a column, see {@link RegisterKernels#valueElements}
+   * @param size elements of the text's columns of all heads
+   */
+  static void hideRest(
+      KernelContext context,
+      HalfFloatArray blocked,
+      IntArray count,
+      int columns,
+      int paddedStretches,
+      int elements,
+      int size) {
+    int i = context.globalIdx;
+    if (i < size) {
+      int ofHead = (columns - paddedStretches) * elements;
+      int head = i / ofHead;
+      int within = i % ofHead;
+      int row = within / (16 * elements) * 16 + ((within >> 3) & 15);
+      if (row >= count.get(0)) {
+        blocked.set((head * columns + paddedStretches) * elements + within, new HalfFloat(0f));
+      }
     }
   }
 }

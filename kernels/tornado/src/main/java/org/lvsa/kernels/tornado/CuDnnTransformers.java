@@ -10,7 +10,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
-import org.lvsa.kernels.tornado.Activations.DeviceAttention.Sizes;
+import org.lvsa.kernels.tornado.DeviceAttention.Sizes;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -95,6 +95,12 @@ public final class CuDnnTransformers implements TransformerBackend {
           "the transformer runs with "
               + name()
               + "'s attention in fp16 alone: give --dtype f16, or --backend tornado");
+    }
+    if (shape.blocks().joint()) {
+      return Optional.of(
+          name()
+              + "'s attention does not run where a text attends together with the video: give"
+              + " --backend tornado");
     }
     return TornadoTransformers.noHalves(device)
         .or(() -> SdpaKernel.unsupportedHeadDim(name(), shape.headDim()));

@@ -38,8 +38,12 @@ record FloatActivations() implements Activations<FloatArray> {
         FloatTransformerKernels::addModulate,
         FloatTransformerKernels::addGatedNorm,
         FloatTransformerKernels::addGated,
+        FloatJointKernels::condition,
+        FloatJointKernels::append,
+        FloatJointKernels::takeRows,
         FloatTransformerKernels::sum,
-        FloatTransformerKernels::turnHeads);
+        FloatTransformerKernels::turnHeads,
+        FloatJointKernels::normHeads);
   }
 
   /** As {@link #touch(GraphTasks, String, FloatArray)}. */

@@ -58,8 +58,12 @@ record HalfActivations() implements Activations<HalfFloatArray> {
         HalfTransformerKernels::addModulate,
         HalfTransformerKernels::addGatedNorm,
         HalfTransformerKernels::addGated,
+        HalfJointKernels::condition,
+        HalfJointKernels::append,
+        HalfJointKernels::takeRows,
         HalfTransformerKernels::sum,
-        HalfTransformerKernels::turnHeads);
+        HalfTransformerKernels::turnHeads,
+        HalfJointKernels::normHeads);
   }
 
   /** Row-major {@code x · Wᵀ} is what cuBLASLt, which counts by columns, calls {@code Wᵀ · x}. */

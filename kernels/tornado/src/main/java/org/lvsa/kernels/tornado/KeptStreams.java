@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.List;
 import org.lvsa.kernels.KernelFailedException;
+import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
@@ -9,13 +11,14 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * The stream of tokens and the copies of it that a step cache keeps on the device, with the tasks
- * that copy and compare them. The tasks of {@link StreamKernels} run together; a command that is
- * sent with them says which one does something.
+ * The streams of tokens that blocks change, and the copies of them that a step cache keeps on the
+ * device, with the tasks that copy and compare them. A copy is one of all streams: that of the
+ * video, which comes first and alone is compared, and that of a text. The tasks of {@link
+ * StreamKernels} run together; a command that is sent with them says which one does something.
  */
 final class KeptStreams {
-  private final FloatArray stream;
-  private final FloatArray kept;
+  private final List<FloatArray> streams;
+  private final List<FloatArray> kept;
   private final IntArray command = new IntArray(4);
   private final FloatArray factors = new FloatArray(2);
   private final FloatArray sums;
@@ -25,13 +28,16 @@ final class KeptStreams {
   /**
    * Room for copies.
    *
-   * @param stream {@code [tokens, width]}
+   * @param streams {@code [tokens, width]} each, the video's first
    */
-  KeptStreams(FloatArray stream, TransformerVideo video, int width) {
-    this.stream = stream;
+  KeptStreams(List<FloatArray> streams, TransformerVideo video, int width) {
+    this.streams = streams;
     this.width = width;
     tokens = video.tokens();
-    kept = new FloatArray(Math.multiplyExact(video.kept(), stream.getSize()));
+    kept =
+        streams.stream()
+            .map(stream -> new FloatArray(Math.multiplyExact(video.kept(), stream.getSize())))
+            .toList();
     sums = new FloatArray(2 * tokens);
   }
 
@@ -40,8 +46,9 @@ final class KeptStreams {
    *
    * @throws KernelFailedException saying so
    */
-  static void check(TransformerVideo video, int width) {
-    long elements = (long) video.kept() * video.tokens() * width;
+  static void check(TransformerVideo video, TransformerShape shape) {
+    long tokens = Math.max(video.tokens(), video.jointTokens(shape));
+    long elements = video.kept() * tokens * shape.width();
     if (elements > BlockWeights.MOST) {
       throw new KernelFailedException(
           "a step cache keeps up to "
@@ -60,32 +67,36 @@ final class KeptStreams {
    * @param block one number: which block comes next
    */
   void add(GraphTasks tasks, IntArray block) {
-    int elements = stream.getSize();
     tasks
         .graph()
-        .transferToDevice(DataTransferMode.FIRST_EXECUTION, kept)
+        .transferToDevice(DataTransferMode.FIRST_EXECUTION, kept.toArray())
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, command, factors);
     tasks.perThread("skip", 1);
-    tasks.perThread("combine", elements);
+    tasks.graph().task("skip", StreamKernels::skip, new KernelContext(), block, command);
+    for (int i = 0; i < streams.size(); i++) {
+      int elements = streams.get(i).getSize();
+      tasks.perThread("combine" + i, elements);
+      tasks
+          .graph()
+          .task(
+              "combine" + i,
+              StreamKernels::combine,
+              new KernelContext(),
+              streams.get(i),
+              kept.get(i),
+              command,
+              factors,
+              elements);
+    }
     tasks.perThread("changes", tokens);
     tasks
         .graph()
-        .task("skip", StreamKernels::skip, new KernelContext(), block, command)
-        .task(
-            "combine",
-            StreamKernels::combine,
-            new KernelContext(),
-            stream,
-            kept,
-            command,
-            factors,
-            elements)
         .task(
             "changes",
             StreamKernels::changes,
             new KernelContext(),
-            stream,
-            kept,
+            streams.getFirst(),
+            kept.getFirst(),
             command,
             sums,
             tokens,

@@ -26,8 +26,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  *
  * @param <A> the array type of activations
  */
-final class LibraryAttention<A extends TornadoNativeArray>
-    implements Activations.DeviceAttention<A> {
+final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAttention<A> {
   /**
    * A library.
    *
@@ -180,7 +179,7 @@ final class LibraryAttention<A extends TornadoNativeArray>
   }
 
   @Override
-  public void fill(BlockSparseLayout layout) {
+  public void fill(BlockSparseLayout layout, int textTokens) {
     List<LibraryCalls.Part> needed = LibraryCalls.of(shape, layout, mostSlots);
     for (Part part : parts) {
       Optional<LibraryCalls.Part> one =

@@ -12,7 +12,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** {@link PortableKernel} on the block's own buffers. */
-final class PortableAttention implements Activations.DeviceAttention<FloatArray> {
+final class PortableAttention implements DeviceAttention<FloatArray> {
   private final AttentionShape shape;
   private final Sizes sizes;
   private final QueryTiles tiles;
@@ -26,7 +26,10 @@ final class PortableAttention implements Activations.DeviceAttention<FloatArray>
     tiles =
         QueryTiles.allocate(
             shape, PortableKernel.QUERIES, TileRoom.forFrames(shape, PortableKernel.QUERIES));
-    crossTiles.put(Cross.TEXT, QueryTiles.cross(shape, PortableKernel.QUERIES, sizes.textTokens()));
+    if (sizes.textTokens() > 0) {
+      crossTiles.put(
+          Cross.TEXT, QueryTiles.cross(shape, PortableKernel.QUERIES, sizes.textTokens()));
+    }
     if (sizes.pictureTokens() > 0) {
       crossTiles.put(
           Cross.PICTURES, QueryTiles.cross(shape, PortableKernel.QUERIES, sizes.pictureTokens()));
@@ -46,8 +49,8 @@ final class PortableAttention implements Activations.DeviceAttention<FloatArray>
   }
 
   @Override
-  public void fill(BlockSparseLayout layout) {
-    tiles.fill(shape, QueryTiles.groups(shape, layout));
+  public void fill(BlockSparseLayout layout, int textTokens) {
+    tiles.fill(shape, QueryTiles.groups(shape.withText(textTokens), layout));
   }
 
   @Override

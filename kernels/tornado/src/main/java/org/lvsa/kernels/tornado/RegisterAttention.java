@@ -9,6 +9,7 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
+import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -18,12 +19,15 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * kernel runs, and queries that it flags are computed again. Values that are not finite give a
  * result that is not finite, which the caller of the transformer meets.
  */
-final class RegisterAttention implements Activations.DeviceAttention<HalfFloatArray> {
+final class RegisterAttention implements DeviceAttention<HalfFloatArray> {
   private final HalfActivations activations;
   private final AttentionShape shape;
   private final RegisterTasks.Results results;
   private final Keys self;
   private final Map<Cross, Keys> crosses = new EnumMap<>(Cross.class);
+
+  /** How many tokens of the text attend together with the video's. */
+  private final IntArray textCount = new IntArray(1);
 
   RegisterAttention(HalfActivations activations, Sizes sizes) {
     this.activations = activations;
@@ -31,7 +35,9 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
     results = RegisterTasks.Results.allocate(shape);
     RegisterProgram.Room room = RegisterProgram.Room.forFrames(shape, DType.F16);
     self = Keys.of(shape, room.columns(), RegisterTiles.allocate(shape, room.register()));
-    crosses.put(Cross.TEXT, cross(sizes.textTokens()));
+    if (sizes.textTokens() > 0) {
+      crosses.put(Cross.TEXT, cross(sizes.textTokens()));
+    }
     if (sizes.pictureTokens() > 0) {
       crosses.put(Cross.PICTURES, cross(sizes.pictureTokens()));
     }
@@ -85,14 +91,20 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
   }
 
   @Override
-  public void fill(BlockSparseLayout layout) {
-    List<List<KeyRanges>> groups = QueryTiles.groups(shape, layout);
+  public void fill(BlockSparseLayout layout, int textTokens) {
+    // Whole tiles of keys; rows that are not there are like the padding behind a stretch.
+    int tiles = Math.ceilDiv(textTokens, RegisterKernels.KEYS) * RegisterKernels.KEYS;
+    int rows = Math.min(tiles, shape.textTokens());
+    textCount.set(0, textTokens);
+    List<List<KeyRanges>> groups = QueryTiles.groups(shape.withText(rows), layout);
     self.tiles.fill(shape, RegisterPlan.of(self.blocks.columns(), groups).orElseThrow());
   }
 
   @Override
   public List<IntArray> layout() {
-    return List.of(self.tiles.tiles(), self.tiles.runs());
+    return shape.textTokens() > 0
+        ? List.of(self.tiles.tiles(), self.tiles.runs(), textCount)
+        : List.of(self.tiles.tiles(), self.tiles.runs());
   }
 
   @Override
@@ -151,10 +163,55 @@ final class RegisterAttention implements Activations.DeviceAttention<HalfFloatAr
       HalfFloatArray query,
       HalfFloatArray key,
       HalfFloatArray value) {
+    boolean text = of == self && shape.textTokens() > 0;
+    if (text) {
+      repeatLast(tasks, key);
+    }
     RegisterTasks.addBlocks(
         tasks, prefix + "Attention", key, value, DType.F16, of.blocks(), of.largest());
+    if (text) {
+      hideRest(tasks, of.blocks());
+    }
     RegisterTasks.addAttention(
         tasks, prefix + "Attention", shape, DType.F16, query, of.blocks(), of.tiles(), results);
+  }
+
+  private void repeatLast(GraphTasks tasks, HalfFloatArray key) {
+    int width = shape.kvHeads() * shape.headDim();
+    int size = shape.textTokens() * width;
+    tasks.perThread("attentionRepeatLast", size);
+    tasks
+        .graph()
+        .task(
+            "attentionRepeatLast",
+            BlockedLayouts::repeatLast,
+            new KernelContext(),
+            key,
+            textCount,
+            Math.multiplyExact(shape.videoTokens(), width),
+            width,
+            size);
+  }
+
+  private void hideRest(GraphTasks tasks, RegisterTasks.Blocks blocks) {
+    Columns columns = blocks.columns();
+    int elements = RegisterKernels.valueElements(shape.headDim());
+    int size =
+        Math.multiplyExact(
+            shape.kvHeads() * (columns.count() - columns.paddedStretches()), elements);
+    tasks.perThread("attentionHideRest", size);
+    tasks
+        .graph()
+        .task(
+            "attentionHideRest",
+            BlockedLayouts::hideRest,
+            new KernelContext(),
+            blocks.values(),
+            textCount,
+            columns.count(),
+            columns.paddedStretches(),
+            elements,
+            size);
   }
 
   @Override

@@ -2,7 +2,6 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -10,13 +9,12 @@ import java.util.Optional;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.Progress;
-import org.lvsa.kernels.tornado.Activations.DeviceAttention.Sizes;
+import org.lvsa.kernels.tornado.DeviceAttention.Sizes;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A transformer with its weights, and the plan of the video that it made last. */
@@ -27,12 +25,23 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private final PlanWeights<A> weights;
   private final Optional<LibraryAttention.Library> library;
   private Optional<TransformerPlan<A>> plan = Optional.empty();
-  private Optional<BlockSparseLayout> layout = Optional.empty();
+  private Optional<Filled> filled = Optional.empty();
 
   /** The library's calls that plans for this size of video needed. */
   private List<LibraryCalls> calls = List.of();
 
   private Progress progress = Progress.NONE;
+
+  /**
+   * The layout that is in the plan's arrays.
+   *
+   * @param textTokens that attend together with the video's
+   */
+  private record Filled(BlockSparseLayout layout, int textTokens) {
+    boolean is(BlockSparseLayout other, int tokens) {
+      return layout == other && textTokens == tokens;
+    }
+  }
 
   /**
    * @param library that computes attention; empty for kernels in Java
@@ -67,7 +76,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     if (holds(video)) {
       return;
     }
-    KeptStreams.check(video, shape.width());
+    KeptStreams.check(video, shape);
     release();
     calls = List.of();
     BlockSparseLayout dense = BlockSparseLayout.dense(video.frames());
@@ -102,15 +111,15 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   }
 
   private void make(TransformerVideo video, BlockSparseLayout layoutOfAll) {
-    Activations.DeviceAttention<A> attention =
+    DeviceAttention<A> attention =
         library
-            .<Activations.DeviceAttention<A>>map(one -> attention(one, video, layoutOfAll))
+            .<DeviceAttention<A>>map(one -> attention(one, video, layoutOfAll))
             .orElseGet(() -> attention(video));
     TransformerPlan<A> made =
         TornadoErrors.guarded(
             () -> new TransformerPlan<>(shape, video, activations, attention, weights, device));
     try {
-      attention.fill(layoutOfAll);
+      attention.fill(layoutOfAll, video.jointTokens(shape));
       List<Stage> stages = made.stages();
       for (int done = 0; done < stages.size(); done++) {
         progress.at(done, stages.size(), stages.get(done).words());
@@ -124,7 +133,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     plan = Optional.of(made);
   }
 
-  private Activations.DeviceAttention<A> attention(TransformerVideo video) {
+  private DeviceAttention<A> attention(TransformerVideo video) {
     requireRoom(TransformerMemory.of(shape, video, activations, weights.residence()));
     return activations.attention(Sizes.of(shape, video));
   }
@@ -194,17 +203,15 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private void fill(TransformerPlan<A> ready, Forward forward) {
     MemorySegment latents = ready.latents().getSegment();
     MemorySegment.copy(forward.latents(), 0, latents, 0, latents.byteSize());
-    activations.write(forward.text(), ready.text(), 0);
-    activations.write(forward.pictures(), ready.pictures(), 0);
-    fill(ready.time(), 0, forward.time());
-    fill(ready.headTime(), 0, forward.headTime());
+    int textTokens = ready.blocks().fill(forward);
+    BlockTasks.fill(ready.headTime(), 0, forward.headTime());
     Turns turns = forward.turns();
-    int at = fill(ready.turns(), 0, turns.frames());
-    at = fill(ready.turns(), at, turns.rows());
-    fill(ready.turns(), at, turns.columns());
-    if (layout.isEmpty() || layout.get() != forward.layout()) {
-      ready.attention().fill(forward.layout());
-      layout = Optional.of(forward.layout());
+    int at = BlockTasks.fill(ready.turns(), 0, turns.frames());
+    at = BlockTasks.fill(ready.turns(), at, turns.rows());
+    BlockTasks.fill(ready.turns(), at, turns.columns());
+    if (filled.filter(last -> last.is(forward.layout(), textTokens)).isEmpty()) {
+      ready.attention().fill(forward.layout(), textTokens);
+      filled = Optional.of(new Filled(forward.layout(), textTokens));
     }
   }
 
@@ -213,17 +220,11 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     MemorySegment.copy(velocity, 0, out, 0, velocity.byteSize());
   }
 
-  private static int fill(FloatArray to, int first, float[] from) {
-    MemorySegment.copy(
-        from, 0, to.getSegment(), ValueLayout.JAVA_FLOAT, (long) first * Float.BYTES, from.length);
-    return first + from.length;
-  }
-
   @Override
   public void release() {
     Optional<TransformerPlan<A>> last = plan;
     plan = Optional.empty();
-    layout = Optional.empty();
+    filled = Optional.empty();
     last.ifPresent(TransformerPlan::close);
   }
 

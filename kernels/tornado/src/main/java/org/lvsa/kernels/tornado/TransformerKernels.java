@@ -3,12 +3,16 @@ package org.lvsa.kernels.tornado;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task10;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task12;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task3;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task4;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task5;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task6;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task7;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task8;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task9;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -24,8 +28,12 @@ record TransformerKernels<A>(
     AddModulate<A> addModulate,
     AddGatedNorm<A> addGatedNorm,
     AddGated<A> addGated,
+    Condition<A> condition,
+    Append<A> append,
+    TakeRows<A> takeRows,
     Sum<A> sum,
-    TurnHeads<A> turnHeads) {
+    TurnHeads<A> turnHeads,
+    NormHeads<A> normHeads) {
   /** {@link FloatTransformerKernels#copy}. */
   interface Copy<A>
       extends Task8<KernelContext, A, A, IntArray, Integer, Integer, Integer, Integer> {}
@@ -38,32 +46,13 @@ record TransformerKernels<A>(
 
   /** {@link FloatTransformerKernels#modulate}. */
   interface Modulate<A>
-      extends Task11<
-          KernelContext,
-          FloatArray,
-          FloatArray,
-          FloatArray,
-          A,
-          Integer,
-          Integer,
-          Integer,
-          Integer,
-          Integer,
-          Float> {}
+      extends Task9<
+          KernelContext, FloatArray, FloatArray, A, Integer, Integer, Integer, Integer, Float> {}
 
   /** {@link FloatTransformerKernels#addModulate}. */
   interface AddModulate<A>
       extends Task10<
-          KernelContext,
-          FloatArray,
-          A,
-          FloatArray,
-          FloatArray,
-          A,
-          Integer,
-          Integer,
-          Integer,
-          Float> {}
+          KernelContext, FloatArray, A, FloatArray, A, Integer, Integer, Integer, Integer, Float> {}
 
   /** {@link FloatTransformerKernels#addGatedNorm}. */
   interface AddGatedNorm<A>
@@ -74,8 +63,8 @@ record TransformerKernels<A>(
           FloatArray,
           FloatArray,
           FloatArray,
-          FloatArray,
           A,
+          Integer,
           Integer,
           Integer,
           Integer,
@@ -83,8 +72,16 @@ record TransformerKernels<A>(
 
   /** {@link FloatTransformerKernels#addGated}. */
   interface AddGated<A>
-      extends Task8<
-          KernelContext, FloatArray, A, FloatArray, FloatArray, Integer, Integer, Integer> {}
+      extends Task8<KernelContext, FloatArray, A, FloatArray, Integer, Integer, Integer, Integer> {}
+
+  /** {@link FloatJointKernels#condition}. */
+  interface Condition<A> extends Task6<KernelContext, FloatArray, A, A, FloatArray, Integer> {}
+
+  /** {@link FloatJointKernels#append}. */
+  interface Append<A> extends Task5<KernelContext, A, A, Integer, Integer> {}
+
+  /** {@link FloatJointKernels#takeRows}. */
+  interface TakeRows<A> extends Task7<KernelContext, A, A, IntArray, Integer, Integer, Integer> {}
 
   /** {@link FloatTransformerKernels#sum}. */
   interface Sum<A> extends Task4<KernelContext, A, A, Integer> {}
@@ -94,6 +91,24 @@ record TransformerKernels<A>(
       extends Task13<
           KernelContext,
           A,
+          FloatArray,
+          FloatArray,
+          Integer,
+          Integer,
+          Float,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
+
+  /** {@link FloatJointKernels#normHeads}. */
+  interface NormHeads<A>
+      extends Task14<
+          KernelContext,
+          A,
+          FloatArray,
           FloatArray,
           FloatArray,
           Integer,

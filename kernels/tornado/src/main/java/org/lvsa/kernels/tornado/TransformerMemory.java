@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -25,7 +26,7 @@ final class TransformerMemory {
         video,
         activations,
         residence,
-        attention(video.selfAttention(shape), video, activations));
+        attention(DeviceAttention.Sizes.of(shape, video), activations));
   }
 
   /**
@@ -41,16 +42,21 @@ final class TransformerMemory {
       long attention) {
     long width = shape.width();
     long tokens = video.tokens();
-    long told = video.told().textTokens() + (long) video.told().pictureTokens();
-    long blocks = BlockWeights.bytes(shape, activations);
+    long streams = (tokens + video.jointTokens(shape)) * width;
+    long block = BlockTensors.of(shape).bytes(activations.bytes());
+    long blocks = shape.layers() * block;
     long patch =
         (long) (shape.patch().inChannels() + shape.patch().outChannels()) * shape.patch().size();
-    long ends = (patch * (width + 1) + 3 * width) * Float.BYTES;
-    long block = blocks / shape.layers();
+    long ends = (patch * (width + 1) + width) * Float.BYTES;
     // One block's weights are there a second time, in the buffers that its kernels read.
     long weights = ends + block + (residence == Residence.TWO_BLOCKS ? block : blocks);
-    long inner = tokens * (5 * width + shape.feedForward()) + 3 * told * width;
-    long activationBytes = inner * activations.bytes() + tokens * (width + 2 * patch) * Float.BYTES;
+    long inner =
+        switch (shape.blocks()) {
+          case BlockShape.Cross _ -> CrossBlock.elements(shape, video);
+          case BlockShape.Joint _ -> JointBlock.elements(shape, video);
+        };
+    long activationBytes =
+        inner * activations.bytes() + (streams + 2 * tokens * patch) * Float.BYTES;
     List<Need> needs = new ArrayList<>();
     needs.add(
         new Need(
@@ -61,13 +67,13 @@ final class TransformerMemory {
     needs.add(new Need("activations", activationBytes));
     needs.add(new Need("attention", attention));
     if (video.kept() > 0) {
-      needs.add(new Need("step cache", video.kept() * tokens * width * Float.BYTES));
+      needs.add(new Need("step cache", video.kept() * streams * Float.BYTES));
     }
     return needs;
   }
 
-  private static long attention(
-      AttentionShape self, TransformerVideo video, Activations<?> activations) {
+  private static long attention(DeviceAttention.Sizes sizes, Activations<?> activations) {
+    AttentionShape self = sizes.self();
     long result = (self.queryElements() + self.logSumExpElements()) * Float.BYTES;
     return switch (activations) {
       case FloatActivations _ ->
@@ -77,7 +83,7 @@ final class TransformerMemory {
           RegisterProgram.bytes(self, DType.F16, RegisterProgram.Room.forFrames(self, DType.F16))
               - (self.queryElements() + 2 * self.keyElements()) * Short.BYTES
               + 4L
-                  * (video.told().textTokens() + video.told().pictureTokens())
+                  * (sizes.textTokens() + sizes.pictureTokens())
                   * self.heads()
                   * RegisterKernels.valueElements(self.headDim())
                   * Short.BYTES;

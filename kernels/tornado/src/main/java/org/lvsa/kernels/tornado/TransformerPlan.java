@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
-import org.lvsa.kernels.tornado.Activations.DeviceAttention.Cross;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
@@ -39,22 +38,16 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * @param <A> the array type of activations
  */
 final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseable {
-  /** Row of the modulations: shift, scale and gate of self-attention; then of the feed-forward. */
-  private static final int ATTENTION = 0;
-
-  private static final int ATTENTION_GATE = 2;
-  private static final int FEED_FORWARD = 3;
-  private static final int FEED_FORWARD_GATE = 5;
+  /** Rows that a time step gives to the output head: shift and scale. */
+  private static final int HEAD_ROWS = 2;
 
   private final TransformerShape shape;
   private final TransformerVideo video;
   private final Activations<A> activations;
-  private final Activations.DeviceAttention<A> attention;
+  private final DeviceAttention<A> attention;
+  private final BlockTasks<A> blocks;
   private final FloatArray latents;
   private final FloatArray velocity;
-  private final A text;
-  private final A pictures;
-  private final FloatArray time;
   private final FloatArray headTime;
   private final FloatArray turns;
   private final IntArray block = new IntArray(1);
@@ -74,7 +67,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
       TransformerShape shape,
       TransformerVideo video,
       Activations<A> activations,
-      Activations.DeviceAttention<A> attention,
+      DeviceAttention<A> attention,
       PlanWeights<A> weights,
       TornadoTarget device) {
     this.shape = shape;
@@ -82,7 +75,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     this.activations = activations;
     this.attention = attention;
     width = shape.width();
-    TransformerVideo.Told told = video.told();
     TransformerShape.Patch patch = shape.patch();
     int tokens = video.tokens();
     latents =
@@ -91,16 +83,15 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     velocity =
         new FloatArray(
             Math.multiplyExact(tokens, Math.multiplyExact(patch.outChannels(), patch.size())));
-    text = activations.array((long) told.textTokens() * width);
-    // At least one element, which nobody reads: TornadoVM has no empty arrays.
-    pictures = activations.array(Math.max(1, (long) told.pictureTokens() * width));
-    time = new FloatArray(Math.multiplyExact(told.timesteps(), 6 * width));
-    headTime = new FloatArray(Math.multiplyExact(told.timesteps(), width));
-    int pairs = shape.headDim() / 2;
-    // At most: every axis turns every pair.
-    turns = new FloatArray(2 * pairs * (video.frames() + video.rows() + video.columns()));
+    headTime = new FloatArray(Math.multiplyExact(video.told().timesteps(), HEAD_ROWS * width));
+    turns = new FloatArray(Math.max(1, turns(shape.axes(), video)));
     x = new FloatArray(Math.multiplyExact(tokens, width));
-    kept = video.kept() > 0 ? Optional.of(new KeptStreams(x, video, width)) : Optional.empty();
+    blocks =
+        BlockTasks.of(new BlockTasks.Context<>(shape, video, activations, attention, x, turns));
+    kept =
+        video.kept() > 0
+            ? Optional.of(new KeptStreams(blocks.streams(), video, width))
+            : Optional.empty();
     offloaded =
         weights.residence() == Residence.TWO_BLOCKS
             ? Optional.of(new OffloadedBlocks<>(shape, weights.blocks(), activations))
@@ -129,6 +120,13 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
                 .toArray(TaskGraph[]::new));
   }
 
+  private static int turns(TransformerShape.Axes axes, TransformerVideo video) {
+    return 2
+        * (video.frames() * axes.frames()
+            + video.rows() * axes.rows()
+            + video.columns() * axes.columns());
+  }
+
   private boolean isNeeded(Stage stage) {
     return switch (stage) {
       case FETCH, TAKE -> offloaded.isPresent();
@@ -143,7 +141,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     FloatArray patches = new FloatArray(latents.getSize());
     tasks
         .graph()
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, latents, text, pictures)
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, latents, turns)
+        .transferToDevice(DataTransferMode.EVERY_EXECUTION, blocks.inputs().toArray())
         .transferToDevice(
             DataTransferMode.FIRST_EXECUTION, ends.patch().weight(), ends.patch().bias());
     tasks.perThread("patchify", latents.getSize());
@@ -165,13 +164,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     FloatActivations floats = new FloatActivations();
     floats.linear(tasks, "embedding", patches, ends.patch(), x, tokens, false);
     List<IntArray> layout = attention.layout();
-    tasks
-        .graph()
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, time, turns)
-        .transferToDevice(DataTransferMode.EVERY_EXECUTION, layout.toArray());
-    activations.touch(tasks, "text", text);
-    activations.touch(tasks, "pictures", pictures);
-    floats.touch(tasks, "time", time);
+    tasks.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, layout.toArray());
+    blocks.touch(tasks);
     floats.touch(tasks, "turns", turns);
     // Where a step cache leaves all blocks out, the head gets it from here.
     floats.touch(tasks, "scratch", attention.scratch());
@@ -185,10 +179,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   /** What the blocks take from the graph before them and from each other. */
   private Object[] forBlocks() {
-    List<Object> all = new ArrayList<>(List.of(x, text, time, turns, block, attention.scratch()));
-    if (shape.pictures()) {
-      all.add(pictures);
-    }
+    List<Object> all = new ArrayList<>(List.of(x, turns, block, attention.scratch()));
+    all.addAll(blocks.inputs());
     all.addAll(attention.layout());
     return all.toArray();
   }
@@ -224,18 +216,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         offloaded
             .map(OffloadedBlocks::running)
             .orElseGet(() -> BlockBuffers.allocate(shape, activations));
-    int tokens = video.tokens();
-    long elements = (long) tokens * width;
-    A in = activations.array(elements);
-    A query = activations.array(elements);
-    A key = activations.array(elements);
-    A value = attention.values();
-    A out = activations.array(elements);
-    A inner = activations.array((long) tokens * shape.feedForward());
-    Activations.Tokens stream = new Activations.Tokens(x, tokens, width, shape.eps());
-    Activations.Modulations modulations =
-        new Activations.Modulations(weights.norms().get(0), time, video.tokensPerTimestep());
-    Activations.Rotary rotary = rotary();
     takeOver(tasks);
     tasks
         .graph()
@@ -245,92 +225,17 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     } else {
       weights.bringFirst(all, block, activations, tasks);
     }
-    activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
-    activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
-    activations.linear(tasks, "key", in, weights.linear(1), key, tokens, false);
-    activations.linear(tasks, "value", in, weights.linear(2), value, tokens, false);
-    activations.rotate(tasks, "queryNorm", query, tokens, weights.norms().get(1), rotary);
-    activations.rotate(tasks, "keyNorm", key, tokens, weights.norms().get(2), rotary);
-    A attended = attention.self(tasks, query, key, value, in);
-    if (offloaded.isEmpty()) {
-      weights.bringRest(all, block, activations, tasks);
-    }
-    activations.linear(tasks, "selfOut", attended, weights.linear(3), out, tokens, false);
-    if (shape.crossNorm()) {
-      Activations.Norm norm = new Activations.Norm(weights.norms().get(5), weights.norms().get(6));
-      activations.addGatedNorm(
-          tasks, "crossIn", stream, out, modulations, ATTENTION_GATE, norm, in);
-    } else {
-      activations.addGated(tasks, "selfAdd", stream, out, modulations, ATTENTION_GATE);
-      activations.narrow(tasks, "crossIn", stream, in);
-    }
-    activations.linear(tasks, "crossQuery", in, weights.linear(4), query, tokens, false);
-    Activations.Rotary normOnly = rotary.normOnly();
-    activations.rotate(tasks, "crossQueryNorm", query, tokens, weights.norms().get(3), normOnly);
-    Told<A> toText = new Told<>(Cross.TEXT, text, video.told().textTokens(), 5, 4);
-    cross(tasks, toText, query, weights, normOnly, in);
-    if (shape.pictures()) {
-      // The layers and the norm for pictures are the last ones.
-      int layers = weights.linears().size();
-      int norm = weights.norms().size() - 1;
-      Told<A> toPictures =
-          new Told<>(Cross.PICTURES, pictures, video.told().pictureTokens(), layers - 2, norm);
-      cross(tasks, toPictures, query, weights, normOnly, out);
-      activations.sum(tasks, "pictureSum", in, out);
-    }
-    activations.linear(tasks, "crossOut", in, weights.linear(7), out, tokens, false);
-    activations.addModulate(tasks, "innerIn", stream, out, modulations, FEED_FORWARD, in);
-    activations.linear(tasks, "up", in, weights.linear(8), inner, tokens, true);
-    activations.linear(tasks, "down", inner, weights.linear(9), out, tokens, false);
-    activations.addGated(tasks, "innerAdd", stream, out, modulations, FEED_FORWARD_GATE);
+    blocks.add(
+        tasks,
+        weights,
+        () -> {
+          if (offloaded.isEmpty()) {
+            weights.bringRest(all, block, activations, tasks);
+          }
+        });
     tasks.perThread("next", 1);
     tasks.graph().task("next", FloatTransformerKernels::count, new KernelContext(), block, 0);
     return tasks.graph().persistOnDevice(forBlocks());
-  }
-
-  /**
-   * What a cross-attention looks at.
-   *
-   * @param x {@code [tokens, width]}
-   * @param layer the linear layer of keys; that of values follows
-   * @param norm of the keys
-   */
-  private record Told<A>(Cross what, A x, int tokens, int layer, int norm) {}
-
-  private void cross(
-      GraphTasks tasks,
-      Told<A> told,
-      A query,
-      BlockBuffers<A> weights,
-      Activations.Rotary normOnly,
-      A to) {
-    String name = told.what() == Cross.TEXT ? "cross" : "picture";
-    A key = activations.array((long) told.tokens() * width);
-    A value = attention.values(told.what());
-    int tokens = told.tokens();
-    activations.linear(
-        tasks, name + "Key", told.x(), weights.linear(told.layer()), key, tokens, false);
-    activations.linear(
-        tasks, name + "Value", told.x(), weights.linear(told.layer() + 1), value, tokens, false);
-    activations.rotate(
-        tasks, name + "KeyNorm", key, tokens, weights.norms().get(told.norm()), normOnly);
-    attention.cross(tasks, told.what(), query, key, value, to);
-  }
-
-  private Activations.Rotary rotary() {
-    int spatial = shape.headDim() / 6;
-    int framePairs = shape.headDim() / 2 - 2 * spatial;
-    return new Activations.Rotary(
-        turns,
-        true,
-        video.frames(),
-        video.rows(),
-        video.columns(),
-        shape.headDim(),
-        width,
-        shape.eps(),
-        framePairs,
-        spatial);
   }
 
   private TaskGraph head(EndWeights ends, GraphTasks tasks) {
@@ -346,18 +251,16 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         .graph()
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, headTime)
         .transferToDevice(
-            DataTransferMode.FIRST_EXECUTION,
-            ends.table(),
-            ends.head().weight(),
-            ends.head().bias());
+            DataTransferMode.FIRST_EXECUTION, ends.head().weight(), ends.head().bias());
     floats.modulate(
         tasks,
         "headIn",
         new Activations.Tokens(x, tokens, width, shape.eps()),
-        new Activations.Modulations(ends.table(), headTime, video.tokensPerTimestep()),
-        new Activations.Rows(0, 0, width),
+        new Activations.Modulations(headTime, HEAD_ROWS, video.tokensPerTimestep()),
+        0,
         in);
     floats.linear(tasks, "projection", in, ends.head(), patches, tokens, false);
+    boolean channelFirst = patch.out() == TransformerShape.Order.CHANNEL_FIRST;
     tasks.perThread("unpatchify", velocity.getSize());
     return tasks
         .graph()
@@ -373,25 +276,20 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
             video.columns() * patch.columns(),
             patch.frames(),
             patch.rows(),
-            patch.columns())
+            patch.columns(),
+            channelFirst ? patch.size() : 1,
+            channelFirst ? 1 : patch.outChannels())
         .transferToHost(DataTransferMode.EVERY_EXECUTION, velocity);
   }
 
-  /** Time, latents and so on as the device is sent them; the caller writes into them. */
+  /** Latents and so on as the device is sent them; the caller writes into them. */
   FloatArray latents() {
     return latents;
   }
 
-  A text() {
-    return text;
-  }
-
-  A pictures() {
-    return pictures;
-  }
-
-  FloatArray time() {
-    return time;
+  /** What is of the blocks' kind. */
+  BlockTasks<A> blocks() {
+    return blocks;
   }
 
   FloatArray headTime() {
@@ -407,7 +305,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     return velocity;
   }
 
-  Activations.DeviceAttention<A> attention() {
+  DeviceAttention<A> attention() {
     return attention;
   }
 

@@ -23,6 +23,7 @@ import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.transformer.BlockLoop;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
@@ -36,8 +37,7 @@ import org.lvsa.kernels.transformer.TransformerWeights;
 @Tag("full")
 class DeviceTransformerTest {
   private static final TransformerShape SHAPE =
-      new TransformerShape(
-          5, 2, 12, 40, true, false, 1e-6f, new TransformerShape.Patch(3, 2, 1, 2, 2));
+      RandomTransformer.shape(new BlockShape.Cross(true, false), 5, 2, 12, 40, 3, 2);
 
   private static final TransformerVideo VIDEO = new TransformerVideo(3, 3, 5, 7).withKept(2);
 
@@ -76,7 +76,7 @@ class DeviceTransformerTest {
         text,
         MemorySegment.NULL,
         numbers(6 * SHAPE.width(), 2),
-        numbers(SHAPE.width(), 3),
+        numbers(2 * SHAPE.width(), 3),
         new DeviceTransformer.Turns(
             numbers(3 * 2 * 2, 4), numbers(3 * 2 * 2, 5), numbers(5 * 2 * 2, 6)),
         BlockSparseLayout.dense(3));

@@ -11,6 +11,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerBackend;
@@ -37,8 +38,7 @@ final class HalfAccuracy {
   public static void main(String[] args) {
     int[] n = Arrays.stream(args, 0, 7).mapToInt(Integer::parseInt).toArray();
     TransformerShape shape =
-        new TransformerShape(
-            n[0], n[1], 128, n[2], true, false, 1e-6f, new TransformerShape.Patch(16, 16, 1, 2, 2));
+        RandomTransformer.shape(new BlockShape.Cross(true, false), n[0], n[1], 128, n[2], 16, 16);
     TransformerVideo video = new TransformerVideo(n[3], n[4], n[5], 512);
     TransformerBackend tornado = new TornadoTransformers();
     TransformerBackend half = args[7].equals("cudnn") ? new CuDnnTransformers() : tornado;

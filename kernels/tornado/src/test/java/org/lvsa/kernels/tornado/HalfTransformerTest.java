@@ -24,6 +24,7 @@ import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape.Level;
 import org.lvsa.kernels.decoder.DecoderShape.Up;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
@@ -51,8 +52,8 @@ class HalfTransformerTest {
   }
 
   private static TransformerShape shape(boolean pictures) {
-    TransformerShape.Patch patch = new TransformerShape.Patch(3, 2, 1, 2, 2);
-    return new TransformerShape(2, 2, 128, 200, pictures, pictures, 1e-6f, patch);
+    BlockShape blocks = new BlockShape.Cross(pictures, pictures);
+    return RandomTransformer.shape(blocks, 2, 2, 128, 200, 3, 2);
   }
 
   /** The error that a type's rounding leaves in two blocks: about four times what was measured. */

@@ -26,6 +26,7 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.TokenBlocks;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -53,8 +54,7 @@ class LibraryAttentionTest {
   }
 
   private static TransformerShape shape(boolean pictures) {
-    TransformerShape.Patch patch = new TransformerShape.Patch(3, 2, 1, 2, 2);
-    return new TransformerShape(2, 3, 20, 70, true, pictures, 1e-6f, patch);
+    return RandomTransformer.shape(new BlockShape.Cross(true, pictures), 2, 3, 20, 70, 3, 2);
   }
 
   /** Each frame attends to itself and to others by chance, as many as asked for. */

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -17,11 +18,47 @@ import org.lvsa.kernels.transformer.TransformerWeights;
 final class RandomTransformer {
   private RandomTransformer() {}
 
+  /**
+   * Sizes of a transformer with patches of 2 x 2. Of a head's pairs a third turns by the row and a
+   * third by the column, rounded down, and the rest by the frame.
+   *
+   * @param inChannels of the latents
+   * @param outChannels of the prediction
+   */
+  static TransformerShape shape(
+      BlockShape blocks,
+      int layers,
+      int heads,
+      int headDim,
+      int feedForward,
+      int inChannels,
+      int outChannels) {
+    int spatial = headDim / 6;
+    return new TransformerShape(
+        layers,
+        heads,
+        headDim,
+        feedForward,
+        blocks,
+        1e-6f,
+        new TransformerShape.Axes(headDim / 2 - 2 * spatial, spatial, spatial),
+        new TransformerShape.Patch(
+            inChannels,
+            outChannels,
+            1,
+            2,
+            2,
+            blocks.joint()
+                ? TransformerShape.Order.CHANNEL_FIRST
+                : TransformerShape.Order.CHANNEL_LAST));
+  }
+
   /** Matrices keep the size of what passes through them; norms are around 1, the rest around 0. */
   static TransformerWeights weights(long seed) {
     return (name, to) -> {
       long count = to.byteSize() / Float.BYTES;
-      boolean norm = name.contains("norm") && name.endsWith("weight");
+      // Layers that make modulations are called after the norms that they are for.
+      boolean norm = name.contains("norm") && name.endsWith("weight") && !name.contains("linear");
       boolean vector = norm || name.endsWith("bias") || name.endsWith("table");
       float range = vector ? 0.3f : (float) (3.4 / Math.sqrt(Math.sqrt(count)));
       fill(to, seed + name.hashCode(), range, norm ? 1 : 0);
@@ -36,11 +73,12 @@ final class RandomTransformer {
       BlockSparseLayout layout,
       long seed) {
     TransformerVideo.Told told = video.told();
-    float[] time =
-        floats(arena, 6L * told.timesteps() * shape.width(), seed + 3, 0.2f)
-            .toArray(ValueLayout.JAVA_FLOAT);
+    long timeSize = (long) told.timesteps() * shape.blocks().timeSize(shape.width());
+    // What a block makes of it with its own layers is as large as what is given whole.
+    float timeRange = shape.blocks().joint() ? 1.7f : 0.2f;
+    float[] time = floats(arena, timeSize, seed + 3, timeRange).toArray(ValueLayout.JAVA_FLOAT);
     float[] headTime =
-        floats(arena, (long) told.timesteps() * shape.width(), seed + 4, 0.2f)
+        floats(arena, 2L * told.timesteps() * shape.width(), seed + 4, 0.2f)
             .toArray(ValueLayout.JAVA_FLOAT);
     return new Forward(
         video,
@@ -59,11 +97,11 @@ final class RandomTransformer {
   }
 
   private static DeviceTransformer.Turns turns(TransformerShape shape, TransformerVideo video) {
-    int spatial = shape.headDim() / 6;
+    TransformerShape.Axes axes = shape.axes();
     return new DeviceTransformer.Turns(
-        axis(video.frames(), shape.headDim() / 2 - 2 * spatial),
-        axis(video.rows(), spatial),
-        axis(video.columns(), spatial));
+        axis(video.frames(), axes.frames()),
+        axis(video.rows(), axes.rows()),
+        axis(video.columns(), axes.columns()));
   }
 
   private static float[] axis(int places, int pairs) {

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerBackend;
@@ -41,15 +42,7 @@ final class TransformerSpeed {
   public static void main(String[] args) throws IOException {
     int[] n = Arrays.stream(args, 0, 8).mapToInt(Integer::parseInt).toArray();
     TransformerShape shape =
-        new TransformerShape(
-            n[0],
-            n[1],
-            n[2],
-            n[3],
-            true,
-            false,
-            1e-6f,
-            new TransformerShape.Patch(16, 16, 1, 2, 2));
+        RandomTransformer.shape(new BlockShape.Cross(true, false), n[0], n[1], n[2], n[3], 16, 16);
     TransformerVideo video = new TransformerVideo(n[4], n[5], n[6], n[7]);
     int reps = Integer.parseInt(args[9]);
     List<String> wishes = List.of(args).subList(11, args.length);

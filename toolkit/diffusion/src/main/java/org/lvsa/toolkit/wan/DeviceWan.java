@@ -13,6 +13,7 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.transformer.BlockLoop;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.DeviceTransformer.ForwardTimes;
@@ -47,6 +48,7 @@ final class DeviceWan implements AutoCloseable {
   private final WanConfig config;
   private final Conditioning conditioning;
   private final Placing placing;
+  private final Modulation headModulation;
   private final DeviceTransformer transformer;
   private final Embeddings texts = new Embeddings();
   private final Embeddings pictures = new Embeddings();
@@ -106,6 +108,7 @@ final class DeviceWan implements AutoCloseable {
     this.config = config;
     this.conditioning = conditioning;
     this.placing = placing;
+    headModulation = new Modulation(weights.floats("scale_shift_table"), config.width());
     int all = weights.names().size();
     AtomicInteger read = new AtomicInteger();
     transformer =
@@ -150,15 +153,16 @@ final class DeviceWan implements AutoCloseable {
         config.heads(),
         config.headDim(),
         config.feedForward(),
-        config.crossAttentionNorm(),
-        config.image().isPresent(),
+        new BlockShape.Cross(config.crossAttentionNorm(), config.image().isPresent()),
         (float) config.eps(),
+        TransformerShape.Axes.ofElements(config.rotaryAxes()),
         new TransformerShape.Patch(
             config.channels().in(),
             config.channels().out(),
             config.patch().frames(),
             config.patch().rows(),
-            config.patch().columns()));
+            config.patch().columns(),
+            TransformerShape.Order.CHANNEL_LAST));
   }
 
   /**
@@ -234,15 +238,28 @@ final class DeviceWan implements AutoCloseable {
           "--transformer device needs one time step for all frames of this model's videos");
     }
     Conditioning.Time time = conditioning.time(input.timesteps(), Observer.NONE);
+    float[][] head = head(time.head());
     float[][][] all = new float[batch][][];
     for (int element = 0; element < batch; element++) {
       all[element] =
           new float[][] {
             joined(time.blocks(), element * given, given, each),
-            joined(time.head(), element * given, given, each)
+            joined(head, element * given, given, each)
           };
     }
     return all;
+  }
+
+  /** Shift and scale of the output head for each time step. */
+  private float[][] head(float[][] times) {
+    float[][] shifts = headModulation.rowOfShared(0, times);
+    float[][] scales = headModulation.rowOfShared(1, times);
+    float[][] rows = new float[times.length][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = Arrays.copyOf(shifts[i], 2 * config.width());
+      System.arraycopy(scales[i], 0, rows[i], config.width(), config.width());
+    }
+    return rows;
   }
 
   /** One row behind the other; where only one is given, it stands for all. */
