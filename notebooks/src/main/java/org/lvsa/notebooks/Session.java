@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -13,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.concurrent.locks.LockSupport;
 import jdk.jshell.Diag;
 import jdk.jshell.EvalException;
 import jdk.jshell.JShell;
@@ -44,8 +46,18 @@ public final class Session implements AutoCloseable {
           "java.util.prefs",
           "java.util.regex");
 
+  /** How often a cell that is to end is told so. */
+  private static final Duration BETWEEN_STOPS = Duration.ofMillis(20);
+
   private final JShell shell;
   private final SourceCodeAnalysis analysis;
+
+  /**
+   * Guards {@link #running}, so that a stop never strikes the cell after the one it is meant for.
+   */
+  private final Object cells = new Object();
+
+  private Optional<Cell> running = Optional.empty();
 
   /** Line of the cell at which a snippet begins, by the snippet's id. */
   private final Map<String, Integer> firstLines = new HashMap<>();
@@ -79,9 +91,25 @@ public final class Session implements AutoCloseable {
    * Runs a cell.
    *
    * @return the value of its last expression, if it ends with one
-   * @throws CellError if it does not compile, or throws
+   * @throws CellError if it does not compile, throws, or is interrupted
    */
   public Optional<Object> evaluate(String cell) {
+    Cell begun = new Cell();
+    setRunning(Optional.of(begun));
+    try {
+      return evaluate(cell, begun);
+    } finally {
+      setRunning(Optional.empty());
+    }
+  }
+
+  private void setRunning(Optional<Cell> cell) {
+    synchronized (cells) {
+      running = cell;
+    }
+  }
+
+  private Optional<Object> evaluate(String cell, Cell begun) {
     firstLines.clear();
     String code = withoutMagics(cell);
     String rest = code;
@@ -104,9 +132,21 @@ public final class Session implements AutoCloseable {
           value = valueOf(event.snippet(), event.value());
         }
       }
+      begun.requireNotInterrupted(line);
       rest = next.remaining() == null ? "" : next.remaining();
     }
     return value;
+  }
+
+  /** A cell from its begin to its end. */
+  private static final class Cell {
+    private volatile boolean isInterrupted;
+
+    void requireNotInterrupted(int line) {
+      if (isInterrupted) {
+        throw new CellError(List.of("line " + line + ": interrupted"));
+      }
+    }
   }
 
   private Optional<Object> valueOf(Snippet snippet, String text) {
@@ -251,9 +291,32 @@ public final class Session implements AutoCloseable {
         != SourceCodeAnalysis.Completeness.DEFINITELY_INCOMPLETE;
   }
 
-  /** Stops the cell that runs. */
+  /**
+   * Stops the cell that runs, if one does. JShell passes a stop over while it compiles, so the cell
+   * is told again until it ends.
+   */
   public void interrupt() {
-    shell.stop();
+    Optional<Cell> meant;
+    synchronized (cells) {
+      meant = running;
+    }
+    meant.ifPresent(
+        cell -> {
+          cell.isInterrupted = true;
+          Thread.ofPlatform().daemon().name("interrupt").start(() -> stop(meant));
+        });
+  }
+
+  private void stop(Optional<Cell> meant) {
+    while (true) {
+      synchronized (cells) {
+        if (!running.equals(meant)) {
+          return;
+        }
+        shell.stop();
+      }
+      LockSupport.parkNanos(BETWEEN_STOPS.toNanos());
+    }
   }
 
   @Override
