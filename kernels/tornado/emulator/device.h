@@ -7,7 +7,7 @@
 #include <cstring>
 
 using std::abs; using std::exp; using std::fabs; using std::fma; using std::fmax; using std::fmin; using std::log;
-using std::max; using std::min; using std::sqrt; using std::floor; using std::cos; using std::sin; using std::tanh;
+using std::isnan; using std::max; using std::min; using std::sqrt; using std::floor; using std::cos; using std::sin; using std::tanh;
 
 typedef _Float16 __half;
 typedef _Float16 half;
@@ -22,6 +22,7 @@ struct Device {
   void (*barrier)();
   void (*loadMatrix)(const void *row, unsigned *registers, int matrices, bool transposed);
   void (*multiply)(float *sums, const unsigned *a, const unsigned *b, bool bf16);
+  void (*multiplyInt8)(int *sums, const unsigned *a, const unsigned *b);
   void (*copyLater)(void *to, const void *from);
   void (*commit)();
   void (*wait)();

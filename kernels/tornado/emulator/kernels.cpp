@@ -76,6 +76,7 @@ struct Warp {
   const void *rows[LANES];
   unsigned in[LANES][6], out[LANES][4];
   float sums[LANES][4];
+  int wholeSums[LANES][4];
 };
 
 struct Group {
@@ -246,6 +247,40 @@ void multiply(float *sums, const unsigned *a, const unsigned *b, bool bf16) {
   memcpy(sums, mine.sums[lane()], sizeof mine.sums[0]);
 }
 
+/** m16n8k32: sums += A · B, with four int8 in a word. */
+void multiplyInt8(int *sums, const unsigned *a, const unsigned *b) {
+  Warp &mine = warp();
+  memcpy(mine.in[lane()], a, 4 * sizeof(unsigned));
+  memcpy(mine.in[lane()] + 4, b, 2 * sizeof(unsigned));
+  memcpy(mine.wholeSums[lane()], sums, sizeof mine.wholeSums[0]);
+  together([=](Warp &w) {
+    int A[16][32], B[32][8], C[16][8] = {};
+    for (int l = 0; l < LANES; l++) {
+      for (int i = 0; i < 4; i++) {
+        auto number = [&](int word) { return (int) (signed char) (w.in[l][word] >> (8 * i)); };
+        int row = l / 4, column = 4 * (l % 4) + i;
+        A[row][column] = number(0);
+        A[row + 8][column] = number(1);
+        A[row][column + 16] = number(2);
+        A[row + 8][column + 16] = number(3);
+        B[column][row] = number(4);
+        B[column + 16][row] = number(5);
+      }
+    }
+    for (int i = 0; i < 16; i++)
+      for (int k = 0; k < 32; k++)
+        for (int j = 0; j < 8; j++) C[i][j] += A[i][k] * B[k][j];
+    for (int l = 0; l < LANES; l++) {
+      int row = l / 4, column = 2 * (l % 4);
+      w.wholeSums[l][0] += C[row][column];
+      w.wholeSums[l][1] += C[row][column + 1];
+      w.wholeSums[l][2] += C[row + 8][column];
+      w.wholeSums[l][3] += C[row + 8][column + 1];
+    }
+  });
+  memcpy(sums, mine.wholeSums[lane()], sizeof mine.wholeSums[0]);
+}
+
 void copyLater(void *to, const void *from) { group->fibers[group->current].copies.push_back({to, from}); }
 
 void commit() { together([](Warp &) {}); }
@@ -284,6 +319,11 @@ std::string translatedAssembly(std::string line) {
     std::string bf16 = line.find("f32.bf16") != std::string::npos ? "true" : "false";
     line = "memmove(" + names[0] + ", " + names.back() + ", 16); device->multiply(" + names[0] + ", (unsigned *) "
         + names[1] + ", (unsigned *) " + names[2] + ", " + bf16 + ");";
+  }
+  if (line.find("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32") != std::string::npos) {
+    std::vector<std::string> names = fragments(line);
+    line = "memmove(" + names[0] + ", " + names.back() + ", 16); device->multiplyInt8(" + names[0] + ", (unsigned *) "
+        + names[1] + ", (unsigned *) " + names[2] + ");";
   }
   if (line.find("asm volatile") != std::string::npos) fail(("unknown: " + line).c_str());
   return line;
@@ -354,7 +394,7 @@ void launch(void *function, const unsigned *grid, const unsigned *block, void **
     g.parameters = parameters;
     g.barriers = 0;
     g.device = {{grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, {}, {}, 0,
-        barrier, loadMatrix, multiply, copyLater, commit, wait};
+        barrier, loadMatrix, multiply, multiplyInt8, copyLater, commit, wait};
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     char *stacks = (char *) mmap(nullptr, STACK * threads, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (stacks == MAP_FAILED) fail("no memory for the stacks");

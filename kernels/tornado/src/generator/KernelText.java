@@ -33,6 +33,19 @@ final class KernelText {
     }
   }
 
+  /** The same for a fragment of whole numbers, each of which has the bits of a float. */
+  void readWhole(String fragment) {
+    if (!REGISTER_READS) {
+      line("context.mmaStoreInt(%s, slotInts, back, slotColumn, %d);", fragment, 8 * warps);
+    }
+  }
+
+  /** A number of the fragment that {@link #readWhole} read last, as the float of its bits. */
+  String wholeElement(String fragment, int i) {
+    String element = element(fragment, i);
+    return REGISTER_READS ? "Float.intBitsToFloat(%s)".formatted(element) : element;
+  }
+
   /** A number of the fragment that was read last: the first two are of one row, two of another. */
   String element(String fragment, int i) {
     return REGISTER_READS

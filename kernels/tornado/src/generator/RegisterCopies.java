@@ -47,13 +47,13 @@ final class RegisterCopies {
     line("      TornadoMath.max(tiles.get(of%s + 1) - 1, 0));", i);
     line("  context.asyncCopyToLocal(staged, (row%s >> 4) * %d + (word%s >> 3) * 128", i, 16 * words, i);
     line("      + (row%s & 15) * 8 + (word%s & 7), query,", i, i);
-    line("      ((sequence * tokens + from%s) * heads + head) * %d + %s2 * word%s);",
-        i, form.elements(), part == 0 ? "" : form.headDim() + " + ", i);
+    line("      ((sequence * tokens + from%s) * heads + head) * %d + %s%d * word%s);",
+        i, form.elements(), part == 0 ? "" : form.headDim() + " + ", form.perWord(), i);
     line("}");
     line("context.asyncCopyCommit();");
     line("context.asyncCopyWaitGroup(0);");
     line("context.localBarrier();");
-    for (int k = 0; k < form.headDim() / 16; k++) {
+    for (int k = 0; k < form.steps(); k++) {
       line("HalfFloat[] %s = context.mmaLoadA(staged, 16, warp * %d + %d);",
           part("q%d_%d".formatted(r, k), part), 64 * words, k * 512);
     }
@@ -68,11 +68,12 @@ final class RegisterCopies {
 
   /** Begins to copy the keys of a tile that some rows' scores are to be sampled from. */
   void sampleKeys(String column) {
-    line("int sampleAt = keyBase + %s * %d + 2 * thread;", column, form.elements());
+    line("int sampleAt = keyBase + %s * %d + %d * thread;",
+        column, form.elements(), form.perWord());
     for (int j = 0; j < form.keyWords() / RegisterForm.THREADS; j++) {
       line(
           "context.asyncCopyToLocal(staged, thread + %d, key, sampleAt + %d);",
-          j * RegisterForm.THREADS, 2 * j * RegisterForm.THREADS);
+          j * RegisterForm.THREADS, form.perWord() * j * RegisterForm.THREADS);
     }
     line("context.asyncCopyCommit();");
     line("context.asyncCopyWaitGroup(0);");
@@ -135,19 +136,20 @@ final class RegisterCopies {
 
   private void tile(String token, String stage, boolean values) {
     line("int to_%s = (%s & 1) * %d + thread;", stage, stage, form.stageWords());
-    line("int keyAt_%s = keyBase + %s * %d + 2 * thread;", stage, token, form.elements());
+    line("int keyAt_%s = keyBase + %s * %d + %d * thread;",
+        stage, token, form.elements(), form.perWord());
     if (values) {
       line(
           "int valueAt_%s = valueBase + %s * %d + 2 * thread;",
           stage, token, form.valueBlocks() * 8);
     }
-    words(stage, "key", 0, form.keyWords());
+    words(stage, "key", 0, form.keyWords(), form.perWord());
     if (values) {
-      words(stage, "value", form.keyWords(), form.valueWords());
+      words(stage, "value", form.keyWords(), form.valueWords(), 2);
     }
   }
 
-  private void words(String stage, String array, int first, int words) {
+  private void words(String stage, String array, int first, int words, int perWord) {
     int threads = RegisterForm.THREADS;
     for (int j = 0; j < words; j += threads) {
       if (j + threads > words) {
@@ -155,7 +157,7 @@ final class RegisterCopies {
       }
       line(
           "context.asyncCopyToLocal(staged, to_%s + %d, %s, %sAt_%s + %d);",
-          stage, first + j, array, array, stage, 2 * j);
+          stage, first + j, array, array, stage, perWord * j);
       if (j + threads > words) {
         line("}");
       }

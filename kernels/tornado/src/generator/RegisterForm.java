@@ -11,6 +11,9 @@ import java.util.Locale;
  * 16 queries, whose parts fill as many registers as 32 queries of one part, and a tile has half the
  * keys.
  *
+ * <p>Queries and keys of int8 have a factor each: a query its own, 32 keys one together. Values stay
+ * fp16.
+ *
  * @param numbers what queries, keys and values are
  * @param again whether this is the kernel that computes flagged queries again, with each row's own
  *     maximum
@@ -33,7 +36,8 @@ record RegisterForm(Numbers numbers, int headDim, boolean again) {
   enum Numbers {
     BF16,
     FP16,
-    F32
+    F32,
+    INT8
   }
 
   /** A product of parts: 0 is the large part, 1 the small one. */
@@ -46,6 +50,31 @@ record RegisterForm(Numbers numbers, int headDim, boolean again) {
   /** Whether each number is two. */
   boolean split() {
     return numbers == Numbers.F32;
+  }
+
+  /** Whether queries and keys are int8, whose scores are whole numbers. */
+  boolean eight() {
+    return numbers == Numbers.INT8;
+  }
+
+  /** Bytes of an element of a query or a key. */
+  int bytes() {
+    return eight() ? 1 : 2;
+  }
+
+  /** Elements of a query or a key in a word. */
+  int perWord() {
+    return 4 / bytes();
+  }
+
+  /** Steps of a product of a query and a key: a fragment has 32 bytes of each. */
+  int steps() {
+    return headDim * bytes() / 32;
+  }
+
+  /** The array that queries and keys come in. */
+  String array() {
+    return eight() ? "ByteArray" : "HalfFloatArray";
   }
 
   int parts() {
@@ -81,7 +110,7 @@ record RegisterForm(Numbers numbers, int headDim, boolean again) {
 
   /** Words of a tile of keys. */
   int keyWords() {
-    return keys() * elements() / 2;
+    return keys() * elements() / perWord();
   }
 
   /** Words of a tile of values. */
@@ -95,12 +124,12 @@ record RegisterForm(Numbers numbers, int headDim, boolean again) {
 
   /** Words of one part of a query. */
   int queryWords() {
-    return headDim / 2;
+    return headDim / perWord();
   }
 
   /** The bytes between two blocks of 8 keys. */
   int keyBlockBytes() {
-    return 16 * elements();
+    return 8 * elements() * bytes();
   }
 
   /** What multiplies queries with keys. */

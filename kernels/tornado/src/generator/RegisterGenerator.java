@@ -6,8 +6,8 @@ import java.nio.file.Path;
 
 /**
  * Writes {@code RegisterKernels.java}: the tensor-core attention kernel whose weights stay in
- * registers, for headDim 64 and 128, in fp16, in bf16, and in float32 as two parts of fp16. It is
- * unrolled for the reason that {@code TensorCoreGenerator} gives. The build runs it: {@code java
+ * registers, for headDim 64 and 128, in fp16, in bf16, in float32 as two parts of fp16, and with
+ * queries and keys of int8. It is unrolled for the reason that {@code TensorCoreGenerator} gives. The build runs it: {@code java
  * RegisterGenerator.java OUTPUT_DIRECTORY}. The classes beside it write parts of a kernel.
  *
  * <p>The Javadoc of the generated class explains how the kernel works.
@@ -37,7 +37,10 @@ public final class RegisterGenerator {
     for (int headDim : new int[] {64, 128}) {
       for (boolean again : new boolean[] {false, true}) {
         for (RegisterForm.Numbers numbers : RegisterForm.Numbers.values()) {
-          file.append(new RegisterGenerator(new RegisterForm(numbers, headDim, again)).method());
+          RegisterForm form = new RegisterForm(numbers, headDim, again);
+          if (!(form.eight() && again)) {
+            file.append(new RegisterGenerator(form).method());
+          }
         }
       }
     }
@@ -55,6 +58,7 @@ public final class RegisterGenerator {
       import uk.ac.manchester.tornado.api.math.TornadoMath;
       import uk.ac.manchester.tornado.api.types.BFloat16;
       import uk.ac.manchester.tornado.api.types.HalfFloat;
+      import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
       import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
       import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
       import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -81,6 +85,12 @@ public final class RegisterGenerator {
        * <p>The kernels called {@code f32} take numbers that {@link SplitLayouts} divided into a large and
        * a small part in fp16, and divide weights likewise. Each product is the sum of three products of
        * parts. A warp computes 16 queries there, and two work-groups share a tile of queries.
+       *
+       * <p>The kernels called {@code int8} take queries and keys that {@link Int8Layouts} rounded to
+       * int8, with the factor that each query has and each tile of keys. Their scores are whole
+       * numbers, added to one whose bits are those of the float {@code WHOLE}: the bits of the sum are
+       * then a float, which is {@code WHOLE} too large. Flagged queries are computed again from the
+       * numbers of 16 bits.
        *
        * <p>The store of a half into a fragment that was loaded before the loop gives the weights to
        * the next product without a detour. How scores are read: see {@link TensorCoreKernels}.
@@ -112,6 +122,12 @@ public final class RegisterGenerator {
 
         /** ln 8: in float32's kernel sampled weights go up to 8, for the same reason. */
         private static final float F32_SHIFT = 2.0794415f;
+
+        /** 3 · 2^22: floats from 2^23 to 2^24 are whole numbers, and their last bits count them. */
+        private static final float WHOLE = 12582912f;
+
+        /** The bits of {@link #WHOLE}. */
+        private static final int WHOLE_BITS = 0x4B400000;
 
         private RegisterKernels() {}
 
@@ -150,9 +166,7 @@ public final class RegisterGenerator {
     }
     copies.nextTile(true);
     line("int bytes = (stage & 1) * %d;", form.stageWords() * 4);
-    for (int row = 0; row < 2 * form.fragments(); row++) {
-      line("float less%d = shift%d%s;", row, row, form.again() ? "" : " + far");
-    }
+    products.less();
     for (int chunk = 0; chunk < form.keys() / RegisterForm.CHUNK; chunk++) {
       products.chunk(chunk);
     }
@@ -167,6 +181,11 @@ public final class RegisterGenerator {
     return text.toString();
   }
 
+  private static final String NUMBERS_OF_INT8 =
+      "\n   * @param queryNumbers what multiplies a query's scores and the keys' scale, and what is to be"
+          + " added\n   *     to its log-sum-exp, {@code [batch, tokens, heads, 2]}"
+          + "\n   * @param keyScales of each tile of keys, {@code [batch, kvHeads, paddedTokens / 32]}";
+
   private void signature() {
     text.add(
         """
@@ -178,19 +197,18 @@ public final class RegisterGenerator {
            */
           static void %sx%d%s(
               KernelContext context,
-              HalfFloatArray query,
-              HalfFloatArray key,
+              %s query,
+              %s key,
               HalfFloatArray value,
               FloatArray out,
               FloatArray logSumExp,
               IntArray flags,%s
               IntArray tiles,
-              IntArray runs,
+              IntArray runs,%s
               int tokens,
               int paddedTokens,
               int heads,
-              int kvHeads,
-              float scale) {
+              int kvHeads%s) {
         """
             .formatted(
                 form.type(),
@@ -198,11 +216,16 @@ public final class RegisterGenerator {
                 form.again() ? "1" : "receives 1 or 0",
                 form.again()
                     ? ", 0 where there is nothing to do"
-                    : "\n   * @param again counts up if there is a flag",
+                    : "\n   * @param again counts up if there is a flag"
+                        + (form.eight() ? NUMBERS_OF_INT8 : ""),
                 form.type(),
                 form.headDim(),
                 form.again() ? "Again" : "",
-                form.again() ? "" : "\n      IntArray again,"));
+                form.array(),
+                form.array(),
+                form.again() ? "" : "\n      IntArray again,",
+                form.eight() ? "\n      FloatArray queryNumbers,\n      FloatArray keyScales," : "",
+                form.eight() ? "" : ",\n      float scale"));
   }
 
   private void setUp() {
@@ -212,6 +235,9 @@ public final class RegisterGenerator {
         Math.max(2 * form.stageWords(), staging));
     line("float[] slot = context.allocateFloatLocalArray(%d);", RegisterForm.WARPS * 128 + 4);
     line("FloatArray slotStore = (FloatArray) (Object) slot;");
+    if (form.eight()) {
+      line("IntArray slotInts = (IntArray) (Object) slot;");
+    }
     if (form.split()) {
       line("int[] words = context.allocateIntLocalArray(%d);", RegisterForm.WARPS * 128 + 4);
       line("FloatArray wordStore = (FloatArray) (Object) words;");
@@ -237,6 +263,16 @@ public final class RegisterGenerator {
     line("int run = tiles.get(tile);");
     line("int lastRun = tiles.get(tile + 1);");
     ownQueries();
+    if (form.eight()) {
+      line("int scaleBase = kvHead * (paddedTokens / %d);", RegisterForm.PLANNED_KEYS);
+      line("int lastQuery = TornadoMath.max(queries - 1, 0);");
+      for (int row = 0; row < 2 * form.fragments(); row++) {
+        line("int query%d = firstQuery + TornadoMath.min(group + %d, lastQuery);", row, 8 * row);
+        line(
+            "float factor%d = queryNumbers.get(2 * ((sequence * tokens + query%d) * heads + head));",
+            row, row);
+      }
+    }
     line("int flagAt = context.groupIdy * tokens + firstQuery;");
     if (form.again()) {
       flagged(staging);

@@ -95,6 +95,9 @@ final class RegisterProducts {
     line("  }");
     line("}");
     copies.sampleKeys("column");
+    if (form.eight()) {
+      line("float sampleScale = keyScales.get(scaleBase + column / %d);", RegisterForm.PLANNED_KEYS);
+    }
     // What a sample leaves open, the small parts do not tell.
     highest("", form.products().subList(0, 1));
     line("context.localBarrier();");
@@ -105,15 +108,19 @@ final class RegisterProducts {
   /** Takes the scores of a tile of keys into each row's maximum. */
   private void highest(String bytes, List<RegisterForm.Product> products) {
     for (int n = 0; n < form.keys() / 8; n++) {
-      for (int k = 0; k < form.headDim() / 16; k++) {
+      for (int k = 0; k < form.steps(); k++) {
         scores("t", "_" + n, "tb%d_%d".formatted(n, k), bytes, n, k, products);
       }
       for (int r = 0; r < form.fragments(); r++) {
         String fragment = "t%d_%d".formatted(r, n);
-        text.read(fragment);
+        read(fragment);
         for (int i = 0; i < 4; i++) {
           int row = 2 * r + i / 2;
-          line("high%d = TornadoMath.max(high%d, %s);", row, row, score(fragment, i));
+          String score = score(fragment, i);
+          if (form.eight()) {
+            score = "(%s - WHOLE) * sampleScale".formatted(score);
+          }
+          line("high%d = TornadoMath.max(high%d, %s);", row, row, score);
         }
       }
     }
@@ -124,8 +131,16 @@ final class RegisterProducts {
    * number would have the weight 1 in a row whose own scores are all minus infinity.
    */
   private String score(String fragment, int i) {
-    String element = text.element(fragment, i);
+    String element = form.eight() ? text.wholeElement(fragment, i) : text.element(fragment, i);
     return form.again() ? "mine == 0 ? Float.NEGATIVE_INFINITY : " + element : element;
+  }
+
+  private void read(String scores) {
+    if (form.eight()) {
+      text.readWhole(scores);
+    } else {
+      text.read(scores);
+    }
   }
 
   /** From each thread's maxima to those of the rows, and what the rows are shifted by. */
@@ -138,15 +153,30 @@ final class RegisterProducts {
     for (int row = 0; row < rows(); row++) {
       int at = text.slotOffset(row);
       line(
-          "float shift%d = scale * TornadoMath.max(TornadoMath.max(slot[quad + %d], slot[quad + %d]),"
+          "float shift%d = %s * TornadoMath.max(TornadoMath.max(slot[quad + %d], slot[quad + %d]),"
               + " TornadoMath.max(slot[quad + %d], slot[quad + %d]))%s;",
-          row, at, at + 2, at + 4, at + 6, less);
+          row, form.eight() ? "factor" + row : "scale", at, at + 2, at + 4, at + 6, less);
     }
     line("context.localBarrier();");
   }
 
+  /** What is subtracted from each row's scores in this tile, and what multiplies them. */
+  void less() {
+    if (form.eight()) {
+      line("float keyScale = keyScales.get(scaleBase + token / %d);", RegisterForm.PLANNED_KEYS);
+    }
+    for (int row = 0; row < rows(); row++) {
+      String less = "shift" + row + (form.again() ? "" : " + far");
+      if (form.eight()) {
+        line("float scale%d = factor%d * keyScale;", row, row);
+        less += " + WHOLE * scale" + row;
+      }
+      line("float less%d = %s;", row, less);
+    }
+  }
+
   /**
-   * One step of the scores of 8 keys: 16 elements of each query and key.
+   * One step of the scores of 8 keys: 32 bytes of each query and key.
    *
    * @param sum name of the fragments of scores, before and behind the number of the queries'
    * @param keys name of the fragment of keys
@@ -170,6 +200,18 @@ final class RegisterProducts {
       for (int r = 0; r < form.fragments(); r++) {
         String to = sum + r + behind;
         boolean first = k == 0 && product.equals(products.getFirst());
+        if (form.eight()) {
+          line(
+              "%s%s = context.mmaInt8((byte[]) (Object) q%d_%d, (byte[]) (Object) %s, %s,"
+                  + " MMAShape.M16N8K32);",
+              first ? "int[] " : "",
+              to,
+              r,
+              k,
+              right,
+              first ? "context.mmaFragmentInt(WHOLE_BITS)" : to);
+          continue;
+        }
         line(
             "%s%s = context.%s(%s, %s, %s, MMAShape.M16N8K16);",
             first ? "float[] " : "",
@@ -185,7 +227,7 @@ final class RegisterProducts {
   /** Scores, weights and their products with the values, for 16 keys. */
   void chunk(int chunk) {
     int blocks = RegisterForm.CHUNK / 8;
-    for (int k = 0; k < form.headDim() / 16; k++) {
+    for (int k = 0; k < form.steps(); k++) {
       for (int n = 0; n < blocks; n++) {
         String keys = "kb%d_%d_%d".formatted(chunk, k, n);
         scores("s%d_".formatted(chunk), "_" + n, keys, "bytes + ", chunk * blocks + n, k,
@@ -220,7 +262,7 @@ final class RegisterProducts {
   }
 
   private void weights(int r, int n, String scores) {
-    text.read(scores);
+    read(scores);
     for (int i = 0; i < 4; i++) {
       line("float x%s_%d = %s;", scores, i, score(scores, i));
     }
@@ -234,7 +276,9 @@ final class RegisterProducts {
   }
 
   private String weight(int r, String scores, int i) {
-    return "TornadoMath.exp(x%s_%d * scale - less%d)".formatted(scores, i, 2 * r + i / 2);
+    int row = 2 * r + i / 2;
+    return "TornadoMath.exp(x%s_%d * scale%s - less%d)"
+        .formatted(scores, i, form.eight() ? row : "", row);
   }
 
   /** The large part of a weight is its first 16 bits, which are found as a fragment's numbers are. */

@@ -50,7 +50,8 @@ final class RegisterResults {
     line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);
     line("int to%d = at%d * %d + 2 * member;", row, row, form.headDim());
     line("if (member == 0 && row%d < queries) {", row);
-    line("  logSumExp.set(at%d, result%d);", row, row);
+    String more = form.eight() ? " + queryNumbers.get(2 * at%d + 1)".formatted(row) : "";
+    line("  logSumExp.set(at%d, result%d%s);", row, row, more);
     if (!form.again()) {
       line("  if (bad%d == 1) {", row);
       line("    flags.set(flagAt, 1);");

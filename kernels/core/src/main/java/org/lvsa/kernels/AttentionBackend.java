@@ -3,6 +3,7 @@ package org.lvsa.kernels;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.StreamSupport;
 
@@ -24,6 +25,22 @@ public interface AttentionBackend {
 
   /** Whether the backend can run here, and on which device. */
   Availability availability();
+
+  /**
+   * Why what the options ask for is not available here although the project has it; empty if it is.
+   * That is a precision that only other backends or devices have. What does not exist at all is
+   * refused by {@link #open}.
+   *
+   * @throws IllegalArgumentException as {@link #open} does
+   */
+  default Optional<String> unavailable(KernelOptions options) {
+    return options.precision() == Precision.FULL
+        ? Optional.empty()
+        : Optional.of(
+            "backend "
+                + name()
+                + " has no scores of int8: the backend tornado has them, on a GPU with tensor cores");
+  }
 
   /**
    * Opens a kernel that is ready to run.

@@ -36,6 +36,11 @@ public interface AttentionKernel extends AutoCloseable {
   /** The device that the kernel runs on, as a person would read it. */
   String device();
 
+  /** The largest relative error of one query's output that is right, against float64. */
+  default double allowedError(DType dtype) {
+    return dtype == DType.F32 ? 1e-4 : 5e-3;
+  }
+
   /**
    * Why attention of this shape and type cannot run here; empty if it can. Allocates nothing. What
    * {@link #prepare} does with a problem that is refused here is not defined.

@@ -70,13 +70,8 @@ final class FloatInputs implements RegisterInputs {
   }
 
   @Override
-  public HalfFloatArray query() {
-    return parts;
-  }
-
-  @Override
-  public RegisterTasks.Blocks blocks() {
-    return blocks;
+  public List<TornadoNativeArray> prepared() {
+    return List.of(parts, blocks.keys(), blocks.values());
   }
 
   @Override
@@ -114,6 +109,11 @@ final class FloatInputs implements RegisterInputs {
             tensor.heads(),
             shape.headDim())
         .transferToHost(DataTransferMode.EVERY_EXECUTION, tensor.largest());
+  }
+
+  @Override
+  public void attend(GraphTasks tasks, RegisterTiles tiles, RegisterTasks.Results results) {
+    RegisterTasks.addAttention(tasks, "registers", shape, DType.F32, parts, blocks, tiles, results);
   }
 
   @Override

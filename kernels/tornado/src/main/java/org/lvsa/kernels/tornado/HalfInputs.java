@@ -50,19 +50,33 @@ final class HalfInputs implements RegisterInputs {
   }
 
   @Override
-  public HalfFloatArray query() {
-    return query;
-  }
-
-  @Override
-  public RegisterTasks.Blocks blocks() {
-    return blocks;
+  public List<TornadoNativeArray> prepared() {
+    return List.of(query, blocks.keys(), blocks.values());
   }
 
   @Override
   public void prepare(GraphTasks tasks) {
     RegisterTasks.addBlocks(tasks, "blocks", key, value, dtype, blocks, largest);
     tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, largest);
+  }
+
+  /** Query and key as they were given. */
+  HalfFloatArray query() {
+    return query;
+  }
+
+  HalfFloatArray key() {
+    return key;
+  }
+
+  /** Keys and values in blocks. */
+  RegisterTasks.Blocks blocks() {
+    return blocks;
+  }
+
+  @Override
+  public void attend(GraphTasks tasks, RegisterTiles tiles, RegisterTasks.Results results) {
+    RegisterTasks.addAttention(tasks, "registers", shape, dtype, query, blocks, tiles, results);
   }
 
   @Override

@@ -4,17 +4,22 @@ package org.lvsa.kernels.tornado;
 import java.util.List;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
-import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
+import org.lvsa.kernels.Precision;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * Query, key and value of a {@link RegisterProgram}: how the device brings them to what {@link
  * RegisterKernels} reads, and the kernel that runs where fp16 cannot hold them.
  */
-sealed interface RegisterInputs permits HalfInputs, FloatInputs {
+sealed interface RegisterInputs permits HalfInputs, Int8Inputs, FloatInputs {
   /** Inputs of a type, with room for one set of them. */
-  static RegisterInputs of(AttentionShape shape, DType dtype, RegisterProgram.Room room) {
-    return dtype == DType.F32 ? new FloatInputs(shape, room) : new HalfInputs(shape, dtype, room);
+  static RegisterInputs of(
+      AttentionShape shape, DType dtype, Precision precision, RegisterProgram.Room room) {
+    if (dtype == DType.F32) {
+      return new FloatInputs(shape, room);
+    }
+    HalfInputs halves = new HalfInputs(shape, dtype, room);
+    return precision == Precision.INT8 ? new Int8Inputs(shape, dtype, halves) : halves;
   }
 
   /** Number of 16-bit numbers that one number becomes. */
@@ -30,14 +35,19 @@ sealed interface RegisterInputs permits HalfInputs, FloatInputs {
   /** Query, key and value as the caller gives them. */
   List<TornadoNativeArray> given();
 
-  /** The queries as {@link RegisterKernels} reads them. */
-  HalfFloatArray query();
+  /** What the kernels read of what {@link #prepare} made. */
+  List<TornadoNativeArray> prepared();
 
-  /** Keys and values as {@link RegisterKernels} reads them. */
-  RegisterTasks.Blocks blocks();
-
-  /** Adds the tasks that make {@link #query} and {@link #blocks} of what was given. */
+  /** Adds the tasks that make {@link #prepared} of what was given. */
   void prepare(GraphTasks tasks);
+
+  /** Adds the kernel, and the one that computes flagged queries again. */
+  void attend(GraphTasks tasks, RegisterTiles tiles, RegisterTasks.Results results);
+
+  /** What the kernel's name ends with in result rows. */
+  default String suffix() {
+    return "-registers";
+  }
 
   /** Whether fp16 holds the inputs that the device prepared last. */
   boolean fp16Holds();

@@ -8,6 +8,7 @@ import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
+import org.lvsa.kernels.Precision;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -43,6 +44,24 @@ final class RegisterProgram implements DeviceProgram {
     }
   }
 
+  /**
+   * What the buffers and the code are for.
+   *
+   * @param precision of the scores; one that is not full is of inputs of 16 bits
+   */
+  record Problem(AttentionShape shape, DType dtype, Precision precision) {
+    /** Number of bytes that the buffers take. */
+    long bytes(Room room) {
+      return RegisterProgram.bytes(shape, dtype, room)
+          + (precision == Precision.INT8 ? Int8Inputs.bytes(shape, room.columns()) : 0);
+    }
+
+    /** Whether this program takes the problem; another one takes the others. */
+    boolean fits(TornadoTarget device, Room room) {
+      return takes(shape, dtype, device, room) && bytes(room) <= device.memory();
+    }
+  }
+
   private final AttentionShape shape;
   private final DType dtype;
   private final Room room;
@@ -62,16 +81,12 @@ final class RegisterProgram implements DeviceProgram {
   private Optional<Planned> planned = Optional.empty();
 
   RegisterProgram(
-      AttentionShape shape,
-      DType dtype,
-      TornadoTarget device,
-      Room room,
-      Optional<Passage.Orders> orders) {
-    this.shape = shape;
-    this.dtype = dtype;
+      Problem problem, TornadoTarget device, Room room, Optional<Passage.Orders> orders) {
+    shape = problem.shape();
+    dtype = problem.dtype();
     this.room = room;
-    bytes = bytes(shape, dtype, room) + Passage.bytes(shape, dtype, orders);
-    inputs = RegisterInputs.of(shape, dtype, room);
+    bytes = problem.bytes(room) + Passage.bytes(shape, dtype, orders);
+    inputs = RegisterInputs.of(shape, dtype, problem.precision(), room);
     results = RegisterTasks.Results.allocate(shape);
     registerTiles = RegisterTiles.allocate(shape, room.register());
     tiles = QueryTiles.allocate(shape, RegisterInputs.otherQueries(dtype), room.tiles());
@@ -87,8 +102,7 @@ final class RegisterProgram implements DeviceProgram {
     GraphTasks first = GraphTasks.of("inputs", device, grids);
     passage.in(first);
     inputs.prepare(first);
-    RegisterTasks.Blocks blocks = inputs.blocks();
-    Object[] fastReads = {inputs.query(), blocks.keys(), blocks.values()};
+    Object[] fastReads = inputs.prepared().toArray();
     Object[] otherReads = given.toArray();
     first.graph().persistOnDevice(all(fastReads, otherReads));
     GraphTasks fast = passage.attention("registers", first, fastReads);
@@ -113,8 +127,7 @@ final class RegisterProgram implements DeviceProgram {
             registerTiles.tiles(),
             registerTiles.runs(),
             results.again());
-    RegisterTasks.addAttention(
-        tasks, "registers", shape, dtype, inputs.query(), inputs.blocks(), registerTiles, results);
+    inputs.attend(tasks, registerTiles, results);
     tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, results.again());
   }
 
@@ -229,8 +242,8 @@ final class RegisterProgram implements DeviceProgram {
     if (!fp16Holds) {
       return inputs.otherName();
     }
-    String name = TornadoKernel.rowName("tensorcore", dtype);
-    return name + (results.again().get(0) == 0 ? "-registers" : "-registers-online");
+    String name = TornadoKernel.rowName("tensorcore", dtype) + inputs.suffix();
+    return results.again().get(0) == 0 ? name : name + "-online";
   }
 
   @Override

@@ -6,6 +6,8 @@ import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task16;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -201,13 +203,7 @@ final class RegisterTasks {
       Blocks blocks,
       RegisterTiles tiles,
       Results results) {
-    for (String task : new String[] {name, name + "Again"}) {
-      tasks.groups(
-          task,
-          Math.toIntExact(RegisterInputs.parts(dtype) * tiles.room().tiles()),
-          Math.multiplyExact(shape.heads(), shape.batch()),
-          RegisterKernels.THREADS);
-    }
+    perTile(tasks, name, shape, dtype, tiles);
     tasks
         .graph()
         .task(
@@ -227,7 +223,76 @@ final class RegisterTasks {
             blocks.columns().count(),
             shape.heads(),
             shape.kvHeads(),
-            (float) shape.scale())
+            (float) shape.scale());
+    addFlagged(tasks, name, shape, dtype, query, blocks, tiles, results);
+  }
+
+  /**
+   * Adds the kernel of int8, and the one that computes flagged queries again from numbers of 16
+   * bits.
+   *
+   * @param dtype of queries and keys, before they were rounded
+   * @param query as they were before
+   * @param rounded queries and keys of int8
+   * @param blocks the values, and the keys as they were before
+   */
+  static void addInt8Attention(
+      GraphTasks tasks,
+      AttentionShape shape,
+      DType dtype,
+      HalfFloatArray query,
+      Int8Inputs.Rounded rounded,
+      Blocks blocks,
+      RegisterTiles tiles,
+      Results results) {
+    perTile(tasks, "int8", shape, dtype, tiles);
+    tasks
+        .graph()
+        .task(
+            "int8",
+            int8Kernel(shape),
+            new KernelContext(),
+            rounded.query(),
+            rounded.keys(),
+            blocks.values(),
+            results.out(),
+            results.logSumExp(),
+            results.flags(),
+            results.again(),
+            tiles.tiles(),
+            tiles.runs(),
+            rounded.queryNumbers(),
+            rounded.keyScales(),
+            shape.tokens(),
+            blocks.columns().count(),
+            shape.heads(),
+            shape.kvHeads());
+    addFlagged(tasks, "int8", shape, dtype, query, blocks, tiles, results);
+  }
+
+  /** The kernel of that name, and that of flagged queries, get work-groups for all tiles. */
+  private static void perTile(
+      GraphTasks tasks, String name, AttentionShape shape, DType dtype, RegisterTiles tiles) {
+    for (String task : new String[] {name, name + "Again"}) {
+      tasks.groups(
+          task,
+          Math.toIntExact(RegisterInputs.parts(dtype) * tiles.room().tiles()),
+          Math.multiplyExact(shape.heads(), shape.batch()),
+          RegisterKernels.THREADS);
+    }
+  }
+
+  private static void addFlagged(
+      GraphTasks tasks,
+      String name,
+      AttentionShape shape,
+      DType dtype,
+      HalfFloatArray query,
+      Blocks blocks,
+      RegisterTiles tiles,
+      Results results) {
+    tasks
+        .graph()
         .task(
             name + "Again",
             kernelOfFlagged(shape, dtype),
@@ -270,6 +335,27 @@ final class RegisterTasks {
       case F16 -> wide ? RegisterKernels::fp16x128 : RegisterKernels::fp16x64;
       case F32 -> wide ? RegisterKernels::f32x128 : RegisterKernels::f32x64;
     };
+  }
+
+  private static Task16<
+          KernelContext,
+          ByteArray,
+          ByteArray,
+          HalfFloatArray,
+          FloatArray,
+          FloatArray,
+          IntArray,
+          IntArray,
+          IntArray,
+          IntArray,
+          FloatArray,
+          FloatArray,
+          Integer,
+          Integer,
+          Integer,
+          Integer>
+      int8Kernel(AttentionShape shape) {
+    return shape.headDim() == 128 ? RegisterKernels::int8x128 : RegisterKernels::int8x64;
   }
 
   private static Task14<

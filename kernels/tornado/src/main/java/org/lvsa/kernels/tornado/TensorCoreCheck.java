@@ -7,10 +7,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.Precision;
 
 /**
  * The self-check of the tensor-core kernels: each is tried on small problems when the process first
- * wants it, once per type, headDim and kind of layout.
+ * wants it, once per type, headDim, kind of layout and precision.
  */
 final class TensorCoreCheck {
   /** The devices of this process, by their id. */
@@ -20,9 +21,11 @@ final class TensorCoreCheck {
   private final Map<Case, Optional<String>> done = new ConcurrentHashMap<>();
 
   /** What is checked together, since one kernel computes it. */
-  record Case(DType dtype, int headDim, SelfCheck.Kind kind) {
+  record Case(DType dtype, int headDim, SelfCheck.Kind kind, Precision precision) {
     Optional<String> failure(AttentionKernel kernel) {
-      return SelfCheck.failure(kernel, dtype, headDim, kind);
+      return precision == Precision.INT8
+          ? SelfCheck.failureOfInt8(kernel, dtype, headDim)
+          : SelfCheck.failure(kernel, dtype, headDim, kind);
     }
   }
 
@@ -38,14 +41,14 @@ final class TensorCoreCheck {
         id ->
             new TensorCoreCheck(
                 what -> {
-                  try (AttentionKernel kernel = TornadoKernel.unchecked(device)) {
+                  try (AttentionKernel kernel = TornadoKernel.unchecked(device, what.precision())) {
                     return what.failure(kernel);
                   }
                 }));
   }
 
   /** What is wrong with the kernel for such problems; empty if nothing is. */
-  Optional<String> failure(DType dtype, int headDim, SelfCheck.Kind kind) {
-    return done.computeIfAbsent(new Case(dtype, headDim, kind), run);
+  Optional<String> failure(Case what) {
+    return done.computeIfAbsent(what, run);
   }
 }

@@ -6,6 +6,7 @@ import java.util.Optional;
 import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Precision;
 
 /** The backend {@code tornado}: attention on a GPU. */
 public final class TornadoBackend implements AttentionBackend {
@@ -32,7 +33,33 @@ public final class TornadoBackend implements AttentionBackend {
 
   @Override
   public AttentionKernel open(KernelOptions options) {
-    return new TornadoKernel(target(options), options.kernel());
+    unavailable(options)
+        .ifPresent(
+            reason -> {
+              throw new IllegalStateException(reason);
+            });
+    return new TornadoKernel(target(options), options.kernel(), options.precision());
+  }
+
+  @Override
+  public Optional<String> unavailable(KernelOptions options) {
+    if (options.precision() == Precision.FULL) {
+      return Optional.empty();
+    }
+    TornadoTarget device = target(options);
+    options
+        .kernel()
+        .filter(TornadoKernel.PORTABLE::equals)
+        .ifPresent(
+            name -> {
+              throw new IllegalArgumentException(
+                  "the kernel " + name + " has no scores of int8: leave the choice of kernel out");
+            });
+    return device.tensorCores()
+        ? Optional.empty()
+        : Optional.of(
+            "scores of int8 need TornadoVM's CUDA backend and compute capability 8.0, this is "
+                + device.description());
   }
 
   /**
@@ -44,7 +71,9 @@ public final class TornadoBackend implements AttentionBackend {
     TornadoTarget preferred =
         Start.DEFAULT_DEVICE.orElseThrow(() -> new IllegalStateException(Start.REASON));
     List<TornadoTarget> all = TornadoTarget.all();
-    options.check(name(), all.stream().map(TornadoTarget::id).toList(), TornadoKernel.names());
+    options
+        .with(Precision.FULL)
+        .check(name(), all.stream().map(TornadoTarget::id).toList(), TornadoKernel.names());
     TornadoTarget device =
         options
             .device()

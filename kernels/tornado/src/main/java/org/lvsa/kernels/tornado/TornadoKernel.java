@@ -12,6 +12,7 @@ import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KeyRanges;
+import org.lvsa.kernels.Precision;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.TokenOrders;
 
@@ -31,11 +32,12 @@ import org.lvsa.kernels.TokenOrders;
  * host buffers and the device are transfer time; layout changes on the device are preparation.
  */
 final class TornadoKernel implements AttentionKernel {
-  private static final String PORTABLE = "portable";
+  static final String PORTABLE = "portable";
   private static final String TENSOR_CORE = "tensorcore";
 
   private final TornadoTarget device;
   private final Optional<String> forced;
+  private final Precision precision;
   private final Optional<TensorCoreCheck> check;
   private final Set<String> passedOver = new LinkedHashSet<>();
   private Optional<DeviceProgram> spare = Optional.empty();
@@ -44,22 +46,28 @@ final class TornadoKernel implements AttentionKernel {
   /**
    * @param kernel the name of the kernel to take, one of {@link #kernels}; empty for the fastest
    */
-  TornadoKernel(TornadoTarget device, Optional<String> kernel) {
-    this(device, kernel, Optional.of(TensorCoreCheck.of(device)));
+  TornadoKernel(TornadoTarget device, Optional<String> kernel, Precision precision) {
+    this(device, kernel, precision, Optional.of(TensorCoreCheck.of(device)));
   }
 
   /**
    * @param check tries tensor-core kernels before they are used; empty for none
    */
-  TornadoKernel(TornadoTarget device, Optional<String> kernel, Optional<TensorCoreCheck> check) {
+  TornadoKernel(
+      TornadoTarget device,
+      Optional<String> kernel,
+      Precision precision,
+      Optional<TensorCoreCheck> check) {
     this.device = device;
-    this.forced = kernel;
+    this.precision = precision;
+    // One kernel alone has another precision: who asks for that asks for the kernel.
+    this.forced = precision == Precision.FULL ? kernel : Optional.of(TENSOR_CORE);
     this.check = check;
   }
 
   /** The tensor-core kernels as they are, for {@link TensorCoreCheck}. */
-  static TornadoKernel unchecked(TornadoTarget device) {
-    return new TornadoKernel(device, Optional.of(TENSOR_CORE), Optional.empty());
+  static TornadoKernel unchecked(TornadoTarget device, Precision precision) {
+    return new TornadoKernel(device, Optional.of(TENSOR_CORE), precision, Optional.empty());
   }
 
   /** Names of all kernels, whatever the device. */
@@ -105,7 +113,29 @@ final class TornadoKernel implements AttentionKernel {
   }
 
   @Override
+  public double allowedError(DType dtype) {
+    return precision == Precision.FULL
+        ? AttentionKernel.super.allowedError(dtype)
+        : Int8Inputs.ALLOWED_ERROR;
+  }
+
+  @Override
   public Optional<String> unsupported(AttentionShape shape, DType dtype) {
+    if (precision == Precision.INT8) {
+      Optional<String> reason =
+          Int8Inputs.unsupported(dtype)
+              .or(() -> TensorCoreProgram.unsupported(shape, device))
+              .or(
+                  () ->
+                      problem(shape, dtype)
+                              .fits(device, RegisterProgram.Room.forFrames(shape, dtype))
+                          ? Optional.empty()
+                          : Optional.of(
+                              "int8 needs more memory than there is: " + device.description()));
+      if (reason.isPresent()) {
+        return reason.map(why -> TENSOR_CORE + " kernel: " + why);
+      }
+    }
     boolean tensorCore = takesTensorCores(shape, dtype);
     if (tensorCore) {
       Optional<String> reason = TensorCoreProgram.unsupported(shape, device);
@@ -121,20 +151,30 @@ final class TornadoKernel implements AttentionKernel {
         .or(() -> tensorCore ? refused(shape, dtype, SelfCheck.Kind.FRAMES) : Optional.empty());
   }
 
+  private RegisterProgram.Problem problem(AttentionShape shape, DType dtype) {
+    return new RegisterProgram.Problem(shape, dtype, precision);
+  }
+
   /** What the self-check says against the tensor-core kernel of such problems. */
   private Optional<String> wrong(AttentionShape shape, DType dtype, SelfCheck.Kind kind) {
     return check
-        .flatMap(some -> some.failure(dtype, shape.headDim(), kind))
+        .flatMap(
+            some -> some.failure(new TensorCoreCheck.Case(dtype, shape.headDim(), kind, precision)))
         .map(reason -> "its self-check: " + reason);
   }
 
   /** Why a tensor-core kernel that was asked for by name does not run. */
   private Optional<String> refused(AttentionShape shape, DType dtype, SelfCheck.Kind kind) {
-    return wrong(shape, dtype, kind).map(TornadoKernel::refusal);
+    return wrong(shape, dtype, kind).map(this::refusal);
   }
 
-  private static String refusal(String reason) {
-    return TENSOR_CORE + " kernel: " + reason + "; --kernel portable does not use it";
+  private String refusal(String reason) {
+    return TENSOR_CORE
+        + " kernel: "
+        + reason
+        + (precision == Precision.FULL
+            ? "; --kernel portable does not use it"
+            : "; without --precision int8 others run");
   }
 
   /** TornadoVM counts the elements of an array, and the threads of a grid, as int. */
@@ -250,7 +290,7 @@ final class TornadoKernel implements AttentionKernel {
     spare = Optional.empty();
     RegisterProgram.Room frames = RegisterProgram.Room.forFrames(shape, dtype);
     boolean registers =
-        takesTensorCores(shape, dtype) && RegisterProgram.takes(shape, dtype, device, frames);
+        takesTensorCores(shape, dtype) && problem(shape, dtype).fits(device, frames);
     if (kept != null
         && kept.shape().equals(shape)
         && kept.dtype() == dtype
@@ -269,7 +309,8 @@ final class TornadoKernel implements AttentionKernel {
     KernelFailedException.throwIf(
         tooMuchMemory(shape, dtype, tensorCore, room, Passage.bytes(shape, dtype, orders)));
     if (registers) {
-      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device, frames, orders));
+      return TornadoErrors.guarded(
+          () -> new RegisterProgram(problem(shape, dtype), device, frames, orders));
     }
     return make(shape, dtype, room, orders);
   }
@@ -300,12 +341,13 @@ final class TornadoKernel implements AttentionKernel {
         takesTensorCores(shape, dtype)
             ? RegisterProgram.room(shape, dtype, groups, room)
                 .map(some -> before instanceof RegisterProgram old ? some.with(old.room()) : some)
-                .filter(some -> RegisterProgram.takes(shape, dtype, device, some))
+                .filter(some -> problem(shape, dtype).fits(device, some))
             : Optional.empty();
     Optional<Passage.Orders> orders = before.passage().orders();
     if (registers.isPresent()) {
       RegisterProgram.Room some = registers.get();
-      return TornadoErrors.guarded(() -> new RegisterProgram(shape, dtype, device, some, orders));
+      return TornadoErrors.guarded(
+          () -> new RegisterProgram(problem(shape, dtype), device, some, orders));
     }
     return make(shape, dtype, room, orders);
   }
@@ -317,7 +359,9 @@ final class TornadoKernel implements AttentionKernel {
       Optional<String> against =
           dtype == DType.F32
               ? Optional.of("float32 takes layouts of frames and regular ones of token blocks")
-              : wrong(shape, dtype, SelfCheck.Kind.BLOCKS);
+              : precision == Precision.INT8
+                  ? Optional.of("int8 takes layouts of frames and regular ones of token blocks")
+                  : wrong(shape, dtype, SelfCheck.Kind.BLOCKS);
       if (against.isEmpty()) {
         return TornadoErrors.guarded(
             () -> new TensorCoreProgram(shape, dtype, device, room, orders));

@@ -19,6 +19,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.Precision;
 import org.lvsa.kernels.Preparation;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.RandomProblem;
@@ -126,7 +127,8 @@ class TensorCoreCheckTest {
                 tried.add(what);
                 return what.failure(new Lossy(right));
               });
-      TornadoKernel kernel = new TornadoKernel(CARD, Optional.empty(), Optional.of(check));
+      TornadoKernel kernel =
+          new TornadoKernel(CARD, Optional.empty(), Precision.FULL, Optional.of(check));
       assertEquals(List.of(), kernel.passedOver());
       for (int times = 0; times < 2; times++) {
         assertEquals(Optional.empty(), kernel.unsupported(SHAPE, DType.BF16));
@@ -134,8 +136,9 @@ class TensorCoreCheckTest {
             List.of("the kernel tensorcore: its self-check: " + WRONG),
             kernel.passedOver().stream().map(TensorCoreCheckTest::withoutNumber).toList());
       }
-      assertEquals(List.of(new Case(DType.BF16, 64, SelfCheck.Kind.FRAMES)), tried);
-      TornadoKernel named = new TornadoKernel(CARD, Optional.of("tensorcore"), Optional.of(check));
+      assertEquals(List.of(new Case(DType.BF16, 64, SelfCheck.Kind.FRAMES, Precision.FULL)), tried);
+      TornadoKernel named =
+          new TornadoKernel(CARD, Optional.of("tensorcore"), Precision.FULL, Optional.of(check));
       assertEquals(
           "tensorcore kernel: its self-check: " + WRONG + "; --kernel portable does not use it",
           withoutNumber(named.unsupported(SHAPE, DType.BF16).orElseThrow()));
@@ -144,7 +147,8 @@ class TensorCoreCheckTest {
         assertThrows(KernelFailedException.class, () -> named.prepare(inputs));
       }
       assertEquals(List.of(), named.passedOver());
-      TornadoKernel portable = new TornadoKernel(CARD, Optional.of("portable"), Optional.of(check));
+      TornadoKernel portable =
+          new TornadoKernel(CARD, Optional.of("portable"), Precision.FULL, Optional.of(check));
       assertEquals(Optional.empty(), portable.unsupported(SHAPE, DType.BF16));
       assertEquals(1, tried.size());
     }
@@ -157,7 +161,8 @@ class TensorCoreCheckTest {
       for (SelfCheck.Kind kind : SelfCheck.Kind.values()) {
         for (DType dtype : DType.values()) {
           for (int headDim : new int[] {64, 128}) {
-            assertEquals(Optional.empty(), check.failure(dtype, headDim, kind));
+            assertEquals(
+                Optional.empty(), check.failure(new Case(dtype, headDim, kind, Precision.FULL)));
           }
         }
       }
