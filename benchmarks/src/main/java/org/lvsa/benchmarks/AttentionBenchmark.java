@@ -13,6 +13,7 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.Precision;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.input.Activations;
@@ -70,6 +71,10 @@ public class AttentionBenchmark {
     @Param("auto")
     public String backend;
 
+    /** INT8 takes F16 or BF16 and a backend that has it. */
+    @Param("FULL")
+    public Precision precision;
+
     private Arena arena;
     private ModelGeometry geometry;
     private AttentionKernel kernel;
@@ -93,7 +98,9 @@ public class AttentionBenchmark {
               new AttentionInputs(shape, dtype, inputs.query(), inputs.key(), inputs.value()),
               BlockSparseLayout.dense(frames));
       output = AttentionOutput.allocate(shape, arena);
-      kernel = Backends.named(backend, System.err::println).open(KernelOptions.DEFAULT);
+      kernel =
+          Backends.open(
+              Backends.named(backend, System.err::println), KernelOptions.DEFAULT.with(precision));
       kernel
           .unsupported(shape, dtype)
           .ifPresent(

@@ -22,6 +22,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.KernelRun;
+import org.lvsa.kernels.Precision;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.TokenBlocks;
@@ -42,7 +43,8 @@ public final class GpuSpeed {
    *     patches=1560}, {@code layout=frames}, or blocks of tokens at density 0.25, near ones as
    *     {@code layout=window64}, random ones as {@code layout=random64}; {@code flagged=all} for a
    *     key that makes nearly every warp compute its queries again: what that adds to the time
-   *     without it is the second kernel's
+   *     without it is the second kernel's; {@code precision=full}, or {@code int8} for scores of
+   *     int8
    */
   public static void main(String[] arguments) throws Throwable {
     System.out.println(new TornadoBackend().availability());
@@ -78,11 +80,27 @@ public final class GpuSpeed {
       Map<String, String> settings =
           new HashMap<>(
               Map.of(
-                  "heads", "12", "dtype", "bf16", "headDim", "128", "patches", "1560", "layout",
-                  "frames", "flagged", "none"));
+                  "heads",
+                  "12",
+                  "dtype",
+                  "bf16",
+                  "headDim",
+                  "128",
+                  "patches",
+                  "1560",
+                  "layout",
+                  "frames",
+                  "flagged",
+                  "none",
+                  "precision",
+                  "full"));
       for (String argument : arguments) {
         int equals = argument.indexOf('=');
-        if (equals < 0) {
+        if (equals < 0 && settings.get("precision").equals("int8")) {
+          try (AttentionKernel int8 = new TornadoBackend().open(options.with(Precision.INT8))) {
+            measure(int8, Integer.parseInt(argument), settings);
+          }
+        } else if (equals < 0) {
           measure(kernel, Integer.parseInt(argument), settings);
         } else {
           settings.put(argument.substring(0, equals), argument.substring(equals + 1));

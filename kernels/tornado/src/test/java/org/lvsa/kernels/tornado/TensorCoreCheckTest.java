@@ -155,6 +155,37 @@ class TensorCoreCheckTest {
   }
 
   @Test
+  void scoresOfInt8HaveAnErrorAndACheckOfTheirOwn() {
+    List<Case> tried = new ArrayList<>();
+    try (AttentionKernel right = new ReferenceBackend().open(KernelOptions.DEFAULT)) {
+      TensorCoreCheck wrong =
+          new TensorCoreCheck(
+              what -> {
+                tried.add(what);
+                return what.failure(new Lossy(right));
+              });
+      TornadoKernel kernel =
+          new TornadoKernel(CARD, Optional.empty(), Precision.INT8, Optional.of(wrong));
+      assertEquals(
+          "tensorcore kernel: its self-check: " + WRONG + "; without --precision int8 others run",
+          withoutNumber(kernel.unsupported(SHAPE, DType.BF16).orElseThrow()));
+      assertEquals(List.of(new Case(DType.BF16, 64, SelfCheck.Kind.FRAMES, Precision.INT8)), tried);
+      assertEquals(List.of(), kernel.passedOver());
+      assertEquals(
+          "tensorcore kernel: int8 takes inputs of 16 bits: give --dtype f16 or --dtype bf16",
+          kernel.unsupported(SHAPE, DType.F32).orElseThrow());
+      assertEquals(0.04, kernel.allowedError(DType.BF16), 1e-6);
+      TensorCoreCheck passes = new TensorCoreCheck(what -> what.failure(right));
+      TornadoKernel good =
+          new TornadoKernel(CARD, Optional.empty(), Precision.INT8, Optional.of(passes));
+      assertEquals(Optional.empty(), good.unsupported(SHAPE, DType.F16));
+      TornadoKernel full =
+          new TornadoKernel(CARD, Optional.empty(), Precision.FULL, Optional.of(passes));
+      assertEquals(5e-3, full.allowedError(DType.BF16));
+    }
+  }
+
+  @Test
   void aRightKernelPassesForEachTypeAndHeadDim() {
     try (AttentionKernel right = new ReferenceBackend().open(KernelOptions.DEFAULT)) {
       TensorCoreCheck check = new TensorCoreCheck(what -> what.failure(right));

@@ -45,7 +45,8 @@ import picocli.CommandLine.Spec;
       "rotateKeyframes, expandWindow); an option goes before them.",
       "",
       "Example:",
-      "  ./lvsa attend in.safetensors out.safetensors --backend vector --sparsity-scale 0.5"
+      "  ./lvsa attend in.safetensors out.safetensors --backend vector --sparsity-scale 0.5",
+      "  ./lvsa attend in.safetensors out.safetensors --dtype f16 --precision int8"
     })
 final class AttendCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -91,7 +92,7 @@ final class AttendCommand implements Callable<Integer> {
     }
     AttentionBackend chosen = Backends.named(backend, this::fallback);
     try (Arena arena = Arena.ofShared();
-        AttentionKernel kernel = chosen.open(device.options())) {
+        AttentionKernel kernel = Backends.open(chosen, device.options())) {
       Safetensors file = Safetensors.open(in, arena);
       TensorInfo q = AttendSettings.tensor(file, "q");
       TensorInfo k = AttendSettings.tensor(file, "k");

@@ -4,9 +4,12 @@ package org.lvsa.toolkit.cli;
 import java.util.Locale;
 import java.util.Optional;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Precision;
 import picocli.CommandLine.Option;
 
-/** {@code --device} and {@code --kernel}, for the commands that run kernels. */
+/**
+ * {@code --device}, {@code --kernel} and {@code --precision}, for the commands that run kernels.
+ */
 final class DeviceOption {
   enum Kernel {
     AUTO,
@@ -27,12 +30,22 @@ final class DeviceOption {
               + " dtype and headDim allow)")
   private Kernel kernel;
 
-  /** The device and the kernel that the user chose. A backend refuses one that it does not have. */
+  @Option(
+      names = "--precision",
+      defaultValue = "full",
+      description =
+          "${COMPLETION-CANDIDATES}: of the scores; int8 rounds queries and keys, which is faster on a"
+              + " GPU with tensor cores and wrong by about 1 %%, needs --dtype f16 or bf16, and is never"
+              + " chosen by itself (default: ${DEFAULT-VALUE})")
+  private Precision precision;
+
+  /** What the user chose. A backend refuses what it does not have. */
   KernelOptions options() {
     return new KernelOptions(
         Optional.ofNullable(device),
         Optional.ofNullable(kernel)
             .filter(k -> k != Kernel.AUTO)
-            .map(k -> k.name().toLowerCase(Locale.ROOT)));
+            .map(k -> k.name().toLowerCase(Locale.ROOT)),
+        precision);
   }
 }

@@ -245,6 +245,7 @@ final class SweepOptions {
     settings
         .device(options.device().orElse(""))
         .kernel(options.kernel().orElse(""))
+        .precision(options.precision())
         .round(round)
         .backends(
             (backends == null ? List.of("auto") : backends)

@@ -211,6 +211,33 @@ class AttendCommandTest {
     assertTrue(unknown.err().contains("unknown backend cuda, the nearest is"), unknown.err());
   }
 
+  /**
+   * Scores of int8 are computed on tensor cores or not at all, and only where they are asked for.
+   */
+  @Test
+  void aPrecisionThatIsNotHereIsCodeThree() throws IOException {
+    Path in = Golden.shipped("tiny", directory);
+    Path out = directory.resolve("out");
+    String sizes = "--latent-frames=2,--patches-per-frame=4,--heads=1,--dtype=f16";
+    for (Run run :
+        List.of(
+            Run.lvsa("attend", in, out, "--backend", "vector", "--precision", "int8"),
+            Run.lvsa("attend", in, out, "--dtype", "f16", "--precision", "int8"),
+            Run.lvsa(
+                Stream.concat(
+                        Stream.of("sweep", "--backends", "vector,reference", "--precision=INT8"),
+                        Stream.concat(Stream.of(sizes.split(",")), Stream.of("-o", out)))
+                    .toArray()))) {
+      assertEquals(3, run.code(), run.err());
+      assertTrue(run.err().contains(" has no scores of int8: the backend tornado"), run.err());
+      assertTrue(Files.notExists(out));
+    }
+    Run unknown = Run.lvsa("attend", in, out, "--precision", "int4");
+    assertEquals(2, unknown.code(), unknown.err());
+    assertTrue(unknown.err().contains("--precision"), unknown.err());
+    assertTrue(Run.lvsa("attend", "--help").out().contains("--dtype f16 --precision int8"));
+  }
+
   @Test
   void aSymbolicLinkIsFollowedAndDevicesAreLeftAlone() throws IOException {
     Path in = Golden.shipped("tiny", directory);

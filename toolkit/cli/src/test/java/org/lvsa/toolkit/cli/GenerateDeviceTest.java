@@ -24,6 +24,7 @@ class GenerateDeviceTest {
   @ParameterizedTest
   @CsvSource({
     "3,wan2.1-1.3b,--dtype f32,--transformer device cannot run here: ",
+    "3,wan2.1-1.3b,--precision int8 --dtype f16,'full precision: leave --precision out'",
     "3,wan2.1-1.3b,--backend vector,backend vector runs no whole transformer: give --backend tornado",
     "2,hunyuanvideo-1.5,--dtype f32,'(HunyuanVideo15Pipeline): give --transformer cpu'",
     "2,cogvideox-2b,--dtype f32,'(CogVideoXPipeline): give --transformer cpu'",

@@ -10,6 +10,7 @@ import org.lvsa.kernels.AttentionBackend;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Precision;
 import org.lvsa.toolkit.io.Messages;
 
 /** Chooses backends by name. What is not there is an error, never a substitute. */
@@ -103,19 +104,36 @@ public final class Backends {
   }
 
   /**
-   * Opens a kernel of each backend. A device or a kernel that is asked for goes to the backends
-   * that have it, and the others choose for themselves; at least one must have it. If one does not
-   * open, those already open are closed again.
+   * Opens a kernel of a backend.
+   *
+   * @throws IllegalArgumentException if the backend has no such device or kernel
+   * @throws UnavailableException if what is asked for is not available here
+   */
+  public static AttentionKernel open(AttentionBackend backend, KernelOptions options) {
+    backend
+        .unavailable(options)
+        .ifPresent(
+            reason -> {
+              throw new UnavailableException(reason);
+            });
+    return backend.open(options);
+  }
+
+  /**
+   * Opens a kernel of each backend. A device, a kernel or a precision that is asked for goes to the
+   * backends that have it, and the others choose for themselves; at least one must have it. If one
+   * does not open, those already open are closed again.
    *
    * @return one kernel per backend, in the order of the backends
    * @throws IllegalArgumentException if no backend has the device or the kernel that the options
    *     name
+   * @throws UnavailableException if none has the precision here
    */
   public static List<AttentionKernel> open(List<AttentionBackend> backends, KernelOptions options) {
     List<AttentionKernel> opened = new ArrayList<>();
     try {
       for (AttentionBackend backend : backends) {
-        opened.add(backend.open(optionsOf(backend, backends, options)));
+        opened.add(open(backend, optionsOf(backend, backends, options)));
       }
       return opened;
     } catch (RuntimeException | Error e) {
@@ -136,11 +154,18 @@ public final class Backends {
         asked.device().filter(id -> hasDevice(backend, id) || noneHas(all, b -> hasDevice(b, id))),
         asked
             .kernel()
-            .filter(name -> hasKernel(backend, name) || noneHas(all, b -> hasKernel(b, name))));
+            .filter(name -> hasKernel(backend, name) || noneHas(all, b -> hasKernel(b, name))),
+        hasPrecision(backend, asked) || noneHas(all, b -> hasPrecision(b, asked))
+            ? asked.precision()
+            : Precision.FULL);
   }
 
   private static boolean noneHas(List<AttentionBackend> backends, Predicate<AttentionBackend> has) {
     return backends.stream().noneMatch(has);
+  }
+
+  private static boolean hasPrecision(AttentionBackend backend, KernelOptions asked) {
+    return backend.unavailable(KernelOptions.DEFAULT.with(asked.precision())).isEmpty();
   }
 
   private static boolean hasDevice(AttentionBackend backend, String id) {

@@ -15,6 +15,7 @@ import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Precision;
 import org.lvsa.kernels.PreparedAttention;
 
 class BackendsTest {
@@ -52,9 +53,16 @@ class BackendsTest {
       return ids.stream().map(id -> new Device(id, id, 1, List.of("fast"), false, false)).toList();
     }
 
+    /** Those with devices have int8. */
+    @Override
+    public Optional<String> unavailable(KernelOptions options) {
+      return ids.isEmpty() ? AttentionBackend.super.unavailable(options) : Optional.empty();
+    }
+
     @Override
     public AttentionKernel open(KernelOptions options) {
-      options.check(name, ids, ids.isEmpty() ? List.of() : List.of("fast"));
+      KernelOptions checked = ids.isEmpty() ? options : options.with(Precision.FULL);
+      checked.check(name, ids, ids.isEmpty() ? List.of() : List.of("fast"));
       broken.ifPresent(
           failure -> {
             switch (failure) {
@@ -67,7 +75,8 @@ class BackendsTest {
           "open "
               + name
               + options.device().map(d -> " " + d).orElse("")
-              + options.kernel().map(k -> " " + k).orElse(""));
+              + options.kernel().map(k -> " " + k).orElse("")
+              + (options.precision() == Precision.FULL ? "" : " " + options.precision()));
       return new AttentionKernel() {
         @Override
         public String device() {
@@ -136,6 +145,27 @@ class BackendsTest {
     events.clear();
     Backends.open(List.of(cpu(), gpu()), new KernelOptions(Optional.empty(), Optional.of("fast")));
     assertEquals(List.of("open cpu", "open gpu fast"), events);
+  }
+
+  @Test
+  void aPrecisionGoesToTheBackendsThatHaveIt() {
+    KernelOptions int8 = KernelOptions.DEFAULT.with(Precision.INT8);
+    Backends.open(List.of(cpu(), gpu()), int8);
+    assertEquals(List.of("open cpu", "open gpu INT8"), events);
+    events.clear();
+    String reason =
+        "backend cpu has no scores of int8: the backend tornado has them, on a GPU with tensor"
+            + " cores";
+    assertEquals(
+        reason,
+        assertThrows(UnavailableException.class, () -> Backends.open(List.of(cpu()), int8))
+            .getMessage());
+    assertEquals(
+        reason,
+        assertThrows(UnavailableException.class, () -> Backends.open(cpu(), int8)).getMessage());
+    // Whoever does not ask first is refused as well.
+    assertThrows(IllegalArgumentException.class, () -> cpu().open(int8));
+    assertTrue(events.isEmpty());
   }
 
   @Test

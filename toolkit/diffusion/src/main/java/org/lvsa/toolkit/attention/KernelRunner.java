@@ -44,7 +44,7 @@ final class KernelRunner implements AutoCloseable {
    * @param name a backend's, {@code auto}, or one of the published ones: {@code sdpa} is nd4j here,
    *     {@code flashinfer} the fastest fused kernel
    * @param dtype of query, key and value as the kernel is given them
-   * @param options its device and kernel
+   * @param options its device, kernel and precision
    * @param log told about backends and kernels that {@code auto} passes over
    * @throws UnavailableException if the backend cannot run here
    */
@@ -53,7 +53,7 @@ final class KernelRunner implements AutoCloseable {
     backend = chosen.name();
     this.dtype = dtype;
     this.log = log;
-    kernel = chosen.open(options);
+    kernel = Backends.open(chosen, options);
   }
 
   /**

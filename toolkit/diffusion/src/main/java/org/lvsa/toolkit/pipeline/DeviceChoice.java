@@ -6,6 +6,7 @@ import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Precision;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
@@ -56,10 +57,16 @@ public record DeviceChoice(
    * The backend.
    *
    * @throws IllegalArgumentException if nobody knows the name
-   * @throws UnavailableException if no backend of that name runs transformers here
+   * @throws UnavailableException if no backend of that name runs transformers here, or not with
+   *     that precision
    */
   public TransformerBackend find() {
     Backends.requireKnown(backend);
+    if (options.precision() != Precision.FULL) {
+      throw new UnavailableException(
+          "--transformer device computes scores in full precision: leave --precision out, or give"
+              + " --transformer cpu");
+    }
     for (TransformerBackend found : ServiceLoader.load(TransformerBackend.class)) {
       if (backend.equals("auto") || backend.equals(found.name())) {
         if (found.availability() instanceof Availability.Unavailable(String reason)) {

@@ -35,11 +35,6 @@ final class Accuracy {
 
   private Accuracy() {}
 
-  /** The largest relative error of one row that is right, against the float64 reference. */
-  static double allowed(DType dtype) {
-    return dtype == DType.F32 ? 1e-4 : 5e-3;
-  }
-
   /**
    * The row of a result that differs most from the float64 reference.
    *

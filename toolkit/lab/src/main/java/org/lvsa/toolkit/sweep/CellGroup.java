@@ -188,7 +188,7 @@ final class CellGroup {
   private String fault(int attention, AttentionOutput output) {
     output.out().fill(POISON);
     run(attention);
-    double allowed = Accuracy.allowed(inputs.dtype());
+    double allowed = kernel.allowedError(inputs.dtype());
     Accuracy.WorstRow worst =
         Accuracy.check(inputs, layout(attention).computed(kernel), output.out(), settings.seed());
     return worst.within(allowed) ? "" : worst.inWords(allowed);

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Precision;
 import org.lvsa.toolkit.blockpattern.DensitySolver;
 import org.lvsa.toolkit.blockpattern.PatternSpec;
 import org.lvsa.toolkit.blockpattern.TokenGrid;
@@ -44,6 +45,7 @@ import org.lvsa.toolkit.model.PatchGrid;
  * @param backends names of backends, never {@code auto}
  * @param device id of the device to run on; empty for each backend's own choice
  * @param kernel name of the kernel to run; empty for each backend's own choice
+ * @param precision of the scores, for the backends that have it
  * @param heads heads to measure; 0 for all that the model has
  * @param batch independent sequences
  * @param dtype {@code F32}, {@code F16} or {@code BF16}
@@ -69,6 +71,7 @@ public record SweepSettings(
     List<String> backends,
     String device,
     String kernel,
+    Precision precision,
     int heads,
     int batch,
     String dtype,
@@ -289,6 +292,7 @@ public record SweepSettings(
         .backends(backends)
         .device(device)
         .kernel(kernel)
+        .precision(precision)
         .heads(heads)
         .batch(batch)
         .dtype(dtype)
@@ -318,9 +322,9 @@ public record SweepSettings(
         "the settings of a sweep");
   }
 
-  /** Device and kernel as a backend takes them. */
+  /** Device, kernel and precision as a backend takes them. */
   public KernelOptions kernelOptions() {
-    return new KernelOptions(given(device), given(kernel));
+    return new KernelOptions(given(device), given(kernel), precision);
   }
 
   private static Optional<String> given(String text) {

@@ -3,6 +3,7 @@ package org.lvsa.toolkit.sweep;
 
 import com.fasterxml.jackson.databind.annotation.JsonPOJOBuilder;
 import java.util.List;
+import org.lvsa.kernels.Precision;
 
 /**
  * Collects the settings of a sweep; whatever is not set has its default. Start with {@link
@@ -22,6 +23,7 @@ public final class SweepSettingsBuilder {
   private List<String> backends = List.of("vector");
   private String device = "";
   private String kernel = "";
+  private Precision precision = Precision.FULL;
   private int heads;
   private int batch = 1;
   private String dtype = "F32";
@@ -53,6 +55,7 @@ public final class SweepSettingsBuilder {
         backends,
         device,
         kernel,
+        precision,
         heads,
         batch,
         dtype,
@@ -142,6 +145,12 @@ public final class SweepSettingsBuilder {
   /** Name of the kernel to run; empty for each backend's own choice. */
   public SweepSettingsBuilder kernel(String value) {
     kernel = value;
+    return this;
+  }
+
+  /** Precision of the scores, for the backends that have it. */
+  public SweepSettingsBuilder precision(Precision value) {
+    precision = value;
     return this;
   }
 
