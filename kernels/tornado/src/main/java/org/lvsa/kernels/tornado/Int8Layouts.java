@@ -44,6 +44,31 @@ final class Int8Layouts {
 
   private Int8Layouts() {}
 
+  /** A number of 16 bits as a float. */
+  private static float number(HalfFloatArray numbers, int at, int bf16) {
+    float number;
+    if (bf16 == 1) {
+      number = BFloat16.bf16ToFloat(numbers.get(at).getHalfFloatValue());
+    } else {
+      number = numbers.get(at).getFloat32();
+    }
+    return number;
+  }
+
+  /** The absolute value; infinite for what is not finite, since the device's max drops NaN. */
+  private static float size(float number) {
+    float size = TornadoMath.abs(number);
+    // The difference is 0 for finite numbers alone.
+    if (size - size != 0f) {
+      size = Float.POSITIVE_INFINITY;
+    }
+    return size;
+  }
+
+  private static byte rounded(float steps) {
+    return (byte) (int) TornadoMath.floor(steps + 0.5f);
+  }
+
   /**
    * Sums of the keys {@code [batch, tokens, kvHeads, headDim]} over stretches of {@link #STRETCH}
    * tokens. Group x is a stretch, group y is {@code sequence · kvHeads + head}.
@@ -70,13 +95,7 @@ final class Int8Layouts {
         token < end;
         token += THREADS / headDim) {
       int from = ((sequence * tokens + token) * kvHeads + head) * headDim + element;
-      float number;
-      if (bf16 == 1) {
-        number = BFloat16.bf16ToFloat(key.get(from).getHalfFloatValue());
-      } else {
-        number = key.get(from).getFloat32();
-      }
-      sum += number;
+      sum += number(key, from, bf16);
     }
     parts[thread] = sum;
     for (int stride = THREADS / 2; stride >= headDim; stride >>= 1) {
@@ -160,20 +179,9 @@ final class Int8Layouts {
     for (int i = thread / headDim; i < TILE; i += THREADS / headDim) {
       int token = start + TornadoMath.min(within + i, count - 1);
       int from = ((sequence * tokens + token) * kvHeads + head) * headDim + element;
-      float number;
-      if (bf16 == 1) {
-        number = BFloat16.bf16ToFloat(key.get(from).getHalfFloatValue());
-      } else {
-        number = key.get(from).getFloat32();
-      }
-      number = number - mean;
+      float number = number(key, from, bf16) - mean;
       tile[i * pitch + element] = number;
-      float size = TornadoMath.abs(number);
-      // The device's max drops NaN. The difference is 0 for finite numbers alone.
-      if (size - size != 0f) {
-        size = Float.POSITIVE_INFINITY;
-      }
-      high = TornadoMath.max(high, size);
+      high = TornadoMath.max(high, size(number));
       sum += number * number;
     }
     highest[thread] = high;
@@ -199,7 +207,7 @@ final class Int8Layouts {
     for (int i = thread; i < TILE * headDim; i += THREADS) {
       int row = i / (8 * headDim) * 8 + ((i >> 1) & 7);
       int at = (i >> 4) % (headDim / 2) * 2 + (i & 1);
-      blocked.set(to + i, (byte) (int) TornadoMath.floor(tile[row * pitch + at] * inverse + 0.5f));
+      blocked.set(to + i, rounded(tile[row * pitch + at] * inverse));
     }
   }
 
@@ -281,18 +289,8 @@ final class Int8Layouts {
     float sum = 0f;
     float product = 0f;
     for (int element = part; element < headDim; element += 16) {
-      float value;
-      if (bf16 == 1) {
-        value = BFloat16.bf16ToFloat(query.get(number * headDim + element).getHalfFloatValue());
-      } else {
-        value = query.get(number * headDim + element).getFloat32();
-      }
-      float size = TornadoMath.abs(value);
-      // The device's max drops NaN. The difference is 0 for finite numbers alone.
-      if (size - size != 0f) {
-        size = Float.POSITIVE_INFINITY;
-      }
-      high = TornadoMath.max(high, size);
+      float value = number(query, number * headDim + element, bf16);
+      high = TornadoMath.max(high, size(value));
       sum += value * value;
       product += value * means.get(kvHead * headDim + element);
     }
@@ -336,14 +334,8 @@ final class Int8Layouts {
         numbers.set(2 * number + 1, more);
       }
       for (int element = part; element < headDim; element += 16) {
-        float value;
-        if (bf16 == 1) {
-          value = BFloat16.bf16ToFloat(query.get(number * headDim + element).getHalfFloatValue());
-        } else {
-          value = query.get(number * headDim + element).getFloat32();
-        }
-        rounded.set(
-            number * headDim + element, (byte) (int) TornadoMath.floor(value * inverse + 0.5f));
+        int at = number * headDim + element;
+        rounded.set(at, rounded(number(query, at, bf16) * inverse));
       }
     }
   }

@@ -44,7 +44,8 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  ./lvsa sweep --preset quick --input video.mp4 -o out",
       "  ./lvsa sweep --models wan2.1-1.3b,hunyuanvideo-1.5 --frames 81,161 \\",
-      "      --resolutions 416x240 --sparsity-scales 0.5,0.75,1.0 --heads 2 -o out"
+      "      --resolutions 416x240 --sparsity-scales 0.5,0.75,1.0 --heads 2 -o out",
+      "  ./lvsa sweep --frames 321 --heads 12 --dtype f16 --backends tornado --precision int8 -o out"
     })
 final class SweepCommand implements Callable<Integer> {
   enum Format {
