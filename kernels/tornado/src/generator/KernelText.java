@@ -2,7 +2,17 @@
 
 /** The text of a kernel that is being written, and how the numbers of its fragments are read. */
 final class KernelText {
-  /** How a fragment is read; see {@code TensorCoreGenerator.REGISTER_READS}. */
+  /**
+   * How the numbers of an accumulator fragment are read. The one switch for it: {@code
+   * -Dtornado.registerReads=true} of the build, {@code -DregisterReads=true} of the generators.
+   *
+   * <p>False: the fragment is stored to four words of local memory that belong to the thread, and read
+   * back from there; the device's compiler keeps the values in registers. TornadoVM 5.2.0 takes this
+   * alone, as it refuses an index on a fragment ("address origin unimplemented").
+   *
+   * <p>True: {@code fragment[i]} with a constant index. TornadoVM 7 and later compile that to a read
+   * of the register. Not tried here: no such SDK was at hand.
+   */
   private static final boolean REGISTER_READS = Boolean.getBoolean("registerReads");
 
   private final StringBuilder text = new StringBuilder();

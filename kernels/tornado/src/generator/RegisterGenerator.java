@@ -7,8 +7,9 @@ import java.nio.file.Path;
 /**
  * Writes {@code RegisterKernels.java}: the tensor-core attention kernel whose weights stay in
  * registers, for headDim 64 and 128, in fp16, in bf16, in float32 as two parts of fp16, and with
- * queries and keys of int8. It is unrolled for the reason that {@code TensorCoreGenerator} gives. The build runs it: {@code java
- * RegisterGenerator.java OUTPUT_DIRECTORY}. The classes beside it write parts of a kernel.
+ * queries and keys of int8. It is unrolled for the reason that {@code TensorCoreGenerator} gives.
+ * The build runs it: {@code java RegisterGenerator.java OUTPUT_DIRECTORY}. The classes beside it
+ * write parts of a kernel.
  *
  * <p>The Javadoc of the generated class explains how the kernel works.
  */

@@ -8,65 +8,36 @@ import java.nio.file.Path;
  * Writes {@code TensorCoreKernels.java}: the tensor-core attention kernel, unrolled for each type
  * and headDim. TornadoVM cannot keep the fragments of a matrix product in arrays, so every fragment
  * needs a variable of its own, and this program writes out what would otherwise be loops over
- * arrays. The build runs it: {@code java TensorCoreGenerator.java OUTPUT_DIRECTORY}.
+ * arrays. The build runs it: {@code java TensorCoreGenerator.java OUTPUT_DIRECTORY}. The classes
+ * beside it write parts of a kernel.
  *
  * <p>The Javadoc of the generated class explains how the kernel works.
  */
 public final class TensorCoreGenerator {
-  /** Number of warps of a work-group; each warp computes 16 queries. */
-  private static final int WARPS = Integer.getInteger("warps", 4);
+  private final KernelText text = new KernelText(TensorCoreForm.WARPS);
+  private final TensorCoreForm form;
+  private final TensorCoreCopies copies;
+  private final TensorCoreProducts products;
 
-  /**
-   * How the numbers of an accumulator fragment are read. The one switch for it: {@code
-   * -Dtornado.registerReads=true} of the build, {@code -DregisterReads=true} of this program.
-   *
-   * <p>False: the fragment is stored to four words of local memory that belong to the thread, and read
-   * back from there; the device's compiler keeps the values in registers. TornadoVM 5.2.0 takes this
-   * alone, as it refuses an index on a fragment ("address origin unimplemented").
-   *
-   * <p>True: {@code fragment[i]} with a constant index. TornadoVM 7 and later compile that to a read
-   * of the register. Not tried here: no such SDK was at hand.
-   */
-  private static final boolean REGISTER_READS = Boolean.getBoolean("registerReads");
-
-  /** Keys of a tile. */
-  private static final int KEYS = 32;
-
-  /** Words of a 16 x 8 tile of keys, and of values: 64 and a shift that spreads the banks. */
-  private static final int KEY_TILE = 72;
-
-  private static final int VALUE_TILE = 68;
-
-  /**
-   * ln 2^15. fp16 has few small numbers, so its weights go up to 2^15 instead of 1; their sum divides
-   * it out.
-   */
-  private static final String FP16_SHIFT = "10.397208f";
-
-  private final StringBuilder text = new StringBuilder();
-  private final boolean bf16;
-  private final int headDim;
-  private final boolean bounded;
-  private final int threads = 32 * WARPS;
-  private final int keyStage;
-  private final int valueStage;
-
-  private TensorCoreGenerator(boolean bf16, int headDim, boolean bounded) {
-    this.bf16 = bf16;
-    this.headDim = headDim;
-    this.bounded = bounded;
-    keyStage = headDim / 16 * (KEYS / 8) * KEY_TILE;
-    valueStage = KEYS / 16 * (headDim / 8) * VALUE_TILE;
+  private TensorCoreGenerator(TensorCoreForm form) {
+    this.form = form;
+    copies = new TensorCoreCopies(form, text);
+    products = new TensorCoreProducts(form, text);
   }
 
   public static void main(String[] arguments) throws IOException {
     Path directory = Path.of(arguments[0], "org/lvsa/kernels/tornado");
     Files.createDirectories(directory);
-    StringBuilder file = new StringBuilder(HEAD.formatted(16 * WARPS, KEYS, 32 * WARPS));
+    StringBuilder file =
+        new StringBuilder(
+            HEAD.formatted(
+                16 * TensorCoreForm.WARPS, TensorCoreForm.KEYS, TensorCoreForm.THREADS));
     for (int headDim : new int[] {64, 128}) {
       for (boolean bf16 : new boolean[] {true, false}) {
-        file.append(new TensorCoreGenerator(bf16, headDim, false).method());
-        file.append(new TensorCoreGenerator(bf16, headDim, true).method());
+        for (boolean bounded : new boolean[] {false, true}) {
+          TensorCoreForm form = new TensorCoreForm(bf16, headDim, bounded);
+          file.append(new TensorCoreGenerator(form).method());
+        }
       }
     }
     Files.writeString(directory.resolve("TensorCoreKernels.java"), file.append("}\n"));
@@ -120,16 +91,11 @@ public final class TensorCoreGenerator {
       """;
 
   private void line(String format, Object... arguments) {
-    text.append("    ").append(arguments.length == 0 ? format : format.formatted(arguments));
-    text.append('\n');
-  }
-
-  private String mma() {
-    return bf16 ? "mmaBF16" : "mma";
+    text.line(format, arguments);
   }
 
   private String method() {
-    text.append(
+    text.add(
         """
 
           /** %s, headDim %d, %s; {@link QueryTiles} says what tiles and runs are. */
@@ -149,25 +115,25 @@ public final class TensorCoreGenerator {
               float scale) {
         """
             .formatted(
-                bf16 ? "bf16" : "fp16",
-                headDim,
-                bounded ? "scores within the head's bound" : "any scores",
-                bf16 ? "bf16x" : "fp16x",
-                headDim,
-                bounded ? "bounded" : "online",
-                bounded ? "\n      FloatArray bounds," : ""));
-    setUp();
-    stageQueries();
-    if (bounded) {
+                form.bf16() ? "bf16" : "fp16",
+                form.headDim(),
+                form.bounded() ? "scores within the head's bound" : "any scores",
+                form.bf16() ? "bf16x" : "fp16x",
+                form.headDim(),
+                form.bounded() ? "bounded" : "online",
+                form.bounded() ? "\n      FloatArray bounds," : ""));
+    copies.setUp();
+    copies.stageQueries();
+    if (form.bounded()) {
       line("float bound = bounds.get(context.groupIdy);");
-      line("float shift0 = bound%s;", bf16 ? "" : " - " + FP16_SHIFT);
+      line("float shift0 = bound%s;", form.shift());
     } else {
       line("float max0 = LOWEST;");
       line("float max1 = LOWEST;");
     }
     line("float sum0 = 0f;");
     line("float sum1 = 0f;");
-    for (int n = 0; n < headDim / 8; n++) {
+    for (int n = 0; n < form.headDim() / 8; n++) {
       line("float[] o%d = context.mmaFragment(0f);", n);
     }
     line("int run = tiles.get(tile + 2);");
@@ -180,13 +146,13 @@ public final class TensorCoreGenerator {
     line("  left = 0;");
     line("}");
     line("if (left > 0) {");
-    copyTile("token", "padded", "stage");
+    copies.copyTile("token", "padded", "stage");
     line("}");
     line("context.asyncCopyCommit();");
     line("while (left > 0) {");
-    line("int nextToken = token + %d;", KEYS);
-    line("int nextPadded = padded + %d;", KEYS);
-    line("int nextLeft = left - %d;", KEYS);
+    line("int nextToken = token + %d;", TensorCoreForm.KEYS);
+    line("int nextPadded = padded + %d;", TensorCoreForm.KEYS);
+    line("int nextLeft = left - %d;", TensorCoreForm.KEYS);
     line("if (nextLeft <= 0) {");
     line("  run++;");
     line("  nextLeft = 0;");
@@ -197,316 +163,23 @@ public final class TensorCoreGenerator {
     line("  }");
     line("}");
     line("context.asyncCopyWaitGroup(0);");
-    clearBeyond();
+    copies.clearBeyond();
     line("context.localBarrier();");
     line("int otherStage = 1 - stage;");
     line("if (nextLeft > 0) {");
-    copyTile("nextToken", "nextPadded", "otherStage");
+    copies.copyTile("nextToken", "nextPadded", "otherStage");
     line("}");
     line("context.asyncCopyCommit();");
-    scores();
-    weights();
-    values();
+    products.scores();
+    products.weights();
+    products.values();
     line("token = nextToken;");
     line("padded = nextPadded;");
     line("left = nextLeft;");
     line("stage = otherStage;");
     line("}");
-    results();
-    text.append("  }\n");
+    products.results();
+    text.add("  }\n");
     return text.toString();
-  }
-
-  private void setUp() {
-    int tileWords = Math.max(2 * (keyStage + valueStage), WARPS * 16 * headDim / 2);
-    line("// K, then V, two stages of each; at first Q.");
-    line("int[] staged = context.allocateIntLocalArray(%d);", tileWords);
-    line("// The weights of each warp as A tiles, 256 words; then every thread's words for bits.");
-    line("int[] words = context.allocateIntLocalArray(%d);", WARPS * 384 + 4);
-    line("float[] slot = context.allocateFloatLocalArray(%d);", WARPS * 128 + 4);
-    line("FloatArray slotStore = (FloatArray) (Object) slot;");
-    line("FloatArray wordStore = (FloatArray) (Object) words;");
-    // The mask tells the device's compiler how large an index can be.
-    line("int thread = context.localIdx & %d;", threads - 1);
-    line("int lane = thread & 31;");
-    line("int warp = thread >> 5;");
-    line("int group = lane >> 2;");
-    line("int member = lane & 3;");
-    line("int back = -group;");
-    line("// mmaStore adds the array header of 16 bytes, the lane's row and its column.");
-    line("int slotAt = 2 * thread;");
-    line("int slotColumn = slotAt - (member << 1);");
-    line("int slot0 = slotAt + 4;");
-    line("int wordColumn = slotColumn + %d;", WARPS * 256);
-    line("int word0 = slotAt + %d;", WARPS * 256 + 4);
-    line("int quad = ((thread & ~3) << 1) + 4;");
-    line("int head = context.groupIdy %% heads;".formatted());
-    line("int tile = tiles.get(head) + context.groupIdx * 4;");
-    line("int sequence = context.groupIdy / heads;");
-    line("int kvHead = head / (heads / kvHeads);");
-    line("int firstQuery = tiles.get(tile);");
-    line("int queries = tiles.get(tile + 1);");
-    line("int weightTile = warp * 256 + group * 8 + member;");
-    int rows = threads / 16;
-    line("int keyWord = thread & 15;");
-    line("int keyRow = thread >> 4;");
-    line(
-        "int keyTo = (keyWord >> 2) * %d + keyRow * 4 + (keyWord & 3);".formatted(KEY_TILE));
-    line(
-        "int keyFrom = ((sequence * kvHeads + kvHead) * %d + keyRow) * paddedTokens + 2 * keyWord;",
-        headDim);
-    int wordsOfKey = headDim / 2;
-    line("int valueWord = thread & %d;", wordsOfKey - 1);
-    line("int valueRow = thread / %d;", wordsOfKey);
-    line(
-        "int valueTo = %d + (valueWord >> 2) * %d + valueRow * 4 + (valueWord & 3);",
-        2 * keyStage, VALUE_TILE);
-    line("int valueStride = kvHeads * %d;", headDim);
-    line(
-        "int valueFrom = (sequence * tokens + valueRow) * valueStride + kvHead * %d + 2 * valueWord;",
-        headDim);
-    if (rows % 8 != 0 || threads < wordsOfKey) {
-      throw new IllegalStateException("too few threads");
-    }
-  }
-
-  private void stageQueries() {
-    int wordsOfRow = headDim / 2;
-    int step = threads / wordsOfRow;
-    line("int queryWord = thread & %d;", wordsOfRow - 1);
-    line("int queryRow = thread / %d;", wordsOfRow);
-    line("for (int row = queryRow; row < %d; row += %d) {", 16 * WARPS, step);
-    line("  int from = firstQuery + TornadoMath.min(row, TornadoMath.max(queries - 1, 0));");
-    line("  int to = (row >> 4) * %d + (queryWord >> 3) * 128", headDim / 16 * 128);
-    line("      + (row & 15) * 8 + (queryWord & 7);");
-    line("  context.asyncCopyToLocal(staged, to, query,");
-    line("      ((sequence * tokens + from) * heads + head) * %d + 2 * queryWord);", headDim);
-    line("}");
-    line("context.asyncCopyCommit();");
-    line("context.asyncCopyWaitGroup(0);");
-    line("context.localBarrier();");
-    for (int k = 0; k < headDim / 16; k++) {
-      line(
-          "HalfFloat[] q%d = context.mmaLoadA(staged, 16, warp * %d + %d);",
-          k, headDim / 16 * 512, k * 512);
-    }
-    line("context.localBarrier();");
-  }
-
-  private void copyTile(String token, String padded, String stage) {
-    line("int keyTo_%s = keyTo + (%s & 1) * %d;", stage, stage, keyStage);
-    line("int keyFrom_%s = keyFrom + %s;", stage, padded);
-    int rows = threads / 16;
-    for (int j = 0; j < headDim / rows; j++) {
-      int d = j * rows;
-      line(
-          "context.asyncCopyToLocal(staged, keyTo_%s + %d, key, keyFrom_%s + %d * paddedTokens);",
-          stage, d / 16 * (KEYS / 8) * KEY_TILE + d % 16 * 4, stage, d);
-    }
-    line("int valueTo_%s = valueTo + (%s & 1) * %d;", stage, stage, valueStage);
-    line("int valueFrom_%s = valueFrom + %s * valueStride;", stage, token);
-    int keysOfStep = threads / (headDim / 2);
-    for (int k = 0; k < KEYS; k += keysOfStep) {
-      line(
-          "context.asyncCopyToLocal(staged, valueTo_%s + %d, value, valueFrom_%s + %d * valueStride);",
-          stage, k / 16 * (headDim / 8) * VALUE_TILE + k % 16 * 4, stage, k);
-    }
-  }
-
-  /**
-   * Values beyond the last key of a run are another frame's, and have weight 0: they are set to 0,
-   * because 0 times NaN or infinity would not be. Each thread clears what it copied itself.
-   */
-  private void clearBeyond() {
-    line("if (left < %d) {", KEYS);
-    line("  int cleared = valueTo - valueRow * 4 + (stage & 1) * %d;", valueStage);
-    // A loop, where copies are unrolled: it seldom runs, and the tile loop should stay short.
-    line("  for (int k = valueRow; k < %d; k += %d) {", KEYS, threads / (headDim / 2));
-    line("    if (k >= left) {");
-    line("      staged[cleared + (k >> 4) * %d + (k & 15) * 4] = 0;", headDim / 8 * VALUE_TILE);
-    line("    }");
-    line("  }");
-    line("}");
-  }
-
-  private void scores() {
-    line("int keyBytes = (stage & 1) * %d;", keyStage * 4);
-    for (int n = 0; n < KEYS / 8; n++) {
-      line("float[] s%d = context.mmaFragment(0f);", n);
-    }
-    for (int k = 0; k < headDim / 16; k++) {
-      for (int n = 0; n < KEYS / 8; n++) {
-        line(
-            "s%d = context.%s(q%d, context.mmaLoadB(staged, 16, keyBytes + %d), s%d, MMAShape.M16N8K16);",
-            n, mma(), k, (k * (KEYS / 8) + n) * KEY_TILE * 4, n);
-      }
-    }
-    for (int n = 0; n < KEYS / 8; n++) {
-      fromFragment("s" + n);
-      for (int i = 0; i < 4; i++) {
-        line("float x%d%d = %s;", n, i, element("s" + n, i));
-      }
-    }
-    line("if (left < %d) {", KEYS);
-    line("  int here = left - 2 * member;");
-    for (int n = 0; n < KEYS / 8; n++) {
-      for (int i = 0; i < 2; i++) {
-        line("  if (here <= %d) {", 8 * n + i);
-        line("    x%d%d = Float.NEGATIVE_INFINITY;", n, i);
-        line("    x%d%d = Float.NEGATIVE_INFINITY;", n, i + 2);
-        line("  }");
-      }
-    }
-    line("}");
-  }
-
-  /** Makes the numbers of a fragment readable by {@link #element}. */
-  private void fromFragment(String fragment) {
-    if (!REGISTER_READS) {
-      line("context.mmaStore(%s, slotStore, back, slotColumn, %d);", fragment, 8 * WARPS);
-    }
-  }
-
-  /**
-   * One of the thread's four numbers of a fragment: 0 and 1 are of the row {@code group}, 2 and 3 of
-   * the row eight below.
-   */
-  private String element(String fragment, int i) {
-    return REGISTER_READS
-        ? "%s[%d]".formatted(fragment, i)
-        : "slot[slot0 + %d]".formatted(slotOffset(i));
-  }
-
-  private int slotOffset(int i) {
-    return i < 2 ? i : 64 * WARPS + i - 2;
-  }
-
-  /** Brings the rows' highest scores up to date. */
-  private void highest() {
-    for (int row = 0; row < 2; row++) {
-      line("float high%d = max%d;", row, row);
-      for (int n = 0; n < KEYS / 8; n++) {
-        line(
-            "high%d = TornadoMath.max(high%d, TornadoMath.max(x%d%d, x%d%d));",
-            row, row, n, 2 * row, n, 2 * row + 1);
-      }
-    }
-    line("// The four threads of a row agree on its highest score.");
-    line("slot[slot0] = high0;");
-    line("slot[slot0 + 1] = high1;");
-    line("context.asyncCopyCommit(); // keeps the compiler from moving the reads up");
-    for (int row = 0; row < 2; row++) {
-      line(
-          "high%d = TornadoMath.max(TornadoMath.max(slot[quad + %d], slot[quad + %d]),"
-              + " TornadoMath.max(slot[quad + %d], slot[quad + %d]));",
-          row, row, row + 2, row + 4, row + 6);
-      line("float shrink%d = TornadoMath.exp((max%d - high%d) * scale);", row, row, row);
-      line("max%d = high%d;", row, row);
-      line("float shift%d = high%d * scale%s;", row, row, bf16 ? "" : " - " + FP16_SHIFT);
-      line("sum%d = sum%d * shrink%d;", row, row, row);
-    }
-  }
-
-  private void weights() {
-    if (!bounded) {
-      highest();
-    }
-    for (int n = 0; n < KEYS / 8; n++) {
-      line("float[] p%d = new float[4];", n);
-      for (int i = 0; i < 4; i++) {
-        line(
-            "float w%d%d = TornadoMath.exp(x%d%d * scale - shift%d);",
-            n, i, n, i, bounded ? 0 : i / 2);
-        line("p%d[%d] = w%d%d;", n, i, n, i);
-        line("sum%d += w%d%d;", i / 2, n, i);
-      }
-      line("context.mmaStore(p%d, wordStore, back, wordColumn, %d);", n, 8 * WARPS);
-      for (int row = 0; row < 2; row++) {
-        String low = "words[word0 + %d]".formatted(slotOffset(2 * row));
-        String high = "words[word0 + %d]".formatted(slotOffset(2 * row + 1));
-        if (bf16) {
-          line(
-              "int b%d%d = ((%s + 0x8000) >>> 16) | ((%s + 0x8000) & 0xFFFF0000);",
-              n, row, low, high);
-        } else {
-          line(
-              "int b%d%d = (TornadoMath.max(%s - 0x37FFF000, 0) >>> 13)"
-                  + " | ((TornadoMath.max(%s - 0x37FFF000, 0) << 3) & 0xFFFF0000);",
-              n, row, low, high);
-        }
-      }
-    }
-    for (int n = 0; n < KEYS / 8; n++) {
-      int at = n / 2 * 128 + n % 2 * 4;
-      line("words[weightTile + %d] = b%d0;", at, n);
-      line("words[weightTile + %d] = b%d1;", at + 64, n);
-    }
-    for (int s = 0; s < KEYS / 16; s++) {
-      line("HalfFloat[] a%d = context.mmaLoadA(words, 16, warp * 1024 + %d);", s, s * 512);
-    }
-  }
-
-  private void values() {
-    line("int valueBytes = %d + (stage & 1) * %d;", 2 * keyStage * 4, valueStage * 4);
-    for (int n = 0; n < headDim / 8 && !bounded; n++) {
-      fromFragment("o" + n);
-      line("float[] c%d = new float[4];", n);
-      for (int i = 0; i < 4; i++) {
-        line("c%d[%d] = %s * shrink%d;", n, i, element("o" + n, i), i / 2);
-      }
-    }
-    for (int s = 0; s < KEYS / 16; s++) {
-      for (int n = 0; n < headDim / 8; n++) {
-        line(
-            "o%d = context.%s(a%d, context.mmaLoadB(staged, 16, valueBytes + %d), %s%d,"
-                + " MMAShape.M16N8K16);",
-            n, mma(), s, (s * (headDim / 8) + n) * VALUE_TILE * 4, s == 0 && !bounded ? "c" : "o", n);
-      }
-    }
-  }
-
-  private void results() {
-    line("slot[slot0] = sum0;");
-    line("slot[slot0 + 1] = sum1;");
-    line("context.localBarrier();");
-    line("// Keys whose scores are all minus infinity have the sum 0, and 1/0 makes their output NaN.");
-    line("boolean anyKeys = tiles.get(tile + 2) < lastRun;");
-    for (int row = 0; row < 2; row++) {
-      line(
-          "float all%d = (slot[quad + %d] + slot[quad + %d]) + (slot[quad + %d] + slot[quad + %d]);",
-          row, row, row + 2, row + 4, row + 6);
-      line("float inverse%d = 0f;", row);
-      line("if (anyKeys) {");
-      line("  inverse%d = 1f / all%d;", row, row);
-      line("}");
-      line(
-          "float result%d = %s + TornadoMath.log(all%d)%s;",
-          row,
-          bounded ? "bound" : "max%d * scale".formatted(row),
-          row,
-          bf16 ? "" : " - " + FP16_SHIFT);
-      line("int row%d = warp * 16 + group + %d;", row, 8 * row);
-      line("int at%d = (sequence * tokens + firstQuery + row%d) * heads + head;", row, row);
-      line("int to%d = at%d * %d + 2 * member;", row, row, headDim);
-      line("if (member == 0 && row%d < queries) {", row);
-      line("  logSumExp.set(at%d, result%d);", row, row);
-      line("}");
-    }
-    line("// Nobody writes these words before all have read them.");
-    line("context.localBarrier();");
-    for (int n = 0; n < headDim / 8; n++) {
-      fromFragment("o" + n);
-      for (int i = 0; i < 4; i++) {
-        line("float z%d%d = %s * inverse%d;", n, i, element("o" + n, i), i / 2);
-      }
-    }
-    for (int row = 0; row < 2; row++) {
-      line("if (row%d < queries) {", row);
-      for (int n = 0; n < headDim / 8; n++) {
-        line("  out.set(to%d + %d, z%d%d);", row, 8 * n, n, 2 * row);
-        line("  out.set(to%d + %d, z%d%d);", row, 8 * n + 1, n, 2 * row + 1);
-      }
-      line("}");
-    }
   }
 }
