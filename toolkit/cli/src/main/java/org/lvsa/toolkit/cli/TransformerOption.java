@@ -86,6 +86,12 @@ final class TransformerOption {
   /** Tells what a device holds, and refuses what does not fit, before anything is loaded. */
   void require(VideoPipeline pipeline, VideoSize size, DeviceChoice choice, PrintWriter err) {
     if (place == Place.DEVICE) {
+      if (vae == Place.DEVICE && pipeline.deviceSizes(size).decoder().isEmpty()) {
+        throw new IllegalArgumentException(
+            "--vae device is not supported by this pipeline ("
+                + pipeline.className()
+                + "): give --vae cpu");
+      }
       DeviceMemory.require(pipeline, choice, size, line -> err.println("lvsa: " + line));
     }
   }

@@ -33,9 +33,9 @@ public final class DeviceMemory {
    *
    * @param shape of the transformer
    * @param video in tokens
-   * @param decoder of the VAE
+   * @param decoder of the VAE; empty where it cannot be on a device
    */
-  public record Sizes(TransformerShape shape, TransformerVideo video, Decoder decoder) {}
+  public record Sizes(TransformerShape shape, TransformerVideo video, Optional<Decoder> decoder) {}
 
   /**
    * The sizes that decide what decoding takes.
@@ -56,7 +56,8 @@ public final class DeviceMemory {
       VideoPipeline pipeline, DeviceChoice choice, VideoSize size, Consumer<String> log) {
     Sizes plain = pipeline.deviceSizes(size);
     Sizes sizes = new Sizes(plain.shape(), plain.video().withKept(choice.kept()), plain.decoder());
-    DeviceMemory memory = new DeviceMemory(choice);
+    boolean vae = choice.vae() && sizes.decoder().isPresent();
+    DeviceMemory memory = new DeviceMemory(choice.withVae(vae));
     memory
         .backend
         .unsupported(sizes.shape(), choice.storage().dtype(), choice.options())
@@ -73,7 +74,7 @@ public final class DeviceMemory {
             + needs.stream()
                 .map(need -> need.part() + " " + mebibytes(need.bytes()))
                 .collect(Collectors.joining(", "))
-            + (choice.vae() ? "" : ", VAE none (it is on the CPU)"));
+            + (vae ? "" : ", VAE none (it is on the CPU)"));
     if (sum(needs) > device.bytes()) {
       throw new UnavailableException(
           "--transformer device needs "
@@ -98,7 +99,7 @@ public final class DeviceMemory {
   private List<Need> needs(Sizes sizes, Storage storage) {
     List<Need> all = new ArrayList<>(backend.memory(sizes.shape(), sizes.video(), storage));
     if (choice.vae()) {
-      Decoder decoder = sizes.decoder();
+      Decoder decoder = sizes.decoder().orElseThrow();
       all.add(
           new Need(
               VAE,

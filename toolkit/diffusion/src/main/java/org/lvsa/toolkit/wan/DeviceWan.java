@@ -2,35 +2,23 @@
 package org.lvsa.toolkit.wan;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
 import org.lvsa.kernels.BlockSparseLayout;
-import org.lvsa.kernels.KernelFailedException;
-import org.lvsa.kernels.Progress;
-import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.BlockShape;
-import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
-import org.lvsa.kernels.transformer.DeviceTransformer.ForwardTimes;
 import org.lvsa.kernels.transformer.DeviceTransformer.Turns;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.toolkit.attention.VideoGrid;
 import org.lvsa.toolkit.attention.VideoSelfAttention;
-import org.lvsa.toolkit.backend.UnavailableException;
-import org.lvsa.toolkit.blocks.ArrayTokens;
-import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.model.RotaryEmbedding;
-import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.DeviceMemory;
-import org.lvsa.toolkit.profile.ForwardEvent;
+import org.lvsa.toolkit.pipeline.LastEmbeddings;
+import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.PromptEncoder;
 import org.lvsa.toolkit.vae.LatentSize;
@@ -47,79 +35,30 @@ import org.nd4j.linalg.factory.Nd4j;
 final class DeviceWan implements AutoCloseable {
   private final WanConfig config;
   private final Conditioning conditioning;
-  private final Placing placing;
+  private final boolean frameTimes;
   private final Modulation headModulation;
-  private final DeviceTransformer transformer;
-  private final Embeddings texts = new Embeddings();
-  private final Embeddings pictures = new Embeddings();
-  private Optional<Kept> streams = Optional.empty();
-
-  /** The streams of a video of one size. */
-  private record Kept(TransformerVideo video, DeviceStreams streams) {}
+  private final TransformerOnDevice transformer;
+  private final LastEmbeddings texts = new LastEmbeddings();
+  private final LastEmbeddings pictures = new LastEmbeddings();
 
   /**
    * How transformers of a model are put on a device.
    *
-   * @param choice of the device
    * @param frameTimes whether each latent frame may have its own time step
-   * @param turn where several share the device
-   * @param progress is told how far it is
    */
-  record Placing(DeviceChoice choice, boolean frameTimes, Turn turn, Progress progress) {}
-
-  /** Of the transformers that share a device, one is there at a time. */
-  static final class Turn {
-    private Optional<DeviceWan> last = Optional.empty();
-
-    private void take(DeviceWan next) {
-      last.filter(other -> other != next).ifPresent(other -> other.transformer.release());
-      last = Optional.of(next);
-    }
-  }
-
-  /** States of the last prompts or pictures, and what an embedding makes of them. */
-  private static final class Embeddings {
-    /** One and a negative one, of two generations. */
-    private static final int KEPT = 4;
-
-    private final List<Embedded> kept = new ArrayList<>();
-
-    private record Embedded(float[] states, float[] embedded) {}
-
-    float[] of(float[] states, long[] shape, UnaryOperator<INDArray> embedding) {
-      for (Embedded one : kept) {
-        if (Arrays.equals(one.states(), states)) {
-          return one.embedded();
-        }
-      }
-      try (INDArray all = NdMemory.copy(MemorySegment.ofArray(states), shape);
-          INDArray embedded = embedding.apply(all)) {
-        Embedded one = new Embedded(states, NdMemory.floats(embedded));
-        if (kept.size() == KEPT) {
-          kept.removeFirst();
-        }
-        kept.add(one);
-        return one.embedded();
-      }
-    }
-  }
+  record Placing(TransformerOnDevice.Placing device, boolean frameTimes) {}
 
   DeviceWan(WanConfig config, Weights weights, Conditioning conditioning, Placing placing) {
     this.config = config;
     this.conditioning = conditioning;
-    this.placing = placing;
+    frameTimes = placing.frameTimes();
     headModulation = new Modulation(weights.floats("scale_shift_table"), config.width());
-    int all = weights.names().size();
-    AtomicInteger read = new AtomicInteger();
     transformer =
-        placing
-            .choice()
-            .open(
-                shape(config),
-                (name, to) -> {
-                  placing.progress().at(read.getAndIncrement(), all, "reading the weights");
-                  weights.get(name).widen(0, to);
-                });
+        new TransformerOnDevice(
+            shape(config),
+            (name, to) -> weights.get(name).widen(0, to),
+            weights.names().size(),
+            placing.device());
   }
 
   /**
@@ -144,7 +83,7 @@ final class DeviceWan implements AutoCloseable {
             latents.width() / patch.columns(),
             new TransformerVideo.Told(
                 PromptEncoder.TOKENS, pictureTokens, frameTimes ? frames : 1)),
-        decoder);
+        Optional.of(decoder));
   }
 
   private static TransformerShape shape(WanConfig config) {
@@ -178,15 +117,13 @@ final class DeviceWan implements AutoCloseable {
       Supplier<INDArray> modulated) {
     INDArray latents = input.latents();
     int batch = (int) latents.size(0);
-    TransformerVideo video = video(input, grid).withKept(attention.blocks().keeps());
+    TransformerVideo video = TransformerOnDevice.withCache(video(input, grid), attention, batch);
     float[][][] times = times(input, batch, video.told().timesteps());
     BlockSparseLayout layout = attention.layout(config.layers(), grid);
-    if (batch > 1 && video.kept() > 0) {
-      throw new IllegalArgumentException(
-          "a step cache on a device keeps one text's tokens: leave --batched-guidance out");
-    }
     prepare(video);
-    Turns turns = turns(rotary, grid);
+    Turns turns = TransformerOnDevice.turns(rotary, grid);
+    TransformerOnDevice.Blocks blocks =
+        new TransformerOnDevice.Blocks(WanTransformer.BLOCKS, ForwardPattern.PATTERN_2, modulated);
     long[] shape = latents.shape().clone();
     shape[1] = config.channels().out();
     INDArray out = Nd4j.createUninitialized(DataType.FLOAT, shape);
@@ -200,22 +137,16 @@ final class DeviceWan implements AutoCloseable {
           new Forward(
               video,
               from.asSlice(element * inBytes, inBytes),
-              embedded(texts, input.text(), element, conditioning::text),
+              texts.of(input.text(), element, conditioning::text),
               input
                   .image()
-                  .map(image -> embedded(pictures, image, at, this::pictures))
+                  .map(image -> pictures.of(image, at, this::pictures))
                   .orElse(MemorySegment.NULL),
               times[element][0],
               times[element][1],
               turns,
               layout);
-      attention.ranElsewhere(
-          transformer.device(),
-          kernels(),
-          predict(
-              forward,
-              pass -> attention.blocks().run(blocks(pass, streams(video), modulated)),
-              to.asSlice(element * outBytes, outBytes)));
+      transformer.predict(forward, blocks, attention, to.asSlice(element * outBytes, outBytes));
     }
     return out;
   }
@@ -227,7 +158,7 @@ final class DeviceWan implements AutoCloseable {
         grid.patches().rows(),
         grid.patches().columns(),
         new TransformerVideo.Told(
-            (int) input.text().size(1), pictureTokens, placing.frameTimes() ? grid.frames() : 1));
+            (int) input.text().size(1), pictureTokens, frameTimes ? grid.frames() : 1));
   }
 
   /** What the time steps give to blocks and head, for each batch element. */
@@ -276,78 +207,9 @@ final class DeviceWan implements AutoCloseable {
     return conditioning.image(Optional.of(tokens)).orElseThrow();
   }
 
-  /** What an embedding makes of one element of a batch. */
-  private static MemorySegment embedded(
-      Embeddings embeddings, INDArray states, int element, UnaryOperator<INDArray> embedding) {
-    float[] all = NdMemory.floats(states);
-    int each = all.length / (int) states.size(0);
-    long[] shape = states.shape().clone();
-    shape[0] = 1;
-    return MemorySegment.ofArray(
-        embeddings.of(
-            Arrays.copyOfRange(all, element * each, (element + 1) * each), shape, embedding));
-  }
-
-  /** Milliseconds of a forward pass, which is measured by kind of work where that is recorded. */
-  private double predict(Forward forward, BlockLoop loop, MemorySegment out) {
-    if (!ForwardEvent.recorded()) {
-      return transformer.predict(forward, loop, out);
-    }
-    try (ForwardEvent event = ForwardEvent.begin(transformer.device())) {
-      ForwardTimes times = transformer.measure(forward, loop, out);
-      event.ran(kernels(), times);
-      return times.wall();
-    }
-  }
-
-  private DeviceStreams streams(TransformerVideo video) {
-    if (streams.isEmpty() || !streams.get().video().equals(video)) {
-      long elements = (long) video.tokens() * config.width();
-      streams = Optional.of(new Kept(video, new DeviceStreams(video.kept(), elements)));
-    }
-    return streams.get().streams();
-  }
-
-  private static BlockList blocks(
-      BlockLoop.Pass pass, DeviceStreams streams, Supplier<INDArray> modulated) {
-    return new BlockList(
-        WanTransformer.BLOCKS,
-        pass.blocks(),
-        ForwardPattern.PATTERN_2,
-        streams.begin(pass),
-        Optional.empty(),
-        pass::run,
-        () -> new ArrayTokens(modulated.get()));
-  }
-
   /** Compiles and uploads for a video of that size where that is not done yet. */
   void prepare(TransformerVideo video) {
-    placing.turn().take(this);
-    try {
-      transformer.prepare(video, placing.progress());
-    } catch (KernelFailedException e) {
-      throw new UnavailableException("--transformer device: " + e.getMessage());
-    }
-  }
-
-  private String kernels() {
-    return transformer.kernels().products() + "+" + transformer.kernels().attention();
-  }
-
-  private static Turns turns(RotaryEmbedding rotary, VideoGrid grid) {
-    return new Turns(
-        along(rotary, 0, grid.frames()),
-        along(rotary, 1, grid.patches().rows()),
-        along(rotary, 2, grid.patches().columns()));
-  }
-
-  private static float[] along(RotaryEmbedding rotary, int axis, int places) {
-    int each = rotary.along(axis, 0).length;
-    float[] all = new float[places * each];
-    for (int place = 0; place < places; place++) {
-      System.arraycopy(rotary.along(axis, place), 0, all, place * each, each);
-    }
-    return all;
+    transformer.prepare(video);
   }
 
   @Override

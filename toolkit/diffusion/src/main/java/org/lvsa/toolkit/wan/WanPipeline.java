@@ -20,6 +20,7 @@ import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.PromptEmbeddings;
+import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
@@ -143,7 +144,8 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
             .parts()
             .transformers()
             .onDevice(
-                new DeviceWan.Placing(choice, model.frameTimes(), new DeviceWan.Turn(), progress));
+                new DeviceWan.Placing(
+                    new TransformerOnDevice.Placing(choice, progress), model.frameTimes()));
     size.ifPresent(one -> first.prepare(deviceSizes(one).video().withKept(choice.kept())));
     if (choice.vae()) {
       AutoencoderKlWan vae = model.parts().vae();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package org.lvsa.toolkit.wan;
+package org.lvsa.toolkit.pipeline;
 
 import java.util.BitSet;
 import org.lvsa.kernels.transformer.BlockLoop;
