@@ -13,6 +13,11 @@ public sealed interface BlockShape {
   /** Whether the text's tokens attend together with the video's, and blocks change them too. */
   boolean joint();
 
+  /** Whether the text's tokens are the end of the video's stream, and not a stream of their own. */
+  default boolean oneStream() {
+    return false;
+  }
+
   /**
    * Self-attention among the video's tokens, cross-attention to a text, and a feed-forward part,
    * shifted, scaled and gated by the sum of a learned table and of what the time step gives (Wan
@@ -47,6 +52,33 @@ public sealed interface BlockShape {
 
     @Override
     public boolean joint() {
+      return true;
+    }
+  }
+
+  /**
+   * Video and text share linear layers and norms and attend together: one stream of tokens, the
+   * video's and behind them the text's. Each block has layers that make shifts, scales and gates of
+   * the embedding of the time step, which it is given after its activation, one for the video and
+   * one for the text (CogVideoX, Yang et al. 2024).
+   *
+   * @param timeWidth elements of the time step's embedding
+   * @param positions whether positions are added to the video's tokens, instead of turning queries
+   *     and keys; see {@link DeviceTransformer.Turns}
+   */
+  record Shared(int timeWidth, boolean positions) implements BlockShape {
+    @Override
+    public int timeSize(int width) {
+      return timeWidth;
+    }
+
+    @Override
+    public boolean joint() {
+      return true;
+    }
+
+    @Override
+    public boolean oneStream() {
       return true;
     }
   }

@@ -39,6 +39,11 @@ public interface DeviceTransformer extends AutoCloseable {
    * Cosine and sine of each pair of a head's elements along each axis of the video. The pairs of
    * the frame come first in a head, then those of the row, then those of the column.
    *
+   * <p>Where positions are added to the video's tokens instead ({@link BlockShape.Shared}), the
+   * features that each place along an axis gives to a token: {@code [frames, width / 4]}, {@code
+   * [rows, 3 · width / 8]} and {@code [columns, 3 · width / 8]}. Those of the frame come first in a
+   * token, then those of the column, then those of the row.
+   *
    * @param frames {@code [frames, pairs, 2]}
    * @param rows {@code [rows, pairs, 2]}
    * @param columns {@code [columns, pairs, 2]}

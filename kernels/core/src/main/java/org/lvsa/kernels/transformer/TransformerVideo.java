@@ -73,6 +73,11 @@ public record TransformerVideo(int frames, int rows, int columns, Told told, int
     return shape.blocks().joint() ? told.textTokens : 0;
   }
 
+  /** Tokens of the stream that begins with the video's. */
+  public int streamTokens(TransformerShape shape) {
+    return Math.addExact(tokens(), shape.blocks().oneStream() ? told.textTokens : 0);
+  }
+
   /** The self-attention of the video's tokens, and of the text's where they attend together. */
   public AttentionShape selfAttention(TransformerShape shape) {
     return new AttentionShape(

@@ -337,11 +337,19 @@ sealed interface Activations<A extends TornadoNativeArray>
           shape.axes());
     }
 
+    /** With another number added in the norm. */
+    Rotary withEps(float other) {
+      return new Rotary(turns, turning, frames, rows, columns, headDim, width, other, axes);
+    }
+
     /** The norm without the turns. */
     Rotary normOnly() {
       return new Rotary(turns, false, frames, rows, columns, headDim, width, eps, axes);
     }
   }
+
+  /** The kernels of a transformer whose video and text share their layers. */
+  SharedBlockKernels<A> sharedBlock();
 
   /** The kernels of a decoder. */
   DecoderKernels<A> decoder();

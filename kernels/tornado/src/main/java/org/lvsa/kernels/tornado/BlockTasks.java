@@ -17,11 +17,12 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  *
  * @param <A> the array type of activations
  */
-sealed interface BlockTasks<A extends TornadoNativeArray> permits CrossBlock, JointBlock {
+sealed interface BlockTasks<A extends TornadoNativeArray>
+    permits CrossBlock, JointBlock, SharedBlock {
   /**
    * What blocks of all kinds work with.
    *
-   * @param x the video's stream, {@code [tokens, width]}
+   * @param x the stream that begins with the video's tokens, {@code [tokens, width]}
    * @param turns cosine and sine of the rotary embedding, for frames, rows, columns
    */
   record Context<A extends TornadoNativeArray>(
@@ -47,6 +48,7 @@ sealed interface BlockTasks<A extends TornadoNativeArray> permits CrossBlock, Jo
     return switch (context.shape().blocks()) {
       case BlockShape.Cross _ -> new CrossBlock<>(context);
       case BlockShape.Joint _ -> new JointBlock<>(context);
+      case BlockShape.Shared _ -> new SharedBlock<>(context);
     };
   }
 
@@ -56,8 +58,11 @@ sealed interface BlockTasks<A extends TornadoNativeArray> permits CrossBlock, Jo
   /** The arrays that a forward pass sends, for all blocks. */
   List<TornadoNativeArray> inputs();
 
-  /** Adds a task that reads each of the inputs, so that they stay on the device. */
-  void touch(GraphTasks tasks);
+  /**
+   * Adds tasks behind the patch embedding, of which one at least reads each of the inputs: so they
+   * stay on the device.
+   */
+  void embed(GraphTasks tasks);
 
   /**
    * Writes what a forward pass tells the blocks into the inputs.

@@ -26,6 +26,7 @@ record BlockTensors(String list, List<Layer> layers, List<Vector> vectors, int b
     return switch (shape.blocks()) {
       case BlockShape.Cross cross -> CrossBlock.tensors(shape, cross);
       case BlockShape.Joint _ -> JointBlock.tensors(shape);
+      case BlockShape.Shared shared -> SharedBlock.tensors(shape, shared);
     };
   }
 

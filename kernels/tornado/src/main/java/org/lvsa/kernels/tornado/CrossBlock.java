@@ -106,7 +106,7 @@ final class CrossBlock<A extends TornadoNativeArray> implements BlockTasks<A> {
   }
 
   @Override
-  public void touch(GraphTasks tasks) {
+  public void embed(GraphTasks tasks) {
     context.activations().touch(tasks, "text", text);
     if (blocks.pictures()) {
       context.activations().touch(tasks, "pictures", pictures);

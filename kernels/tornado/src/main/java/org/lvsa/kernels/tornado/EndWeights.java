@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.List;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerWeights;
@@ -10,15 +11,20 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
  * The weights before the first and behind the last block, float32.
  *
  * @param patch the patch embedding
+ * @param norms before the output head, beside the one without weights: two or none
  * @param head the output head
  */
-record EndWeights(Activations.Linear<FloatArray> patch, Activations.Linear<FloatArray> head) {
+record EndWeights(
+    Activations.Linear<FloatArray> patch,
+    List<Activations.Norm> norms,
+    Activations.Linear<FloatArray> head) {
 
   static EndWeights read(TransformerShape shape, TransformerWeights weights) {
     TransformerShape.Patch patch = shape.patch();
     return new EndWeights(
         linear(
             weights, patchName(shape.blocks()), patch.inChannels() * patch.size(), shape.width()),
+        normNames(shape.blocks()).stream().map(name -> norm(weights, name, shape.width())).toList(),
         linear(weights, "proj_out", shape.width(), patch.outChannels() * patch.size()));
   }
 
@@ -26,7 +32,20 @@ record EndWeights(Activations.Linear<FloatArray> patch, Activations.Linear<Float
     return switch (blocks) {
       case BlockShape.Cross _ -> "patch_embedding";
       case BlockShape.Joint _ -> "x_embedder.proj";
+      case BlockShape.Shared _ -> "patch_embed.proj";
     };
+  }
+
+  private static List<String> normNames(BlockShape blocks) {
+    return switch (blocks) {
+      case BlockShape.Cross _, BlockShape.Joint _ -> List.of();
+      case BlockShape.Shared _ -> List.of("norm_final", "norm_out.norm");
+    };
+  }
+
+  private static Activations.Norm norm(TransformerWeights weights, String name, int width) {
+    return new Activations.Norm(
+        floats(weights, name + ".weight", width), floats(weights, name + ".bias", width));
   }
 
   private static Activations.Linear<FloatArray> linear(

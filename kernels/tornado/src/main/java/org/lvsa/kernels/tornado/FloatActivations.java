@@ -91,6 +91,16 @@ record FloatActivations() implements Activations<FloatArray> {
   }
 
   @Override
+  public SharedBlockKernels<FloatArray> sharedBlock() {
+    return new SharedBlockKernels<>(
+        FloatSharedBlockKernels::modulate,
+        FloatSharedBlockKernels::addModulate,
+        FloatSharedBlockKernels::addGated,
+        FloatSharedBlockKernels::normHeads,
+        FloatSharedBlockKernels::place);
+  }
+
+  @Override
   public DecoderKernels<FloatArray> decoder() {
     return new DecoderKernels<>(
         FloatDecoderKernels::norm,

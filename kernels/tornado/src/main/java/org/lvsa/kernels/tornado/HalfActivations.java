@@ -10,8 +10,8 @@ import uk.ac.manchester.tornado.cublas.enums.CuBlasOperation;
 
 /**
  * Weights and activations in fp16: linear layers by cuBLASLt with bias and GELU in the product's
- * epilogue, attention by the tensor-core kernels. CUDA backend, compute capability 8.0, headDim
- * 128.
+ * epilogue, attention by the tensor-core kernels. CUDA backend, compute capability 8.0, headDim 64
+ * or 128.
  */
 record HalfActivations() implements Activations<HalfFloatArray> {
   private static final int CHUNK = 1 << 16;
@@ -119,6 +119,16 @@ record HalfActivations() implements Activations<HalfFloatArray> {
               layer.out(),
               layer.bias());
     }
+  }
+
+  @Override
+  public SharedBlockKernels<HalfFloatArray> sharedBlock() {
+    return new SharedBlockKernels<>(
+        HalfSharedBlockKernels::modulate,
+        HalfSharedBlockKernels::addModulate,
+        HalfSharedBlockKernels::addGated,
+        HalfSharedBlockKernels::normHeads,
+        HalfSharedBlockKernels::place);
   }
 
   @Override

@@ -112,7 +112,7 @@ final class JointBlock<A extends TornadoNativeArray> implements BlockTasks<A> {
   }
 
   @Override
-  public void touch(GraphTasks tasks) {
+  public void embed(GraphTasks tasks) {
     FloatActivations floats = new FloatActivations();
     floats.touch(tasks, "text", text);
     floats.touch(tasks, "time", time);

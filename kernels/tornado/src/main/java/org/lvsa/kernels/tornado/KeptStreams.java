@@ -47,7 +47,7 @@ final class KeptStreams {
    * @throws KernelFailedException saying so
    */
   static void check(TransformerVideo video, TransformerShape shape) {
-    long tokens = Math.max(video.tokens(), video.jointTokens(shape));
+    long tokens = Math.max(video.streamTokens(shape), video.jointTokens(shape));
     long elements = video.kept() * tokens * shape.width();
     if (elements > BlockWeights.MOST) {
       throw new KernelFailedException(
@@ -100,7 +100,8 @@ final class KeptStreams {
             command,
             sums,
             tokens,
-            width)
+            width,
+            streams.getFirst().getSize())
         // What comes back makes the host wait, so that it may write the next command.
         .transferToHost(DataTransferMode.EVERY_EXECUTION, sums);
   }

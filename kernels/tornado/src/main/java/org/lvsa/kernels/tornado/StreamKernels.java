@@ -64,7 +64,12 @@ final class StreamKernels {
     }
   }
 
-  /** Sums of absolute differences and of absolute values, one thread for each token. */
+  /**
+   * Sums of absolute differences and of absolute values, one thread for each token.
+   *
+   * @param tokens the first ones of the stream
+   * @param elements of the whole stream
+   */
   static void changes(
       KernelContext context,
       FloatArray stream,
@@ -72,10 +77,10 @@ final class StreamKernels {
       IntArray command,
       FloatArray sums,
       int tokens,
-      int width) {
+      int width,
+      int elements) {
     int token = context.globalIdx;
     if (token < tokens && command.get(0) == CHANGES) {
-      int elements = tokens * width;
       int earlier = command.get(1);
       int now = command.get(2);
       int every = command.get(3);

@@ -126,9 +126,9 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   private static Optional<String> half(TransformerShape shape, TornadoTarget device) {
-    if (shape.headDim() != 128) {
+    if (shape.headDim() != 64 && shape.headDim() != 128) {
       return Optional.of(
-          "the transformer in 16 bits needs headDim 128, got "
+          "the transformer in 16 bits needs headDim 64 or 128, got "
               + shape.headDim()
               + ": give --dtype f32");
     }

@@ -54,6 +54,7 @@ final class TransformerMemory {
         switch (shape.blocks()) {
           case BlockShape.Cross _ -> CrossBlock.elements(shape, video);
           case BlockShape.Joint _ -> JointBlock.elements(shape, video);
+          case BlockShape.Shared _ -> SharedBlock.elements(shape, video);
         };
     long activationBytes =
         inner * activations.bytes() + (streams + 2 * tokens * patch) * Float.BYTES;

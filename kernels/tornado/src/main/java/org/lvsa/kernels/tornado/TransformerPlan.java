@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.lvsa.kernels.transformer.BlockLoop;
+import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -84,8 +85,8 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         new FloatArray(
             Math.multiplyExact(tokens, Math.multiplyExact(patch.outChannels(), patch.size())));
     headTime = new FloatArray(Math.multiplyExact(video.told().timesteps(), HEAD_ROWS * width));
-    turns = new FloatArray(Math.max(1, turns(shape.axes(), video)));
-    x = new FloatArray(Math.multiplyExact(tokens, width));
+    turns = new FloatArray(Math.max(1, turns(shape, video)));
+    x = new FloatArray(Math.multiplyExact(video.streamTokens(shape), width));
     blocks =
         BlockTasks.of(new BlockTasks.Context<>(shape, video, activations, attention, x, turns));
     kept =
@@ -120,7 +121,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
                 .toArray(TaskGraph[]::new));
   }
 
-  private static int turns(TransformerShape.Axes axes, TransformerVideo video) {
+  private static int turns(TransformerShape shape, TransformerVideo video) {
+    if (shape.blocks() instanceof BlockShape.Shared shared && shared.positions()) {
+      return SharedBlock.positions(shape, video);
+    }
+    TransformerShape.Axes axes = shape.axes();
     return 2
         * (video.frames() * axes.frames()
             + video.rows() * axes.rows()
@@ -165,7 +170,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     floats.linear(tasks, "embedding", patches, ends.patch(), x, tokens, false);
     List<IntArray> layout = attention.layout();
     tasks.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, layout.toArray());
-    blocks.touch(tasks);
+    blocks.embed(tasks);
     floats.touch(tasks, "turns", turns);
     // Where a step cache leaves all blocks out, the head gets it from here.
     floats.touch(tasks, "scratch", attention.scratch());
@@ -252,13 +257,19 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
         .transferToDevice(DataTransferMode.EVERY_EXECUTION, headTime)
         .transferToDevice(
             DataTransferMode.FIRST_EXECUTION, ends.head().weight(), ends.head().bias());
-    floats.modulate(
-        tasks,
-        "headIn",
-        new Activations.Tokens(x, tokens, width, shape.eps()),
-        new Activations.Modulations(headTime, HEAD_ROWS, video.tokensPerTimestep()),
-        0,
-        in);
+    Activations.Tokens ofVideo = new Activations.Tokens(x, tokens, width, shape.eps());
+    if (ends.norms().isEmpty()) {
+      Activations.Modulations modulations =
+          new Activations.Modulations(headTime, HEAD_ROWS, video.tokensPerTimestep());
+      floats.modulate(tasks, "headIn", ofVideo, modulations, 0, in);
+    } else {
+      for (Activations.Norm norm : ends.norms()) {
+        tasks
+            .graph()
+            .transferToDevice(DataTransferMode.FIRST_EXECUTION, norm.weight(), norm.bias());
+      }
+      SharedBlockTasks.headIn(tasks, ofVideo, ends.norms(), headTime, in);
+    }
     floats.linear(tasks, "projection", in, ends.head(), patches, tokens, false);
     boolean channelFirst = patch.out() == TransformerShape.Order.CHANNEL_FIRST;
     tasks.perThread("unpatchify", velocity.getSize());

@@ -51,6 +51,7 @@ class HalfTransformerTest {
     return name.equals("cudnn") ? new CuDnnTransformers() : tornado;
   }
 
+  /** With pictures or without. */
   private static TransformerShape shape(boolean pictures) {
     BlockShape blocks = new BlockShape.Cross(pictures, pictures);
     return RandomTransformer.shape(blocks, 2, 2, 128, 200, 3, 2);
@@ -69,13 +70,28 @@ class HalfTransformerTest {
   })
   void aTransformerIsCloseToFloat32(
       DType dtype, String name, boolean pictures, Residence residence) {
-    TransformerBackend backend = backend(name);
-    TransformerShape shape = shape(pictures);
     TransformerVideo video =
         new TransformerVideo(FRAMES, 5, 7, new TransformerVideo.Told(9, pictures ? 3 : 0, 1));
+    isCloseToFloat32(shape(pictures), video, name, new Storage(dtype, residence));
+  }
+
+  /** Text and video are one stream of heads of 64. */
+  @ParameterizedTest
+  @CsvSource({"ALL_BLOCKS", "TWO_BLOCKS"})
+  void aTransformerWhoseTextSharesTheLayersIsCloseToFloat32(Residence residence) {
+    TransformerShape shape =
+        RandomTransformer.shape(new BlockShape.Shared(40, false), 2, 2, 64, 200, 3, 2);
+    TransformerVideo video = new TransformerVideo(FRAMES, 5, 7, 9);
+    isCloseToFloat32(shape, video, "tornado", new Storage(DType.F16, residence));
+  }
+
+  private void isCloseToFloat32(
+      TransformerShape shape, TransformerVideo video, String name, Storage storage) {
+    TransformerBackend backend = backend(name);
+    DType dtype = storage.dtype();
     try (DeviceTransformer wide =
-            open(new TornadoTransformers(), shape, new Storage(DType.F32, residence));
-        DeviceTransformer narrow = open(backend, shape, new Storage(dtype, residence))) {
+            open(new TornadoTransformers(), shape, new Storage(DType.F32, storage.residence()));
+        DeviceTransformer narrow = open(backend, shape, storage)) {
       // Frames that attend to two and to three others.
       BlockSparseLayout sparse =
           BlockSparseLayout.of(

@@ -28,21 +28,24 @@ import org.lvsa.kernels.transformer.TransformerVideo;
  * Times forward passes of a transformer with random weights, and compares fp16 with float32.
  *
  * <pre>{@code
- * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [cudnn] [offload]
+ * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [cudnn] [offload] [shared]
  * }</pre>
  *
  * where ATTENDED is {@code dense}, or a file with a line of attended frames for each frame. DTYPE
  * {@code both} prints the relative difference between fp16 and float32. With {@code cudnn}, fp16
  * has NVIDIA's attention; with {@code offload}, the weights stay in the host's memory, and those of
- * two blocks are on the device.
+ * two blocks are on the device. Blocks are Wan's; with {@code shared}, CogVideoX's.
  */
 final class TransformerSpeed {
   private TransformerSpeed() {}
 
   public static void main(String[] args) throws IOException {
     int[] n = Arrays.stream(args, 0, 8).mapToInt(Integer::parseInt).toArray();
-    TransformerShape shape =
-        RandomTransformer.shape(new BlockShape.Cross(true, false), n[0], n[1], n[2], n[3], 16, 16);
+    BlockShape blocks =
+        List.of(args).contains("shared")
+            ? new BlockShape.Shared(512, false)
+            : new BlockShape.Cross(true, false);
+    TransformerShape shape = RandomTransformer.shape(blocks, n[0], n[1], n[2], n[3], 16, 16);
     TransformerVideo video = new TransformerVideo(n[4], n[5], n[6], n[7]);
     int reps = Integer.parseInt(args[9]);
     List<String> wishes = List.of(args).subList(11, args.length);

@@ -47,7 +47,7 @@ class DeviceCacheTest {
     }
   }
 
-  private static void assertNear(float[] expected, float[] actual, double bound) {
+  static void assertNear(float[] expected, float[] actual, double bound) {
     double difference = 0;
     double size = 0;
     for (int i = 0; i < expected.length; i++) {

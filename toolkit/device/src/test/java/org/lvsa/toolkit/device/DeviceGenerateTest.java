@@ -259,7 +259,7 @@ class DeviceGenerateTest {
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
     "2,wan2.1-1.3b,--dtype f32 --enable-cpu-offload,give --enable-layerwise-offload",
     "2,hunyuanvideo-1.5,--dtype f32,give --transformer cpu",
-    "2,cogvideox-2b,--dtype f32,give --transformer cpu"
+    "3,cogvideox-2b,--dtype f16,give --dtype f32"
   })
   void whatCannotBeIsRefused(int code, String name, String options, String advice) {
     Path out = directory.resolve("out.mp4");

@@ -144,7 +144,7 @@ final class DeviceRun implements AutoCloseable {
             false,
             second.isNumber() ? OptionalDouble.of(second.doubleValue()) : OptionalDouble.empty(),
             OptionalDouble.empty(),
-            false),
+            json.path("dyn").booleanValue()),
         OptionalDouble.empty(),
         new StartingLatents.Given(file),
         inputs);

@@ -62,12 +62,23 @@ final class SmallVideo {
    */
   static VideoRun.Denoised run(
       VideoPipeline pipeline, String attention, String backend, String config, int seed) {
+    return run(pipeline, attention, backend, config, seed, 3);
+  }
+
+  /** As {@link #run}, with a guidance scale. */
+  static VideoRun.Denoised run(
+      VideoPipeline pipeline,
+      String attention,
+      String backend,
+      String config,
+      int seed,
+      double guidance) {
     GenerationSettings settings =
         new GenerationSettings(
             new GenerationSettings.Prompts("A cat walks", ""),
             SIZE,
             8,
-            new GuidanceSettings(3, false, OptionalDouble.empty(), OptionalDouble.empty(), false),
+            new GuidanceSettings(guidance, false),
             OptionalDouble.empty(),
             new StartingLatents.Seed(seed),
             GenerationSettings.Inputs.NONE);

@@ -27,7 +27,7 @@ record CogVideoXDenoising(
   public float[] run(GenerationAttention attention, Optional<State> from, StepReceiver receiver) {
     LatentSize shape = model.latents(settings.size());
     Scheduler scheduler = model.scheduler().start(settings.steps(), DrawnNoise.of(settings, shape));
-    GuidanceSettings guidance = settings.guidance().inRuns(attention.ranks() > 1 ? 2 : 1);
+    GuidanceSettings guidance = settings.guidance().inRuns(runs(attention));
     from.ifPresent(state -> scheduler.resume(state.history()));
     from.ifPresent(
         state ->
@@ -47,6 +47,12 @@ record CogVideoXDenoising(
             guidance,
             attention.guidanceRanks());
     return loop.run(start, (step, latents) -> receiver.accept(step, latents, scheduler::history));
+  }
+
+  /** Runs of the transformer a step: a step cache on a device keeps one text's tokens. */
+  private int runs(GenerationAttention attention) {
+    boolean cached = attention.blocks().keeps() > 0;
+    return attention.ranks() > 1 || cached && model.transformer().isOnDevice() ? 2 : 1;
   }
 
   @Override

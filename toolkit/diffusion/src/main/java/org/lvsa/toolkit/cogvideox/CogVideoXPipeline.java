@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.lvsa.kernels.Progress;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.offload.OffloadableComponents;
@@ -14,10 +15,13 @@ import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.DrawnNoise;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
+import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.AutoencoderKlCogVideoX;
@@ -32,9 +36,10 @@ import org.lvsa.toolkit.vae.Tiling;
  * with the transformer, and the VAE decodes the latents to frames.
  *
  * <p>A guided step is one run of the transformer on a batch of two, as published; over several
- * ranks it is two runs, which give the same. Latents have their frames outside of their channels.
- * CogVideoX 1.5 needs an even number of latent frames: where the video has an odd number, one more
- * is denoised and left out at the front before decoding.
+ * ranks, and where a step cache is on a device, it is two runs, which give the same. Latents have
+ * their frames outside of their channels. CogVideoX 1.5 needs an even number of latent frames:
+ * where the video has an odd number, one more is denoised and left out at the front before
+ * decoding.
  */
 public final class CogVideoXPipeline implements VideoPipeline, OffloadableComponents {
   private final CogVideoXModel model;
@@ -128,6 +133,19 @@ public final class CogVideoXPipeline implements VideoPipeline, OffloadableCompon
       VideoPipeline.super.riflex(scale);
     }
     model.transformer().riflex(scale);
+  }
+
+  @Override
+  public void transformerOnDevice(
+      DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
+    DeviceCogVideo device =
+        model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
+    size.ifPresent(one -> device.prepare(deviceSizes(one).video().withKept(choice.kept())));
+  }
+
+  @Override
+  public DeviceMemory.Sizes deviceSizes(VideoSize size) {
+    return DeviceCogVideo.sizes(model.config(), model.latents(size));
   }
 
   @Override

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.cogvideox;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -23,8 +24,10 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.Riflex;
 import org.lvsa.toolkit.parallel.RankPlace;
+import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
+import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.weights.ComponentConfig;
 import org.lvsa.toolkit.weights.ComponentFiles;
 import org.lvsa.toolkit.weights.Weights;
@@ -55,6 +58,7 @@ public final class CogVideoXTransformer implements AutoCloseable {
   private final Linear head;
   private RotaryTable lastRotary;
   private double riflexScale = 1;
+  private Optional<DeviceCogVideo> device = Optional.empty();
 
   /**
    * A transformer with weights that are already checked against {@link CogVideoXConfig#tensors()}.
@@ -117,11 +121,13 @@ public final class CogVideoXTransformer implements AutoCloseable {
 
   /**
    * The same transformer for one of several ranks, which may run at the same time; weights are
-   * shared and stay this one's to close.
+   * shared and stay this one's to close. A device is too: a rank that has one is a process of its
+   * own.
    */
   CogVideoXTransformer forRank(RankPlace place) {
     CogVideoXTransformer other = new CogVideoXTransformer(config, weights, place);
     other.riflexScale = riflexScale;
+    other.device = device;
     return other;
   }
 
@@ -192,6 +198,9 @@ public final class CogVideoXTransformer implements AutoCloseable {
       Observer observer) {
     VideoGrid grid = grid(latents);
     checkText(latents, text);
+    if (device.isPresent()) {
+      return predict(device.get(), new Input(latents, text), timestep, attention);
+    }
     Optional<RotaryTable> positions = rotary(grid);
     SequencePlan plan = SequencePlan.ofVideoStream("transformer_blocks.0", positions.isPresent());
     try (SequenceShards shards = attention.sequence(plan, grid.tokens());
@@ -228,6 +237,39 @@ public final class CogVideoXTransformer implements AutoCloseable {
                   () -> blocks.with(0, one -> one.modulated(video, time))));
       return head(video, context, shards);
     }
+  }
+
+  /**
+   * Latents and text, as {@link #predict(INDArray, float, INDArray, VideoSelfAttention)} has them.
+   */
+  record Input(INDArray latents, INDArray text) {}
+
+  private INDArray predict(
+      DeviceCogVideo on, Input input, float timestep, VideoSelfAttention attention) {
+    VideoGrid grid = grid(input.latents());
+    try (INDArray time = time(input.latents(), timestep, Observer.NONE)) {
+      DeviceCogVideo.Told told =
+          new DeviceCogVideo.Told(
+              textEmbedding::apply,
+              Arrays.copyOf(NdMemory.floats(time), config.timeWidth()),
+              headNorm.at(time).parts(0, 2)[0],
+              places(grid));
+      return on.predict(input, grid, told, attention, () -> modulated(input.latents(), grid, time));
+    }
+  }
+
+  /** What the first block's self-attention sees, computed on the CPU. */
+  private INDArray modulated(INDArray latents, VideoGrid grid, INDArray time) {
+    try (INDArray video = embed(latents, grid)) {
+      return blocks.with(0, one -> one.modulated(video, time));
+    }
+  }
+
+  /** What each place along the axes turns, or what it adds to tokens. */
+  private List<float[][]> places(VideoGrid grid) {
+    return config.positions() instanceof CogVideoXConfig.Positions.Sines sines
+        ? PositionTables.features(sines, config.width(), grid)
+        : PositionTables.turns(config, grid, riflexScale);
   }
 
   private void checkText(INDArray latents, INDArray text) {
@@ -303,8 +345,21 @@ public final class CogVideoXTransformer implements AutoCloseable {
     }
   }
 
+  /** Runs on a device from now on. */
+  DeviceCogVideo onDevice(TransformerOnDevice.Placing placing) {
+    device.ifPresent(DeviceCogVideo::close);
+    device = Optional.of(new DeviceCogVideo(config, weights, placing));
+    return device.get();
+  }
+
+  /** Whether it runs on a device. */
+  boolean isOnDevice() {
+    return device.isPresent();
+  }
+
   @Override
   public void close() {
+    device.ifPresent(DeviceCogVideo::close);
     weights.close();
   }
 }

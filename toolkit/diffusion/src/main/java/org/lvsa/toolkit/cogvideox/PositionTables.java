@@ -22,6 +22,14 @@ final class PositionTables {
    * @throws IllegalArgumentException if whole numbers do not reach as far as the video
    */
   static RotaryTable rotary(CogVideoXConfig config, VideoGrid grid, double riflexScale) {
+    return new RotaryTable(grid, turns(config, grid, riflexScale));
+  }
+
+  /**
+   * Cosine and sine of each pair at each place along the axes of frames, rows and columns, as
+   * {@link #rotary} has them.
+   */
+  static List<float[][]> turns(CogVideoXConfig config, VideoGrid grid, double riflexScale) {
     int rows = grid.patches().rows();
     int columns = grid.patches().columns();
     int baseRows = config.sample().height() / config.patch().side();
@@ -43,25 +51,21 @@ final class PositionTables {
                 + " by "
                 + baseColumns);
       }
-      return new RotaryTable(
-          grid,
-          List.of(
-              turns(whole(grid.frames()), temporal),
-              turns(whole(rows), frequencies(spatial)),
-              turns(whole(columns), frequencies(spatial))));
+      return List.of(
+          turns(whole(grid.frames()), temporal),
+          turns(whole(rows), frequencies(spatial)),
+          turns(whole(columns), frequencies(spatial)));
     }
     Region region = Region.of(rows, columns, baseRows, baseColumns);
     int frames = grid.frames();
-    return new RotaryTable(
-        grid,
-        List.of(
-            turns(between(0, (double) frames * (frames - 1) / frames, frames), temporal),
-            turns(
-                between(region.top(), (double) region.bottom() * (rows - 1) / rows, rows),
-                frequencies(spatial)),
-            turns(
-                between(region.left(), (double) region.right() * (columns - 1) / columns, columns),
-                frequencies(spatial))));
+    return List.of(
+        turns(between(0, (double) frames * (frames - 1) / frames, frames), temporal),
+        turns(
+            between(region.top(), (double) region.bottom() * (rows - 1) / rows, rows),
+            frequencies(spatial)),
+        turns(
+            between(region.left(), (double) region.right() * (columns - 1) / columns, columns),
+            frequencies(spatial)));
   }
 
   /**
@@ -146,22 +150,34 @@ final class PositionTables {
    * @return {@code [tokens, width]}, flat
    */
   static float[] sines(CogVideoXConfig.Positions.Sines positions, int width, VideoGrid grid) {
-    int rows = grid.patches().rows();
+    List<float[][]> axes = features(positions, width, grid);
     int columns = grid.patches().columns();
-    int temporal = width / 4;
-    int spatial = 3 * width / 4 / 2;
-    float[][] byFrame = sines(grid.frames(), positions.temporalScale(), temporal);
-    float[][] byRow = sines(rows, positions.spatialScale(), spatial);
-    float[][] byColumn = sines(columns, positions.spatialScale(), spatial);
+    int patches = grid.patches().patches();
     float[] table = new float[Math.multiplyExact(grid.tokens(), width)];
     for (int token = 0; token < grid.tokens(); token++) {
-      int patch = token % (rows * columns);
+      int patch = token % patches;
       int at = token * width;
-      System.arraycopy(byFrame[token / (rows * columns)], 0, table, at, temporal);
-      System.arraycopy(byColumn[patch % columns], 0, table, at + temporal, spatial);
-      System.arraycopy(byRow[patch / columns], 0, table, at + temporal + spatial, spatial);
+      for (float[] part :
+          List.of(
+              axes.get(0)[token / patches],
+              axes.get(2)[patch % columns],
+              axes.get(1)[patch / columns])) {
+        System.arraycopy(part, 0, table, at, part.length);
+        at += part.length;
+      }
     }
     return table;
+  }
+
+  /** What each place along the axes of frames, rows and columns gives to {@link #sines}. */
+  static List<float[][]> features(
+      CogVideoXConfig.Positions.Sines positions, int width, VideoGrid grid) {
+    int temporal = width / 4;
+    int spatial = 3 * width / 4 / 2;
+    return List.of(
+        sines(grid.frames(), positions.temporalScale(), temporal),
+        sines(grid.patches().rows(), positions.spatialScale(), spatial),
+        sines(grid.patches().columns(), positions.spatialScale(), spatial));
   }
 
   /** For each position the sines, then the cosines, of falling frequencies. */

@@ -76,8 +76,14 @@ final class TimedNorm {
 
     /** A part, for each batch element. */
     float[][] part(int number) {
+      return parts(number, 1);
+    }
+
+    /** Some parts one after the other, for each batch element. */
+    float[][] parts(int first, int count) {
+      int width = weight.length;
       return Arrays.stream(parts)
-          .map(row -> Arrays.copyOfRange(row, number * weight.length, (number + 1) * weight.length))
+          .map(row -> Arrays.copyOfRange(row, first * width, (first + count) * width))
           .toArray(float[][]::new);
     }
   }
