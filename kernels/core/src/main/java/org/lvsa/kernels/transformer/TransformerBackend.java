@@ -23,8 +23,8 @@ public interface TransformerBackend {
     /** Those of all blocks. */
     ALL_BLOCKS,
     /**
-     * Those of two: the block that runs, and the next one, which comes from the host's memory
-     * meanwhile.
+     * Those of two: the block that runs, and the next one, which the host gets ready meanwhile and
+     * sends behind it.
      */
     TWO_BLOCKS
   }

@@ -30,7 +30,6 @@ final class DevicePass implements BlockLoop.Pass {
     this.offloaded = offloaded;
     this.kept = kept;
     this.runs = runs;
-    offloaded.ifPresent(OffloadedBlocks::begin);
   }
 
   @Override
@@ -42,15 +41,14 @@ final class DevicePass implements BlockLoop.Pass {
   public void run(int block) {
     if (offloaded.isPresent()) {
       offloaded.get().bring(block, runs);
+      // Behind the last block comes the first one, of the next pass.
+      offloaded.get().fill((block + 1) % blocks);
     } else if (block != next) {
       kept().skipTo(block);
       runs.accept(Stage.STREAMS);
     }
     runs.accept(Stage.BLOCK);
     next = block + 1;
-    if (next < blocks) {
-      offloaded.ifPresent(its -> its.prefetch(next, runs));
-    }
   }
 
   @Override

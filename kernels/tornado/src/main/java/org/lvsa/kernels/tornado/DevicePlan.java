@@ -171,9 +171,9 @@ final class DevicePlan implements AutoCloseable {
   }
 
   /**
-   * Runs graphs one behind the other without the device's clock. The host hands tasks over and
-   * waits for none of them, but for what a graph brings back to the host: some may still run when
-   * this returns.
+   * Runs graphs one behind the other without the device's clock. The host hands the tasks of a
+   * graph over without waiting for one of them. TornadoVM 5.2.0 waits for the graph then; nobody
+   * relies on that, since another version may not.
    *
    * @throws KernelFailedException if TornadoVM fails
    */

@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.lvsa.kernels.transformer.TransformerShape;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -12,12 +13,13 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /**
  * The blocks of a transformer whose weights stay in the host's memory. The device holds those of
  * two blocks: {@code running}, which the block's kernels read, and {@code arriving}, the next
- * block's. While a block runs, the host writes the next one's weights into the arrays of {@code
- * arriving}, and the graph {@code fetch} sends them. The graph {@code take} copies them to {@code
- * running}, within the device, before the next block runs.
+ * block's. While a block runs, threads of the host write the next one's weights into the arrays of
+ * {@code arriving}. Before the next block runs, the graph {@code fetch} sends them and the graph
+ * {@code take} copies them to {@code running}, within the device.
  *
- * <p>The host waits for {@code take} alone. When that is done, what was sent has arrived and was
- * copied, so that the host's arrays and the device's are free for the block after it.
+ * <p>TornadoVM 5.2.0 waits for a graph before it returns, so the host's threads alone work beside a
+ * block, and what they wrote is sent between two blocks. When {@code take} is done, the host's
+ * arrays and the device's are free for the block after it.
  */
 final class OffloadedBlocks<A extends TornadoNativeArray> {
   private static final int NONE = -1;
@@ -31,13 +33,22 @@ final class OffloadedBlocks<A extends TornadoNativeArray> {
   private final IntArray only = new IntArray(1);
 
   private final IntArray taken = new IntArray(1);
-  private int there = NONE;
+
+  /** The block whose weights the host's arrays of {@link #arriving} get, or have. */
+  private int filled = NONE;
+
+  private CompletableFuture<Void> filling = CompletableFuture.completedFuture(null);
 
   OffloadedBlocks(TransformerShape shape, BlockWeights<A> all, Activations<A> activations) {
     this.all = all;
     this.activations = activations;
     arriving = BlockBuffers.allocate(shape, activations);
     running = BlockBuffers.allocate(shape, activations);
+  }
+
+  /** The arrays that are sent. */
+  BlockBuffers<A> arriving() {
+    return arriving;
   }
 
   /** The weights that a block's kernels read. */
@@ -84,24 +95,19 @@ final class OffloadedBlocks<A extends TornadoNativeArray> {
     tasks.consume(Stage.TAKE.graph(), running.arrays());
   }
 
-  /** A forward pass begins: nothing of an earlier one is on the device. */
-  void begin() {
-    there = NONE;
+  /** Begins to write a block's weights into the arrays that are sent, and does not wait for it. */
+  void fill(int block) {
+    if (filled != block) {
+      filled = block;
+      filling = filling.thenRunAsync(() -> all.copy(block, arriving));
+    }
   }
 
   /** Brings the weights of the block that is to run now. */
   void bring(int block, Consumer<Stage> runs) {
-    prefetch(block, runs);
+    fill(block);
+    filling.join();
+    runs.accept(Stage.FETCH);
     runs.accept(Stage.TAKE);
-    there = NONE;
-  }
-
-  /** Sends the weights of a block, unless they were sent. */
-  void prefetch(int block, Consumer<Stage> runs) {
-    if (there != block) {
-      all.copy(block, arriving);
-      runs.accept(Stage.FETCH);
-      there = block;
-    }
   }
 }
