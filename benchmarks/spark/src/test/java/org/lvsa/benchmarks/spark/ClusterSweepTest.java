@@ -39,6 +39,16 @@ class ClusterSweepTest {
   private static final String CLASS_PATH =
       System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
 
+  /**
+   * No group is measured before both executors are there: else the one that comes first may have
+   * measured all before the other one comes.
+   */
+  private static final Map<String, String> BOTH =
+      Map.of(
+          "spark.cores.max", "2",
+          "spark.scheduler.minRegisteredResourcesRatio", "1",
+          "spark.scheduler.maxRegisteredResourcesWaitingTime", "300s");
+
   @TempDir private Path directory;
 
   private static SweepSettings settings(int groups) {
@@ -54,7 +64,8 @@ class ClusterSweepTest {
   }
 
   static SparkCluster connect(String master, Map<String, String> user) {
-    Map<String, String> settings = new TreeMap<>(user);
+    Map<String, String> settings = new TreeMap<>(BOTH);
+    settings.putAll(user);
     settings.put("spark.driver.host", "127.0.0.1");
     settings.put("spark.driver.bindAddress", "127.0.0.1");
     return new SparkCluster(SparkSettings.of(master, settings, CLASS_PATH));
