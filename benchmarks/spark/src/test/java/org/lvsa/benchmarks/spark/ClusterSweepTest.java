@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -184,15 +185,16 @@ class ClusterSweepTest {
                 standalone.master(),
                 Map.of("spark.executor.cores", "1", "spark.executor.memory", "1g"))) {
       SweepSettings settings = settings(8).toBuilder().maxSeconds(2).build();
-      Thread killer =
-          Thread.startVirtualThread(
+      CompletableFuture<Void> killer =
+          CompletableFuture.runAsync(
               () -> {
                 // Once rows are there, both executors work.
                 while (rowsSoFar() < 2) {
                   Standalone.pause();
                 }
                 standalone.killAnExecutor();
-              });
+              },
+              Thread::startVirtualThread);
       List<ResultRow> rows = sweep(settings, Resume.NO, cluster);
       killer.join();
       whole(8, rows);

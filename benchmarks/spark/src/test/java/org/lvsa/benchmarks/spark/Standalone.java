@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** A standalone master and two workers of one core each, as processes of this machine. */
 final class Standalone implements AutoCloseable {
@@ -106,12 +107,11 @@ final class Standalone implements AutoCloseable {
     return builder.redirectOutput(log.toFile()).start();
   }
 
-  /** Kills one of the executors that the workers started. */
+  /** Kills one of the executors: the JVMs that a worker has started. */
   void killAnExecutor() {
     processes.stream()
-        .flatMap(Process::descendants)
-        .filter(
-            child -> child.info().commandLine().orElse("").contains("CoarseGrainedExecutorBackend"))
+        .flatMap(Process::children)
+        .filter(child -> child.info().command().orElse("").endsWith("/java"))
         .findFirst()
         .orElseThrow(() -> new IllegalStateException("no executor runs"))
         .destroyForcibly();
@@ -126,11 +126,17 @@ final class Standalone implements AutoCloseable {
     }
   }
 
+  /**
+   * Ends everything and waits for it: what still runs would write into a folder that is removed.
+   */
   @Override
   public void close() {
-    processes
-        .reversed()
-        .forEach(process -> process.descendants().forEach(ProcessHandle::destroyForcibly));
-    processes.reversed().forEach(Process::destroyForcibly);
+    // The master first, which would have ended executors replaced, and workers before executors.
+    for (Process process : processes) {
+      List<ProcessHandle> all =
+          Stream.concat(Stream.of(process.toHandle()), process.descendants()).toList();
+      all.forEach(ProcessHandle::destroyForcibly);
+      all.forEach(one -> one.onExit().join());
+    }
   }
 }
