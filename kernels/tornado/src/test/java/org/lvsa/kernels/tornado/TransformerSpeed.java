@@ -18,6 +18,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
+import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerBackend.Storage;
@@ -118,6 +119,13 @@ final class TransformerSpeed {
           .forEach(
               (kind, millis) -> System.out.printf(Locale.ROOT, " %s %.1f", kind.label(), millis));
       System.out.println();
+      ElementwiseBytes.of(shape, video, storage.dtype().bytes())
+          .ifPresent(
+              floor ->
+                  System.out.println(
+                      floor.compared(
+                          times.parts().getOrDefault(Work.ELEMENTWISE, Double.NaN),
+                          ElementwiseBytes.bandwidth(transformer.device()))));
       System.out.println(transformer.kernels() + " on " + transformer.device());
       float[] result = out.toArray(ValueLayout.JAVA_FLOAT);
       double squares = 0;
