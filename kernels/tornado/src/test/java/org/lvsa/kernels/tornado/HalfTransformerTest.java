@@ -26,6 +26,7 @@ import org.lvsa.kernels.decoder.DecoderShape.Up;
 import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
+import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerBackend.Storage;
@@ -85,6 +86,15 @@ class HalfTransformerTest {
     isCloseToFloat32(shape, video, "tornado", new Storage(DType.F16, residence));
   }
 
+  /** Room for more text than there is, by more than a tile of keys, and by less. */
+  @ParameterizedTest
+  @CsvSource({"70, ALL_BLOCKS", "11, TWO_BLOCKS"})
+  void aTransformerWhoseTextHasItsOwnLayersIsCloseToFloat32(int room, Residence residence) {
+    TransformerShape shape = RandomTransformer.shape(new BlockShape.Joint(), 2, 2, 128, 200, 3, 2);
+    TransformerVideo video = new TransformerVideo(FRAMES, 5, 7, room);
+    isCloseToFloat32(shape, video, "tornado", new Storage(DType.F16, residence));
+  }
+
   private void isCloseToFloat32(
       TransformerShape shape, TransformerVideo video, String name, Storage storage) {
     TransformerBackend backend = backend(name);
@@ -119,9 +129,25 @@ class HalfTransformerTest {
     try (Arena arena = Arena.ofShared()) {
       long numbers = (long) video.tokens() * shape.patch().outChannels() * shape.patch().size();
       MemorySegment out = arena.allocate(numbers * Float.BYTES, 64);
-      transformer.predict(RandomTransformer.forward(arena, shape, video, layout, seed), out);
+      Forward all = RandomTransformer.forward(arena, shape, video, layout, seed);
+      boolean fewer = shape.blocks() instanceof BlockShape.Joint;
+      transformer.predict(fewer ? withText(all, 9) : all, out);
       return out.toArray(ValueLayout.JAVA_FLOAT);
     }
+  }
+
+  /** With fewer tokens of the text than there is room for. */
+  private static Forward withText(Forward all, int tokens) {
+    long bytes = all.text().byteSize() / all.video().told().textTokens() * tokens;
+    return new Forward(
+        all.video(),
+        all.latents(),
+        all.text().asSlice(0, bytes),
+        all.pictures(),
+        all.time(),
+        all.headTime(),
+        all.turns(),
+        all.layout());
   }
 
   @Test

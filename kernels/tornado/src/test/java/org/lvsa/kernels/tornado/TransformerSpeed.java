@@ -29,24 +29,21 @@ import org.lvsa.kernels.transformer.TransformerVideo;
  * Times forward passes of a transformer with random weights, and compares fp16 with float32.
  *
  * <pre>{@code
- * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [cudnn] [offload] [shared]
+ * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [cudnn] [offload] [shared] [joint]
  * }</pre>
  *
  * where ATTENDED is {@code dense}, or a file with a line of attended frames for each frame. DTYPE
  * {@code both} prints the relative difference between fp16 and float32. With {@code cudnn}, fp16
  * has NVIDIA's attention; with {@code offload}, the weights stay in the host's memory, and those of
- * two blocks are on the device. Blocks are Wan's; with {@code shared}, CogVideoX's.
+ * two blocks are on the device. Blocks are Wan's; with {@code shared}, CogVideoX's; with {@code
+ * joint}, HunyuanVideo 1.5's.
  */
 final class TransformerSpeed {
   private TransformerSpeed() {}
 
   public static void main(String[] args) throws IOException {
     int[] n = Arrays.stream(args, 0, 8).mapToInt(Integer::parseInt).toArray();
-    BlockShape blocks =
-        List.of(args).contains("shared")
-            ? new BlockShape.Shared(512, false)
-            : new BlockShape.Cross(true, false);
-    TransformerShape shape = RandomTransformer.shape(blocks, n[0], n[1], n[2], n[3], 16, 16);
+    TransformerShape shape = shape(n, List.of(args));
     TransformerVideo video = new TransformerVideo(n[4], n[5], n[6], n[7]);
     int reps = Integer.parseInt(args[9]);
     List<String> wishes = List.of(args).subList(11, args.length);
@@ -64,6 +61,17 @@ final class TransformerSpeed {
       Storage storage = new Storage(DType.valueOf(args[8]), residence);
       run(backend, shape, video, layout, storage, reps);
     }
+  }
+
+  private static TransformerShape shape(int[] n, List<String> wishes) {
+    if (wishes.contains("joint")) {
+      return RandomTransformer.shape(new BlockShape.Joint(), n[0], n[1], n[2], n[3], 65, 32);
+    }
+    BlockShape blocks =
+        wishes.contains("shared")
+            ? new BlockShape.Shared(512, false)
+            : new BlockShape.Cross(true, false);
+    return RandomTransformer.shape(blocks, n[0], n[1], n[2], n[3], 16, 16);
   }
 
   private static BlockSparseLayout layout(int frames, String attended) throws IOException {

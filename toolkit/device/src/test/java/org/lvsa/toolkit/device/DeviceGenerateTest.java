@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.GoldenRun;
@@ -194,15 +195,16 @@ class DeviceGenerateTest {
     return out;
   }
 
-  @Test
+  @ParameterizedTest
+  @ValueSource(strings = {"wan2.1-1.3b", "hunyuanvideo-1.5"})
   @Tag("full")
-  void randomWeightsOfAModelsSizesRun() {
+  void randomWeightsOfAModelsSizesRun(String name) {
     Path out = directory.resolve("out.mp4");
     Run made =
         generate(
             Map.of(),
             "--random-weights",
-            "wan2.1-1.3b",
+            name,
             "--frames",
             9,
             "--resolution",
@@ -258,7 +260,9 @@ class DeviceGenerateTest {
     "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
     "2,wan2.1-1.3b,--dtype f32 --enable-cpu-offload,give --enable-layerwise-offload",
-    "2,hunyuanvideo-1.5,--dtype f32,give --transformer cpu",
+    "2,hunyuanvideo-1.5,--dtype f32 --vae device,give --vae cpu",
+    "3,hunyuanvideo-1.5,--dtype f16,give --dtype f32",
+    "3,hunyuanvideo-1.5,--dtype f32 --frames 40001 --resolution 832x480,--frames ",
     "3,cogvideox-2b,--dtype f16,give --dtype f32"
   })
   void whatCannotBeIsRefused(int code, String name, String options, String advice) {

@@ -140,7 +140,8 @@ final class DeviceRun implements AutoCloseable {
             number(json, "num_frames", "frames")),
         number(json, "steps", "num_inference_steps"),
         new GuidanceSettings(
-            json.get("guidance_scale").doubleValue(),
+            // HunyuanVideo's, whose sparse run took it from the model's folder.
+            json.path("guidance_scale").asDouble(6),
             false,
             second.isNumber() ? OptionalDouble.of(second.doubleValue()) : OptionalDouble.empty(),
             OptionalDouble.empty(),

@@ -23,6 +23,7 @@ import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.PatchGrid;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.parallel.RankPlace;
+import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.sharding.SequencePlan;
 import org.lvsa.toolkit.sharding.SequenceShards;
 import org.lvsa.toolkit.tensor.NdMemory;
@@ -57,6 +58,7 @@ final class HunyuanTransformer implements AutoCloseable {
   private final Linear head;
   private RotaryEmbedding rotary;
   private RotaryTable lastTable;
+  private Optional<DeviceHunyuan> device = Optional.empty();
 
   /**
    * A transformer with weights that are already checked against {@link HunyuanConfig#tensors()}.
@@ -151,6 +153,9 @@ final class HunyuanTransformer implements AutoCloseable {
   INDArray predict(
       Sample sample, Conditions conditions, VideoSelfAttention attention, Observer observer) {
     VideoGrid grid = grid(sample.latents(), conditions.texts().size());
+    if (device.isPresent()) {
+      return onDevice(device.get(), sample, conditions, attention, grid);
+    }
     try (SequenceShards shards = attention.sequence(SEQUENCE_PLAN, grid.tokens());
         INDArray embedding = time(sample);
         Streams x =
@@ -179,6 +184,44 @@ final class HunyuanTransformer implements AutoCloseable {
                           }),
                   () -> blocks.with(0, one -> one.modulated(x.video(), embedding))));
       return head(x.video(), embedding, grid, shards, observer);
+    }
+  }
+
+  private INDArray onDevice(
+      DeviceHunyuan there,
+      Sample sample,
+      Conditions conditions,
+      VideoSelfAttention attention,
+      VideoGrid grid) {
+    TextTokens.Stream text = textTokens.of(conditions, sample.timestep(), Observer.NONE);
+    try (INDArray latents = input(sample, conditions);
+        INDArray embedding = time(sample);
+        INDArray tokens = text.tokens()) {
+      float[] headTime = new float[2 * config.width()];
+      System.arraycopy(Condition.parts(headShift, embedding)[0][0], 0, headTime, 0, config.width());
+      System.arraycopy(
+          Condition.parts(headScale, embedding)[0][0], 0, headTime, config.width(), config.width());
+      try (INDArray activated = embedding.dup('c')) {
+        Elementwise.silu(activated);
+        return there.predict(
+            new DeviceHunyuan.Input(
+                latents,
+                new TextTokens.Stream(tokens, text.counts()),
+                NdMemory.floats(activated),
+                headTime),
+            grid,
+            conditions.picture().map(its -> (int) its.tokens().size(1)).orElse(0),
+            rotary,
+            attention,
+            () -> modulated(sample, conditions, embedding));
+      }
+    }
+  }
+
+  /** What the first block's attention sees of the video, computed on the CPU. */
+  private INDArray modulated(Sample sample, Conditions conditions, INDArray embedding) {
+    try (INDArray x = embed(sample, conditions)) {
+      return blocks.with(0, one -> one.modulated(x, embedding));
     }
   }
 
@@ -213,22 +256,26 @@ final class HunyuanTransformer implements AutoCloseable {
   }
 
   /** The sample, and behind it the picture's condition and mask, zeros where there is none. */
-  private INDArray embed(Sample sample, Conditions conditions) {
+  private INDArray input(Sample sample, Conditions conditions) {
     INDArray latents = sample.latents();
     long[] shape = latents.shape().clone();
     shape[1] = config.channels().in();
-    try (INDArray all = Nd4j.zeros(DataType.FLOAT, shape)) {
-      MemorySegment from = NdMemory.view(latents);
-      MemorySegment to = NdMemory.view(all);
-      long bytes = from.byteSize() / shape[0];
-      for (long element = 0; element < shape[0]; element++) {
-        to.asSlice(element * to.byteSize() / shape[0], bytes)
-            .copyFrom(from.asSlice(element * bytes, bytes));
-      }
-      conditions.picture().ifPresent(picture -> picture.writeTo(all));
-      try (INDArray values = patches.gather(all, PatchLayout.Order.CHANNEL_FIRST)) {
-        return patchEmbedding.apply(values);
-      }
+    INDArray all = Nd4j.zeros(DataType.FLOAT, shape);
+    MemorySegment from = NdMemory.view(latents);
+    MemorySegment to = NdMemory.view(all);
+    long bytes = from.byteSize() / shape[0];
+    for (long element = 0; element < shape[0]; element++) {
+      to.asSlice(element * to.byteSize() / shape[0], bytes)
+          .copyFrom(from.asSlice(element * bytes, bytes));
+    }
+    conditions.picture().ifPresent(picture -> picture.writeTo(all));
+    return all;
+  }
+
+  private INDArray embed(Sample sample, Conditions conditions) {
+    try (INDArray all = input(sample, conditions);
+        INDArray values = patches.gather(all, PatchLayout.Order.CHANNEL_FIRST)) {
+      return patchEmbedding.apply(values);
     }
   }
 
@@ -249,11 +296,13 @@ final class HunyuanTransformer implements AutoCloseable {
 
   /**
    * The same transformer for one of several ranks, which may run at the same time; weights are
-   * shared and stay this one's to close.
+   * shared and stay this one's to close. A device is too: a rank that has one is a process of its
+   * own.
    */
   HunyuanTransformer forRank(RankPlace place) {
     HunyuanTransformer other = new HunyuanTransformer(config, weights, place);
     other.rotary = rotary;
+    other.device = device;
     return other;
   }
 
@@ -265,6 +314,13 @@ final class HunyuanTransformer implements AutoCloseable {
     lastTable = null;
   }
 
+  /** Runs on a device from now on. */
+  DeviceHunyuan onDevice(TransformerOnDevice.Placing placing) {
+    device.ifPresent(DeviceHunyuan::close);
+    device = Optional.of(new DeviceHunyuan(config, weights, placing));
+    return device.get();
+  }
+
   private RotaryTable table(VideoGrid grid) {
     if (lastTable == null || !lastTable.grid().equals(grid)) {
       lastTable = new RotaryTable(rotary, grid);
@@ -274,6 +330,7 @@ final class HunyuanTransformer implements AutoCloseable {
 
   @Override
   public void close() {
+    device.ifPresent(DeviceHunyuan::close);
     weights.close();
   }
 }

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.lvsa.kernels.Progress;
 import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.layers.WeightShare;
 import org.lvsa.toolkit.model.Models;
@@ -17,9 +18,12 @@ import org.lvsa.toolkit.parallel.Communicator;
 import org.lvsa.toolkit.parallel.RankGroups;
 import org.lvsa.toolkit.pipeline.Capability;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.GenerationSettings;
 import org.lvsa.toolkit.pipeline.MemoryNeed;
 import org.lvsa.toolkit.pipeline.PipelineDefaults;
+import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
 import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
@@ -158,6 +162,22 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
   @Override
   public void riflex(double scale) {
     model.transformer().riflex(Models.named(RandomHunyuan.NAME).referenceFrames(), scale);
+  }
+
+  @Override
+  public void transformerOnDevice(
+      DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
+    DeviceHunyuan there =
+        model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
+    size.ifPresent(one -> there.prepare(deviceSizes(one).video().withKept(choice.kept())));
+  }
+
+  @Override
+  public DeviceMemory.Sizes deviceSizes(VideoSize size) {
+    return DeviceHunyuan.sizes(
+        model.transformer().config(),
+        model.latents(size),
+        model.pictures().map(PictureSource::tokens).orElse(0));
   }
 
   @Override

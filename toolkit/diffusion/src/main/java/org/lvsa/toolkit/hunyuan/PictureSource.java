@@ -33,6 +33,13 @@ record PictureSource(Component encoder, Component processor, boolean allowUnused
     }
   }
 
+  /** Tokens of a picture. */
+  int tokens() {
+    try (SiglipImageEncoder open = open()) {
+      return open.config().patches().count();
+    }
+  }
+
   /** The encoder and the preparation belong together and to the transformer. */
   void requireFits(HunyuanConfig transformer) {
     try (SiglipImageEncoder open = open()) {

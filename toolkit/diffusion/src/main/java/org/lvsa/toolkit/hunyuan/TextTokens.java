@@ -71,11 +71,20 @@ final class TextTokens {
    */
   record Stream(INDArray tokens, List<Integer> counts) {}
 
+  /**
+   * Tokens of a text with its padding.
+   *
+   * @param pictureTokens of the picture that the video begins with; 0 without
+   */
+  static int withPadding(int pictureTokens) {
+    return WITH_PADDING - IMAGE_TOKENS + (pictureTokens == 0 ? IMAGE_TOKENS : pictureTokens);
+  }
+
   /** Tokens of a text: those that are real, or all with padding. */
   static int count(TextEmbeddings text, Optional<PictureCondition> picture, boolean padding) {
     int image = Math.toIntExact(picture.map(its -> its.tokens().size(1)).orElse(0L));
     if (padding) {
-      return WITH_PADDING - IMAGE_TOKENS + (image == 0 ? IMAGE_TOKENS : image);
+      return withPadding(image);
     }
     long glyphs = text.glyphs().map(its -> its.size(1)).orElse(0L);
     return Math.toIntExact(image + glyphs + text.text().size(1));

@@ -14,7 +14,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 public record PicturePatches(int side, int patch) {
   /** Number of patches. */
-  int count() {
+  public int count() {
     return side / patch * (side / patch);
   }
 
