@@ -43,7 +43,8 @@ public final class RunTests {
 
     @Override
     public void executionFinished(TestIdentifier test, TestExecutionResult result) {
-      if (test.isTest()) {
+      // A class or a method that is not found is a failed container without tests.
+      if (test.isTest() || result.getStatus() == TestExecutionResult.Status.FAILED) {
         System.out.printf(
             Locale.ROOT,
             "%s %.1f s %s %s%n",

@@ -4,10 +4,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * Writes {@code FloatJointKernels.java} and {@code HalfJointKernels.java}: what blocks compute in
- * which a text's tokens attend together with the video's, besides what {@code
- * TransformerGenerator.java} has for all blocks. The two differ in the type of activations alone.
- * The first argument is the folder of generated sources.
+ * Writes {@code FloatJointKernels.java}, {@code HalfJointKernels.java} and {@code
+ * Bf16JointKernels.java}: what blocks compute in which a text's tokens attend together with the
+ * video's, besides what {@code TransformerGenerator.java} has for all blocks. They differ in the
+ * type of activations alone. The first argument is the folder of generated sources.
  */
 class JointGenerator {
   private static final String TEMPLATE =

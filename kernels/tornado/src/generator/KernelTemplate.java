@@ -56,10 +56,14 @@ final class KernelTemplate {
    * @param array the array type
    * @param read an element of array 1 at index 2
    * @param write value 3 there
+   * @param imports what a template does not import itself
    */
-  private record Type(String name, String array, String read, String write) {}
+  private record Type(String name, String array, String read, String write, List<String> imports) {}
 
-  private static final Type FLOAT = new Type("Float", "FloatArray", "$1.get($2)", "$1.set($2, $3)");
+  private static final Type FLOAT =
+      new Type("Float", "FloatArray", "$1.get($2)", "$1.set($2, $3)", List.of());
+
+  private static final String FIRST_IMPORT = "import uk.ac.manchester.tornado.api.KernelContext;\n";
 
   private static final List<Type> TYPES =
       List.of(
@@ -68,7 +72,15 @@ final class KernelTemplate {
               "Half",
               "HalfFloatArray",
               "$1.get($2).getFloat32()",
-              "$1.set($2, new HalfFloat($3))"));
+              "$1.set($2, new HalfFloat($3))",
+              List.of()),
+          // The bits of bf16: TornadoVM 5.2.0 stores the bits of a short in arrays of shorts alone.
+          new Type(
+              "Bf16",
+              "ShortArray",
+              "BFloat16.bf16ToFloat($1.get($2))",
+              "$1.set($2, BFloat16.bf16FromFloat($3))",
+              List.of("BFloat16", "arrays.ShortArray")));
 
   private KernelTemplate() {}
 
@@ -92,12 +104,15 @@ final class KernelTemplate {
               .replaceAll("(?m)^ *VARIANCE\\n", Matcher.quoteReplacement(VARIANCE))
               .replace("CLASS", type.name() + name)
               .replace("ARRAY", type.array());
-      text =
-          Pattern.compile("READ\\((\\w+), ([^()]*)\\)").matcher(text).replaceAll(type.read());
+      text = Pattern.compile("READ\\((\\w+), ([^()]*)\\)").matcher(text).replaceAll(type.read());
       text =
           Pattern.compile("WRITE\\((\\w+), ([^,]*), (.*)\\);")
               .matcher(text)
               .replaceAll(type.write() + ";");
+      for (String imported : type.imports()) {
+        String line = "import uk.ac.manchester.tornado.api.types.%s;\n".formatted(imported);
+        text = text.replace(FIRST_IMPORT, FIRST_IMPORT + line);
+      }
       Files.writeString(folder.resolve(type.name() + name + ".java"), text);
     }
   }

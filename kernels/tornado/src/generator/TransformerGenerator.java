@@ -4,9 +4,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * Writes {@code FloatTransformerKernels.java} and {@code HalfTransformerKernels.java}: what a
- * transformer computes besides matrix products on tensor cores and attention. The two differ in the
- * type of activations alone. The first argument is the folder of generated sources.
+ * Writes {@code FloatTransformerKernels.java}, {@code HalfTransformerKernels.java} and {@code
+ * Bf16TransformerKernels.java}: what a transformer computes besides matrix products on tensor cores
+ * and attention. They differ in the type of activations alone. The first argument is the folder of
+ * generated sources.
  */
 class TransformerGenerator {
   private static final String TEMPLATE =

@@ -16,8 +16,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  *
  * @param <A> the array type of activations and of the linear layers' weights
  */
-sealed interface Activations<A extends TornadoNativeArray>
-    permits FloatActivations, HalfActivations {
+sealed interface Activations<A extends TornadoNativeArray> permits DecoderActivations, SixteenBits {
 
   /** A linear layer: {@code weight [out, in]} and {@code bias [out]}. */
   record Linear<A>(A weight, A bias, int in, int out) {}
@@ -350,12 +349,6 @@ sealed interface Activations<A extends TornadoNativeArray>
 
   /** The kernels of a transformer whose video and text share their layers. */
   SharedBlockKernels<A> sharedBlock();
-
-  /** The kernels of a decoder. */
-  DecoderKernels<A> decoder();
-
-  /** The kernels that bring tokens heads first and back. */
-  VectorMoves<A> moves();
 
   /** Self-attention and cross-attention of one transformer, by kernels in Java. */
   DeviceAttention<A> attention(DeviceAttention.Sizes sizes);

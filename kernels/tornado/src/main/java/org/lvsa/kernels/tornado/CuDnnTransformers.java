@@ -16,6 +16,7 @@ import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.kernels.transformer.TransformerWeights;
+import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 
 /**
  * Whole transformers in fp16 whose attention is NVIDIA's own, by library tasks of TornadoVM.
@@ -68,8 +69,9 @@ public final class CuDnnTransformers implements TransformerBackend {
       TransformerShape shape, TransformerWeights weights, Storage storage, KernelOptions options) {
     TornadoTarget device = attention.target(options);
     KernelFailedException.throwIf(unsupported(shape, storage.dtype(), device));
-    LibraryAttention.Library cuDnn = new LibraryAttention.Library(name(), new CuDnnSdpa());
     HalfActivations halves = new HalfActivations();
+    LibraryAttention.Library<HalfFloatArray> cuDnn =
+        new LibraryAttention.Library<>(name(), new CuDnnSdpa(), halves.moves());
     return new TornadoTransformer<>(
         shape,
         halves,

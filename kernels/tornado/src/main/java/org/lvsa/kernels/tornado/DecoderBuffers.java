@@ -23,7 +23,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 record DecoderBuffers<A extends TornadoNativeArray>(
     IntArray state, A zeros, A seen, A columns, A products, Map<Place, FloatArray> volumes) {
   static <A extends TornadoNativeArray> DecoderBuffers<A> allocate(
-      DecoderSizes sizes, Activations<A> activations) {
+      DecoderSizes sizes, DecoderActivations<A> activations) {
     int unit = activations.decoder().unit();
     A zeros = activations.array(unit);
     activations.write(FloatArray.fromElements(new float[unit]).getSegment(), zeros, 0);
@@ -59,7 +59,7 @@ record DecoderBuffers<A extends TornadoNativeArray>(
   }
 
   /** TornadoVM keeps an array on the device only if a task used it. */
-  void touch(GraphTasks tasks, Activations<A> activations) {
+  void touch(GraphTasks tasks, DecoderActivations<A> activations) {
     FloatActivations.touch(tasks, "state", state);
     activations.touch(tasks, "zeros", zeros);
     activations.touch(tasks, "seen", seen);

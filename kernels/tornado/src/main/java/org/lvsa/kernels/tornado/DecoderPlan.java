@@ -30,7 +30,7 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   /** TornadoVM 5.2.0 has room for 8192 bytes of a graph's tasks. */
   private static final int MOST_BYTES = 7500;
 
-  private final Activations<A> activations;
+  private final DecoderActivations<A> activations;
   private final DecoderTensors<A> weights;
   private final int mostColumns;
   private final TornadoTarget device;
@@ -50,7 +50,7 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
    */
   DecoderPlan(
       List<DecoderStep> steps,
-      Activations<A> activations,
+      DecoderActivations<A> activations,
       DecoderTensors<A> weights,
       int mostColumns,
       TornadoTarget device) {

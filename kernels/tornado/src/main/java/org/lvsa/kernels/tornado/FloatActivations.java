@@ -7,7 +7,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Everything in float32, by kernels that any device of TornadoVM runs. */
-record FloatActivations() implements Activations<FloatArray> {
+record FloatActivations() implements DecoderActivations<FloatArray> {
   @Override
   public FloatArray array(long elements) {
     return new FloatArray(Math.toIntExact(elements));
@@ -111,8 +111,8 @@ record FloatActivations() implements Activations<FloatArray> {
         1);
   }
 
-  @Override
-  public VectorMoves<FloatArray> moves() {
+  /** The kernels that bring tokens heads first and back. */
+  VectorMoves<FloatArray> moves() {
     return new VectorMoves<>(FloatVectorMoves::gather, FloatVectorMoves::scatter, 1);
   }
 

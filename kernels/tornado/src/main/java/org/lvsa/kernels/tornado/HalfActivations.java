@@ -1,46 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.stream.LongStream;
+import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.cublas.CuBlasLt;
 import uk.ac.manchester.tornado.cublas.enums.CuBlasOperation;
 
 /**
  * Weights and activations in fp16: linear layers by cuBLASLt with bias and GELU in the product's
- * epilogue, attention by the tensor-core kernels. CUDA backend, compute capability 8.0, headDim 64
- * or 128.
+ * epilogue.
  */
-record HalfActivations() implements Activations<HalfFloatArray> {
-  private static final int CHUNK = 1 << 16;
-
+record HalfActivations() implements SixteenBits, DecoderActivations<HalfFloatArray> {
   @Override
-  public HalfFloatArray array(long elements) {
-    return new HalfFloatArray(Math.toIntExact(elements));
-  }
-
-  @Override
-  public void write(MemorySegment floats, HalfFloatArray to, long first) {
-    long count = floats.byteSize() / Float.BYTES;
-    MemorySegment bits = to.getSegment();
-    LongStream.range(0, Math.ceilDiv(count, CHUNK))
-        .parallel()
-        .forEach(
-            chunk -> {
-              long end = Math.min(count, (chunk + 1) * CHUNK);
-              for (long i = chunk * CHUNK; i < end; i++) {
-                float value = floats.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-                bits.set(
-                    ValueLayout.JAVA_SHORT, (first + i) * Short.BYTES, Float.floatToFloat16(value));
-              }
-            });
-  }
-
-  @Override
-  public int bytes() {
-    return Short.BYTES;
+  public DType dtype() {
+    return DType.F16;
   }
 
   @Override
@@ -142,13 +115,8 @@ record HalfActivations() implements Activations<HalfFloatArray> {
         2);
   }
 
-  @Override
-  public VectorMoves<HalfFloatArray> moves() {
+  /** The kernels that bring tokens heads first and back. */
+  VectorMoves<HalfFloatArray> moves() {
     return new VectorMoves<>(HalfVectorMoves::gather, HalfVectorMoves::scatter, 2);
-  }
-
-  @Override
-  public DeviceAttention<HalfFloatArray> attention(DeviceAttention.Sizes sizes) {
-    return new RegisterAttention(this, sizes);
   }
 }

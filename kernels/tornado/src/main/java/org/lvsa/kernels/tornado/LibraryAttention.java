@@ -31,8 +31,9 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
    * A library.
    *
    * @param name for result rows
+   * @param moves that bring tokens to it and back
    */
-  record Library(String name, Sdpa sdpa) {}
+  record Library<A>(String name, Sdpa sdpa, VectorMoves<A> moves) {}
 
   /**
    * Calls that a plan has, and what moves before and after each of them.
@@ -60,7 +61,7 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
     }
   }
 
-  private final Library library;
+  private final Library<A> library;
   private final Activations<A> activations;
   private final AttentionShape shape;
   private final int mostSlots;
@@ -81,7 +82,7 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
    * @param mostSlots the most query frames of one call
    */
   LibraryAttention(
-      Library library,
+      Library<A> library,
       Activations<A> activations,
       Sizes sizes,
       List<LibraryCalls> calls,
@@ -277,7 +278,7 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
   private record Tensors<A>(A query, A key, A value, A out) {}
 
   private void add(GraphTasks tasks, String name, Call call, Tensors<A> tensors) {
-    VectorMoves<A> moves = activations.moves();
+    VectorMoves<A> moves = library.moves();
     Sdpa.Sizes size = call.size;
     Vectors queries = new Vectors(size.heads(), size.queries(), size.headDim());
     Vectors keys = new Vectors(size.heads(), size.keys(), size.headDim());

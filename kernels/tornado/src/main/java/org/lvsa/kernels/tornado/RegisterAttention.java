@@ -4,10 +4,10 @@ package org.lvsa.kernels.tornado;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
-import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -20,7 +20,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * result that is not finite, which the caller of the transformer meets.
  */
 final class RegisterAttention implements DeviceAttention<HalfFloatArray> {
-  private final HalfActivations activations;
+  private final SixteenBits activations;
   private final AttentionShape shape;
   private final RegisterTasks.Results results;
   private final Keys self;
@@ -29,11 +29,11 @@ final class RegisterAttention implements DeviceAttention<HalfFloatArray> {
   /** How many tokens of the text attend together with the video's. */
   private final IntArray textCount = new IntArray(1);
 
-  RegisterAttention(HalfActivations activations, Sizes sizes) {
+  RegisterAttention(SixteenBits activations, Sizes sizes) {
     this.activations = activations;
     shape = sizes.self();
     results = RegisterTasks.Results.allocate(shape);
-    RegisterProgram.Room room = RegisterProgram.Room.forFrames(shape, DType.F16);
+    RegisterProgram.Room room = RegisterProgram.Room.forFrames(shape, activations.dtype());
     self = Keys.of(shape, room.columns(), RegisterTiles.allocate(shape, room.register()));
     if (sizes.textTokens() > 0) {
       crosses.put(Cross.TEXT, cross(sizes.textTokens()));
@@ -82,7 +82,7 @@ final class RegisterAttention implements DeviceAttention<HalfFloatArray> {
 
   @Override
   public String kernel() {
-    return "tensorcore-f16-registers";
+    return "tensorcore-" + activations.dtype().name().toLowerCase(Locale.ROOT) + "-registers";
   }
 
   @Override
@@ -168,12 +168,19 @@ final class RegisterAttention implements DeviceAttention<HalfFloatArray> {
       repeatLast(tasks, key);
     }
     RegisterTasks.addBlocks(
-        tasks, prefix + "Attention", key, value, DType.F16, of.blocks(), of.largest());
+        tasks, prefix + "Attention", key, value, activations.dtype(), of.blocks(), of.largest());
     if (text) {
       hideRest(tasks, of.blocks());
     }
     RegisterTasks.addAttention(
-        tasks, prefix + "Attention", shape, DType.F16, query, of.blocks(), of.tiles(), results);
+        tasks,
+        prefix + "Attention",
+        shape,
+        activations.dtype(),
+        query,
+        of.blocks(),
+        of.tiles(),
+        results);
   }
 
   private void repeatLast(GraphTasks tasks, HalfFloatArray key) {

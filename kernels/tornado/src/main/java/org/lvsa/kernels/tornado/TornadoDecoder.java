@@ -17,7 +17,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   private static final int MOST_COLUMNS = 1 << 30;
 
   private final DecoderShape shape;
-  private final Activations<A> activations;
+  private final DecoderActivations<A> activations;
   private final DecoderTensors<A> weights;
   private final int mostColumns;
   private final TornadoTarget device;
@@ -29,7 +29,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   TornadoDecoder(
       DecoderShape shape,
       DecoderWeights weights,
-      Activations<A> activations,
+      DecoderActivations<A> activations,
       TornadoTarget device) {
     this(shape, weights, activations, MOST_COLUMNS, device);
   }
@@ -40,7 +40,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   TornadoDecoder(
       DecoderShape shape,
       DecoderWeights weights,
-      Activations<A> activations,
+      DecoderActivations<A> activations,
       int mostColumns,
       TornadoTarget device) {
     this.shape = shape;

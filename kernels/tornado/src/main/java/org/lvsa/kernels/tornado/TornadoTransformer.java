@@ -23,7 +23,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private final TornadoTarget device;
   private final Activations<A> activations;
   private final PlanWeights<A> weights;
-  private final Optional<LibraryAttention.Library> library;
+  private final Optional<LibraryAttention.Library<A>> library;
   private Optional<TransformerPlan<A>> plan = Optional.empty();
   private Optional<Filled> filled = Optional.empty();
 
@@ -50,7 +50,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
       TransformerShape shape,
       Activations<A> activations,
       PlanWeights<A> weights,
-      Optional<LibraryAttention.Library> library,
+      Optional<LibraryAttention.Library<A>> library,
       TornadoTarget device) {
     this.shape = shape;
     this.device = device;
@@ -139,7 +139,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   }
 
   private LibraryAttention<A> attention(
-      LibraryAttention.Library one, TransformerVideo video, BlockSparseLayout layoutOfAll) {
+      LibraryAttention.Library<A> one, TransformerVideo video, BlockSparseLayout layoutOfAll) {
     Sizes sizes = Sizes.of(shape, video);
     List<Need> others = memory(video, 0);
     long free = device.memory() - others.stream().mapToLong(Need::bytes).sum();

@@ -18,8 +18,8 @@ import org.lvsa.kernels.transformer.TransformerWeights;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
- * Whole transformers on a device of TornadoVM: float32 on any device, fp16 with cuBLASLt and the
- * tensor-core kernels on CUDA.
+ * Whole transformers on a device of TornadoVM: float32 on any device, fp16 with cuBLASLt or bf16
+ * with cuBLAS, and the tensor-core kernels, on CUDA.
  */
 public final class TornadoTransformers implements TransformerBackend {
   private final TornadoBackend attention = new TornadoBackend();
@@ -60,13 +60,13 @@ public final class TornadoTransformers implements TransformerBackend {
     KernelFailedException.throwIf(unsupported(shape, storage.dtype(), device));
     return switch (activations(storage.dtype())) {
       case FloatActivations floats -> open(shape, weights, floats, storage.residence(), device);
-      case HalfActivations halves -> open(shape, weights, halves, storage.residence(), device);
+      case SixteenBits bits -> open(shape, weights, bits, storage.residence(), device);
     };
   }
 
   @Override
   public long decoderMemory(DecoderShape shape, int rows, int columns, DType dtype) {
-    return TornadoDecoder.bytes(shape, rows, columns, activations(dtype).bytes());
+    return TornadoDecoder.bytes(shape, rows, columns, decoderActivations(dtype).bytes());
   }
 
   @Override
@@ -78,7 +78,7 @@ public final class TornadoTransformers implements TransformerBackend {
   /** A decoder on a device, whatever the transformer's attention. */
   static DeviceDecoder openDecoder(
       DecoderShape shape, DecoderWeights weights, DType dtype, TornadoTarget device) {
-    return switch (activations(dtype)) {
+    return switch (decoderActivations(dtype)) {
       case FloatActivations floats -> new TornadoDecoder<>(shape, weights, floats, device);
       case HalfActivations halves -> {
         KernelFailedException.throwIf(noHalves(device));
@@ -102,6 +102,15 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   private static Activations<?> activations(DType dtype) {
+    return switch (dtype) {
+      case F32 -> new FloatActivations();
+      case F16 -> new HalfActivations();
+      case BF16 -> new Bf16Activations();
+    };
+  }
+
+  /** A decoder beside a transformer in bf16 runs in fp16, which takes as much memory. */
+  private static DecoderActivations<?> decoderActivations(DType dtype) {
     return dtype == DType.F32 ? new FloatActivations() : new HalfActivations();
   }
 
@@ -117,11 +126,7 @@ public final class TornadoTransformers implements TransformerBackend {
                       + " on a device, got "
                       + shape.headDim()
                       + ": give --transformer cpu");
-      case F16 -> half(shape, device);
-      case BF16 ->
-          Optional.of(
-              "the transformer runs on a device in 16 bits as fp16, since cuBLASLt's products with"
-                  + " bias are: give --dtype f16 or --dtype f32");
+      case F16, BF16 -> half(shape, device);
     };
   }
 

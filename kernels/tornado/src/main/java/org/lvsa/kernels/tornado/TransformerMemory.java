@@ -4,7 +4,6 @@ package org.lvsa.kernels.tornado;
 import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.kernels.AttentionShape;
-import org.lvsa.kernels.DType;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
@@ -79,9 +78,10 @@ final class TransformerMemory {
     return switch (activations) {
       case FloatActivations _ ->
           result + QueryTiles.bytes(self, TileRoom.forFrames(self, PortableKernel.QUERIES));
-      case HalfActivations _ ->
+      case SixteenBits halves ->
           // The blocked keys and values and the transposed keys, of the video and of the text.
-          RegisterProgram.bytes(self, DType.F16, RegisterProgram.Room.forFrames(self, DType.F16))
+          RegisterProgram.bytes(
+                  self, halves.dtype(), RegisterProgram.Room.forFrames(self, halves.dtype()))
               - (self.queryElements() + 2 * self.keyElements()) * Short.BYTES
               + 4L
                   * (sizes.textTokens() + sizes.pictureTokens())

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
@@ -19,16 +20,16 @@ import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 
 /**
- * Denoises with a random transformer in float32 and in fp16, from the same noise in the same Euler
- * steps with guidance 5, and decodes both: prints the relative difference of the final latents, and
- * the PSNR of the frames.
+ * Denoises with a random transformer in float32, in fp16 and in bf16, from the same noise in the
+ * same Euler steps with guidance 5, and decodes all: prints the relative difference of the final
+ * latents from float32's, and the PSNR of the frames.
  *
  * <pre>{@code
  * HalfAccuracy LAYERS HEADS FEED_FORWARD FRAMES ROWS COLUMNS STEPS BACKEND
  * }</pre>
  *
  * where ROWS and COLUMNS count patches of 16 pixels, and BACKEND, {@code tornado} or {@code cudnn},
- * is that of fp16.
+ * is that of fp16; bf16 has {@code tornado}'s. Beside bf16 the decoder is fp16.
  */
 final class HalfAccuracy {
   private static final float GUIDANCE = 5;
@@ -43,16 +44,17 @@ final class HalfAccuracy {
     TransformerBackend tornado = new TornadoTransformers();
     TransformerBackend half = args[7].equals("cudnn") ? new CuDnnTransformers() : tornado;
     float[] wide = denoise(tornado, shape, video, DType.F32, n[6]);
-    float[] narrow = denoise(half, shape, video, DType.F16, n[6]);
-    System.out.printf(
-        Locale.ROOT, "final latents, fp16 against float32: %.3g%n", relative(wide, narrow));
     float[] wideFrames = decode(wide, video, DType.F32);
-    float[] narrowFrames = decode(narrow, video, DType.F16);
-    System.out.printf(
-        Locale.ROOT,
-        "frames: PSNR %.1f dB (pixels from -1 to 1, rms %.3f)%n",
-        20 * Math.log10(2 / rms(wideFrames, narrowFrames)),
-        rms(wideFrames));
+    for (DType dtype : List.of(DType.F16, DType.BF16)) {
+      float[] narrow = denoise(dtype == DType.F16 ? half : tornado, shape, video, dtype, n[6]);
+      System.out.printf(
+          Locale.ROOT, "final latents, %s against float32: %.3g%n", dtype, relative(wide, narrow));
+      System.out.printf(
+          Locale.ROOT,
+          "frames: PSNR %.1f dB (pixels from -1 to 1, rms %.3f)%n",
+          20 * Math.log10(2 / rms(wideFrames, decode(narrow, video, dtype))),
+          rms(wideFrames));
+    }
   }
 
   /** The relative difference, root mean square. */

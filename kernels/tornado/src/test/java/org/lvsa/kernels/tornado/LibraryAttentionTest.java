@@ -31,19 +31,20 @@ import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /**
  * A transformer whose attention is a library's, with a kernel in Java in the library's place: all
  * that is around the library's calls must give what the kernels in Java give.
  */
 class LibraryAttentionTest {
-  private static final LibraryAttention.Library STAND_IN =
-      new LibraryAttention.Library("standin", new FloatSdpa());
+  private static final LibraryAttention.Library<FloatArray> STAND_IN =
+      new LibraryAttention.Library<>("standin", new FloatSdpa(), new FloatActivations().moves());
 
   private static final int FRAMES = 9;
 
   private static TornadoTransformer<?> open(
-      TransformerShape shape, Optional<LibraryAttention.Library> library, long seed) {
+      TransformerShape shape, Optional<LibraryAttention.Library<FloatArray>> library, long seed) {
     FloatActivations floats = new FloatActivations();
     return new TornadoTransformer<>(
         shape,

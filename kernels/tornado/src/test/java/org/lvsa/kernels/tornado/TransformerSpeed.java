@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.lvsa.kernels.BlockSparseLayout;
@@ -26,17 +27,17 @@ import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 
 /**
- * Times forward passes of a transformer with random weights, and compares fp16 with float32.
+ * Times forward passes of a transformer with random weights, and compares 16 bits with float32.
  *
  * <pre>{@code
  * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [cudnn] [offload] [shared] [joint]
  * }</pre>
  *
  * where ATTENDED is {@code dense}, or a file with a line of attended frames for each frame. DTYPE
- * {@code both} prints the relative difference between fp16 and float32. With {@code cudnn}, fp16
- * has NVIDIA's attention; with {@code offload}, the weights stay in the host's memory, and those of
- * two blocks are on the device. Blocks are Wan's; with {@code shared}, CogVideoX's; with {@code
- * joint}, HunyuanVideo 1.5's.
+ * {@code halves} runs fp16 and then bf16, {@code all} float32 before them, and prints the relative
+ * difference of each from float32. With {@code cudnn}, fp16 has NVIDIA's attention; with {@code
+ * offload}, the weights stay in the host's memory, and those of two blocks are on the device.
+ * Blocks are Wan's; with {@code shared}, CogVideoX's; with {@code joint}, HunyuanVideo 1.5's.
  */
 final class TransformerSpeed {
   private TransformerSpeed() {}
@@ -51,15 +52,27 @@ final class TransformerSpeed {
     TransformerBackend backend =
         wishes.contains("cudnn") ? new CuDnnTransformers() : new TornadoTransformers();
     BlockSparseLayout layout = layout(video.frames(), args[10]);
-    if (args[8].equals("both")) {
-      Storage floats = new Storage(DType.F32, residence);
-      float[] wide = run(new TornadoTransformers(), shape, video, layout, floats, reps);
-      float[] narrow = run(backend, shape, video, layout, new Storage(DType.F16, residence), reps);
-      System.out.printf(
-          Locale.ROOT, "fp16 against float32: %.3g%n", HalfAccuracy.relative(wide, narrow));
-    } else {
-      Storage storage = new Storage(DType.valueOf(args[8]), residence);
-      run(backend, shape, video, layout, storage, reps);
+    List<DType> types =
+        switch (args[8]) {
+          case "all" -> List.of(DType.F32, DType.F16, DType.BF16);
+          case "halves" -> List.of(DType.F16, DType.BF16);
+          default -> List.of(DType.valueOf(args[8]));
+        };
+    Optional<float[]> wide = Optional.empty();
+    for (DType dtype : types) {
+      TransformerBackend its = dtype == DType.F32 ? new TornadoTransformers() : backend;
+      System.out.println(dtype);
+      float[] result = run(its, shape, video, layout, new Storage(dtype, residence), reps);
+      wide.ifPresent(
+          expected ->
+              System.out.printf(
+                  Locale.ROOT,
+                  "%s against float32: %.3g%n",
+                  dtype,
+                  HalfAccuracy.relative(expected, result)));
+      if (dtype == DType.F32) {
+        wide = Optional.of(result);
+      }
     }
   }
 

@@ -24,16 +24,17 @@ final class TransformerOption {
       names = "--transformer",
       defaultValue = "cpu",
       description =
-          "${COMPLETION-CANDIDATES}: where everything but self-attention runs; device puts the whole"
-              + " transformer on the GPU, with the weights in --dtype f32 or f16 (default:"
-              + " ${DEFAULT-VALUE})")
+          "${COMPLETION-CANDIDATES}: where everything but self-attention runs; device puts the"
+              + " whole transformer on the GPU, with the weights in --dtype f32, f16 or bf16"
+              + " (default: ${DEFAULT-VALUE})")
   private Place place;
 
   @Option(
       names = "--vae",
       description =
-          "${COMPLETION-CANDIDATES}: where latents are decoded; device needs --transformer device and"
-              + " the same --dtype, and decodes whole frames (default: where the transformer is)")
+          "${COMPLETION-CANDIDATES}: where latents are decoded; device needs --transformer device"
+              + " and the same --dtype (f16 beside bf16), and decodes whole frames (default: where"
+              + " the transformer is)")
   private Place vae;
 
   Place place() {
