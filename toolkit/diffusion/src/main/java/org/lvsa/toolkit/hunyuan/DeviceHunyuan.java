@@ -19,9 +19,7 @@ import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.weights.Weights;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A HunyuanVideo 1.5 transformer on a device: patch embedding, blocks and output head. What they
@@ -120,29 +118,20 @@ final class DeviceHunyuan implements AutoCloseable {
     TransformerOnDevice.Blocks blocks =
         new TransformerOnDevice.Blocks(
             HunyuanTransformer.BLOCKS, ForwardPattern.PATTERN_0, modulated);
-    long[] shape = latents.shape().clone();
-    shape[1] = config.channels().out();
-    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, shape);
-    MemorySegment from = NdMemory.view(latents);
-    MemorySegment to = NdMemory.view(out);
-    long inBytes = from.byteSize() / batch;
-    long outBytes = to.byteSize() / batch;
-    for (int element = 0; element < batch; element++) {
-      transformer.predict(
-          new Forward(
-              video,
-              from.asSlice(element * inBytes, inBytes),
-              text(input.text(), element),
-              MemorySegment.NULL,
-              input.time(),
-              input.headTime(),
-              turns,
-              layout),
-          blocks,
-          attention,
-          to.asSlice(element * outBytes, outBytes));
-    }
-    return out;
+    return transformer.predict(
+        latents,
+        (element, its) ->
+            new Forward(
+                video,
+                its,
+                text(input.text(), element),
+                MemorySegment.NULL,
+                input.time(),
+                input.headTime(),
+                turns,
+                layout),
+        blocks,
+        attention);
   }
 
   /** The tokens of one text, without the rows behind them. */

@@ -25,7 +25,10 @@ import org.lvsa.toolkit.blocks.BlockList;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.profile.ForwardEvent;
+import org.lvsa.toolkit.tensor.NdMemory;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A transformer of any family on a device, with what a run of its blocks is around it: step caches,
@@ -120,6 +123,46 @@ public final class TransformerOnDevice implements AutoCloseable {
     } catch (KernelFailedException e) {
       throw new UnavailableException("--transformer device: " + e.getMessage());
     }
+  }
+
+  /** Gives the forward pass of an element of a batch. */
+  @FunctionalInterface
+  public interface Element {
+    /**
+     * Its forward pass.
+     *
+     * @param element of the batch
+     * @param latents of it
+     */
+    Forward of(int element, MemorySegment latents);
+  }
+
+  /**
+   * Predicts for the elements of a batch, one after another, for a video that was {@link #prepare
+   * prepared}.
+   *
+   * @param latents {@code [batch, inChannels, frames, rows, columns]}, float32, row-major
+   * @param attention is told what ran
+   * @return a new tensor {@code [batch, outChannels, frames, rows, columns]}
+   */
+  public INDArray predict(
+      INDArray latents, Element forward, Blocks blocks, VideoSelfAttention attention) {
+    int batch = (int) latents.size(0);
+    long[] predicted = latents.shape().clone();
+    predicted[1] = shape.patch().outChannels();
+    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, predicted);
+    MemorySegment from = NdMemory.view(latents);
+    MemorySegment to = NdMemory.view(out);
+    long inBytes = from.byteSize() / batch;
+    long outBytes = to.byteSize() / batch;
+    for (int element = 0; element < batch; element++) {
+      predict(
+          forward.of(element, from.asSlice(element * inBytes, inBytes)),
+          blocks,
+          attention,
+          to.asSlice(element * outBytes, outBytes));
+    }
+    return out;
   }
 
   /**

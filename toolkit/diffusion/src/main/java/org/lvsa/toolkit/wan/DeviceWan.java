@@ -19,13 +19,10 @@ import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.LastEmbeddings;
 import org.lvsa.toolkit.pipeline.TransformerOnDevice;
-import org.lvsa.toolkit.tensor.NdMemory;
 import org.lvsa.toolkit.text.PromptEncoder;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.weights.Weights;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A Wan transformer on a device. The embeddings of time steps, text and pictures are computed on
@@ -124,31 +121,23 @@ final class DeviceWan implements AutoCloseable {
     Turns turns = TransformerOnDevice.turns(rotary, grid);
     TransformerOnDevice.Blocks blocks =
         new TransformerOnDevice.Blocks(WanTransformer.BLOCKS, ForwardPattern.PATTERN_2, modulated);
-    long[] shape = latents.shape().clone();
-    shape[1] = config.channels().out();
-    INDArray out = Nd4j.createUninitialized(DataType.FLOAT, shape);
-    MemorySegment from = NdMemory.view(latents);
-    MemorySegment to = NdMemory.view(out);
-    long inBytes = from.byteSize() / batch;
-    long outBytes = to.byteSize() / batch;
-    for (int element = 0; element < batch; element++) {
-      int at = element;
-      Forward forward =
-          new Forward(
-              video,
-              from.asSlice(element * inBytes, inBytes),
-              texts.of(input.text(), element, conditioning::text),
-              input
-                  .image()
-                  .map(image -> pictures.of(image, at, this::pictures))
-                  .orElse(MemorySegment.NULL),
-              times[element][0],
-              times[element][1],
-              turns,
-              layout);
-      transformer.predict(forward, blocks, attention, to.asSlice(element * outBytes, outBytes));
-    }
-    return out;
+    return transformer.predict(
+        latents,
+        (element, its) ->
+            new Forward(
+                video,
+                its,
+                texts.of(input.text(), element, conditioning::text),
+                input
+                    .image()
+                    .map(image -> pictures.of(image, element, this::pictures))
+                    .orElse(MemorySegment.NULL),
+                times[element][0],
+                times[element][1],
+                turns,
+                layout),
+        blocks,
+        attention);
   }
 
   private TransformerVideo video(WanTransformer.Input input, VideoGrid grid) {
