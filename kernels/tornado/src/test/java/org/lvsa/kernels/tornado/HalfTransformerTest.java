@@ -58,7 +58,7 @@ class HalfTransformerTest {
     return RandomTransformer.shape(blocks, 2, 2, 128, 200, 3, 2);
   }
 
-  /** The error that a type's rounding leaves in two blocks: about four times what was measured. */
+  /** The error that a type's rounding leaves in two blocks: some times what was measured. */
   private static double allowed(DType dtype) {
     return dtype == DType.F16 ? 2e-3 : 2e-2;
   }
