@@ -47,5 +47,8 @@ public interface BlockLoop {
      *     absolute values in {@code earlier}
      */
     float[] changes(int earlier, int now, int every);
+
+    /** For each token the sum of the squares of its features. */
+    float[] squares(int buffer);
   }
 }

@@ -252,6 +252,11 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     }
   }
 
+  /** The device memory of what ran, see {@link DevicePlan#taken}. */
+  String taken() {
+    return plan.taken();
+  }
+
   /**
    * Decodes what was written into {@link #latents}.
    *

@@ -64,6 +64,13 @@ final class DevicePass implements BlockLoop.Pass {
     return kept().sums();
   }
 
+  @Override
+  public float[] squares(int buffer) {
+    kept().square(buffer);
+    runs.accept(Stage.STREAMS);
+    return kept().squares();
+  }
+
   private KeptStreams kept() {
     return kept.orElseThrow(
         () -> new IllegalStateException("the video was prepared without room for a step cache"));

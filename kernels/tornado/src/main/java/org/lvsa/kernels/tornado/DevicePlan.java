@@ -46,6 +46,7 @@ final class DevicePlan implements AutoCloseable {
   private @Nullable TornadoProfilerResult last;
   private long compiled;
   private long uploadedBytes;
+  private long allocated;
 
   /**
    * @param grids the threads of each task
@@ -149,6 +150,15 @@ final class DevicePlan implements AutoCloseable {
   }
 
   /**
+   * What TornadoVM counted of device memory that it took for the graphs that ran, in words. Every
+   * buffer is made when its graph first runs and stays until the plan is closed, so that behind the
+   * first run of the last graph this is the most that the plan has at any time.
+   */
+  String taken() {
+    return (allocated >> 20) + " MiB of device memory taken";
+  }
+
+  /**
    * Runs a graph of a plan that is not attention alone, counted from 0.
    *
    * @throws KernelFailedException if TornadoVM fails
@@ -162,6 +172,7 @@ final class DevicePlan implements AutoCloseable {
                     .execute()
                     .getProfilerResult());
     last = profile;
+    allocated += profile.getTotalDeviceMemoryUsage();
     if (profile.getDriverInstallTime() > 0) {
       compiled++;
     }

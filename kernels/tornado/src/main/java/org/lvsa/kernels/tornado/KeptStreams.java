@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.Arrays;
 import java.util.List;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -89,11 +90,23 @@ final class KeptStreams {
               elements);
     }
     tasks.perThread("changes", tokens);
+    tasks.perThread("squares", tokens);
     tasks
         .graph()
         .task(
             "changes",
             StreamKernels::changes,
+            new KernelContext(),
+            streams.getFirst(),
+            kept.getFirst(),
+            command,
+            sums,
+            tokens,
+            width,
+            streams.getFirst().getSize())
+        .task(
+            "squares",
+            StreamKernels::squares,
             new KernelContext(),
             streams.getFirst(),
             kept.getFirst(),
@@ -121,6 +134,16 @@ final class KeptStreams {
   /** The next run compares two buffers, see {@link #sums}. */
   void compare(int earlier, int now, int every) {
     write(StreamKernels.CHANGES, earlier, now, every);
+  }
+
+  /** The next run sums the squares of a buffer's tokens, see {@link #squares}. */
+  void square(int buffer) {
+    write(StreamKernels.SQUARES, buffer, 0, 1);
+  }
+
+  /** What the last run summed, a number for each token. */
+  float[] squares() {
+    return Arrays.copyOf(sums(), tokens);
   }
 
   /** What the last comparison gave, see {@link org.lvsa.kernels.transformer.BlockLoop.Pass}. */

@@ -21,6 +21,9 @@ final class StreamKernels {
   /** {@link #skip} does something. */
   static final int SKIP = 2;
 
+  /** {@link #squares} does something. */
+  static final int SQUARES = 3;
+
   private StreamKernels() {}
 
   /** The block that comes next is number {@code command[1]}. */
@@ -61,6 +64,38 @@ final class StreamKernels {
       } else {
         kept.set((buffer - 1) * elements + at, value);
       }
+    }
+  }
+
+  /**
+   * Sums of squares, one thread for each token.
+   *
+   * @param tokens the first ones of the stream
+   * @param elements of the whole stream
+   */
+  static void squares(
+      KernelContext context,
+      FloatArray stream,
+      FloatArray kept,
+      IntArray command,
+      FloatArray sums,
+      int tokens,
+      int width,
+      int elements) {
+    int token = context.globalIdx;
+    if (token < tokens && command.get(0) == SQUARES) {
+      int buffer = command.get(1);
+      float sum = 0f;
+      for (int i = 0; i < width; i++) {
+        float value = 0f;
+        if (buffer == 0) {
+          value = stream.get(token * width + i);
+        } else {
+          value = kept.get((buffer - 1) * elements + token * width + i);
+        }
+        sum = sum + value * value;
+      }
+      sums.set(token, sum);
     }
   }
 

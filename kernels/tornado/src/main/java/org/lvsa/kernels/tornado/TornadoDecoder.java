@@ -117,6 +117,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
       throw e;
     }
     ready = Optional.of(new Ready<>(rows, columns, plan));
+    progress.at(0, 1, plan.taken());
     progress.at(1, 1, "ready");
   }
 

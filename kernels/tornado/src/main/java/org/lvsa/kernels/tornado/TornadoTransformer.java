@@ -125,6 +125,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
         progress.at(done, stages.size(), stages.get(done).words());
         made.first(stages.get(done));
       }
+      progress.at(stages.size() - 1, stages.size(), made.taken());
       progress.at(stages.size(), stages.size(), "ready");
     } catch (RuntimeException | Error e) {
       made.close();

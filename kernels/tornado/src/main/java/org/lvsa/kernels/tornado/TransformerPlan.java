@@ -370,6 +370,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     runs.accept(Stage.HEAD);
   }
 
+  /** The device memory of what ran, see {@link DevicePlan#taken}. */
+  String taken() {
+    return plan.taken();
+  }
+
   /** Nanoseconds of tasks by kind, in all that was measured since the last call. */
   Map<Work, Long> tasks() {
     Map<Work, Long> all = new EnumMap<>(Work.class);

@@ -8,9 +8,12 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.cache.CacheSummary;
+import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.io.OutputFile;
 import org.lvsa.toolkit.pipeline.Denoising;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.VideoRun;
+import org.lvsa.toolkit.pipeline.VideoSize;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -63,18 +66,29 @@ final class CalibrateCommand implements Callable<Integer> {
   @Mixin private HowOptions how;
   @Mixin private AttentionOptions attention;
   @Mixin private OffloadOptions offload;
+  @Mixin private TransformerOption transformer;
 
   @Override
   public Integer call() throws Exception {
     if (output != null) {
       OutputFile.check(output);
     }
-    offload.check(model.random(), 1, TransformerOption.Place.CPU);
+    offload.check(model.random(), 1, transformer.place());
     PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
     try (VideoSetup setup =
-            VideoSetup.open(
-                spec, model, sampling, how, attention, offload, TransformerOption.Place.CPU);
-        GenerateProgress progress = new GenerateProgress(spec.commandLine().getErr(), "")) {
+            VideoSetup.open(spec, model, sampling, how, attention, offload, transformer.place());
+        GenerateProgress progress = new GenerateProgress(err, "")) {
+      DeviceChoice device =
+          transformer.choice(
+              setup.attention().config(),
+              attention.kernel(),
+              StepCache.keeps(method.settings),
+              offload,
+              false);
+      VideoSize size = setup.settings().size();
+      transformer.require(setup.pipeline(), size, device, err);
+      transformer.place(setup.pipeline(), Optional.of(size), device, err);
       VideoRun run =
           new VideoRun(
               setup.pipeline(),

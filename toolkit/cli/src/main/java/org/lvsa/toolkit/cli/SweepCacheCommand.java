@@ -116,6 +116,7 @@ final class SweepCacheCommand implements Callable<Integer> {
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
     offload.check(model.random(), 1, transformer.place());
+    transformer.checkVae(how.tiling().isPresent());
     CacheSweep.Plan plan =
         new CacheSweep.Plan(
             attentions,
@@ -130,9 +131,12 @@ final class SweepCacheCommand implements Callable<Integer> {
       PrintWriter err = spec.commandLine().getErr();
       VideoSize size = setup.settings().size();
       DeviceChoice device =
-          TransformerOption.choice(setup.attention().config(), attention.kernel())
-              .withKept(plan.keeps(setup.settings().steps()))
-              .with(offload.residence());
+          transformer.choice(
+              setup.attention().config(),
+              attention.kernel(),
+              plan.keeps(setup.settings().steps()),
+              offload,
+              !latentsOnly && how.tiling().isEmpty());
       transformer.require(setup.pipeline(), size, device, err);
       Files.createDirectories(output);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

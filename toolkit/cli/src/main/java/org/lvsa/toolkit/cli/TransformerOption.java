@@ -122,8 +122,22 @@ final class TransformerOption {
       CacheOptions caches,
       OffloadOptions offload,
       boolean wholeFrames) {
+    return choice(config, kernel, caches.keep(), offload, wholeFrames);
+  }
+
+  /**
+   * As the other one.
+   *
+   * @param kept copies of the stream of tokens that step caches keep at most
+   */
+  DeviceChoice choice(
+      LvsaConfig config,
+      KernelOptions kernel,
+      int kept,
+      OffloadOptions offload,
+      boolean wholeFrames) {
     return choice(config, kernel)
-        .withKept(caches.keep())
+        .withKept(kept)
         .with(offload.residence())
         .withVae(decodes(wholeFrames));
   }

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
@@ -20,7 +22,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.toolkit.GoldenRun;
+import org.lvsa.toolkit.cache.CacheSummary;
 import org.lvsa.toolkit.cli.Run;
+import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoRun;
 
@@ -138,11 +142,65 @@ class DeviceCacheTest {
                         device, "SDPA", "pab", "{\"spatial_attention_block_skip_range\": 2}", 5))
             .getMessage();
     assertTrue(said.contains("attention broadcast (pab)"), said);
-    said =
-        assertThrows(
-                IllegalArgumentException.class,
-                () -> SmallVideo.run(device, "SDPA", "mag_cache", "{\"mag_calibrate\": true}", 5))
-            .getMessage();
-    assertTrue(said.contains("MagCache is not calibrated there"), said);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {"mag_cache|{\"mag_calibrate\": true}", "tea_cache|{\"tea_calibrate\": true}"})
+  void cachesAreCalibratedAsOnTheCpu(String backend, String config) {
+    CacheSummary.Measured expected = measured(cpu, backend, config);
+    CacheSummary.Measured actual = measured(device, backend, config);
+    assertEquals(expected.name(), actual.name());
+    assertEquals(expected.values().size(), actual.values().size());
+    if (backend.equals("mag_cache")) {
+      for (int step = 0; step < expected.values().size(); step++) {
+        assertEquals(expected.values().get(step), actual.values().get(step), 1e-4);
+      }
+    } else {
+      // Coefficients may differ more than what they give: the distance of the points from it.
+      double distance = distance(expected);
+      assertEquals(distance, distance(actual), 0.02 * distance);
+    }
+  }
+
+  /** The last number of the words that say how it was measured. */
+  private static double distance(CacheSummary.Measured measured) {
+    String quality = measured.quality();
+    return Double.parseDouble(quality.substring(quality.lastIndexOf(' ') + 1));
+  }
+
+  private static CacheSummary.Measured measured(
+      VideoPipeline pipeline, String backend, String config) {
+    CacheSummary summary =
+        SmallVideo.run(pipeline, "SDPA", backend, config, 5).cache().orElseThrow();
+    assertEquals(0, summary.cached());
+    return summary.measured().orElseThrow();
+  }
+
+  @Test
+  void aUserCalibratesThere(@TempDir Path folder) throws IOException {
+    List<Double> ratios = new ArrayList<>();
+    for (String transformer : List.of("cpu", "device")) {
+      Path file = folder.resolve(transformer + ".json");
+      String options =
+          "calibrate magcache --random-weights wan2.1-1.3b --layers 2 --frames 5 --resolution 32x32"
+              + " --steps 3 --guidance-scale 2 --dtype f32 --transformer "
+              + transformer
+              + " -o "
+              + file;
+      Run run = Run.lvsa((Object[]) options.split(" "));
+      assertEquals(0, run.code(), run.err());
+      assertEquals(
+          transformer.equals("device"),
+          run.err().contains("MiB of device memory taken"),
+          run.err());
+      Json.read(file).get("mag_ratios").forEach(ratio -> ratios.add(ratio.doubleValue()));
+    }
+    assertEquals(6, ratios.size());
+    for (int step = 0; step < 3; step++) {
+      assertEquals(ratios.get(step), ratios.get(step + 3), 1e-4, ratios.toString());
+    }
   }
 }

@@ -70,6 +70,23 @@ public record ArrayTokens(INDArray array) implements Tokens {
     return new Changes(difference, size);
   }
 
+  @Override
+  public double[] squares() {
+    int width = Math.toIntExact(array.size(-1));
+    int tokens = Math.toIntExact(array.length() / width);
+    MemorySegment memory = NdMemory.view(array);
+    double[] squares = new double[tokens];
+    IntStream.range(0, tokens)
+        .parallel()
+        .forEach(
+            token -> {
+              for (float value : row(memory, token, width)) {
+                squares[token] += (double) value * value;
+              }
+            });
+    return squares;
+  }
+
   private static float[] row(MemorySegment memory, int token, int width) {
     float[] row = new float[width];
     MemorySegment.copy(

@@ -43,6 +43,9 @@ public interface Tokens extends AutoCloseable {
    */
   record Changes(double[] difference, double[] size) {}
 
+  /** The sum of the squares of each token's features. */
+  double[] squares();
+
   /**
    * The numbers as a tensor on the CPU, which the caller frees.
    *

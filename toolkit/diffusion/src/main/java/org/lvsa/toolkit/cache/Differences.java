@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cache;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.lvsa.toolkit.blocks.Tokens;
-import org.lvsa.toolkit.tensor.NdMemory;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Relative differences of streams of tokens, summed in float64 in a fixed order. */
 final class Differences {
@@ -52,32 +48,14 @@ final class Differences {
   /**
    * The mean over tokens of the ratio of two streams' lengths: MagCache's ratio of magnitudes.
    *
-   * @param now {@code […, width]}
+   * @param earlier the sum of each token's squares
+   * @param now as {@code earlier}
    */
-  static double magnitudes(INDArray earlier, INDArray now) {
-    int width = Math.toIntExact(earlier.size(-1));
-    int tokens = Math.toIntExact(earlier.length() / width);
-    MemorySegment a = NdMemory.view(earlier);
-    MemorySegment b = NdMemory.view(now);
+  static double magnitudes(double[] earlier, double[] now) {
     double sum = 0;
-    for (int token = 0; token < tokens; token++) {
-      sum += norm(row(b, token, width)) / norm(row(a, token, width));
+    for (int token = 0; token < now.length; token++) {
+      sum += Math.sqrt(now[token]) / Math.sqrt(earlier[token]);
     }
-    return sum / tokens;
-  }
-
-  private static float[] row(MemorySegment memory, int token, int width) {
-    float[] row = new float[width];
-    MemorySegment.copy(
-        memory, ValueLayout.JAVA_FLOAT, (long) token * width * Float.BYTES, row, 0, width);
-    return row;
-  }
-
-  private static double norm(float[] row) {
-    double squares = 0;
-    for (float value : row) {
-      squares += (double) value * value;
-    }
-    return Math.sqrt(squares);
+    return sum / now.length;
   }
 }

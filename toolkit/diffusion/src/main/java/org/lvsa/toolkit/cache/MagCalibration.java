@@ -4,7 +4,6 @@ package org.lvsa.toolkit.cache;
 import java.util.ArrayList;
 import java.util.List;
 import org.lvsa.toolkit.blocks.BlockSequence;
-import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Measures MagCache's ratios for one branch: the mean over tokens of the length of a step's
@@ -14,7 +13,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class MagCalibration implements WholeContext.Gate {
   private final List<Double> ratios;
   private String firstList;
-  private INDArray previous;
+
+  /** Of each token's residual, the sum of the squares; none before the first step. */
+  private double[] previous;
 
   /** Adds the ratios to a list. */
   MagCalibration(List<Double> ratios) {
@@ -32,18 +33,9 @@ final class MagCalibration implements WholeContext.Gate {
     if (!blocks.name().equals(firstList)) {
       return;
     }
-    INDArray now = residual.hidden().toArray();
+    double[] now = residual.hidden().squares();
     ratios.add(previous == null ? 1 : Differences.magnitudes(previous, now));
-    close();
     previous = now;
-  }
-
-  @Override
-  public void close() {
-    if (previous != null) {
-      previous.close();
-      previous = null;
-    }
   }
 
   /** The ratios of several branches, averaged step by step. */

@@ -98,10 +98,20 @@ final class DeviceStreams {
     }
 
     @Override
+    public double[] squares() {
+      float[] sums = pass.squares(buffer);
+      double[] squares = new double[sums.length];
+      for (int token = 0; token < sums.length; token++) {
+        squares[token] = sums[token];
+      }
+      return squares;
+    }
+
+    @Override
     public INDArray toArray() {
       throw new IllegalArgumentException(
-          "a step cache on a device is not saved, and MagCache is not calibrated there: leave"
-              + " --save-every, or --transformer device, out");
+          "a step cache on a device is not saved: leave --save-every, or --transformer device,"
+              + " out");
     }
 
     @Override
