@@ -65,6 +65,39 @@ class TransformerGenerator {
           }
         }
 
+        /**
+         * Keeps an attention's output in the place of its block, or takes it from there, one thread for each number.
+         *
+         * @param block one number: which block it is
+         * @param command for each kind of attention what is done, and the set of outputs
+         * @param kind which of them
+         * @param blocks of the transformer
+         * @param first place of the first output that {@code kept} holds; places are {@code set · blocks + block}
+         * @param count how many it holds
+         */
+        static void keep(
+            KernelContext context,
+            ARRAY output,
+            ARRAY kept,
+            IntArray block,
+            IntArray command,
+            int kind,
+            int blocks,
+            int first,
+            int count,
+            int size) {
+          int i = context.globalIdx;
+          int at = command.get(2 * kind + 1) * blocks + block.get(0) - first;
+          if (i < size && at >= 0 && at < count) {
+            if (command.get(2 * kind) == 1) {
+              kept.set(at * size + i, output.get(i));
+            }
+            if (command.get(2 * kind) == 2) {
+              output.set(i, kept.get(at * size + i));
+            }
+          }
+        }
+
         /** Reads one element: TornadoVM keeps an array on the device only if a task used it. */
         static void touch(KernelContext context, ARRAY array, FloatArray seen) {
           if (context.globalIdx == 0) {

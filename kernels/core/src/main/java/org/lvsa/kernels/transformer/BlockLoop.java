@@ -14,6 +14,14 @@ public interface BlockLoop {
         }
       };
 
+  /** Which attention of a block. */
+  enum Attention {
+    /** Among the video's tokens, or those of video and text together. */
+    SELF,
+    /** From the video's tokens to text and pictures. */
+    CROSS
+  }
+
   /** Takes the stream of tokens through the blocks. */
   void run(Pass pass);
 
@@ -47,6 +55,19 @@ public interface BlockLoop {
      *     absolute values in {@code earlier}
      */
     float[] changes(int earlier, int now, int every);
+
+    /** Sets of kept outputs of attentions: one for each branch of guidance. */
+    int OUTPUT_SETS = 2;
+
+    /**
+     * Says what becomes of an attention's outputs in the blocks that run from now on in this pass,
+     * each block's for itself. Without it they are computed and not kept. The video was prepared
+     * with room for them.
+     *
+     * @param set in which they are kept, from 0
+     * @param again those that were kept last take the place of new ones; else new ones are kept
+     */
+    void outputs(Attention kind, int set, boolean again);
 
     /** For each token the sum of the squares of its features. */
     float[] squares(int buffer);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.transformer;
 
+import java.util.Set;
 import org.lvsa.kernels.AttentionShape;
 
 /**
@@ -11,8 +12,11 @@ import org.lvsa.kernels.AttentionShape;
  * @param columns columns of patches
  * @param told what the transformer is told
  * @param kept buffers of the size of the stream of tokens beside it, see {@link BlockLoop.Pass}
+ * @param outputs attentions of which each block's output may be kept, see {@link
+ *     BlockLoop.Pass#outputs}
  */
-public record TransformerVideo(int frames, int rows, int columns, Told told, int kept) {
+public record TransformerVideo(
+    int frames, int rows, int columns, Told told, int kept, Set<BlockLoop.Attention> outputs) {
   /**
    * What a transformer is told of a video.
    *
@@ -25,17 +29,24 @@ public record TransformerVideo(int frames, int rows, int columns, Told told, int
 
   /** Without buffers beside the stream. */
   public TransformerVideo(int frames, int rows, int columns, Told told) {
-    this(frames, rows, columns, told, 0);
+    this(frames, rows, columns, told, 0, Set.of());
   }
 
   /** This video with that many buffers beside the stream. */
   public TransformerVideo withKept(int buffers) {
-    return new TransformerVideo(frames, rows, columns, told, buffers);
+    return new TransformerVideo(frames, rows, columns, told, buffers, outputs);
   }
 
-  /** Whether what was made for this video does for another one too: it may have more buffers. */
+  /** This video with room for the outputs of those attentions. */
+  public TransformerVideo withOutputs(Set<BlockLoop.Attention> kinds) {
+    return new TransformerVideo(frames, rows, columns, told, kept, kinds);
+  }
+
+  /** Whether what was made for this video does for another one too: it may have more room. */
   public boolean serves(TransformerVideo other) {
-    return kept >= other.kept && withKept(other.kept).equals(other);
+    return kept >= other.kept
+        && outputs.containsAll(other.outputs)
+        && withKept(other.kept).withOutputs(other.outputs).equals(other);
   }
 
   /** A video of a text alone, with one time step for all frames. */
@@ -50,7 +61,8 @@ public record TransformerVideo(int frames, int rows, int columns, Told told, int
         rows,
         columns,
         told.timesteps == 1 ? told : new Told(told.textTokens, told.pictureTokens, other),
-        kept);
+        kept,
+        outputs);
   }
 
   /** Tokens of the video that share a time step. */

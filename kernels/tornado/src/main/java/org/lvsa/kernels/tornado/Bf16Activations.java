@@ -29,6 +29,7 @@ record Bf16Activations() implements SixteenBits {
       onBits(
           new TransformerKernels<ShortArray>(
               Bf16TransformerKernels::copy,
+              Bf16TransformerKernels::keep,
               Bf16TransformerKernels::touch,
               Bf16TransformerKernels::narrow,
               Bf16TransformerKernels::modulate,

@@ -4,6 +4,8 @@ package org.lvsa.kernels.tornado;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.function.Supplier;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -24,6 +26,7 @@ sealed interface BlockTasks<A extends TornadoNativeArray>
    *
    * @param x the stream that begins with the video's tokens, {@code [tokens, width]}
    * @param turns cosine and sine of the rotary embedding, for frames, rows, columns
+   * @param outputs adds an attention whose output may be kept
    */
   record Context<A extends TornadoNativeArray>(
       TransformerShape shape,
@@ -31,7 +34,8 @@ sealed interface BlockTasks<A extends TornadoNativeArray>
       Activations<A> activations,
       DeviceAttention<A> attention,
       FloatArray x,
-      FloatArray turns) {
+      FloatArray turns,
+      Outputs<A> outputs) {
     /** The video's stream, for tasks. */
     Activations.Tokens stream() {
       return new Activations.Tokens(x, video.tokens(), shape.width(), shape.eps());
@@ -41,6 +45,11 @@ sealed interface BlockTasks<A extends TornadoNativeArray>
     Activations.Rotary rotary() {
       return Activations.Rotary.of(shape, video, turns);
     }
+  }
+
+  /** Adds attentions, see {@link KeptOutputs#add}. */
+  interface Outputs<A> {
+    A add(GraphTasks tasks, BlockLoop.Attention kind, Supplier<A> add);
   }
 
   /** Those of the transformer's kind. */

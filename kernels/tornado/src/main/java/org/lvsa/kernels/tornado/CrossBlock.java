@@ -6,6 +6,7 @@ import java.util.List;
 import org.lvsa.kernels.tornado.BlockTensors.Layer;
 import org.lvsa.kernels.tornado.BlockTensors.Vector;
 import org.lvsa.kernels.tornado.DeviceAttention.Cross;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -140,13 +141,22 @@ final class CrossBlock<A extends TornadoNativeArray> implements BlockTasks<A> {
     A inner = activations.array((long) tokens * shape.feedForward());
     Activations.Modulations modulations = modulations(tasks, weights.norms().get(0));
     Activations.Rotary rotary = context.rotary();
-    activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
-    activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
-    activations.linear(tasks, "key", in, weights.linear(1), key, tokens, false);
-    activations.linear(tasks, "value", in, weights.linear(2), value, tokens, false);
-    activations.rotate(tasks, "queryNorm", query, tokens, weights.norms().get(1), rotary);
-    activations.rotate(tasks, "keyNorm", key, tokens, weights.norms().get(2), rotary);
-    A attended = attention.self(tasks, query, key, value, in);
+    A attended =
+        context
+            .outputs()
+            .add(
+                tasks,
+                BlockLoop.Attention.SELF,
+                () -> {
+                  activations.modulate(tasks, "selfIn", stream, modulations, ATTENTION, in);
+                  activations.linear(tasks, "query", in, weights.linear(0), query, tokens, false);
+                  activations.linear(tasks, "key", in, weights.linear(1), key, tokens, false);
+                  activations.linear(tasks, "value", in, weights.linear(2), value, tokens, false);
+                  activations.rotate(
+                      tasks, "queryNorm", query, tokens, weights.norms().get(1), rotary);
+                  activations.rotate(tasks, "keyNorm", key, tokens, weights.norms().get(2), rotary);
+                  return attention.self(tasks, query, key, value, in);
+                });
     bringRest.run();
     activations.linear(tasks, "selfOut", attended, weights.linear(3), out, tokens, false);
     if (blocks.norm()) {
@@ -157,21 +167,30 @@ final class CrossBlock<A extends TornadoNativeArray> implements BlockTasks<A> {
       activations.addGated(tasks, "selfAdd", stream, out, modulations, ATTENTION_GATE);
       activations.narrow(tasks, "crossIn", stream, in);
     }
-    activations.linear(tasks, "crossQuery", in, weights.linear(4), query, tokens, false);
-    Activations.Rotary normOnly = rotary.normOnly();
-    activations.rotate(tasks, "crossQueryNorm", query, tokens, weights.norms().get(3), normOnly);
-    TransformerVideo.Told told = context.video().told();
-    Told<A> toText = new Told<>(Cross.TEXT, text, told.textTokens(), 5, 4);
-    cross(tasks, toText, query, weights, normOnly, in);
-    if (blocks.pictures()) {
-      // The layers and the norm for pictures are the last ones.
-      int layers = weights.linears().size();
-      int norm = weights.norms().size() - 1;
-      Told<A> toPictures =
-          new Told<>(Cross.PICTURES, pictures, told.pictureTokens(), layers - 2, norm);
-      cross(tasks, toPictures, query, weights, normOnly, out);
-      activations.sum(tasks, "pictureSum", in, out);
-    }
+    context
+        .outputs()
+        .add(
+            tasks,
+            BlockLoop.Attention.CROSS,
+            () -> {
+              activations.linear(tasks, "crossQuery", in, weights.linear(4), query, tokens, false);
+              Activations.Rotary normOnly = rotary.normOnly();
+              activations.rotate(
+                  tasks, "crossQueryNorm", query, tokens, weights.norms().get(3), normOnly);
+              TransformerVideo.Told told = context.video().told();
+              Told<A> toText = new Told<>(Cross.TEXT, text, told.textTokens(), 5, 4);
+              cross(tasks, toText, query, weights, normOnly, in);
+              if (blocks.pictures()) {
+                // The layers and the norm for pictures are the last ones.
+                int layers = weights.linears().size();
+                int norm = weights.norms().size() - 1;
+                Told<A> toPictures =
+                    new Told<>(Cross.PICTURES, pictures, told.pictureTokens(), layers - 2, norm);
+                cross(tasks, toPictures, query, weights, normOnly, out);
+                activations.sum(tasks, "pictureSum", in, out);
+              }
+              return in;
+            });
     activations.linear(tasks, "crossOut", in, weights.linear(7), out, tokens, false);
     activations.addModulate(tasks, "innerIn", stream, out, modulations, FEED_FORWARD, in);
     activations.linear(tasks, "up", in, weights.linear(UP), inner, tokens, true);

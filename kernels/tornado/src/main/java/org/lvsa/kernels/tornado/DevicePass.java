@@ -10,6 +10,7 @@ final class DevicePass implements BlockLoop.Pass {
   private final int blocks;
   private final Optional<? extends OffloadedBlocks<?>> offloaded;
   private final Optional<KeptStreams> kept;
+  private final KeptOutputs<?> outputs;
   private final Consumer<Stage> runs;
   private int next;
 
@@ -19,17 +20,21 @@ final class DevicePass implements BlockLoop.Pass {
    * @param blocks of the transformer
    * @param offloaded the blocks where their weights are not all on the device
    * @param kept what a step cache has; empty without one
+   * @param outputs of attentions that are kept
    * @param runs a graph
    */
   DevicePass(
       int blocks,
       Optional<? extends OffloadedBlocks<?>> offloaded,
       Optional<KeptStreams> kept,
+      KeptOutputs<?> outputs,
       Consumer<Stage> runs) {
     this.blocks = blocks;
     this.offloaded = offloaded;
     this.kept = kept;
+    this.outputs = outputs;
     this.runs = runs;
+    outputs.begin();
   }
 
   @Override
@@ -62,6 +67,11 @@ final class DevicePass implements BlockLoop.Pass {
     kept().compare(earlier, now, every);
     runs.accept(Stage.STREAMS);
     return kept().sums();
+  }
+
+  @Override
+  public void outputs(BlockLoop.Attention kind, int set, boolean again) {
+    outputs.use(kind, set, again);
   }
 
   @Override

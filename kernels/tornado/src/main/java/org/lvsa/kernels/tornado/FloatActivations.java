@@ -32,6 +32,7 @@ record FloatActivations() implements DecoderActivations<FloatArray> {
   public TransformerKernels<FloatArray> kernels() {
     return new TransformerKernels<>(
         FloatTransformerKernels::copy,
+        FloatTransformerKernels::keep,
         FloatTransformerKernels::touch,
         FloatTransformerKernels::narrow,
         FloatTransformerKernels::modulate,

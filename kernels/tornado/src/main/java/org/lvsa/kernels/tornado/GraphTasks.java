@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.ArrayList;
+import java.util.List;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.WorkerGrid;
 import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.WorkerGrid2D;
 
@@ -17,8 +20,14 @@ import uk.ac.manchester.tornado.api.WorkerGrid2D;
  * @param device what the graph runs on
  * @param graph takes the tasks
  * @param grids takes the threads of each task
+ * @param sizes takes them too, in the order of the tasks
  */
-record GraphTasks(String name, TornadoTarget device, TaskGraph graph, GridScheduler grids) {
+record GraphTasks(
+    String name,
+    TornadoTarget device,
+    TaskGraph graph,
+    GridScheduler grids,
+    List<WorkerGrid> sizes) {
   private static final int THREADS = FloatTransformerKernels.THREADS;
 
   /**
@@ -29,7 +38,7 @@ record GraphTasks(String name, TornadoTarget device, TaskGraph graph, GridSchedu
   static GraphTasks of(String name, TornadoTarget device, GridScheduler grids) {
     String unique = unique(name, device);
     System.setProperty(unique + ".device", device.place());
-    return new GraphTasks(name, device, new TaskGraph(unique), grids);
+    return new GraphTasks(name, device, new TaskGraph(unique), grids, new ArrayList<>());
   }
 
   private static String unique(String name, TornadoTarget device) {
@@ -52,13 +61,18 @@ record GraphTasks(String name, TornadoTarget device, TaskGraph graph, GridSchedu
     WorkerGrid1D grid =
         new WorkerGrid1D(Math.multiplyExact(Math.ceilDiv(threads, THREADS), THREADS));
     grid.setLocalWork(THREADS, 1, 1);
-    grids.addWorkerGrid(graph.getTaskGraphName() + "." + task, grid);
+    add(task, grid);
   }
 
   /** The task of that name gets that many work-groups along x and y. */
   void groups(String task, int x, int y, int threads) {
     WorkerGrid2D grid = new WorkerGrid2D(Math.multiplyExact(x, threads), y);
     grid.setLocalWork(threads, 1, 1);
+    add(task, grid);
+  }
+
+  private void add(String task, WorkerGrid grid) {
     grids.addWorkerGrid(graph.getTaskGraphName() + "." + task, grid);
+    sizes.add(grid);
   }
 }

@@ -25,6 +25,7 @@ record HalfActivations() implements SixteenBits, DecoderActivations<HalfFloatArr
   public TransformerKernels<HalfFloatArray> kernels() {
     return new TransformerKernels<>(
         HalfTransformerKernels::copy,
+        HalfTransformerKernels::keep,
         HalfTransformerKernels::touch,
         HalfTransformerKernels::narrow,
         HalfTransformerKernels::modulate,

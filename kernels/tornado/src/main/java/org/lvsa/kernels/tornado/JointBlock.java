@@ -9,6 +9,7 @@ import org.lvsa.kernels.tornado.Activations.Modulations;
 import org.lvsa.kernels.tornado.Activations.Tokens;
 import org.lvsa.kernels.tornado.BlockTensors.Layer;
 import org.lvsa.kernels.tornado.BlockTensors.Vector;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
@@ -164,7 +165,13 @@ final class JointBlock<A extends TornadoNativeArray> implements BlockTasks<A> {
             modulations(tasks, "text", weights.linear(4)),
             activations.array((long) words.count() * shape.width()));
     A textOut = activations.array((long) words.count() * shape.width());
-    A attended = attend(tasks, weights, ofVideo, ofText, textOut);
+    A attended =
+        context
+            .outputs()
+            .add(
+                tasks,
+                BlockLoop.Attention.SELF,
+                () -> attend(tasks, weights, ofVideo, ofText, textOut));
     bringRest.run();
     A out = activations.array((long) video.count() * shape.width());
     int most = Math.max(video.count(), words.count());

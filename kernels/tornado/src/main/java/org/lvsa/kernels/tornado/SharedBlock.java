@@ -7,6 +7,7 @@ import org.lvsa.kernels.tornado.Activations.Rotary;
 import org.lvsa.kernels.tornado.Activations.Tokens;
 import org.lvsa.kernels.tornado.BlockTensors.Layer;
 import org.lvsa.kernels.tornado.BlockTensors.Vector;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -154,13 +155,23 @@ final class SharedBlock<A extends TornadoNativeArray> implements BlockTasks<A> {
     Rotary rotary = rotary();
     activations.condition(
         tasks, "firstModulations", time, weights.linear(FIRST_MODULATIONS), first);
-    shared.modulate("selfIn", x, norm(weights, 0), first, in);
-    activations.linear(tasks, "query", in, weights.linear(QUERY), query, tokens, false);
-    activations.linear(tasks, "key", in, weights.linear(KEY), key, tokens, false);
-    activations.linear(tasks, "value", in, weights.linear(VALUE), value, tokens, false);
-    shared.normHeads("queryNorm", query, tokens, norm(weights, 2), rotary);
-    shared.normHeads("keyNorm", key, tokens, norm(weights, 4), rotary);
-    A attended = context.attention().self(tasks, query, key, value, in);
+    A attended =
+        context
+            .outputs()
+            .add(
+                tasks,
+                BlockLoop.Attention.SELF,
+                () -> {
+                  shared.modulate("selfIn", x, norm(weights, 0), first, in);
+                  activations.linear(
+                      tasks, "query", in, weights.linear(QUERY), query, tokens, false);
+                  activations.linear(tasks, "key", in, weights.linear(KEY), key, tokens, false);
+                  activations.linear(
+                      tasks, "value", in, weights.linear(VALUE), value, tokens, false);
+                  shared.normHeads("queryNorm", query, tokens, norm(weights, 2), rotary);
+                  shared.normHeads("keyNorm", key, tokens, norm(weights, 4), rotary);
+                  return context.attention().self(tasks, query, key, value, in);
+                });
     bringRest.run();
     activations.linear(tasks, "selfOut", attended, weights.linear(OUT), out, tokens, false);
     activations.condition(

@@ -22,6 +22,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  */
 record TransformerKernels<A>(
     Copy<A> copy,
+    Keep<A> keep,
     Touch<A> touch,
     Narrow<A> narrow,
     Modulate<A> modulate,
@@ -37,6 +38,11 @@ record TransformerKernels<A>(
   /** {@link FloatTransformerKernels#copy}. */
   interface Copy<A>
       extends Task8<KernelContext, A, A, IntArray, Integer, Integer, Integer, Integer> {}
+
+  /** {@link FloatTransformerKernels#keep}. */
+  interface Keep<A>
+      extends Task10<
+          KernelContext, A, A, IntArray, IntArray, Integer, Integer, Integer, Integer, Integer> {}
 
   /** {@link FloatTransformerKernels#touch}. */
   interface Touch<A> extends Task3<KernelContext, A, FloatArray> {}

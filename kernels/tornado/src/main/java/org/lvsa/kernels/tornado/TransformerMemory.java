@@ -69,6 +69,10 @@ final class TransformerMemory {
     if (video.kept() > 0) {
       needs.add(new Need("step cache", video.kept() * streams * Float.BYTES));
     }
+    if (!video.outputs().isEmpty()) {
+      needs.add(
+          new Need("attention broadcast", KeptOutputs.bytes(shape, video, activations.bytes())));
+    }
     return needs;
   }
 

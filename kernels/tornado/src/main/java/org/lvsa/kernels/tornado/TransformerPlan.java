@@ -56,6 +56,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private final int width;
   private final Optional<OffloadedBlocks<A>> offloaded;
   private final Optional<KeptStreams> kept;
+  private final KeptOutputs<A> outputs;
   private final List<Stage> stages;
   private final DevicePlan plan;
   private final int[] logged;
@@ -87,8 +88,17 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     headTime = new FloatArray(Math.multiplyExact(video.told().timesteps(), HEAD_ROWS * width));
     turns = new FloatArray(Math.max(1, turns(shape, video)));
     x = new FloatArray(Math.multiplyExact(video.streamTokens(shape), width));
+    outputs = new KeptOutputs<>(shape, video, activations);
     blocks =
-        BlockTasks.of(new BlockTasks.Context<>(shape, video, activations, attention, x, turns));
+        BlockTasks.of(
+            new BlockTasks.Context<>(
+                shape,
+                video,
+                activations,
+                attention,
+                x,
+                turns,
+                (tasks, kind, add) -> outputs.add(tasks, kind, block, add)));
     kept =
         video.kept() > 0
             ? Optional.of(new KeptStreams(blocks.streams(), video, width))
@@ -225,6 +235,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     tasks
         .graph()
         .transferToDevice(DataTransferMode.FIRST_EXECUTION, attention.constants().toArray());
+    outputs.send(tasks);
     if (offloaded.isPresent()) {
       offloaded.get().consume(tasks);
     } else {
@@ -366,7 +377,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   private void through(BlockLoop loop, Consumer<Stage> runs) {
     runs.accept(Stage.EMBED);
-    loop.run(new DevicePass(shape.layers(), offloaded, kept, runs));
+    loop.run(new DevicePass(shape.layers(), offloaded, kept, outputs, runs));
     runs.accept(Stage.HEAD);
   }
 

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** When weights that stay in the host's memory are written, sent and taken. No device is needed. */
@@ -33,7 +34,12 @@ class OffloadedBlocksTest {
 
   private final List<String> ran = new ArrayList<>();
   private final DevicePass pass =
-      new DevicePass(SHAPE.layers(), Optional.of(blocks), Optional.empty(), this::run);
+      new DevicePass(
+          SHAPE.layers(),
+          Optional.of(blocks),
+          Optional.empty(),
+          new KeptOutputs<>(SHAPE, new TransformerVideo(1, 1, 1, 1), activations),
+          this::run);
 
   private static void fill(MemorySegment to, int number) {
     for (long at = 0; at < to.byteSize(); at += Float.BYTES) {

@@ -5,6 +5,7 @@ import java.util.Optional;
 import org.lvsa.toolkit.cache.CacheConfigReader;
 import org.lvsa.toolkit.cache.CacheSettings;
 import org.lvsa.toolkit.cache.StepCache;
+import org.lvsa.toolkit.pipeline.DeviceChoice;
 import picocli.CommandLine.Option;
 
 /** The options that say which step cache runs. */
@@ -42,13 +43,10 @@ final class CacheOptions {
     return CacheConfigReader.read(backend, config);
   }
 
-  /** Whether all that is left out are whole blocks, or nothing is. */
-  boolean skipBlocksAlone() {
-    return settings().map(StepCache::skipsBlocks).orElse(true);
-  }
-
-  /** Copies of the stream of tokens that a device needs room for. */
-  int keep() {
-    return settings().map(StepCache::keeps).orElse(0);
+  /** A device with the room that the cache needs there. */
+  DeviceChoice room(DeviceChoice choice) {
+    return settings()
+        .map(one -> choice.withKept(StepCache.keeps(one)).withOutputs(StepCache.keepsOutputs(one)))
+        .orElse(choice);
   }
 }

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.cache.CacheSummary;
 import org.lvsa.toolkit.cache.StepCache;
 import org.lvsa.toolkit.cli.CacheSweepPreset.Cache;
@@ -74,7 +75,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
     /** The caches, of those that need it the ones that {@code measures} could calibrate. */
     List<Cache> caches(int steps, CacheSweepPreset.Measures measures) throws Exception {
       List<Cache> all = caches.isEmpty() ? preset.caches(steps, measures) : caches;
-      // Those that are asked for by name are refused when they run.
+      // A broadcast needs much of a device's memory: there it runs where it is asked for by name.
       return all.stream()
           .filter(
               cache ->
@@ -82,6 +83,14 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
                       || !caches.isEmpty()
                       || cache.settings().map(StepCache::skipsBlocks).orElse(true))
           .toList();
+    }
+
+    /** Attentions of which a device keeps outputs. */
+    Set<BlockRunner.Attention> outputs() {
+      return caches.stream()
+          .flatMap(cache -> cache.settings().stream())
+          .flatMap(settings -> StepCache.keepsOutputs(settings).stream())
+          .collect(Collectors.toSet());
     }
 
     /** Copies of the stream of tokens that a device needs room for. */

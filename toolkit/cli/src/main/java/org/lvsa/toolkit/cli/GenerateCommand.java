@@ -159,7 +159,6 @@ final class GenerateCommand implements Callable<Integer> {
     transformer.check(
         !rankOptions.plan().eachHasWholeTransformer()
             || capture != null
-            || !cacheOptions.skipBlocksAlone()
             || attention.pattern().isPresent());
     transformer.checkVae(how.tiling().isPresent());
     attention

@@ -110,8 +110,7 @@ final class ServeCommand implements Callable<Integer> {
     boolean isCached = cacheOptions.settings().isPresent();
     ranks.checkCache(isCached);
     offload.check(model.random(), ranks.world(), transformer.place());
-    transformer.check(
-        ranks.world() > 1 || !cacheOptions.skipBlocksAlone() || attention.pattern().isPresent());
+    transformer.check(ranks.world() > 1 || attention.pattern().isPresent());
     transformer.checkVae(how.tiling().isPresent());
     attention
         .pattern()

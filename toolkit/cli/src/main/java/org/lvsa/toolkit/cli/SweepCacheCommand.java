@@ -131,12 +131,14 @@ final class SweepCacheCommand implements Callable<Integer> {
       PrintWriter err = spec.commandLine().getErr();
       VideoSize size = setup.settings().size();
       DeviceChoice device =
-          transformer.choice(
-              setup.attention().config(),
-              attention.kernel(),
-              plan.keeps(setup.settings().steps()),
-              offload,
-              !latentsOnly && how.tiling().isEmpty());
+          transformer
+              .choice(
+                  setup.attention().config(),
+                  attention.kernel(),
+                  plan.keeps(setup.settings().steps()),
+                  offload,
+                  !latentsOnly && how.tiling().isEmpty())
+              .withOutputs(plan.outputs());
       transformer.require(setup.pipeline(), size, device, err);
       Files.createDirectories(output);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

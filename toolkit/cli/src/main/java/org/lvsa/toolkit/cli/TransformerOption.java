@@ -50,8 +50,8 @@ final class TransformerOption {
     if (place == Place.DEVICE && more) {
       throw new IllegalArgumentException(
           "--transformer device attends dense or with LVSA, on one rank or on the two of"
-              + " --cfg-parallel-size 2 --ranks processes, without --capture and without attention"
-              + " broadcast (pab): leave what is more out");
+              + " --cfg-parallel-size 2 --ranks processes, and without --capture: leave what is more"
+              + " out");
     }
   }
 
@@ -122,7 +122,7 @@ final class TransformerOption {
       CacheOptions caches,
       OffloadOptions offload,
       boolean wholeFrames) {
-    return choice(config, kernel, caches.keep(), offload, wholeFrames);
+    return caches.room(choice(config, kernel, 0, offload, wholeFrames));
   }
 
   /**

@@ -30,9 +30,8 @@ class GenerateDeviceTest {
     "2,hunyuanvideo-1.5,--vae device,'--vae device is not supported by this pipeline (HunyuanVideo15Pipeline): give --vae cpu'",
     "3,cogvideox-2b,--dtype f32,--transformer device cannot run here: ",
     "2,cogvideox-2b,--vae device,'--vae device is not supported by this pipeline (CogVideoXPipeline): give --vae cpu'",
-    "2,wan2.1-1.3b,--ulysses-degree 2,'--ranks processes, without --capture'",
-    "2,wan2.1-1.3b,--cfg-parallel-size 2,'--ranks processes, without --capture'",
-    "2,wan2.1-1.3b,--cache-backend pab --cache-config {\"spatial_attention_block_skip_range\":2},'attention broadcast (pab)'",
+    "2,wan2.1-1.3b,--ulysses-degree 2,'--ranks processes, and without --capture'",
+    "2,wan2.1-1.3b,--cfg-parallel-size 2,'--ranks processes, and without --capture'",
     "2,wan2.1-1.3b,--enable-cpu-offload,'give --enable-layerwise-offload'",
     "2,wan2.1-1.3b,--attention sta,'attends dense or with LVSA'",
     "2,wan2.1-1.3b,--vae device --vae-tiling,'leave --vae-tiling out, or give --vae cpu'"

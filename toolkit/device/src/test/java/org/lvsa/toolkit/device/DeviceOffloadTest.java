@@ -60,7 +60,8 @@ class DeviceOffloadTest {
         "SDPA|none|",
         "LVSA|none|",
         "SDPA|cache_dit|{\"residual_diff_threshold\": 1, \"max_warmup_steps\": 2}",
-        "LVSA|mag_cache|{\"mag_ratios\": [1.0]}"
+        "LVSA|mag_cache|{\"mag_ratios\": [1.0]}",
+        "SDPA|pab|{\"spatial_attention_block_skip_range\": 2}"
       })
   void theVideoIsTheSameBitForBit(String attention, String backend, String config) {
     String settings = config == null ? "" : config;

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.device;
 
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -10,6 +11,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.toolkit.attention.StepCounting;
+import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.cache.CacheConfigReader;
 import org.lvsa.toolkit.config.TestConfig;
 import org.lvsa.toolkit.model.Resolution;
@@ -47,7 +49,8 @@ final class SmallVideo {
             pipeline.transformerOnDevice(
                 new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT)
                     .with(its)
-                    .withKept(KEPT),
+                    .withKept(KEPT)
+                    .withOutputs(EnumSet.allOf(BlockRunner.Attention.class)),
                 Optional.of(SIZE),
                 Progress.NONE));
     return pipeline;

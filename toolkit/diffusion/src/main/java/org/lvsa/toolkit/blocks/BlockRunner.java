@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blocks;
 
+import java.util.Set;
 import java.util.function.Supplier;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -23,6 +24,14 @@ public interface BlockRunner {
    */
   default int keeps() {
     return 0;
+  }
+
+  /**
+   * Attentions of which it keeps each block's output, of two branches of guidance: a device has to
+   * have room for them.
+   */
+  default Set<Attention> keepsOutputs() {
+    return Set.of();
   }
 
   /** Which attention of a block. */

@@ -44,6 +44,28 @@ public interface BlockSequence {
   }
 
   /**
+   * Keeps outputs of attentions where blocks are on a device and cannot ask a {@link BlockRunner}
+   * for each of them; empty where they ask.
+   */
+  default Optional<Outputs> outputs() {
+    return Optional.empty();
+  }
+
+  /** Keeps outputs of attentions in the blocks that run from now on, each block's for itself. */
+  interface Outputs {
+    /** Whether blocks have such an attention. */
+    boolean has(BlockRunner.Attention kind);
+
+    /**
+     * Says what becomes of the outputs of one kind.
+     *
+     * @param set in which they are kept, one for each branch of guidance, from 0
+     * @param again those that were kept last take the place of new ones; else new ones are kept
+     */
+    void use(BlockRunner.Attention kind, int set, boolean again);
+  }
+
+  /**
    * The hidden stream as the first block's self-attention would see it: after the norm, shifted and
    * scaled by the time step. TeaCache decides by it.
    *

@@ -10,8 +10,15 @@ import java.util.function.IntConsumer;
  *
  * @param blocks the blocks and their streams
  * @param one runs the block of a number, as {@link BlockSequence#run} does
+ * @param outputs keeps outputs of their attentions
  */
-public record BlocksWith(BlockSequence blocks, IntConsumer one) implements BlockSequence {
+public record BlocksWith(BlockSequence blocks, IntConsumer one, Optional<Outputs> outputs)
+    implements BlockSequence {
+  /** With another way to run one block alone. */
+  public BlocksWith(BlockSequence blocks, IntConsumer one) {
+    this(blocks, one, blocks.outputs());
+  }
+
   @Override
   public String name() {
     return blocks.name();

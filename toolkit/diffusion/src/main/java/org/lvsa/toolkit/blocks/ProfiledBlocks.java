@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.blocks;
 
+import java.util.Set;
 import java.util.function.Supplier;
 import org.lvsa.toolkit.profile.BlockEvent;
 import org.lvsa.toolkit.profile.Profile;
@@ -31,6 +32,11 @@ public record ProfiledBlocks(BlockRunner inner) implements BlockRunner {
   @Override
   public int keeps() {
     return inner.keeps();
+  }
+
+  @Override
+  public Set<Attention> keepsOutputs() {
+    return inner.keepsOutputs();
   }
 
   @Override

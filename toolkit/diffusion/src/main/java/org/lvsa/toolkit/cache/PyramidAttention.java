@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cache;
 
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
 import org.lvsa.toolkit.blocks.BlockRunner.Attention;
+import org.lvsa.toolkit.blocks.BlockSequence;
 import org.lvsa.toolkit.tensor.NdMemory;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -16,6 +18,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class PyramidAttention implements AutoCloseable {
   private final CacheSettings.Pyramid settings;
   private final Map<Place, Output> outputs = new HashMap<>();
+  private final Map<Attention, Integer> passes = new EnumMap<>(Attention.class);
   private Optional<CacheState.Part> saved = Optional.empty();
   private int computed;
   private int cached;
@@ -32,16 +35,14 @@ final class PyramidAttention implements AutoCloseable {
   }
 
   INDArray attention(Attention kind, int layer, double timestep, Supplier<INDArray> compute) {
-    OptionalInt every = kind == Attention.SELF ? settings.selfEvery() : settings.crossEvery();
+    OptionalInt every = every(kind);
     if (every.isEmpty()) {
       computed++;
       return compute.get();
     }
     Output output = outputs.computeIfAbsent(new Place(kind, layer), this::output);
-    CacheSettings.Pyramid.Range range =
-        kind == Attention.SELF ? settings.selfRange() : settings.crossRange();
     boolean again =
-        output.last != null && output.iteration % every.getAsInt() != 0 && range.holds(timestep);
+        output.last != null && isFree(kind, every.getAsInt(), output.iteration, timestep);
     output.iteration++;
     if (again) {
       cached++;
@@ -56,7 +57,45 @@ final class PyramidAttention implements AutoCloseable {
     return out;
   }
 
+  private OptionalInt every(Attention kind) {
+    return kind == Attention.SELF ? settings.selfEvery() : settings.crossEvery();
+  }
+
+  /** Whether an earlier output may be taken at all. */
+  private boolean isFree(Attention kind, int every, int iteration, double timestep) {
+    CacheSettings.Pyramid.Range range =
+        kind == Attention.SELF ? settings.selfRange() : settings.crossRange();
+    return iteration % every != 0 && range.holds(timestep);
+  }
+
+  /**
+   * Decides for all layers of a run whose outputs a device keeps, as {@link #attention} decides for
+   * each of them.
+   *
+   * @param set the branch's number
+   */
+  void decide(BlockSequence.Outputs device, int set, int layers, double timestep) {
+    for (Attention kind : Attention.values()) {
+      if (!device.has(kind)) {
+        continue;
+      }
+      OptionalInt every = every(kind);
+      int iteration = passes.merge(kind, 1, Integer::sum) - 1;
+      boolean again = every.isPresent() && isFree(kind, every.getAsInt(), iteration, timestep);
+      if (every.isPresent()) {
+        device.use(kind, set, again);
+      }
+      computed += again ? 0 : layers;
+      cached += again ? layers : 0;
+    }
+  }
+
   void save(CacheState.Part to) {
+    if (!passes.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a step cache on a device is not saved: leave --save-every, or --transformer device,"
+              + " out");
+    }
     to.put("counts", computed, cached);
     outputs.forEach(
         (place, output) -> {

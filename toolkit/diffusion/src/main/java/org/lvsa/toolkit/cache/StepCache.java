@@ -3,12 +3,14 @@ package org.lvsa.toolkit.cache;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.StreamSupport;
 import org.lvsa.toolkit.blocks.BlockRunner;
@@ -31,6 +33,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
   private final DbCacheContext.SharedDifferences shared = new DbCacheContext.SharedDifferences();
   private final Map<Place, CacheContext> contexts = new HashMap<>();
   private final Map<Place, PyramidAttention> pyramids = new HashMap<>();
+  private final Map<String, List<String>> sets = new HashMap<>();
   private final Map<Place, List<Double>> ratios = new LinkedHashMap<>();
   private final List<TeaCalibration.Point> points = new ArrayList<>();
   private final Map<String, StringBuilder> history = new LinkedHashMap<>();
@@ -146,7 +149,10 @@ public final class StepCache implements BlockRunner, AutoCloseable {
 
   @Override
   public void run(BlockSequence blocks) {
-    if (settings instanceof CacheSettings.Pyramid) {
+    if (settings instanceof CacheSettings.Pyramid its) {
+      blocks
+          .outputs()
+          .ifPresent(outputs -> pyramidOf(its).decide(outputs, set(), blocks.size(), timestep));
       ALL.run(blocks);
       return;
     }
@@ -165,6 +171,19 @@ public final class StepCache implements BlockRunner, AutoCloseable {
         .filter(from -> from.texts().containsKey(PLACE + its.path()))
         .ifPresent(from -> context.restore(from.part(its.path())));
     return context;
+  }
+
+  private PyramidAttention pyramidOf(CacheSettings.Pyramid its) {
+    return pyramids.computeIfAbsent(place, at -> pyramid(its, at));
+  }
+
+  /** The number of the branch among those of its transformer, in the order in which they came. */
+  private int set() {
+    List<String> branches = sets.computeIfAbsent(place.transformer(), name -> new ArrayList<>());
+    if (!branches.contains(place.branch())) {
+      branches.add(place.branch());
+    }
+    return branches.indexOf(place.branch());
   }
 
   private PyramidAttention pyramid(CacheSettings.Pyramid its, Place at) {
@@ -299,6 +318,21 @@ public final class StepCache implements BlockRunner, AutoCloseable {
     return branches * (2 + order) + 2 + order;
   }
 
+  @Override
+  public Set<Attention> keepsOutputs() {
+    return keepsOutputs(settings);
+  }
+
+  /** As {@link #keepsOutputs()}, of a cache with these settings. */
+  public static Set<Attention> keepsOutputs(CacheSettings settings) {
+    Set<Attention> kinds = new HashSet<>();
+    if (settings instanceof CacheSettings.Pyramid pyramid) {
+      pyramid.selfEvery().ifPresent(every -> kinds.add(Attention.SELF));
+      pyramid.crossEvery().ifPresent(every -> kinds.add(Attention.CROSS));
+    }
+    return kinds;
+  }
+
   /** Whether whole blocks are left out, and not attentions inside them. */
   public static boolean skipsBlocks(CacheSettings settings) {
     return !(settings instanceof CacheSettings.Pyramid);
@@ -307,9 +341,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
   @Override
   public INDArray attention(Attention kind, int layer, Supplier<INDArray> compute) {
     return settings instanceof CacheSettings.Pyramid pyramid
-        ? pyramids
-            .computeIfAbsent(place, at -> pyramid(pyramid, at))
-            .attention(kind, layer, timestep, compute)
+        ? pyramidOf(pyramid).attention(kind, layer, timestep, compute)
         : compute.get();
   }
 

@@ -140,7 +140,7 @@ public final class CogVideoXPipeline implements VideoPipeline, OffloadableCompon
       DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
     DeviceCogVideo device =
         model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
-    size.ifPresent(one -> device.prepare(deviceSizes(one).video().withKept(choice.kept())));
+    size.ifPresent(one -> device.prepare(choice.room(deviceSizes(one).video())));
   }
 
   @Override

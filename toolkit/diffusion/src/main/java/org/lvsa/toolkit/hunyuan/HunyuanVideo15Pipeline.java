@@ -169,7 +169,7 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
       DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
     DeviceHunyuan there =
         model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
-    size.ifPresent(one -> there.prepare(deviceSizes(one).video().withKept(choice.kept())));
+    size.ifPresent(one -> there.prepare(choice.room(deviceSizes(one).video())));
   }
 
   @Override

@@ -2,6 +2,8 @@
 package org.lvsa.toolkit.pipeline;
 
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelFailedException;
@@ -10,14 +12,17 @@ import org.lvsa.kernels.Precision;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerBackend.Storage;
 import org.lvsa.kernels.transformer.TransformerShape;
+import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.kernels.transformer.TransformerWeights;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.blocks.BlockRunner;
 
 /**
  * Where a transformer runs as a whole, and the VAE with it.
@@ -26,31 +31,61 @@ import org.lvsa.toolkit.backend.UnavailableException;
  * @param storage how the device holds it
  * @param options the device
  * @param kept copies of the stream of tokens that step caches keep there at most
+ * @param outputs attentions of which step caches keep each block's output there
  * @param vae whether latents are decoded there too
  */
 public record DeviceChoice(
-    String backend, Storage storage, KernelOptions options, int kept, boolean vae) {
+    String backend,
+    Storage storage,
+    KernelOptions options,
+    int kept,
+    Set<BlockLoop.Attention> outputs,
+    boolean vae) {
   /**
    * All blocks there, no room for a step cache, which makes it when it first runs, and the VAE on
    * the CPU.
    */
   public DeviceChoice(String backend, DType dtype, KernelOptions options) {
-    this(backend, new Storage(dtype, Residence.ALL_BLOCKS), options, 0, false);
+    this(backend, new Storage(dtype, Residence.ALL_BLOCKS), options, 0, Set.of(), false);
   }
 
   /** As this one, with the weights of that many blocks there. */
   public DeviceChoice with(Residence residence) {
-    return new DeviceChoice(backend, new Storage(storage.dtype(), residence), options, kept, vae);
+    return new DeviceChoice(
+        backend, new Storage(storage.dtype(), residence), options, kept, outputs, vae);
   }
 
   /** As this one, with room for step caches. */
   public DeviceChoice withKept(int copies) {
-    return new DeviceChoice(backend, storage, options, copies, vae);
+    return new DeviceChoice(backend, storage, options, copies, outputs, vae);
+  }
+
+  /** As this one, with room for outputs of attentions. */
+  public DeviceChoice withOutputs(Set<BlockRunner.Attention> kinds) {
+    return new DeviceChoice(backend, storage, options, kept, onDevice(kinds), vae);
+  }
+
+  /** Kinds of attention as a device knows them. */
+  public static Set<BlockLoop.Attention> onDevice(Set<BlockRunner.Attention> kinds) {
+    return kinds.stream().map(DeviceChoice::onDevice).collect(Collectors.toUnmodifiableSet());
+  }
+
+  /** A kind of attention as a device knows it. */
+  public static BlockLoop.Attention onDevice(BlockRunner.Attention kind) {
+    return switch (kind) {
+      case SELF -> BlockLoop.Attention.SELF;
+      case CROSS -> BlockLoop.Attention.CROSS;
+    };
+  }
+
+  /** A video with the room that step caches need. */
+  public TransformerVideo room(TransformerVideo video) {
+    return video.withKept(kept).withOutputs(outputs);
   }
 
   /** As this one, with the VAE there or on the CPU. */
   public DeviceChoice withVae(boolean there) {
-    return new DeviceChoice(backend, storage, options, kept, there);
+    return new DeviceChoice(backend, storage, options, kept, outputs, there);
   }
 
   /**

@@ -55,7 +55,7 @@ public final class DeviceMemory {
   public static void require(
       VideoPipeline pipeline, DeviceChoice choice, VideoSize size, Consumer<String> log) {
     Sizes plain = pipeline.deviceSizes(size);
-    Sizes sizes = new Sizes(plain.shape(), plain.video().withKept(choice.kept()), plain.decoder());
+    Sizes sizes = new Sizes(plain.shape(), choice.room(plain.video()), plain.decoder());
     boolean vae = choice.vae() && sizes.decoder().isPresent();
     DeviceMemory memory = new DeviceMemory(choice.withVae(vae));
     memory

@@ -391,13 +391,9 @@ public final class GenerationAttention implements VideoSelfAttention, AutoClosea
 
   @Override
   public BlockSparseLayout layout(int layers, VideoGrid grid) {
-    if (pattern.isPresent()
-        || capture.isPresent()
-        || ranks() > 1
-        || cache.stream().anyMatch(one -> !StepCache.skipsBlocks(one.settings()))) {
+    if (pattern.isPresent() || capture.isPresent() || ranks() > 1) {
       throw new IllegalArgumentException(
-          "a transformer on a device attends dense or with LVSA, on one rank, without --capture and"
-              + " without attention broadcast (pab)");
+          "a transformer on a device attends dense or with LVSA, on one rank and without --capture");
     }
     BlockSparseLayout layout = BlockSparseLayout.dense(grid.frames());
     for (int layer = 0; layer < layers; layer++) {

@@ -22,6 +22,7 @@ import org.lvsa.toolkit.attention.VideoSelfAttention;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.blocks.ArrayTokens;
 import org.lvsa.toolkit.blocks.BlockList;
+import org.lvsa.toolkit.blocks.BlocksWith;
 import org.lvsa.toolkit.blocks.ForwardPattern;
 import org.lvsa.toolkit.model.RotaryEmbedding;
 import org.lvsa.toolkit.profile.ForwardEvent;
@@ -100,15 +101,18 @@ public final class TransformerOnDevice implements AutoCloseable {
   }
 
   /**
-   * A video with room for the copies that a step cache keeps.
+   * A video with room for what a step cache keeps.
    *
    * @param batch elements of the batch that is predicted
    * @throws IllegalArgumentException if a cache would have to keep several texts' tokens
    */
   public static TransformerVideo withCache(
       TransformerVideo video, VideoSelfAttention attention, int batch) {
-    TransformerVideo all = video.withKept(attention.blocks().keeps());
-    if (batch > 1 && all.kept() > 0) {
+    TransformerVideo all =
+        video
+            .withKept(attention.blocks().keeps())
+            .withOutputs(DeviceChoice.onDevice(attention.blocks().keepsOutputs()));
+    if (batch > 1 && (all.kept() > 0 || !all.outputs().isEmpty())) {
       throw new IllegalArgumentException(
           "a step cache on a device keeps one text's tokens: leave --batched-guidance out");
     }
@@ -190,15 +194,17 @@ public final class TransformerOnDevice implements AutoCloseable {
     }
   }
 
-  private BlockList list(BlockLoop.Pass pass, TransformerVideo video, Blocks blocks) {
-    return new BlockList(
-        blocks.name(),
-        pass.blocks(),
-        blocks.pattern(),
-        streams(video).begin(pass),
-        Optional.empty(),
-        pass::run,
-        () -> new ArrayTokens(blocks.modulated().get()));
+  private BlocksWith list(BlockLoop.Pass pass, TransformerVideo video, Blocks blocks) {
+    BlockList list =
+        new BlockList(
+            blocks.name(),
+            pass.blocks(),
+            blocks.pattern(),
+            streams(video).begin(pass),
+            Optional.empty(),
+            pass::run,
+            () -> new ArrayTokens(blocks.modulated().get()));
+    return new BlocksWith(list, pass::run, Optional.of(new DeviceOutputs(pass, shape.blocks())));
   }
 
   private DeviceStreams streams(TransformerVideo video) {

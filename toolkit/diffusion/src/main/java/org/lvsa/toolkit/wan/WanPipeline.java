@@ -146,7 +146,7 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
             .onDevice(
                 new DeviceWan.Placing(
                     new TransformerOnDevice.Placing(choice, progress), model.frameTimes()));
-    size.ifPresent(one -> first.prepare(deviceSizes(one).video().withKept(choice.kept())));
+    size.ifPresent(one -> first.prepare(choice.room(deviceSizes(one).video())));
     if (choice.vae()) {
       AutoencoderKlWan vae = model.parts().vae();
       vae.decodeOnDevice(choice::openDecoder, progress);
