@@ -34,6 +34,30 @@ public interface DeviceDecoder extends AutoCloseable {
    */
   void decode(boolean first, MemorySegment latents, MemorySegment frames);
 
+  /**
+   * As {@link #decode}, and asks the device for the time of each of its tasks. The host waits for
+   * every task then, so that the whole takes longer.
+   */
+  Times measure(boolean first, MemorySegment latents, MemorySegment frames);
+
+  /**
+   * What decoding spent its time on, in milliseconds. Parts are measured each for itself.
+   *
+   * @param wall from the call to its end
+   * @param attention of the lowest level, without its matrix products
+   * @param products matrix products: convolutions are such products
+   * @param elementwise norms, and what brings pixels together for products and back
+   * @param transfers between host and device
+   * @param other the host: starting tasks, waiting for them, filling buffers
+   */
+  record Times(
+      double wall,
+      double attention,
+      double products,
+      double elementwise,
+      double transfers,
+      double other) {}
+
   /** Frees the device's memory until it is needed again. */
   void release();
 

@@ -43,6 +43,7 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   private GraphTasks tasks;
   private DecoderTasks<A> others;
   private final DevicePlan plan;
+  private final WorkClock clock;
 
   /**
    * @param steps of the decoder
@@ -83,6 +84,7 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, buffers.volume(Place.FRAMES));
     graphs.add(tasks.graph());
     plan = new DevicePlan(grids, DevicePlan.UNLIMITED, graphs.toArray(TaskGraph[]::new));
+    clock = new WorkClock(plan, graphs.size());
   }
 
   /**
@@ -265,6 +267,17 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   void run(boolean first) {
     buffers.state().set(0, first ? 1 : 0);
     plan.run(IntStream.range(0, graphs.size()).toArray());
+  }
+
+  /** As {@link #run}, with the device's clock: {@link #clock} has what it took. */
+  void measure(boolean first) {
+    buffers.state().set(0, first ? 1 : 0);
+    IntStream.range(0, graphs.size()).forEach(clock::run);
+  }
+
+  /** What {@link #measure} took. */
+  WorkClock clock() {
+    return clock;
   }
 
   @Override

@@ -3,12 +3,14 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** A decoder with its weights, and the plan of the latent frames that it decoded last. */
@@ -123,11 +125,35 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
 
   @Override
   public void decode(boolean first, MemorySegment latents, MemorySegment frames) {
-    DecoderPlan<A> plan =
-        ready.orElseThrow(() -> new IllegalStateException("the decoder is not prepared")).plan();
+    DecoderPlan<A> plan = plan();
     MemorySegment.copy(latents, 0, plan.latents().getSegment(), 0, latents.byteSize());
     plan.run(first);
     MemorySegment.copy(plan.frames().getSegment(), 0, frames, 0, frames.byteSize());
+  }
+
+  @Override
+  public Times measure(boolean first, MemorySegment latents, MemorySegment frames) {
+    DecoderPlan<A> plan = plan();
+    plan.clock().begin();
+    long begun = System.nanoTime();
+    MemorySegment.copy(latents, 0, plan.latents().getSegment(), 0, latents.byteSize());
+    long filled = System.nanoTime();
+    plan.measure(first);
+    long done = System.nanoTime();
+    MemorySegment.copy(plan.frames().getSegment(), 0, frames, 0, frames.byteSize());
+    Map<Work, Long> nanos = plan.clock().nanos();
+    long end = System.nanoTime();
+    return new Times(
+        (end - begun) / 1e6,
+        nanos.getOrDefault(Work.ATTENTION, 0L) / 1e6,
+        nanos.getOrDefault(Work.PRODUCTS, 0L) / 1e6,
+        nanos.getOrDefault(Work.ELEMENTWISE, 0L) / 1e6,
+        nanos.getOrDefault(Work.TRANSFERS, 0L) / 1e6,
+        (nanos.getOrDefault(Work.OTHER, 0L) + filled - begun + end - done) / 1e6);
+  }
+
+  private DecoderPlan<A> plan() {
+    return ready.orElseThrow(() -> new IllegalStateException("the decoder is not prepared")).plan();
   }
 
   @Override

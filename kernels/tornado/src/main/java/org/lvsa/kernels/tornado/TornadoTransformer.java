@@ -186,14 +186,14 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   @Override
   public ForwardTimes measure(Forward forward, BlockLoop loop, MemorySegment out) {
     TransformerPlan<A> ready = ready(forward);
+    ready.clock().begin();
     long begun = System.nanoTime();
-    ready.tasks();
     fill(ready, forward);
     long filled = System.nanoTime();
-    Map<Work, Long> nanos = new EnumMap<>(ready.measure(loop));
+    ready.measure(loop);
     long done = System.nanoTime();
     read(ready, out);
-    nanos.putAll(ready.tasks());
+    Map<Work, Long> nanos = ready.clock().nanos();
     long end = System.nanoTime();
     nanos.merge(Work.OTHER, filled - begun + end - done, Long::sum);
     Map<Work, Double> parts = new EnumMap<>(Work.class);

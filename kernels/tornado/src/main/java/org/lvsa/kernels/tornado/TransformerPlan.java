@@ -2,15 +2,12 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.BlockShape;
-import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
@@ -59,7 +56,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   private final KeptOutputs<A> outputs;
   private final List<Stage> stages;
   private final DevicePlan plan;
-  private final int[] logged;
+  private final WorkClock clock;
 
   /**
    * @param attention of the blocks
@@ -108,7 +105,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
             ? Optional.of(new OffloadedBlocks<>(shape, weights.blocks(), activations))
             : Optional.empty();
     stages = Stream.of(Stage.values()).filter(this::isNeeded).toList();
-    logged = new int[stages.size()];
     GridScheduler grids = new GridScheduler();
     // Whether it fits was asked before.
     plan =
@@ -129,6 +125,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
                       };
                     })
                 .toArray(TaskGraph[]::new));
+    clock = new WorkClock(plan, stages.size());
   }
 
   private static int turns(TransformerShape shape, TransformerVideo video) {
@@ -357,22 +354,16 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   }
 
   /**
-   * As {@link #run}, with the device's clock, for which the host waits behind every task.
-   *
-   * @return nanoseconds of transfers, and of the host beside tasks and transfers
+   * As {@link #run}, with the device's clock, for which the host waits behind every task: {@link
+   * #clock} has what it took.
    */
-  Map<Work, Long> measure(BlockLoop loop) {
-    Map<Work, Long> nanos = new EnumMap<>(Work.class);
-    through(
-        loop,
-        stage -> {
-          long begun = System.nanoTime();
-          DevicePlan.Times times = plan.execute(stages.indexOf(stage));
-          long host = System.nanoTime() - begun - times.kernel() - times.copies();
-          nanos.merge(Work.TRANSFERS, times.copies(), Long::sum);
-          nanos.merge(Work.OTHER, Math.max(0, host), Long::sum);
-        });
-    return nanos;
+  void measure(BlockLoop loop) {
+    through(loop, stage -> clock.run(stages.indexOf(stage)));
+  }
+
+  /** What {@link #measure} took. */
+  WorkClock clock() {
+    return clock;
   }
 
   private void through(BlockLoop loop, Consumer<Stage> runs) {
@@ -384,17 +375,6 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   /** The device memory of what ran, see {@link DevicePlan#taken}. */
   String taken() {
     return plan.taken();
-  }
-
-  /** Nanoseconds of tasks by kind, in all that was measured since the last call. */
-  Map<Work, Long> tasks() {
-    Map<Work, Long> all = new EnumMap<>(Work.class);
-    for (int graph = 0; graph < stages.size(); graph++) {
-      String log = plan.log(graph);
-      TaskTimes.of(log, logged[graph]).forEach((kind, nanos) -> all.merge(kind, nanos, Long::sum));
-      logged[graph] = log.length();
-    }
-    return all;
   }
 
   @Override

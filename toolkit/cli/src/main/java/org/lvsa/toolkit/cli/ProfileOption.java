@@ -14,7 +14,7 @@ final class ProfileOption {
       description =
           "record phases, steps, blocks, kernels and transfers: DIR/trace_rank0.json opens in"
               + " ui.perfetto.dev, DIR/profile_rank0.jfr in JDK Mission Control; with --transformer"
-              + " device also a table of each step by kind of work")
+              + " device also a table of text encoder, steps and VAE by kind of work")
   private Path folder;
 
   /** Work that may be recorded. */

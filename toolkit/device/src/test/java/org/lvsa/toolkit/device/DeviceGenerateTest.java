@@ -139,6 +139,49 @@ class DeviceGenerateTest {
     return count;
   }
 
+  /** A row of the table by kind of work, without its first word. */
+  private static double[] row(String what, String out) {
+    String line =
+        out.lines().filter(one -> one.strip().startsWith(what + " ")).findFirst().orElseThrow();
+    return Stream.of(line.strip().split("\\s+")).skip(1).mapToDouble(Double::parseDouble).toArray();
+  }
+
+  /** The text encoder is on the CPU; the VAE's work on the device has its kinds. */
+  @Test
+  @Tag("full")
+  void theProfileHasTheTextEncoderAndTheVae() throws IOException {
+    Run made =
+        generate(
+            Map.of(),
+            "--model",
+            GoldenRun.wanModel(directory),
+            "--prompt",
+            "A cat",
+            "--steps",
+            2,
+            "--frames",
+            9,
+            "--resolution",
+            "80x48",
+            "--output-type",
+            "png",
+            "--vae",
+            "device",
+            "--profile",
+            directory.resolve("profile"),
+            "-o",
+            directory.resolve("out"));
+    assertEquals(0, made.code(), made.err());
+    double[] text = row("text", made.out());
+    assertTrue(text[4] > 0 && text[0] + text[1] + text[2] + text[3] == 0, made.out());
+    double[] vae = row("VAE", made.out());
+    assertTrue(vae[1] > 0 && vae[2] > 0, made.out());
+    for (String what : List.of("text", "VAE", "rest", "all")) {
+      double[] row = row(what, made.out());
+      assertEquals(row[6], row[5], 0.05 * row[6] + 0.2, made.out());
+    }
+  }
+
   @Test
   @Tag("full")
   void aSparseVideoWithRotatingKeyFramesEqualsTheRecordedOne() throws IOException {

@@ -24,6 +24,7 @@ import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.profile.PhaseEvent;
 import org.lvsa.toolkit.vae.AutoencoderKlCogVideoX;
 import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameCut;
@@ -176,7 +177,9 @@ public final class CogVideoXPipeline implements VideoPipeline, OffloadableCompon
         settings,
         model.latents(settings.size()),
         model.scheduler().start(settings.steps()).draws());
-    return new CogVideoXDenoising(model, settings, model.prompts().encode(settings.prompts()));
+    try (PhaseEvent _ = PhaseEvent.begin(PhaseEvent.PROMPTS)) {
+      return new CogVideoXDenoising(model, settings, model.prompts().encode(settings.prompts()));
+    }
   }
 
   @Override

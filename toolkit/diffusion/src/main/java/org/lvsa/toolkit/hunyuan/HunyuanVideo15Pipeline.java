@@ -26,6 +26,7 @@ import org.lvsa.toolkit.pipeline.PipelineDefaults;
 import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.profile.PhaseEvent;
 import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
 import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameCut;
@@ -206,12 +207,17 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
   public Denoising prepare(GenerationSettings settings) {
     Optional<PictureCondition> picture = model.condition(settings);
     try {
-      List<TextEmbeddings> texts =
-          model.texts().encode(settings.prompts(), settings.guidance().on());
+      List<TextEmbeddings> texts = texts(settings);
       return new HunyuanDenoising(model, settings, new HunyuanDenoising.Encoded(texts, picture));
     } catch (RuntimeException e) {
       picture.ifPresent(PictureCondition::close);
       throw e;
+    }
+  }
+
+  private List<TextEmbeddings> texts(GenerationSettings settings) {
+    try (PhaseEvent _ = PhaseEvent.begin(PhaseEvent.PROMPTS)) {
+      return model.texts().encode(settings.prompts(), settings.guidance().on());
     }
   }
 

@@ -280,7 +280,7 @@ public record RankPlan(
       return Optional.empty();
     }
     Communicator together = rank.group(IntStream.range(0, decoding.ranks()).boxed().toList());
-    try (PhaseEvent _ = PhaseEvent.begin("decode")) {
+    try (PhaseEvent _ = PhaseEvent.begin(PhaseEvent.DECODE)) {
       return Optional.of(pipeline.decodeTiles(size, latents, decoding.cut(), together));
     }
   }

@@ -299,7 +299,7 @@ public final class VideoRun {
   private void frames(Rgb levels, VideoWriter.Frames receiver, Consumer<FrameSink> source)
       throws IOException {
     listener.decoding(pipeline.decodedFrames(settings.size()));
-    try (PhaseEvent _ = PhaseEvent.begin("decode")) {
+    try (PhaseEvent _ = PhaseEvent.begin(PhaseEvent.DECODE)) {
       source.accept(
           (first, frames) -> {
             for (int i = 0; i < frames.frames(); i++) {

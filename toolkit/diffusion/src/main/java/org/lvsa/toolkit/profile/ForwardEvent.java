@@ -10,12 +10,13 @@ import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.consumer.RecordedEvent;
+import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.transformer.DeviceTransformer.ForwardTimes;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 
 /**
- * A transformer on a device makes one forward pass. The kinds of work are milliseconds, each
- * measured for itself.
+ * A transformer or a decoder on a device makes one forward pass. The kinds of work are
+ * milliseconds, each measured for itself.
  */
 @Name("org.lvsa.Forward")
 @Label("Forward pass on a device")
@@ -51,6 +52,16 @@ public final class ForwardEvent extends Event implements AutoCloseable {
     elementwise = times.parts().getOrDefault(Work.ELEMENTWISE, 0.0);
     transfers = times.parts().getOrDefault(Work.TRANSFERS, 0.0);
     other = times.parts().getOrDefault(Work.OTHER, 0.0);
+  }
+
+  /** What a decoder spent its time on. */
+  public void decoded(String names, DeviceDecoder.Times times) {
+    kernels = names;
+    attention = times.attention();
+    products = times.products();
+    elementwise = times.elementwise();
+    transfers = times.transfers();
+    other = times.other();
   }
 
   /** The kinds of work of a recorded event, in milliseconds. */

@@ -13,6 +13,12 @@ import jdk.jfr.StackTrace;
 @Category("LVSA")
 @StackTrace(false)
 public final class PhaseEvent extends Event implements AutoCloseable {
+  /** Prompts become embeddings: the text encoders are read, and run on the CPU. */
+  public static final String PROMPTS = "prompts";
+
+  /** Latents become frames, which are written. */
+  public static final String DECODE = "decode";
+
   private String name = "";
 
   /** A phase begins. */

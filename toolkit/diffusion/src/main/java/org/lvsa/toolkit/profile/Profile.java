@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import jdk.jfr.Event;
 import jdk.jfr.Recording;
@@ -30,6 +31,7 @@ public final class Profile implements AutoCloseable {
   private final Path folder;
   private final int rank;
   private final Recording recording;
+  private final long begun = System.nanoTime();
   private boolean stopped;
   private List<String> work = List.of();
 
@@ -75,20 +77,21 @@ public final class Profile implements AutoCloseable {
   public Path stop() throws IOException {
     stopped = true;
     recording.stop();
+    Duration whole = Duration.ofNanos(System.nanoTime() - begun);
     Path events = folder.resolve("profile_rank" + rank + ".jfr");
     Path trace = folder.resolve("trace_rank" + rank + ".json");
     try (recording) {
       OutputFile.writePath(events, recording::dump);
       List<RecordedEvent> recorded = RecordingFile.readAllEvents(events);
       OutputFile.write(trace, out -> ChromeTrace.write(recorded, rank, out));
-      work = WorkTable.of(recorded);
+      work = WorkTable.of(recorded, whole);
     }
     return trace;
   }
 
   /**
-   * A table of what each step spent its time on, line by line, after {@link #stop}; empty where no
-   * transformer was on a device.
+   * A table of what each step, the text encoder and the VAE spent their time on, line by line,
+   * after {@link #stop}; empty where no transformer was on a device.
    */
   public List<String> work() {
     return work;

@@ -2,6 +2,7 @@
 package org.lvsa.toolkit.vae;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -10,6 +11,7 @@ import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.toolkit.layers.Volume;
+import org.lvsa.toolkit.profile.ForwardEvent;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
 import org.lvsa.toolkit.weights.Weights;
 
@@ -76,9 +78,20 @@ record WanOnDevice(DeviceDecoder decoder, int scale, int frames, int channels, P
         latent.copyFromChannelsFirst(
             latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
         Volume part = decoded.frames(0, t == 0 ? 1 : frames);
-        decoder.decode(t == 0, latent.memory(), part.memory());
+        decode(t == 0, latent.memory(), part.memory());
         sink.accept(part);
       }
+    }
+  }
+
+  /** Decodes a latent frame, which is measured by kind of work where that is recorded. */
+  private void decode(boolean first, MemorySegment latent, MemorySegment part) {
+    if (!ForwardEvent.recorded()) {
+      decoder.decode(first, latent, part);
+      return;
+    }
+    try (ForwardEvent event = ForwardEvent.begin(decoder.device())) {
+      event.decoded(decoder.kernel(), decoder.measure(first, latent, part));
     }
   }
 

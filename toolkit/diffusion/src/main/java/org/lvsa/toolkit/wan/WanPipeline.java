@@ -23,6 +23,7 @@ import org.lvsa.toolkit.pipeline.PromptEmbeddings;
 import org.lvsa.toolkit.pipeline.TransformerOnDevice;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.profile.PhaseEvent;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
 import org.lvsa.toolkit.vae.DecodedTiles;
 import org.lvsa.toolkit.vae.FrameCut;
@@ -183,7 +184,7 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
   @Override
   public Denoising prepare(GenerationSettings settings) {
     model.check(settings);
-    PromptEmbeddings prompts = model.parts().prompts().encode(settings.prompts());
+    PromptEmbeddings prompts = prompts(settings);
     try {
       PictureEncoder pictures = new PictureEncoder(model.parts().vae(), model.parts().clip());
       Optional<INDArray> tokens = pictures.tokens(settings.inputs());
@@ -193,6 +194,12 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
     } catch (RuntimeException e) {
       prompts.close();
       throw e;
+    }
+  }
+
+  private PromptEmbeddings prompts(GenerationSettings settings) {
+    try (PhaseEvent _ = PhaseEvent.begin(PhaseEvent.PROMPTS)) {
+      return model.parts().prompts().encode(settings.prompts());
     }
   }
 
