@@ -63,6 +63,9 @@ public interface TransformerBackend {
    */
   Device device(KernelOptions options);
 
+  /** The most numbers of an array on its devices: no activations of a video may be more. */
+  long mostElements();
+
   /**
    * Why such a transformer cannot run on the device, whatever its memory; empty if it can.
    *

@@ -40,7 +40,7 @@ public final class CuDnnTransformers implements TransformerBackend {
 
   /**
    * Of dense attention. Layouts of frames take more where there is room, see {@link
-   * LibraryAttention#mostSlots}.
+   * LibraryAttention#room}.
    */
   @Override
   public List<Need> memory(TransformerShape shape, TransformerVideo video, Storage storage) {
@@ -57,6 +57,11 @@ public final class CuDnnTransformers implements TransformerBackend {
   public Device device(KernelOptions options) {
     TornadoTarget device = attention.target(options);
     return new Device(device.description(), device.memory());
+  }
+
+  @Override
+  public long mostElements() {
+    return BlockWeights.MOST;
   }
 
   @Override

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.function.IntUnaryOperator;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
 
@@ -40,6 +41,16 @@ record FrameBatch(int keyFrames, int slots, List<Round> rounds) {
    * @param mostSlots the most query frames of one call
    */
   static List<FrameBatch> of(AttentionShape shape, BlockSparseLayout layout, int mostSlots) {
+    return of(shape, layout, frames -> rounds(frames, mostSlots));
+  }
+
+  /** As {@link #of}, in as few rounds as there can be, however many places they waste. */
+  static List<FrameBatch> fewest(AttentionShape shape, BlockSparseLayout layout, int mostSlots) {
+    return of(shape, layout, frames -> Math.ceilDiv(frames, mostSlots));
+  }
+
+  private static List<FrameBatch> of(
+      AttentionShape shape, BlockSparseLayout layout, IntUnaryOperator roundsOf) {
     TreeMap<Integer, List<Integer>> byCount = new TreeMap<>();
     for (int sequence = 0; sequence < shape.batch(); sequence++) {
       for (int frame = 0; frame < shape.latentFrames(); frame++) {
@@ -54,7 +65,7 @@ record FrameBatch(int keyFrames, int slots, List<Round> rounds) {
     List<FrameBatch> batches = new ArrayList<>();
     byCount.forEach(
         (count, items) -> {
-          int rounds = rounds(items.size(), mostSlots);
+          int rounds = roundsOf.applyAsInt(items.size());
           Slots slots = new Slots(shape, layout, count, items, rounds);
           batches.add(new FrameBatch(count, slots.number(), slots.rounds()));
         });

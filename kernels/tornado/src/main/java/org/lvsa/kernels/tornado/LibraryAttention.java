@@ -64,7 +64,7 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
   private final Library<A> library;
   private final Activations<A> activations;
   private final AttentionShape shape;
-  private final int mostSlots;
+  private final LibraryCalls.Room room;
   private final List<Part> parts;
   private final Runs whole;
   private final Map<Cross, Runs> told = new EnumMap<>(Cross.class);
@@ -79,17 +79,17 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
 
   /**
    * @param calls that the plan has, in the order in which they run
-   * @param mostSlots the most query frames of one call
+   * @param room of calls
    */
   LibraryAttention(
       Library<A> library,
       Activations<A> activations,
       Sizes sizes,
       List<LibraryCalls> calls,
-      int mostSlots) {
+      LibraryCalls.Room room) {
     this.library = library;
     this.activations = activations;
-    this.mostSlots = mostSlots;
+    this.room = room;
     shape = sizes.self();
     parts = calls.stream().map(one -> Part.allocate(one, longest(one))).toList();
     whole = Runs.first(shape.tokens());
@@ -148,11 +148,13 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
   }
 
   /**
-   * The most query frames of one call for which there is room.
+   * What calls have room for on a device.
    *
    * @param free bytes of device memory for these buffers
+   * @param copies tasks of the graph that bring a block's weights
    */
-  static int mostSlots(Sizes sizes, BlockSparseLayout layout, long free, int elementBytes) {
+  static LibraryCalls.Room room(
+      Sizes sizes, BlockSparseLayout layout, long free, int elementBytes, int copies) {
     AttentionShape shape = sizes.self();
     int keyFrames = 1;
     if (layout.isFrames()) {
@@ -164,7 +166,11 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
     long keys = free - bytes(sizes, List.of(), elementBytes);
     // TornadoVM counts the elements of an array as int.
     long most = Math.min(keys / (2 * slot * elementBytes), Integer.MAX_VALUE / slot);
-    return Math.clamp(most, 1, SdpaKernel.MOST_SLOTS);
+    int slots = (int) Math.max(1, most);
+    return new LibraryCalls.Room(
+        Math.min(slots, SdpaKernel.MOST_SLOTS),
+        slots,
+        GraphRoom.calls(sizes.pictureTokens() > 0, copies));
   }
 
   @Override
@@ -176,12 +182,12 @@ final class LibraryAttention<A extends TornadoNativeArray> implements DeviceAtte
   public boolean holds(BlockSparseLayout layout) {
     List<LibraryCalls> own = parts.stream().map(Part::calls).toList();
     return own.containsAll(
-        LibraryCalls.of(shape, layout, mostSlots).stream().map(LibraryCalls.Part::calls).toList());
+        LibraryCalls.of(shape, layout, room).stream().map(LibraryCalls.Part::calls).toList());
   }
 
   @Override
   public void fill(BlockSparseLayout layout, int textTokens) {
-    List<LibraryCalls.Part> needed = LibraryCalls.of(shape, layout, mostSlots);
+    List<LibraryCalls.Part> needed = LibraryCalls.of(shape, layout, room);
     for (Part part : parts) {
       Optional<LibraryCalls.Part> one =
           needed.stream().filter(other -> other.calls().equals(part.calls)).findFirst();

@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.BlockSparseLayout;
@@ -25,15 +26,87 @@ record LibraryCalls(Sdpa.Sizes size, int rounds) {
   record Part(LibraryCalls calls, List<FrameBatch.Round> frames) {}
 
   /**
-   * The calls of a layout.
+   * What calls have room for.
+   *
+   * @param slots the most query frames of one call
+   * @param mostSlots as {@code slots} where there would be too many calls otherwise, which is what
+   *     the device's memory and the length of an array allow
+   * @param rounds the most calls of all sizes together, see {@link GraphRoom}
+   */
+  record Room(int slots, int mostSlots, int rounds) {
+    /** Half of the calls, so that those of two layouts fit. */
+    Room half() {
+      return new Room(slots, mostSlots, rounds / 2);
+    }
+  }
+
+  /**
+   * The calls of a layout. Where they would be more than there is room for, they get more query
+   * frames.
    *
    * @param shape one sequence of a video
-   * @param mostSlots the most query frames of one call
    * @throws KernelFailedException if a library cannot compute the layout
    */
-  static List<Part> of(AttentionShape shape, BlockSparseLayout layout, int mostSlots) {
+  static List<Part> of(AttentionShape shape, BlockSparseLayout layout, Room room) {
+    return within(shape, layout, room)
+        .orElseThrow(
+            () ->
+                new KernelFailedException(
+                    "a library's attention needs more calls for "
+                        + layout.queryFrames()
+                        + " latent frames than TornadoVM's task graph of a block holds, which is "
+                        + room.rounds
+                        + " of at most "
+                        + room.mostSlots
+                        + " frames each: give --backend tornado"));
+  }
+
+  /**
+   * The calls of a plan.
+   *
+   * @param room by which a layout is divided into calls
+   */
+  record Choice(Room room, List<LibraryCalls> calls) {}
+
+  /**
+   * The calls of a plan for a layout, which keeps those of an earlier plan where it can, see {@link
+   * #joined}. If both do not fit, the layout makes do with half of the room: then the next plan,
+   * for the earlier layout, has room for both.
+   *
+   * @param earlier the calls of the last plan for the same video; empty if it is the first
+   * @throws KernelFailedException if a library cannot compute the layout
+   */
+  static Choice choose(
+      AttentionShape shape, BlockSparseLayout layout, Room whole, List<LibraryCalls> earlier) {
+    List<LibraryCalls> needed = calls(of(shape, layout, whole));
+    boolean another =
+        earlier.stream().anyMatch(one -> one.size.queries() < shape.tokens())
+            && !earlier.containsAll(needed);
+    if (another && rounds(earlier, needed) > whole.rounds) {
+      Optional<List<Part>> half = within(shape, layout, whole.half());
+      if (half.isPresent()) {
+        List<LibraryCalls> fewer = calls(half.get());
+        return new Choice(whole.half(), joined(earlier, fewer, whole.rounds));
+      }
+    }
+    return new Choice(whole, joined(earlier, needed, whole.rounds));
+  }
+
+  private static List<LibraryCalls> calls(List<Part> parts) {
+    return parts.stream().map(Part::calls).toList();
+  }
+
+  private static int rounds(List<LibraryCalls> some, List<LibraryCalls> others) {
+    return Stream.concat(some.stream(), others.stream())
+        .distinct()
+        .mapToInt(LibraryCalls::rounds)
+        .sum();
+  }
+
+  /** As {@link #of}; empty if there is no room for the calls. */
+  static Optional<List<Part>> within(AttentionShape shape, BlockSparseLayout layout, Room room) {
     if (layout.isDense()) {
-      return List.of(new Part(dense(shape), List.of()));
+      return Optional.of(List.of(new Part(dense(shape), List.of())));
     }
     if (!layout.isFrames()) {
       throw new KernelFailedException(
@@ -46,9 +119,19 @@ record LibraryCalls(Sdpa.Sizes size, int rounds) {
             "a library's attention needs keys for every frame, frame " + frame + " has none");
       }
     }
-    return FrameBatch.of(shape, layout, mostSlots).stream()
-        .map(batch -> new Part(frames(shape, batch), batch.rounds()))
-        .toList();
+    List<FrameBatch> batches = FrameBatch.of(shape, layout, room.slots);
+    for (int slots = room.slots; rounds(batches) > room.rounds; slots++) {
+      if (slots > Math.max(room.slots, room.mostSlots)) {
+        return Optional.empty();
+      }
+      batches = FrameBatch.fewest(shape, layout, slots);
+    }
+    return Optional.of(
+        batches.stream().map(batch -> new Part(frames(shape, batch), batch.rounds())).toList());
+  }
+
+  private static int rounds(List<FrameBatch> batches) {
+    return batches.stream().mapToInt(batch -> batch.rounds().size()).sum();
   }
 
   /** The one call of a dense layout. */
@@ -69,10 +152,13 @@ record LibraryCalls(Sdpa.Sizes size, int rounds) {
    * The calls that a plan gets which was made for others before. Those are kept, where they will
    * run in vain, only while they are not much more work than what is needed: key frames that rotate
    * change the number of attended frames from step to step and back.
+   *
+   * @param rounds the most calls of all sizes together
    */
-  static List<LibraryCalls> joined(List<LibraryCalls> earlier, List<LibraryCalls> needed) {
+  static List<LibraryCalls> joined(
+      List<LibraryCalls> earlier, List<LibraryCalls> needed, int rounds) {
     List<LibraryCalls> all = Stream.concat(needed.stream(), earlier.stream()).distinct().toList();
-    return work(all) <= 2.2 * work(needed) ? all : needed;
+    return rounds(earlier, needed) <= rounds && work(all) <= 2.2 * work(needed) ? all : needed;
   }
 
   /** Products of a query and a key. */

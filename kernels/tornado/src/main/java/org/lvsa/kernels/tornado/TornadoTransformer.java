@@ -13,6 +13,7 @@ import org.lvsa.kernels.tornado.DeviceAttention.Sizes;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
+import org.lvsa.kernels.transformer.TransformerBackend.Residence;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -144,14 +145,19 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     Sizes sizes = Sizes.of(shape, video);
     List<Need> others = memory(video, 0);
     long free = device.memory() - others.stream().mapToLong(Need::bytes).sum();
-    int slots = LibraryAttention.mostSlots(sizes, layoutOfAll, free, activations.bytes());
-    List<LibraryCalls> needed =
-        LibraryCalls.of(sizes.self(), layoutOfAll, slots).stream()
-            .map(LibraryCalls.Part::calls)
-            .toList();
-    calls = LibraryCalls.joined(calls, needed);
+    LibraryCalls.Room whole =
+        LibraryAttention.room(sizes, layoutOfAll, free, activations.bytes(), copies());
+    LibraryCalls.Choice choice = LibraryCalls.choose(sizes.self(), layoutOfAll, whole, calls);
+    calls = choice.calls();
     requireRoom(memory(video, LibraryAttention.bytes(sizes, calls, activations.bytes())));
-    return new LibraryAttention<>(one, activations, sizes, calls, slots);
+    return new LibraryAttention<>(one, activations, sizes, calls, choice.room());
+  }
+
+  /** Tasks of a block's graph that bring its weights. */
+  private int copies() {
+    return weights.residence() == Residence.TWO_BLOCKS
+        ? 0
+        : weights.blocks().tensors().stream().mapToInt(tensor -> tensor.parts().size()).sum();
   }
 
   /** The plan for a forward pass, made where there is none yet. */

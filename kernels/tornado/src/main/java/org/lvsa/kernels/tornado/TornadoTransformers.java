@@ -49,6 +49,11 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   @Override
+  public long mostElements() {
+    return BlockWeights.MOST;
+  }
+
+  @Override
   public Optional<String> unsupported(TransformerShape shape, DType dtype, KernelOptions options) {
     return unsupported(shape, dtype, attention.target(options));
   }

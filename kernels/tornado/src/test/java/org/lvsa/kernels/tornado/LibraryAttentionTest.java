@@ -42,6 +42,7 @@ class LibraryAttentionTest {
       new LibraryAttention.Library<>("standin", new FloatSdpa(), new FloatActivations().moves());
 
   private static final int FRAMES = 9;
+  private static final LibraryCalls.Room FOUR = new LibraryCalls.Room(4, 4, 100);
 
   private static TornadoTransformer<?> open(
       TransformerShape shape, Optional<LibraryAttention.Library<FloatArray>> library, long seed) {
@@ -60,18 +61,22 @@ class LibraryAttentionTest {
 
   /** Each frame attends to itself and to others by chance, as many as asked for. */
   private static BlockSparseLayout layout(RandomGenerator random, int... counts) {
-    int[] indptr = new int[FRAMES + 1];
+    return layout(FRAMES, random, counts);
+  }
+
+  private static BlockSparseLayout layout(int frames, RandomGenerator random, int... counts) {
+    int[] indptr = new int[frames + 1];
     List<Integer> indices = new ArrayList<>();
-    for (int frame = 0; frame < FRAMES; frame++) {
+    for (int frame = 0; frame < frames; frame++) {
       TreeSet<Integer> attended = new TreeSet<>(List.of(frame));
       while (attended.size() < counts[frame % counts.length]) {
-        attended.add(random.nextInt(FRAMES));
+        attended.add(random.nextInt(frames));
       }
       indices.addAll(attended);
       indptr[frame + 1] = indices.size();
     }
     return BlockSparseLayout.of(
-        FRAMES, indptr, indices.stream().mapToInt(Integer::intValue).toArray());
+        frames, indptr, indices.stream().mapToInt(Integer::intValue).toArray());
   }
 
   private static float[] predict(
@@ -121,6 +126,105 @@ class LibraryAttentionTest {
     }
   }
 
+  /** Wan 1.3B's blocks on a card with memory for 42 query frames a call. */
+  private static final LibraryCalls.Room CARD = new LibraryCalls.Room(12, 42, 14);
+
+  private static AttentionShape wan(int frames) {
+    return new AttentionShape(1, frames, 1560, 0, 12, 12, 128);
+  }
+
+  @Test
+  void aVideoOfAnyLengthGetsNoMoreCallsThanItsGraphHolds() {
+    RandomGenerator random = KernelConformance.random();
+    for (int frames : new int[] {81, 101, 121, 131, 161, 241, 400}) {
+      BlockSparseLayout layout = layout(frames, random, 5, 6);
+      List<LibraryCalls.Part> parts = LibraryCalls.of(wan(frames), layout, CARD);
+      assertTrue(rounds(parts) <= 14, frames + " frames: " + rounds(parts));
+      int computed = 0;
+      for (LibraryCalls.Part part : parts) {
+        assertTrue(part.calls().size().batch() <= 42);
+        computed += part.calls().rounds() * part.calls().size().batch();
+      }
+      assertTrue(computed >= frames);
+    }
+    // Where they fit, calls are as large as they are fastest.
+    assertEquals(
+        new LibraryCalls(new Sdpa.Sizes(11, 12, 1560, 21 * 1560, 128), 11),
+        LibraryCalls.of(wan(121), layout(121, random, 21), CARD).getFirst().calls());
+  }
+
+  private static int rounds(List<LibraryCalls.Part> parts) {
+    return parts.stream().mapToInt(part -> part.calls().rounds()).sum();
+  }
+
+  @Test
+  void aVideoTooLongForTheGraphIsRefusedWithWhatHelps() {
+    BlockSparseLayout layout = layout(241, KernelConformance.random(), 21);
+    LibraryCalls.Room room = new LibraryCalls.Room(12, 12, 14);
+    KernelFailedException refused =
+        assertThrows(KernelFailedException.class, () -> LibraryCalls.of(wan(241), layout, room));
+    assertTrue(refused.getMessage().contains("241 latent frames"), refused.getMessage());
+    assertTrue(refused.getMessage().contains("--backend tornado"), refused.getMessage());
+    assertEquals(1, refused.getMessage().lines().count());
+  }
+
+  /** 21 and 22 attended frames in turn, as where key frames rotate: three plans, then no more. */
+  @Test
+  void theCallsOfTwoLayoutsThatTakeTurnsEndInOnePlan() {
+    RandomGenerator random = KernelConformance.random();
+    AttentionShape shape = wan(121);
+    BlockSparseLayout one = layout(121, random, 21);
+    BlockSparseLayout other = layout(121, random, 22);
+    LibraryCalls.Choice first = LibraryCalls.choose(shape, one, CARD, List.of());
+    assertEquals(11, first.calls().getFirst().rounds());
+    LibraryCalls.Choice second = LibraryCalls.choose(shape, other, CARD, first.calls());
+    assertEquals(1, second.calls().size(), "both do not fit");
+    LibraryCalls.Choice third = LibraryCalls.choose(shape, one, CARD, second.calls());
+    assertEquals(2, third.calls().size());
+    assertTrue(third.calls().stream().mapToInt(LibraryCalls::rounds).sum() <= 14);
+    for (BlockSparseLayout layout : List.of(one, other)) {
+      assertTrue(
+          third.calls().contains(LibraryCalls.of(shape, layout, third.room()).getFirst().calls()));
+    }
+  }
+
+  @Test
+  void theRoomOfAGraphIsWhatTornadoVmHas() {
+    // The context, two arrays, the runs, where they begin, five sizes; a mark and a number each.
+    assertEquals(15 + 10 * 5, GraphRoom.task(10));
+    assertEquals(4 * 65 + 70, GraphRoom.call());
+    // Wan 1.3B: 27 tensors of 55 bytes, 10 products of 85, 4 norms of heads of 80, 380 of others,
+    // and 330 of the cross-attention leave 4827.
+    assertEquals(14, GraphRoom.calls(false, 27));
+    assertEquals(19, GraphRoom.calls(false, 0));
+    assertEquals(11, GraphRoom.calls(true, 32));
+    assertEquals(0, GraphRoom.calls(false, 200));
+  }
+
+  /**
+   * TornadoVM's graph takes the calls of long videos; before, a call for every round of at most 12
+   * frames ended in an exception of its buffer.
+   */
+  @Test
+  @Tag("full")
+  void aLongVideoOfManyCallsRuns() {
+    assumeTrue(
+        new TornadoBackend().availability() instanceof Availability.Available, "left out: no SDK");
+    long seed = KernelConformance.random().nextInt(1 << 20);
+    RandomGenerator random = new SplittableRandom(seed);
+    int frames = 193;
+    TransformerShape shape = shape(false);
+    TransformerVideo video = new TransformerVideo(frames, 1, 2, new TransformerVideo.Told(3, 0, 1));
+    BlockSparseLayout layout = layout(frames, random, 3);
+    try (TornadoTransformer<?> java = open(shape, Optional.empty(), seed);
+        TornadoTransformer<?> library = open(shape, Optional.of(STAND_IN), seed)) {
+      float[] expected = predict(java, shape, video, layout, seed);
+      float[] got = predict(library, shape, video, layout, seed);
+      double error = HalfAccuracy.relative(expected, got);
+      assertTrue(error < 1e-5, "seed " + seed + ": " + error);
+    }
+  }
+
   @Test
   void layoutsThatALibraryCannotComputeAreRefused() {
     AttentionShape shape = new AttentionShape(1, 2, 3, 0, 1, 1, 8);
@@ -137,7 +241,7 @@ class LibraryAttentionTest {
 
   private static void assertRefused(AttentionShape shape, BlockSparseLayout layout, String why) {
     KernelFailedException refused =
-        assertThrows(KernelFailedException.class, () -> LibraryCalls.of(shape, layout, 4));
+        assertThrows(KernelFailedException.class, () -> LibraryCalls.of(shape, layout, FOUR));
     assertTrue(refused.getMessage().contains(why), refused.getMessage());
   }
 
@@ -148,13 +252,14 @@ class LibraryAttentionTest {
     List<LibraryCalls> dense = calls(shape, BlockSparseLayout.dense(FRAMES));
     List<LibraryCalls> two = calls(shape, layout(random, 2));
     List<LibraryCalls> three = calls(shape, layout(random, 3));
-    assertEquals(List.of(three.getFirst(), two.getFirst()), LibraryCalls.joined(two, three));
-    assertEquals(two, LibraryCalls.joined(dense, two));
-    assertEquals(two, LibraryCalls.joined(two, two));
+    assertEquals(List.of(three.getFirst(), two.getFirst()), LibraryCalls.joined(two, three, 6));
+    assertEquals(three, LibraryCalls.joined(two, three, 5), "both have three calls");
+    assertEquals(two, LibraryCalls.joined(dense, two, 6));
+    assertEquals(two, LibraryCalls.joined(two, two, 6));
     assertEquals(new LibraryCalls(new Sdpa.Sizes(3, 2, 6, 18, 8), 3), three.getFirst());
   }
 
   private static List<LibraryCalls> calls(AttentionShape shape, BlockSparseLayout layout) {
-    return LibraryCalls.of(shape, layout, 4).stream().map(LibraryCalls.Part::calls).toList();
+    return LibraryCalls.of(shape, layout, FOUR).stream().map(LibraryCalls.Part::calls).toList();
   }
 }

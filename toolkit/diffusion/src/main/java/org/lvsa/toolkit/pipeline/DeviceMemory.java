@@ -65,6 +65,7 @@ public final class DeviceMemory {
             reason -> {
               throw new UnavailableException("--transformer device: " + reason);
             });
+    requireArrays(memory.backend, sizes, size);
     TransformerBackend.Device device = memory.backend.device(choice.options());
     List<Need> needs = memory.needs(sizes, choice.storage());
     log.accept(
@@ -86,6 +87,30 @@ public final class DeviceMemory {
               + ": "
               + memory.advice(size, sizes, device.bytes()));
     }
+  }
+
+  /** Refuses a video whose largest activations are more than an array holds. */
+  private static void requireArrays(TransformerBackend backend, Sizes sizes, VideoSize size) {
+    TransformerVideo video = sizes.video();
+    long frame = (long) (video.tokens() / video.frames()) * sizes.shape().feedForward();
+    long most = backend.mostElements() / frame;
+    if (video.frames() > most) {
+      throw new UnavailableException(
+          "--transformer device: inside the feed-forward part this video has "
+              + frame * video.frames()
+              + " numbers, an array there holds "
+              + backend.mostElements()
+              + ": "
+              + (most == 0
+                  ? "give --transformer cpu"
+                  : "--frames " + videoFrames(size, video, (int) most) + " is the most"));
+    }
+  }
+
+  /** Frames of a video whose latent frames are fewer: all but the first one are several. */
+  private static int videoFrames(VideoSize size, TransformerVideo video, int latentFrames) {
+    int each = video.frames() == 1 ? 0 : (size.frames() - 1) / (video.frames() - 1);
+    return (latentFrames - 1) * each + 1;
   }
 
   /** A pipeline's transformer cannot be on a device. */
@@ -164,8 +189,6 @@ public final class DeviceMemory {
         most = middle;
       }
     }
-    // The first latent frame is one frame of the video, every other one is several.
-    int each = video.frames() == 1 ? 0 : (size.frames() - 1) / (video.frames() - 1);
-    return fits == 0 ? Optional.empty() : Optional.of((fits - 1) * each + 1);
+    return fits == 0 ? Optional.empty() : Optional.of(videoFrames(size, video, fits));
   }
 }
