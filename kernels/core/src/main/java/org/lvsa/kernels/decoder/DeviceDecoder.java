@@ -2,11 +2,13 @@
 package org.lvsa.kernels.decoder;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.lvsa.kernels.Progress;
 
 /**
- * A decoder whose weights are on a device. One call at a time. Latents of another size need buffers
- * of their own, which take the place of the earlier ones.
+ * A decoder whose weights are on a device. One call at a time. Each size of latent frames needs
+ * buffers and compiled code of its own; those of several sizes can be there at the same time, so
+ * that tiles and those at the edges of a frame take turns.
  */
 public interface DeviceDecoder extends AutoCloseable {
   /** The device, for messages. */
@@ -16,29 +18,31 @@ public interface DeviceDecoder extends AutoCloseable {
   String kernel();
 
   /**
-   * Makes buffers, compiles, and uploads the weights, unless this was done for that size before.
+   * Makes buffers, compiles, and uploads the weights, unless all these sizes are ready. Otherwise
+   * they take the place of the sizes that were prepared before.
    *
-   * @param rows of a latent frame
-   * @param columns of a latent frame
+   * @param sizes of latent frames, each once
    * @param progress is told how far it is
    */
-  void prepare(int rows, int columns, Progress progress);
+  void prepare(List<FrameSize> sizes, Progress progress);
 
   /**
-   * Decodes the next latent frame of the size that was prepared.
+   * Decodes the next latent frame of a video. A video is decoded to its end before another one of
+   * the same size begins.
    *
+   * @param size one of those that were prepared
    * @param first whether it begins a video, before which everything is 0
    * @param latents {@code [rows, columns, latentChannels]}, float32
    * @param frames receives {@code [frames, rows · scale, columns · scale, outChannels]}, float32;
    *     one frame of them where {@code first}
    */
-  void decode(boolean first, MemorySegment latents, MemorySegment frames);
+  void decode(FrameSize size, boolean first, MemorySegment latents, MemorySegment frames);
 
   /**
    * As {@link #decode}, and asks the device for the time of each of its tasks. The host waits for
    * every task then, so that the whole takes longer.
    */
-  Times measure(boolean first, MemorySegment latents, MemorySegment frames);
+  Times measure(FrameSize size, boolean first, MemorySegment latents, MemorySegment frames);
 
   /**
    * What decoding spent its time on, in milliseconds. Parts are measured each for itself.

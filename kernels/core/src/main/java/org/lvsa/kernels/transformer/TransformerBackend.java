@@ -9,6 +9,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 
 /** Runs whole transformers on devices of a kind. */
 public interface TransformerBackend {
@@ -87,11 +88,10 @@ public interface TransformerBackend {
   /**
    * Device memory that a decoder takes, everything together.
    *
-   * @param rows of a latent frame
-   * @param columns of a latent frame
+   * @param sizes of latent frames that it is prepared for at the same time
    * @param dtype of weights and of what convolutions read
    */
-  long decoderMemory(DecoderShape shape, int rows, int columns, DType dtype);
+  long decoderMemory(DecoderShape shape, List<FrameSize> sizes, DType dtype);
 
   /**
    * Opens a decoder of the latents that transformers make: reads the weights into memory that the

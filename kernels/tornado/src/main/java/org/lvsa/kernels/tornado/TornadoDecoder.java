@@ -2,20 +2,26 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.kernels.transformer.DeviceTransformer.Work;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** A decoder with its weights, and the plan of the latent frames that it decoded last. */
+/**
+ * A decoder with its weights, and a plan for each size of latent frames that it is prepared for.
+ */
 final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecoder {
-  /** Elements of the largest matrix of columns: half of what TornadoVM can count in an array. */
+  /**
+   * Elements of the largest matrices of columns of all plans: half of what TornadoVM can count in
+   * an array.
+   */
   private static final int MOST_COLUMNS = 1 << 30;
 
   private final DecoderShape shape;
@@ -23,10 +29,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   private final DecoderTensors<A> weights;
   private final int mostColumns;
   private final TornadoTarget device;
-  private Optional<Ready<A>> ready = Optional.empty();
-
-  /** A plan, and the size of latent frames that it is for. */
-  private record Ready<A extends TornadoNativeArray>(int rows, int columns, DecoderPlan<A> plan) {}
+  private final Map<FrameSize, DecoderPlan<A>> ready = new HashMap<>();
 
   TornadoDecoder(
       DecoderShape shape,
@@ -37,7 +40,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   }
 
   /**
-   * @param mostColumns elements of the largest matrix of columns
+   * @param mostColumns elements of the largest matrices of columns of all plans
    */
   TornadoDecoder(
       DecoderShape shape,
@@ -69,11 +72,17 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     }
   }
 
-  /** Device memory of weights and buffers. */
-  static long bytes(DecoderShape shape, int rows, int columns, int elementBytes) {
-    List<DecoderStep> steps = DecoderSteps.of(shape, rows, columns);
+  /** Device memory of weights and buffers, which every size has its own of. */
+  static long bytes(DecoderShape shape, List<FrameSize> sizes, int elementBytes) {
+    return sizes.stream()
+        .mapToLong(size -> bytes(shape, size, MOST_COLUMNS / sizes.size(), elementBytes))
+        .sum();
+  }
+
+  private static long bytes(DecoderShape shape, FrameSize size, int mostColumns, int elementBytes) {
+    List<DecoderStep> steps = DecoderSteps.of(shape, size.rows(), size.columns());
     return DecoderTensors.bytes(steps, elementBytes)
-        + DecoderSizes.of(steps, MOST_COLUMNS).bytes(elementBytes);
+        + DecoderSizes.of(steps, mostColumns).bytes(elementBytes);
   }
 
   @Override
@@ -87,12 +96,12 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   }
 
   @Override
-  public void prepare(int rows, int columns, Progress progress) {
-    if (ready.filter(one -> one.rows == rows && one.columns == columns).isPresent()) {
+  public void prepare(List<FrameSize> sizes, Progress progress) {
+    if (ready.keySet().containsAll(sizes)) {
       return;
     }
     release();
-    long bytes = bytes(shape, rows, columns, activations.bytes());
+    long bytes = bytes(shape, sizes, activations.bytes());
     if (bytes > device.memory()) {
       throw new KernelFailedException(
           "the VAE needs "
@@ -102,38 +111,38 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
               + " has "
               + (device.memory() >> 20));
     }
-    progress.at(0, 1, "VAE");
-    DecoderPlan<A> plan =
-        TornadoErrors.guarded(
-            () ->
-                new DecoderPlan<>(
-                    DecoderSteps.of(shape, rows, columns),
-                    activations,
-                    weights,
-                    mostColumns,
-                    device));
+    int done = 0;
     try {
-      plan.first();
+      for (FrameSize size : sizes) {
+        progress.at(done++, sizes.size(), "VAE");
+        DecoderPlan<A> plan = TornadoErrors.guarded(() -> plan(size, mostColumns / sizes.size()));
+        ready.put(size, plan);
+        plan.first();
+        progress.at(done - 1, sizes.size(), plan.taken());
+      }
     } catch (RuntimeException | Error e) {
-      plan.close();
+      release();
       throw e;
     }
-    ready = Optional.of(new Ready<>(rows, columns, plan));
-    progress.at(0, 1, plan.taken());
-    progress.at(1, 1, "ready");
+    progress.at(done, sizes.size(), "ready");
+  }
+
+  private DecoderPlan<A> plan(FrameSize size, int columns) {
+    return new DecoderPlan<>(
+        DecoderSteps.of(shape, size.rows(), size.columns()), activations, weights, columns, device);
   }
 
   @Override
-  public void decode(boolean first, MemorySegment latents, MemorySegment frames) {
-    DecoderPlan<A> plan = plan();
+  public void decode(FrameSize size, boolean first, MemorySegment latents, MemorySegment frames) {
+    DecoderPlan<A> plan = plan(size);
     MemorySegment.copy(latents, 0, plan.latents().getSegment(), 0, latents.byteSize());
     plan.run(first);
     MemorySegment.copy(plan.frames().getSegment(), 0, frames, 0, frames.byteSize());
   }
 
   @Override
-  public Times measure(boolean first, MemorySegment latents, MemorySegment frames) {
-    DecoderPlan<A> plan = plan();
+  public Times measure(FrameSize size, boolean first, MemorySegment latents, MemorySegment frames) {
+    DecoderPlan<A> plan = plan(size);
     plan.clock().begin();
     long begun = System.nanoTime();
     MemorySegment.copy(latents, 0, plan.latents().getSegment(), 0, latents.byteSize());
@@ -152,15 +161,19 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
         (nanos.getOrDefault(Work.OTHER, 0L) + filled - begun + end - done) / 1e6);
   }
 
-  private DecoderPlan<A> plan() {
-    return ready.orElseThrow(() -> new IllegalStateException("the decoder is not prepared")).plan();
+  private DecoderPlan<A> plan(FrameSize size) {
+    DecoderPlan<A> plan = ready.get(size);
+    if (plan == null) {
+      throw new IllegalStateException("the decoder is not prepared for " + size);
+    }
+    return plan;
   }
 
   @Override
   public void release() {
-    Optional<Ready<A>> last = ready;
-    ready = Optional.empty();
-    last.ifPresent(one -> one.plan().close());
+    List<DecoderPlan<A>> last = List.copyOf(ready.values());
+    ready.clear();
+    last.forEach(DecoderPlan::close);
   }
 
   @Override

@@ -10,6 +10,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerShape;
@@ -70,8 +71,8 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   @Override
-  public long decoderMemory(DecoderShape shape, int rows, int columns, DType dtype) {
-    return TornadoDecoder.bytes(shape, rows, columns, decoderActivations(dtype).bytes());
+  public long decoderMemory(DecoderShape shape, List<FrameSize> sizes, DType dtype) {
+    return TornadoDecoder.bytes(shape, sizes, decoderActivations(dtype).bytes());
   }
 
   @Override

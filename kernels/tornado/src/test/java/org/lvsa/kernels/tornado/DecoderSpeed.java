@@ -17,6 +17,7 @@ import org.lvsa.kernels.decoder.DecoderShape.Level;
 import org.lvsa.kernels.decoder.DecoderShape.Up;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 
 /**
  * Times the decoder of Wan 2.1's sizes with random weights, and compares fp16 with float32.
@@ -60,12 +61,13 @@ final class DecoderSpeed {
   /** Decodes, and returns what the last latent frame became. */
   private static float[] run(int rows, int columns, int frames, DType dtype) {
     TornadoTransformers backend = new TornadoTransformers();
+    FrameSize size = new FrameSize(rows, columns);
     System.out.printf(
-        Locale.ROOT, "%s: %d MiB%n", dtype, backend.decoderMemory(WAN, rows, columns, dtype) >> 20);
+        Locale.ROOT, "%s: %d MiB%n", dtype, backend.decoderMemory(WAN, List.of(size), dtype) >> 20);
     long begun = System.nanoTime();
     try (DeviceDecoder decoder = backend.openDecoder(WAN, weights(), dtype, KernelOptions.DEFAULT);
         Arena arena = Arena.ofShared()) {
-      decoder.prepare(rows, columns, (done, all, what) -> {});
+      decoder.prepare(List.of(size), (done, all, what) -> {});
       System.out.printf(Locale.ROOT, "ready after %.1f s%n", (System.nanoTime() - begun) / 1e9);
       long pixels = (long) rows * columns;
       MemorySegment latents = arena.allocate(pixels * WAN.latentChannels() * Float.BYTES, 64);
@@ -75,7 +77,7 @@ final class DecoderSpeed {
       for (int t = 0; t < frames; t++) {
         fill(latents, t, 3.4f, 0);
         long one = System.nanoTime();
-        decoder.decode(t == 0, latents, t == 0 ? out.asSlice(0, area) : out);
+        decoder.decode(size, t == 0, latents, t == 0 ? out.asSlice(0, area) : out);
         System.out.printf(Locale.ROOT, "%.1f ms%n", (System.nanoTime() - one) / 1e6);
       }
       System.out.printf(

@@ -12,6 +12,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
@@ -131,7 +132,8 @@ final class HalfAccuracy {
                 .openDecoder(
                     DecoderSpeed.WAN, DecoderSpeed.weights(), dtype, KernelOptions.DEFAULT);
         Arena arena = Arena.ofShared()) {
-      decoder.prepare(rows, columns, Progress.NONE);
+      FrameSize size = new FrameSize(rows, columns);
+      decoder.prepare(List.of(size), Progress.NONE);
       MemorySegment latent = arena.allocate(area * 16L * Float.BYTES, 64);
       int at = 0;
       for (int t = 0; t < video.frames(); t++) {
@@ -144,7 +146,7 @@ final class HalfAccuracy {
           }
         }
         MemorySegment frames = arena.allocate((t == 0 ? 1L : 4L) * frame * Float.BYTES, 64);
-        decoder.decode(t == 0, latent, frames);
+        decoder.decode(size, t == 0, latent, frames);
         for (float value : frames.toArray(ValueLayout.JAVA_FLOAT)) {
           all[at++] = Math.clamp(value, -1f, 1f);
         }

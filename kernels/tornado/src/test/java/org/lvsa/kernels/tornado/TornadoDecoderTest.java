@@ -3,12 +3,14 @@ package org.lvsa.kernels.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -20,6 +22,7 @@ import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape.Level;
 import org.lvsa.kernels.decoder.DecoderShape.Up;
+import org.lvsa.kernels.decoder.FrameSize;
 
 /**
  * What is a decoder's own on a device. That it computes what published decoders do, recorded runs
@@ -28,6 +31,8 @@ import org.lvsa.kernels.decoder.DecoderShape.Up;
 class TornadoDecoderTest {
   private static final int ROWS = 3;
   private static final int COLUMNS = 5;
+  private static final FrameSize SIZE = new FrameSize(ROWS, COLUMNS);
+  private static final FrameSize EDGE = new FrameSize(2, 4);
 
   private static final DecoderShape SHAPE =
       new DecoderShape(
@@ -56,18 +61,19 @@ class TornadoDecoderTest {
   }
 
   /** All frames of a video of three latent frames, one behind the other. */
-  private static float[] decode(TornadoDecoder<?> decoder, long seed) {
-    int frame = ROWS * COLUMNS * SHAPE.scale() * SHAPE.scale() * SHAPE.outChannels();
+  private static float[] decode(TornadoDecoder<?> decoder, FrameSize size, long seed) {
+    int area = size.rows() * size.columns();
+    int frame = area * SHAPE.scale() * SHAPE.scale() * SHAPE.outChannels();
     float[] all = new float[(1 + 2 * SHAPE.frames()) * frame];
     int at = 0;
     try (Arena arena = Arena.ofShared()) {
       MemorySegment latents =
-          arena.allocate((long) ROWS * COLUMNS * SHAPE.latentChannels() * Float.BYTES, 64);
+          arena.allocate((long) area * SHAPE.latentChannels() * Float.BYTES, 64);
       for (int t = 0; t < 3; t++) {
         fill(latents, seed + t, 0);
         MemorySegment frames =
             arena.allocate((t == 0 ? 1L : SHAPE.frames()) * frame * Float.BYTES, 64);
-        decoder.decode(t == 0, latents, frames);
+        decoder.decode(size, t == 0, latents, frames);
         float[] values = frames.toArray(ValueLayout.JAVA_FLOAT);
         System.arraycopy(values, 0, all, at, values.length);
         at += values.length;
@@ -78,26 +84,41 @@ class TornadoDecoderTest {
 
   @Test
   @Tag("full")
-  void piecesOfConvolutionsGiveTheSameAndAVideoKnowsNothingOfTheLastOne() {
+  void piecesOfConvolutionsAndSizesInTurnGiveTheSameAndAVideoKnowsNothingOfTheLastOne() {
     assumeTrue(
         new TornadoBackend().availability() instanceof Availability.Available, "left out: no SDK");
     long seed = KernelConformance.random().nextInt(1 << 20);
     assertEquals(2, SHAPE.frames());
     assertEquals(4, SHAPE.scale());
+    int before = DevicePlan.openPlans();
     try (TornadoDecoder<?> whole = open(1 << 20, seed);
         TornadoDecoder<?> pieces = open(27 * 10 * 11, seed)) {
-      whole.prepare(ROWS, COLUMNS, Progress.NONE);
-      float[] expected = decode(whole, seed);
+      whole.prepare(List.of(SIZE), Progress.NONE);
+      float[] expected = decode(whole, SIZE, seed);
       double squares = 0;
       for (float value : expected) {
         squares += value * value;
       }
       assertTrue(squares > 0 && Double.isFinite(squares), "seed " + seed);
-      decode(whole, seed + 100);
-      assertArrayEquals(expected, decode(whole, seed), "seed " + seed);
-      pieces.prepare(ROWS, COLUMNS, Progress.NONE);
-      assertArrayEquals(expected, decode(pieces, seed), 1e-6f, "seed " + seed);
+      decode(whole, SIZE, seed + 100);
+      assertArrayEquals(expected, decode(whole, SIZE, seed), "seed " + seed);
+      List<String> said = new ArrayList<>();
+      Progress progress = (done, all, what) -> said.add(done + "/" + all + " " + what);
+      pieces.prepare(List.of(SIZE, EDGE), progress);
+      assertEquals(List.of("0/2 VAE", "1/2 VAE", "2/2 ready"), said);
+      assertEquals(before + 3, DevicePlan.openPlans());
+      float[] edge = decode(pieces, EDGE, seed + 1);
+      for (int turn = 0; turn < 2; turn++) {
+        assertArrayEquals(expected, decode(pieces, SIZE, seed), 1e-6f, "seed " + seed);
+        assertArrayEquals(edge, decode(pieces, EDGE, seed + 1), "seed " + seed);
+        pieces.prepare(List.of(EDGE), progress);
+        assertEquals(3, said.size(), "sizes that are there are not prepared again");
+      }
+      assertThrows(
+          IllegalStateException.class,
+          () -> pieces.decode(new FrameSize(5, 3), true, MemorySegment.NULL, MemorySegment.NULL));
     }
+    assertEquals(before, DevicePlan.openPlans());
   }
 
   @Test
@@ -109,6 +130,10 @@ class TornadoDecoderTest {
     assertEquals(ROWS * COLUMNS * 3L, sizes.volumes().get(DecoderStep.Place.LATENTS));
     assertEquals(2L * ROWS * COLUMNS * 4 * 3, sizes.volumes().get(DecoderStep.Place.BEGIN));
     assertEquals(9 * 10 * (1000 / 90), sizes.columns(), "the step to twice the rows");
-    assertTrue(TornadoDecoder.bytes(SHAPE, ROWS, COLUMNS, 4) > sizes.bytes(4));
+    assertTrue(TornadoDecoder.bytes(SHAPE, List.of(SIZE), 4) > sizes.bytes(4));
+    assertTrue(
+        TornadoDecoder.bytes(SHAPE, List.of(SIZE, EDGE), 4)
+            > TornadoDecoder.bytes(SHAPE, List.of(SIZE), 4),
+        "each size has buffers of its own");
   }
 }

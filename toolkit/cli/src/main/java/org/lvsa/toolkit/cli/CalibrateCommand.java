@@ -80,12 +80,9 @@ final class CalibrateCommand implements Callable<Integer> {
             VideoSetup.open(spec, model, sampling, how, attention, offload, transformer.place());
         GenerateProgress progress = new GenerateProgress(err, "")) {
       DeviceChoice device =
-          transformer.choice(
-              setup.attention().config(),
-              attention.kernel(),
-              StepCache.keeps(method.settings),
-              offload,
-              false);
+          TransformerOption.choice(setup.attention().config(), attention.kernel())
+              .withKept(StepCache.keeps(method.settings))
+              .with(offload.residence());
       VideoSize size = setup.settings().size();
       transformer.require(setup.pipeline(), size, device, err);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

@@ -160,7 +160,7 @@ final class GenerateCommand implements Callable<Integer> {
         !rankOptions.plan().eachHasWholeTransformer()
             || capture != null
             || attention.pattern().isPresent());
-    transformer.checkVae(how.tiling().isPresent());
+    transformer.checkVae();
     attention
         .pattern()
         .ifPresent(
@@ -225,12 +225,12 @@ final class GenerateCommand implements Callable<Integer> {
             });
     RankPlan ranks = planned.onDevices(config, attention.kernel());
     DeviceChoice device =
-        transformer.choice(
-            config,
-            ranks.kernel(attention.kernel()),
-            cacheOptions,
-            offload,
-            ranks.world() == 1 && target.type() != OutputType.LATENT && how.tiling().isEmpty());
+        transformer.decoding(
+            TransformerOption.choice(
+                config, ranks.kernel(attention.kernel()), cacheOptions, offload),
+            pipeline,
+            ranks.world() == 1 && target.type() != OutputType.LATENT,
+            how.tiling());
     transformer.require(pipeline, settings.size(), device, ranks.later() ? quiet : err);
     offload.require(
         pipeline,

@@ -83,8 +83,11 @@ final class ServeCommand implements Callable<Integer> {
         offload.around(
             opened.pipeline(), transformer.place(), line -> err.println("lvsa: " + line));
     DeviceChoice device =
-        transformer.choice(
-            config, attention.kernel(), cacheOptions, offload, how.tiling().isEmpty());
+        transformer.decoding(
+            TransformerOption.choice(config, attention.kernel(), cacheOptions, offload),
+            pipeline,
+            true,
+            how.tiling());
     try (PipelineMaker maker = new PipelineMaker(pipeline, name, making(config, device))) {
       how.riflex().ifPresent(pipeline::riflex);
       if (joinsRequest != null) {
@@ -111,7 +114,7 @@ final class ServeCommand implements Callable<Integer> {
     ranks.checkCache(isCached);
     offload.check(model.random(), ranks.world(), transformer.place());
     transformer.check(ranks.world() > 1 || attention.pattern().isPresent());
-    transformer.checkVae(how.tiling().isPresent());
+    transformer.checkVae();
     attention
         .pattern()
         .ifPresent(text -> PatternAttention.requireOneRank(text, ranks.groups().sequence()));

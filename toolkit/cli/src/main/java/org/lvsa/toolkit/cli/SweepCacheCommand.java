@@ -116,7 +116,7 @@ final class SweepCacheCommand implements Callable<Integer> {
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
     offload.check(model.random(), 1, transformer.place());
-    transformer.checkVae(how.tiling().isPresent());
+    transformer.checkVae();
     CacheSweep.Plan plan =
         new CacheSweep.Plan(
             attentions,
@@ -131,14 +131,14 @@ final class SweepCacheCommand implements Callable<Integer> {
       PrintWriter err = spec.commandLine().getErr();
       VideoSize size = setup.settings().size();
       DeviceChoice device =
-          transformer
-              .choice(
-                  setup.attention().config(),
-                  attention.kernel(),
-                  plan.keeps(setup.settings().steps()),
-                  offload,
-                  !latentsOnly && how.tiling().isEmpty())
-              .withOutputs(plan.outputs());
+          transformer.decoding(
+              TransformerOption.choice(setup.attention().config(), attention.kernel())
+                  .withKept(plan.keeps(setup.settings().steps()))
+                  .withOutputs(plan.outputs())
+                  .with(offload.residence()),
+              setup.pipeline(),
+              !latentsOnly,
+              how.tiling());
       transformer.require(setup.pipeline(), size, device, err);
       Files.createDirectories(output);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

@@ -10,6 +10,7 @@ import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.pipeline.DeviceMemory;
 import org.lvsa.toolkit.pipeline.VideoPipeline;
 import org.lvsa.toolkit.pipeline.VideoSize;
+import org.lvsa.toolkit.vae.Tiling;
 import picocli.CommandLine.Option;
 
 /** The option that says where the transformer runs. */
@@ -33,8 +34,8 @@ final class TransformerOption {
       names = "--vae",
       description =
           "${COMPLETION-CANDIDATES}: where latents are decoded; device needs --transformer device"
-              + " and the same --dtype (f16 beside bf16), and decodes whole frames (default: where"
-              + " the transformer is)")
+              + " and the same --dtype (f16 beside bf16); with --vae-tiling it decodes the same"
+              + " tiles as the CPU (default: where the transformer is)")
   private Place vae;
 
   Place place() {
@@ -60,39 +61,34 @@ final class TransformerOption {
     return place == Place.DEVICE ? Optional.of(choice) : Optional.empty();
   }
 
-  /**
-   * Refuses what decoding on the device cannot do.
-   *
-   * @param tiling whether frames are to be decoded in tiles
-   */
-  void checkVae(boolean tiling) {
+  /** Refuses decoding on the device where the transformer is not. */
+  void checkVae() {
     if (vae == Place.DEVICE && place == Place.CPU) {
       throw new IllegalArgumentException("--vae device needs --transformer device: give both");
-    }
-    if (vae == Place.DEVICE && tiling) {
-      throw new IllegalArgumentException(
-          "--vae device decodes whole frames: leave --vae-tiling out, or give --vae cpu");
     }
   }
 
   /**
    * Whether latents are decoded on the device.
    *
-   * @param wholeFrames whether they become frames, without tiles, and all of them here
+   * @param frames whether they become frames, and all of them here
    */
-  private boolean decodes(boolean wholeFrames) {
-    return wholeFrames && place == Place.DEVICE && vae != Place.CPU;
+  private boolean decodes(VideoPipeline pipeline, boolean frames) {
+    if (place == Place.CPU || vae == Place.CPU) {
+      return false;
+    }
+    if (vae == Place.DEVICE && !pipeline.decodesOnDevice()) {
+      throw new IllegalArgumentException(
+          "--vae device is not supported by this pipeline ("
+              + pipeline.className()
+              + "): give --vae cpu");
+    }
+    return frames && pipeline.decodesOnDevice();
   }
 
   /** Tells what a device holds, and refuses what does not fit, before anything is loaded. */
   void require(VideoPipeline pipeline, VideoSize size, DeviceChoice choice, PrintWriter err) {
     if (place == Place.DEVICE) {
-      if (vae == Place.DEVICE && pipeline.deviceSizes(size).decoder().isEmpty()) {
-        throw new IllegalArgumentException(
-            "--vae device is not supported by this pipeline ("
-                + pipeline.className()
-                + "): give --vae cpu");
-      }
       DeviceMemory.require(pipeline, choice, size, line -> err.println("lvsa: " + line));
     }
   }
@@ -111,35 +107,22 @@ final class TransformerOption {
     }
   }
 
-  /**
-   * The device that the settings name, and what it holds.
-   *
-   * @param wholeFrames whether latents become frames, without tiles, and all of them here
-   */
-  DeviceChoice choice(
-      LvsaConfig config,
-      KernelOptions kernel,
-      CacheOptions caches,
-      OffloadOptions offload,
-      boolean wholeFrames) {
-    return caches.room(choice(config, kernel, 0, offload, wholeFrames));
+  /** The device that the settings name, and what it holds besides the VAE. */
+  static DeviceChoice choice(
+      LvsaConfig config, KernelOptions kernel, CacheOptions caches, OffloadOptions offload) {
+    return caches.room(choice(config, kernel).with(offload.residence()));
   }
 
   /**
-   * As the other one.
+   * A choice of the device, with where latents are decoded.
    *
-   * @param kept copies of the stream of tokens that step caches keep at most
+   * @param frames whether latents become frames, and all of them here
+   * @param tiling how frames are cut into tiles; empty to decode them whole
+   * @throws IllegalArgumentException if the device is asked for and this model's VAE cannot
    */
-  DeviceChoice choice(
-      LvsaConfig config,
-      KernelOptions kernel,
-      int kept,
-      OffloadOptions offload,
-      boolean wholeFrames) {
-    return choice(config, kernel)
-        .withKept(kept)
-        .with(offload.residence())
-        .withVae(decodes(wholeFrames));
+  DeviceChoice decoding(
+      DeviceChoice choice, VideoPipeline pipeline, boolean frames, Optional<Tiling> tiling) {
+    return choice.withVae(decodes(pipeline, frames)).withTiling(tiling);
   }
 
   /** The device that the settings name. */

@@ -227,6 +227,40 @@ class DeviceGenerateTest {
     }
   }
 
+  /** Frames wider than a tile, so that there are tiles of two sizes. */
+  @Test
+  @Tag("full")
+  void tilesAreDecodedThereTooAndTheLogSaysSo() throws IOException {
+    Path onDevice = tiles("device");
+    Path onCpu = tiles("cpu");
+    for (int frame = 0; frame < 5; frame++) {
+      String name = String.format(Locale.ROOT, "frame-%05d.png", frame);
+      byte[] expected = Picture.read(onCpu.resolve(name)).rgb();
+      byte[] actual = Picture.read(onDevice.resolve(name)).rgb();
+      for (int i = 0; i < expected.length; i++) {
+        assertEquals(expected[i] & 0xFF, actual[i] & 0xFF, 1, name);
+      }
+    }
+  }
+
+  private Path tiles(String vae) {
+    Path out = directory.resolve("tiles-" + vae);
+    String options =
+        "--prompt cat --frames 5 --resolution 320x16 --steps 1 --seed 3 --dtype f32 --vae-tiling"
+            + " --output-type png --vae "
+            + vae
+            + " -o";
+    List<Object> words = new ArrayList<>(List.of("--model", model));
+    words.addAll(List.of((Object[]) options.split(" ")));
+    words.add(out);
+    Run made = generate(Map.of(), words.toArray());
+    assertEquals(0, made.code(), made.err());
+    boolean onDevice = vae.equals("device");
+    assertEquals(onDevice, made.err().contains("VAE in tiles "), made.err());
+    assertEquals(onDevice, made.err().contains("to the device: VAE"), made.err());
+    return out;
+  }
+
   private Path pictures(GoldenRun run, String vae) throws IOException {
     Path out = directory.resolve(vae);
     String options = "--frames 17 --resolution 80x48 --output-type png --vae " + vae + " -o";
@@ -302,6 +336,7 @@ class DeviceGenerateTest {
     "3,wan2.1-1.3b,--dtype f32 --frames 3001 --resolution 832x480,--frames ",
     "3,wan2.1-1.3b,--dtype f32 --frames 40001 --resolution 832x480,--frames 3685 is the most",
     "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
+    "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 4096x4096,--vae-tiling takes ",
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
     "2,wan2.1-1.3b,--dtype f32 --enable-cpu-offload,give --enable-layerwise-offload",
     "2,hunyuanvideo-1.5,--dtype f32 --vae device,give --vae cpu",

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,7 +20,9 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
+import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vae.Tiling;
 import org.lvsa.toolkit.weights.ComponentFiles;
 
 /** Wan's autoencoders on a device, in float32, against what the published ones decoded. */
@@ -58,6 +61,34 @@ class DeviceVaeTest {
     }
   }
 
+  /** Tiles of two sizes, the last one at the right, twice. */
+  @ParameterizedTest
+  @CsvSource({"wan/model/vae,8", "wan22/ti2v5b/model/vae,16"})
+  void tilesGiveWhatTheCpusGive(String model, int factor) throws IOException {
+    DeviceRun.assumeDevice();
+    Tiling tiling = new Tiling(4 * factor, 5 * factor, 4 * factor, 3 * factor);
+    long seed = System.nanoTime();
+    List<String> said = new ArrayList<>();
+    try (AutoencoderKlWan vae = open(model)) {
+      LatentSize size = new LatentSize(vae.config().latentChannels(), 2, 4, 8);
+      float[] latents = random(size, seed);
+      float[] expected = decode(vae, latents, size, Optional.of(tiling));
+      vae.decodeOnDevice(
+          new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT)::openDecoder,
+          (done, all, what) -> said.add(done + "/" + all + " " + what));
+      for (int turn = 0; turn < 2; turn++) {
+        float[] onDevice = decode(vae, latents, size, Optional.of(tiling));
+        for (int i = 0; i < expected.length; i++) {
+          assertEquals(expected[i], onDevice[i], 1e-4, "seed " + seed);
+        }
+        assertEquals(
+            List.of("0/2 VAE", "1/2 VAE", "2/2 ready"),
+            said,
+            "each size is prepared once, not once a tile");
+      }
+    }
+  }
+
   private AutoencoderKlWan open(String model) throws IOException {
     return AutoencoderKlWan.open(ComponentFiles.in(GoldenRun.component(model, directory)), false);
   }
@@ -73,17 +104,25 @@ class DeviceVaeTest {
 
   /** The pixels, {@code [3, frames, height, width]}. */
   private static float[] decode(AutoencoderKlWan vae, float[] latents, LatentSize size) {
+    return decode(vae, latents, size, Optional.empty());
+  }
+
+  private static float[] decode(
+      AutoencoderKlWan vae, float[] latents, LatentSize size, Optional<Tiling> tiling) {
     int factor = vae.config().spatialFactor();
     int frames = vae.config().frames(size.frames());
     float[] all = new float[3 * frames * size.height() * factor * size.width() * factor];
     boolean[] seen = new boolean[frames];
-    vae.decode(
-        latents,
-        size,
+    FrameSink sink =
         (first, stretch) -> {
           stretch.copyToChannelsFirst(all, frames, first);
           Arrays.fill(seen, first, first + stretch.frames(), true);
-        });
+        };
+    if (tiling.isPresent()) {
+      vae.decodeTiled(latents, size, tiling.get(), sink);
+    } else {
+      vae.decode(latents, size, sink);
+    }
     for (boolean one : seen) {
       assertTrue(one);
     }

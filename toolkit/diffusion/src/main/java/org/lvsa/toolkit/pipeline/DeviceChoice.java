@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.pipeline;
 
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -23,6 +24,7 @@ import org.lvsa.kernels.transformer.TransformerWeights;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.blocks.BlockRunner;
+import org.lvsa.toolkit.vae.Tiling;
 
 /**
  * Where a transformer runs as a whole, and the VAE with it.
@@ -33,6 +35,7 @@ import org.lvsa.toolkit.blocks.BlockRunner;
  * @param kept copies of the stream of tokens that step caches keep there at most
  * @param outputs attentions of which step caches keep each block's output there
  * @param vae whether latents are decoded there too
+ * @param tiling how frames are cut into tiles for that; empty to decode them whole
  */
 public record DeviceChoice(
     String backend,
@@ -40,29 +43,37 @@ public record DeviceChoice(
     KernelOptions options,
     int kept,
     Set<BlockLoop.Attention> outputs,
-    boolean vae) {
+    boolean vae,
+    Optional<Tiling> tiling) {
   /**
    * All blocks there, no room for a step cache, which makes it when it first runs, and the VAE on
    * the CPU.
    */
   public DeviceChoice(String backend, DType dtype, KernelOptions options) {
-    this(backend, new Storage(dtype, Residence.ALL_BLOCKS), options, 0, Set.of(), false);
+    this(
+        backend,
+        new Storage(dtype, Residence.ALL_BLOCKS),
+        options,
+        0,
+        Set.of(),
+        false,
+        Optional.empty());
   }
 
   /** As this one, with the weights of that many blocks there. */
   public DeviceChoice with(Residence residence) {
     return new DeviceChoice(
-        backend, new Storage(storage.dtype(), residence), options, kept, outputs, vae);
+        backend, new Storage(storage.dtype(), residence), options, kept, outputs, vae, tiling);
   }
 
   /** As this one, with room for step caches. */
   public DeviceChoice withKept(int copies) {
-    return new DeviceChoice(backend, storage, options, copies, outputs, vae);
+    return new DeviceChoice(backend, storage, options, copies, outputs, vae, tiling);
   }
 
   /** As this one, with room for outputs of attentions. */
   public DeviceChoice withOutputs(Set<BlockRunner.Attention> kinds) {
-    return new DeviceChoice(backend, storage, options, kept, onDevice(kinds), vae);
+    return new DeviceChoice(backend, storage, options, kept, onDevice(kinds), vae, tiling);
   }
 
   /** Kinds of attention as a device knows them. */
@@ -85,7 +96,12 @@ public record DeviceChoice(
 
   /** As this one, with the VAE there or on the CPU. */
   public DeviceChoice withVae(boolean there) {
-    return new DeviceChoice(backend, storage, options, kept, outputs, there);
+    return new DeviceChoice(backend, storage, options, kept, outputs, there, tiling);
+  }
+
+  /** As this one, with frames decoded in tiles, or whole. */
+  public DeviceChoice withTiling(Optional<Tiling> its) {
+    return new DeviceChoice(backend, storage, options, kept, outputs, vae, its);
   }
 
   /**

@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.kernels.transformer.TransformerBackend;
 import org.lvsa.kernels.transformer.TransformerBackend.Need;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
@@ -15,10 +16,16 @@ import org.lvsa.kernels.transformer.TransformerBackend.Storage;
 import org.lvsa.kernels.transformer.TransformerShape;
 import org.lvsa.kernels.transformer.TransformerVideo;
 import org.lvsa.toolkit.backend.UnavailableException;
+import org.lvsa.toolkit.vae.LatentSize;
+import org.lvsa.toolkit.vae.Tiling;
 
 /** What a transformer takes of a device's memory: told and checked before anything is loaded. */
 public final class DeviceMemory {
   private static final String VAE = "VAE";
+  private static final String VAE_IN_TILES = "VAE in tiles";
+
+  /** What {@code --vae-tiling} takes. */
+  private static final Optional<Tiling> TILES = Optional.of(Tiling.DEFAULT);
 
   private final DeviceChoice choice;
   private final TransformerBackend backend;
@@ -40,10 +47,14 @@ public final class DeviceMemory {
   /**
    * The sizes that decide what decoding takes.
    *
-   * @param rows of a latent frame
-   * @param columns of a latent frame
+   * @param latents of the video
+   * @param patch pixels along the side of the squares that it gives
    */
-  public record Decoder(DecoderShape shape, int rows, int columns) {}
+  public record Decoder(DecoderShape shape, LatentSize latents, int patch) {
+    private List<FrameSize> sizes(Optional<Tiling> tiling) {
+      return Tiling.sizes(tiling, latents, patch, shape.scale());
+    }
+  }
 
   /**
    * Tells what a video takes, part by part, and refuses what the device cannot run or hold.
@@ -56,8 +67,7 @@ public final class DeviceMemory {
       VideoPipeline pipeline, DeviceChoice choice, VideoSize size, Consumer<String> log) {
     Sizes plain = pipeline.deviceSizes(size);
     Sizes sizes = new Sizes(plain.shape(), choice.room(plain.video()), plain.decoder());
-    boolean vae = choice.vae() && sizes.decoder().isPresent();
-    DeviceMemory memory = new DeviceMemory(choice.withVae(vae));
+    DeviceMemory memory = new DeviceMemory(choice);
     memory
         .backend
         .unsupported(sizes.shape(), choice.storage().dtype(), choice.options())
@@ -75,7 +85,7 @@ public final class DeviceMemory {
             + needs.stream()
                 .map(need -> need.part() + " " + mebibytes(need.bytes()))
                 .collect(Collectors.joining(", "))
-            + (vae ? "" : ", VAE none (it is on the CPU)"));
+            + (choice.vae() ? "" : ", VAE none (it is on the CPU)"));
     if (sum(needs) > device.bytes()) {
       throw new UnavailableException(
           "--transformer device needs "
@@ -125,11 +135,11 @@ public final class DeviceMemory {
     List<Need> all = new ArrayList<>(backend.memory(sizes.shape(), sizes.video(), storage));
     if (choice.vae()) {
       Decoder decoder = sizes.decoder().orElseThrow();
+      List<FrameSize> frames = decoder.sizes(choice.tiling());
       all.add(
           new Need(
-              VAE,
-              backend.decoderMemory(
-                  decoder.shape(), decoder.rows(), decoder.columns(), storage.dtype())));
+              frames.equals(decoder.sizes(Optional.empty())) ? VAE : VAE_IN_TILES,
+              backend.decoderMemory(decoder.shape(), frames, storage.dtype())));
     }
     return all;
   }
@@ -146,7 +156,11 @@ public final class DeviceMemory {
   private String advice(VideoSize size, Sizes sizes, long bytes) {
     Storage storage = choice.storage();
     List<Need> needs = needs(sizes, storage);
-    long vae = sum(needs.stream().filter(need -> need.part().equals(VAE)).toList());
+    long vae = sum(needs.stream().filter(need -> need.part().startsWith(VAE)).toList());
+    long tiled = sum(new DeviceMemory(choice.withTiling(TILES)).needs(sizes, storage));
+    if (vae > 0 && tiled < sum(needs) && tiled <= bytes) {
+      return "--vae-tiling takes " + mebibytes(tiled);
+    }
     if (vae > 0 && sum(needs) - vae <= bytes) {
       return "--vae cpu takes " + mebibytes(sum(needs) - vae);
     }

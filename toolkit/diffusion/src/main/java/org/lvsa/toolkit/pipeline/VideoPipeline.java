@@ -206,6 +206,14 @@ public interface VideoPipeline extends AutoCloseable {
   }
 
   /**
+   * Whether latents can be decoded on a device too, where the transformer is on one; else the VAE
+   * stays on the CPU.
+   */
+  default boolean decodesOnDevice() {
+    return false;
+  }
+
+  /**
    * The sizes that decide what the transformer takes of a device's memory.
    *
    * @throws IllegalArgumentException if this pipeline's transformer cannot be on a device

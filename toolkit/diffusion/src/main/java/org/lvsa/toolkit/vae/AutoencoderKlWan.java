@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vae;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -8,6 +9,7 @@ import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.parallel.Communicator;
@@ -178,9 +180,15 @@ public final class AutoencoderKlWan implements AutoCloseable {
     device = Optional.of(WanOnDevice.open(config, coder.weights(), opening, progress));
   }
 
-  /** Makes the device ready for latents of a size, if there is a device. */
-  public void prepareDevice(LatentSize size) {
-    device.ifPresent(one -> one.prepare(size.height(), size.width()));
+  /**
+   * Makes the device ready for latents of a size, if there is a device: for whole frames, or for
+   * all tiles at once, so that none of them makes the others' preparations again.
+   *
+   * @param tiling how frames are cut into tiles; empty to decode them whole
+   */
+  public void prepareDevice(LatentSize size, Optional<Tiling> tiling) {
+    List<FrameSize> sizes = Tiling.sizes(tiling, size, config.patch(), decoded(size).scale());
+    device.ifPresent(one -> one.prepare(sizes));
   }
 
   /**
@@ -218,6 +226,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
    */
   public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
     size.check(latents, config.latentChannels());
+    prepareDevice(size, Optional.of(tiling));
     try (Pixels pixels = new Pixels(config.patch(), sink)) {
       windows.tiled(latents, size, tiling.inPatches(config.patch()), decoded(size), pixels);
     }

@@ -3,6 +3,8 @@ package org.lvsa.toolkit.vae;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.toolkit.vae.TiledDecode.Block;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
 
@@ -91,6 +93,29 @@ public record Tiling(int tileHeight, int tileWidth, int strideHeight, int stride
       blocks.add(line);
     }
     return blocks;
+  }
+
+  /**
+   * The sizes of what a decoder is given: those of whole latent frames, or of tiles, whose last row
+   * and column may be smaller.
+   *
+   * @param tiling empty to decode whole frames
+   * @param patch pixels along the side of a square that the decoder gives
+   * @param scale such squares for a latent pixel along a side
+   * @return each once, the one of the first tile in front
+   * @throws IllegalArgumentException if the sizes do not divide into latent pixels
+   */
+  public static List<FrameSize> sizes(
+      Optional<Tiling> tiling, LatentSize size, int patch, int scale) {
+    Optional<Tiling> own = tiling.map(its -> its.inPatches(patch));
+    if (own.isEmpty() || own.get().holds(size.height() * scale, size.width() * scale)) {
+      return List.of(new FrameSize(size.height(), size.width()));
+    }
+    return own.get().blocks(size, scale).stream()
+        .flatMap(List::stream)
+        .map(block -> new FrameSize(block.window().height(), block.window().width()))
+        .distinct()
+        .toList();
   }
 
   /** Rows that a tile and the one below it share. */

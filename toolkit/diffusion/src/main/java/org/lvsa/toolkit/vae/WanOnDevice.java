@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.profile.ForwardEvent;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
@@ -57,9 +58,9 @@ record WanOnDevice(DeviceDecoder decoder, int scale, int frames, int channels, P
         config.patchChannels());
   }
 
-  /** Compiles and uploads for latent frames of that size where that is not done yet. */
-  void prepare(int rows, int columns) {
-    decoder.prepare(rows, columns, progress);
+  /** Compiles and uploads for latent frames of those sizes where that is not done yet. */
+  void prepare(List<FrameSize> sizes) {
+    decoder.prepare(sizes, progress);
   }
 
   /**
@@ -69,7 +70,8 @@ record WanOnDevice(DeviceDecoder decoder, int scale, int frames, int channels, P
    * @param sink takes the frames in order; they are valid during the call only
    */
   void decode(float[] latents, LatentSize size, Window window, Consumer<Volume> sink) {
-    prepare(window.height(), window.width());
+    FrameSize part = new FrameSize(window.height(), window.width());
+    prepare(List.of(part));
     try (Arena arena = Arena.ofShared()) {
       Volume latent = Volume.allocate(arena, 1, window.height(), window.width(), size.channels());
       Volume decoded =
@@ -77,21 +79,21 @@ record WanOnDevice(DeviceDecoder decoder, int scale, int frames, int channels, P
       for (int t = 0; t < size.frames(); t++) {
         latent.copyFromChannelsFirst(
             latents, size.frames(), t, size.height(), window.top(), size.width(), window.left());
-        Volume part = decoded.frames(0, t == 0 ? 1 : frames);
-        decode(t == 0, latent.memory(), part.memory());
-        sink.accept(part);
+        Volume now = decoded.frames(0, t == 0 ? 1 : frames);
+        decode(part, t == 0, latent.memory(), now.memory());
+        sink.accept(now);
       }
     }
   }
 
   /** Decodes a latent frame, which is measured by kind of work where that is recorded. */
-  private void decode(boolean first, MemorySegment latent, MemorySegment part) {
+  private void decode(FrameSize size, boolean first, MemorySegment latent, MemorySegment part) {
     if (!ForwardEvent.recorded()) {
-      decoder.decode(first, latent, part);
+      decoder.decode(size, first, latent, part);
       return;
     }
     try (ForwardEvent event = ForwardEvent.begin(decoder.device())) {
-      event.decoded(decoder.kernel(), decoder.measure(first, latent, part));
+      event.decoded(decoder.kernel(), decoder.measure(size, first, latent, part));
     }
   }
 

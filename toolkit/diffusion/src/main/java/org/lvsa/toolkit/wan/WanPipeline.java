@@ -151,8 +151,13 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
     if (choice.vae()) {
       AutoencoderKlWan vae = model.parts().vae();
       vae.decodeOnDevice(choice::openDecoder, progress);
-      size.ifPresent(one -> vae.prepareDevice(model.latents(one)));
+      size.ifPresent(one -> vae.prepareDevice(model.latents(one), choice.tiling()));
     }
+  }
+
+  @Override
+  public boolean decodesOnDevice() {
+    return true;
   }
 
   @Override
@@ -161,7 +166,7 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
     LatentSize latents = model.latents(size);
     DeviceMemory.Decoder decoder =
         new DeviceMemory.Decoder(
-            model.parts().vae().decoderShape(), latents.height(), latents.width());
+            model.parts().vae().decoderShape(), latents, model.parts().vae().config().patch());
     return DeviceWan.sizes(model.config(), latents, pictures, model.frameTimes(), decoder);
   }
 
