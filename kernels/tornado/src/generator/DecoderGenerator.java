@@ -44,6 +44,10 @@ class DecoderGenerator {
          * a weight for each channel. 32 threads share a pixel.
          *
          * @param silu 1 to apply {@code x / (1 + exp(-x))} to the result, else 0
+         * @param rows of a frame
+         * @param columns of a frame
+         * @param lead frames of {@code out} that stand in front
+         * @param border pixels of {@code out} at each side of a frame
          */
         static void norm(
             KernelContext context,
@@ -52,7 +56,11 @@ class DecoderGenerator {
             ARRAY out,
             int pixels,
             int channels,
-            int silu) {
+            int silu,
+            int rows,
+            int columns,
+            int lead,
+            int border) {
           float[] sums = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
           int lane = thread & 31;
@@ -77,13 +85,16 @@ class DecoderGenerator {
           }
           context.localBarrier();
           float length = TornadoMath.max(TornadoMath.sqrt(sums[thread - lane]), 1e-12f);
+          int row = pixel / columns % rows + border;
+          int outRow = (pixel / columns / rows + lead) * (rows + 2 * border) + row;
+          int to = (outRow * (columns + 2 * border) + pixel % columns + border) * channels;
           float factor = TornadoMath.sqrt((float) channels) / length;
           for (int i = lane; i < channels; i += 32) {
             float value = x.get(base + i) * factor * weight.get(i);
             if (silu == 1) {
               value = value / (1f + TornadoMath.exp(-value));
             }
-            WRITE(out, base + i, value);
+            WRITE(out, to + i, value);
           }
         }
 

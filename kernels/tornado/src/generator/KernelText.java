@@ -36,6 +36,21 @@ final class KernelText {
     text.append('\n');
   }
 
+  /** Which thread this is, and where its own words for {@link #read} are. */
+  void threads() {
+    line("// The mask tells the device's compiler how large an index can be.");
+    line("int thread = context.localIdx & %d;", 32 * warps - 1);
+    line("int lane = thread & 31;");
+    line("int warp = thread >> 5;");
+    line("int group = lane >> 2;");
+    line("int member = lane & 3;");
+    line("int back = -group;");
+    line("// mmaStore adds the array header of 16 bytes, the lane's row and its column.");
+    line("int slotAt = 2 * thread;");
+    line("int slotColumn = slotAt - (member << 1);");
+    line("int slot0 = slotAt + 4;");
+  }
+
   /** Brings the numbers of a fragment to where {@link #element} finds them. */
   void read(String fragment) {
     if (!REGISTER_READS) {

@@ -243,17 +243,7 @@ public final class RegisterGenerator {
       line("int[] words = context.allocateIntLocalArray(%d);", RegisterForm.WARPS * 128 + 4);
       line("FloatArray wordStore = (FloatArray) (Object) words;");
     }
-    // The mask tells the device's compiler how large an index can be.
-    line("int thread = context.localIdx & %d;", RegisterForm.THREADS - 1);
-    line("int lane = thread & 31;");
-    line("int warp = thread >> 5;");
-    line("int group = lane >> 2;");
-    line("int member = lane & 3;");
-    line("int back = -group;");
-    line("// mmaStore adds the array header of 16 bytes, the lane's row and its column.");
-    line("int slotAt = 2 * thread;");
-    line("int slotColumn = slotAt - (member << 1);");
-    line("int slot0 = slotAt + 4;");
+    text.threads();
     line("int quad = ((thread & ~3) << 1) + 4;");
     line("int head = context.groupIdy %% heads;".formatted());
     queryTile();

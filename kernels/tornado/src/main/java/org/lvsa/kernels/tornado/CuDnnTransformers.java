@@ -88,7 +88,7 @@ public final class CuDnnTransformers implements TransformerBackend {
 
   @Override
   public long decoderMemory(DecoderShape shape, List<FrameSize> sizes, DType dtype) {
-    return TornadoDecoder.bytes(shape, sizes, dtype.bytes());
+    return TornadoDecoder.bytes(shape, sizes, Convolutions.DEFAULT, dtype.bytes());
   }
 
   @Override

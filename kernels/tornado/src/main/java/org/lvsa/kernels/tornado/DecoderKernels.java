@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task3;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task7;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task8;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -15,6 +15,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * each of them does.
  *
  * @param unit elements that a thread of {@code columns} and {@code keep} moves at once
+ * @param implicit those of convolutions without columns; empty where there are none
  */
 record DecoderKernels<A>(
     Norm<A> norm,
@@ -22,10 +23,22 @@ record DecoderKernels<A>(
     Spread<A> spread,
     Keep<A> keep,
     Softmax<A> softmax,
-    int unit) {
+    int unit,
+    Optional<ImplicitKernels<A>> implicit) {
   /** {@link FloatDecoderKernels#norm}. */
   interface Norm<A>
-      extends Task7<KernelContext, FloatArray, FloatArray, A, Integer, Integer, Integer> {}
+      extends Task11<
+          KernelContext,
+          FloatArray,
+          FloatArray,
+          A,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
 
   /** {@link FloatDecoderKernels#columns}. */
   interface Columns<A>

@@ -21,8 +21,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * A decoder's buffers and compiled code for latent frames of one size. Its graphs run one behind
  * the other for every latent frame: the first one brings it to the device, and each of the others
  * does as many steps as TornadoVM has room for in a graph. A convolution is a matrix product of its
- * weights and of what each pixel sees, for some pixels at a time; the last two frames that it saw
- * stay on the device.
+ * weights and of what each pixel sees, for some pixels at a time, or {@link ImplicitConvKernels}
+ * compute it; the last two frames that it saw stay on the device.
  *
  * @param <A> the array type of what convolutions read
  */
@@ -32,7 +32,7 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
 
   private final DecoderActivations<A> activations;
   private final DecoderTensors<A> weights;
-  private final int mostColumns;
+  private final Convolutions convolutions;
   private final TornadoTarget device;
   private final GridScheduler grids = new GridScheduler();
   private final DecoderBuffers<A> buffers;
@@ -47,19 +47,19 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
 
   /**
    * @param steps of the decoder
-   * @param mostColumns elements of the largest matrix of columns
+   * @param convolutions how they are computed
    */
   DecoderPlan(
       List<DecoderStep> steps,
       DecoderActivations<A> activations,
       DecoderTensors<A> weights,
-      int mostColumns,
+      Convolutions convolutions,
       TornadoTarget device) {
     this.activations = activations;
     this.weights = weights;
-    this.mostColumns = mostColumns;
+    this.convolutions = convolutions;
     this.device = device;
-    buffers = DecoderBuffers.allocate(DecoderSizes.of(steps, mostColumns), activations);
+    buffers = DecoderBuffers.allocate(DecoderSizes.of(steps, convolutions), activations);
     begin(GraphTasks.of(name(0), device, grids));
     tasks
         .graph()
@@ -75,7 +75,8 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
         filled = bytes(step);
       }
       switch (step) {
-        case Conv conv -> conv(conv);
+        case Conv conv ->
+            convolutions.implicit(conv).ifPresentOrElse(this::implicit, () -> columns(conv));
         case Attention attention -> attention(attention);
         case Remember remember -> others.remember(remember);
         case AddRepeated add -> others.addRepeated(add);
@@ -93,11 +94,9 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
    */
   private int bytes(DecoderStep step) {
     return switch (step) {
+      case Conv conv when convolutions.implicit(conv).isPresent() -> 500;
       case Conv conv ->
-          Math.toIntExact(
-              200
-                  + 250
-                      * Math.ceilDiv(conv.size().pixels(), DecoderSizes.piece(conv, mostColumns)));
+          Math.toIntExact(200 + 250 * Math.ceilDiv(conv.size().pixels(), convolutions.piece(conv)));
       case Attention _ -> 1000;
       case Remember _, AddRepeated _ -> 100;
     };
@@ -135,17 +134,43 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     return product;
   }
 
-  private void conv(Conv conv) {
+  /** What a convolution keeps of earlier frames. */
+  private A own(long elements) {
+    if (elements == 0) {
+      return buffers.zeros();
+    }
+    A own = activations.array(elements);
+    send(own);
+    return own;
+  }
+
+  private void implicit(ImplicitConv its) {
+    Conv conv = its.conv();
+    ImplicitTasks<A> implicit =
+        new ImplicitTasks<>(tasks, activations.decoder().implicit().orElseThrow(), buffers);
+    if (conv.norm().isPresent()) {
+      norm(conv, its.lead(), its.border());
+    } else {
+      implicit.place(its);
+    }
+    A own = own(its.keptElements());
+    implicit.surround(its, own);
+    implicit.convolve(its, product(conv.name()));
+    if (conv.into() == Into.TWO_FRAMES) {
+      others.copyFirst(conv);
+    }
+    if (its.lead() > 0) {
+      implicit.keep(its, own);
+    }
+  }
+
+  private void columns(Conv conv) {
     Kernel kernel = conv.kernel();
     see(conv);
-    A own = buffers.zeros();
-    if (kernel.frames() > 1) {
-      own = activations.array(conv.keptElements());
-      send(own);
-    }
+    A own = own(kernel.frames() > 1 ? conv.keptElements() : 0);
     Activations.Linear<A> product = product(conv.name());
     int all = Math.toIntExact(conv.size().pixels());
-    int piece = Math.toIntExact(DecoderSizes.piece(conv, mostColumns));
+    int piece = Math.toIntExact(convolutions.piece(conv));
     for (int first = 0; first < all; first += piece) {
       int pixels = Math.min(piece, all - first);
       String name = DecoderTasks.task(conv.name(), "at" + first);
@@ -171,16 +196,27 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
 
   /** Brings what a convolution sees to the type of products, behind the norm if there is one. */
   private void see(Conv conv) {
-    FloatArray from = buffers.volume(conv.from());
-    int pixels = Math.toIntExact(conv.seenPixels());
-    int channels = conv.kernel().in();
-    String name = DecoderTasks.task(conv.name(), "In");
     if (conv.norm().isPresent()) {
-      others.norm(name, from, norm(conv.norm().get()), pixels, channels, true);
+      norm(conv, 0, 0);
     } else {
+      int pixels = Math.toIntExact(conv.seenPixels());
       activations.narrow(
-          tasks, name, new Activations.Tokens(from, pixels, channels, 0), buffers.seen());
+          tasks,
+          DecoderTasks.task(conv.name(), "In"),
+          new Activations.Tokens(buffers.volume(conv.from()), pixels, conv.kernel().in(), 0),
+          buffers.seen());
     }
+  }
+
+  private void norm(Conv conv, int lead, int border) {
+    DecoderStep.Size size = conv.size();
+    others.norm(
+        DecoderTasks.task(conv.name(), "In"),
+        new DecoderTasks.Pixels(
+            buffers.volume(conv.from()), Math.toIntExact(size.pixels()), conv.kernel().in()),
+        norm(conv.norm().orElseThrow()),
+        true,
+        new DecoderTasks.There(size.rows(), size.columns(), lead, border));
   }
 
   /**
@@ -200,7 +236,12 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     send(noBias);
     FloatArray volume = buffers.volume(attention.place());
     FloatArray norm = norm(name + DecoderTensors.NORM);
-    others.norm(DecoderTasks.task(name, "In"), volume, norm, pixels, channels, false);
+    others.norm(
+        DecoderTasks.task(name, "In"),
+        new DecoderTasks.Pixels(volume, pixels, channels),
+        norm,
+        false,
+        new DecoderTasks.There(attention.size().rows(), attention.size().columns(), 0, 0));
     A seen = buffers.seen();
     product(name, DecoderTensors.QUERY, seen, query, pixels);
     product(name, DecoderTensors.KEY, seen, key, pixels);

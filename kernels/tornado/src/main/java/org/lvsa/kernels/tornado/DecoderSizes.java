@@ -4,6 +4,7 @@ package org.lvsa.kernels.tornado;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
@@ -33,9 +34,9 @@ record DecoderSizes(
   /**
    * The sizes of some steps.
    *
-   * @param mostColumns elements of the largest matrix of columns, if a pixel takes no more
+   * @param convolutions how they are computed
    */
-  static DecoderSizes of(List<DecoderStep> steps, int mostColumns) {
+  static DecoderSizes of(List<DecoderStep> steps, Convolutions convolutions) {
     Map<Place, Long> volumes = new EnumMap<>(Place.class);
     long seen = 1;
     long columns = 1;
@@ -49,14 +50,20 @@ record DecoderSizes(
           long in = conv.seenPixels() * conv.kernel().in();
           grow(volumes, conv.from(), in);
           grow(volumes, conv.to(), conv.size().pixels() * conv.kernel().out());
-          seen = Math.max(seen, in);
-          long piece = piece(conv, mostColumns);
-          if (!conv.isProduct()) {
-            columns = Math.max(columns, piece * conv.kernel().columns());
-          }
-          products = Math.max(products, piece * conv.kernel().padded());
-          if (conv.kernel().frames() > 1) {
-            kept += conv.keptElements();
+          Optional<ImplicitConv> implicit = convolutions.implicit(conv);
+          if (implicit.isPresent()) {
+            seen = Math.max(seen, implicit.get().seenElements());
+            kept += implicit.get().keptElements();
+          } else {
+            seen = Math.max(seen, in);
+            long piece = convolutions.piece(conv);
+            if (!conv.isProduct()) {
+              columns = Math.max(columns, piece * conv.kernel().columns());
+            }
+            products = Math.max(products, piece * conv.kernel().padded());
+            if (conv.kernel().frames() > 1) {
+              kept += conv.keptElements();
+            }
           }
         }
         case Attention attention -> {
@@ -72,15 +79,6 @@ record DecoderSizes(
       }
     }
     return new DecoderSizes(volumes, seen, columns, products, kept, pixels, channels);
-  }
-
-  /** Pixels of a convolution's result that are computed at a time. */
-  static long piece(Conv conv, int mostColumns) {
-    long pixels = conv.size().pixels();
-    if (conv.isProduct()) {
-      return pixels;
-    }
-    return Math.clamp(mostColumns / conv.kernel().columns(), 1L, pixels);
   }
 
   private static void grow(Map<Place, Long> volumes, Place place, long elements) {

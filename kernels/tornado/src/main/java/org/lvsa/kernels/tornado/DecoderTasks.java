@@ -24,12 +24,30 @@ record DecoderTasks<A extends TornadoNativeArray>(
   }
 
   /**
+   * Pixels of a volume.
+   *
+   * @param count how many
+   * @param channels of each
+   */
+  record Pixels(FloatArray volume, int count, int channels) {}
+
+  /**
+   * Where a norm writes.
+   *
+   * @param rows of a frame
+   * @param columns of a frame
+   * @param lead frames that stand in front
+   * @param border pixels at each side of a frame
+   */
+  record There(int rows, int columns, int lead, int border) {}
+
+  /**
    * Adds the norm of pixels, which becomes what the next product sees.
    *
    * @param silu whether SiLU follows
    */
-  void norm(
-      String name, FloatArray from, FloatArray weight, int pixels, int channels, boolean silu) {
+  void norm(String name, Pixels from, FloatArray weight, boolean silu, There there) {
+    int pixels = from.count();
     tasks.perRow(name, Math.ceilDiv(pixels, FloatDecoderKernels.PIXELS));
     tasks
         .graph()
@@ -37,12 +55,16 @@ record DecoderTasks<A extends TornadoNativeArray>(
             name,
             kernels.norm(),
             new KernelContext(),
-            from,
+            from.volume(),
             weight,
             buffers.seen(),
             pixels,
-            channels,
-            silu ? 1 : 0);
+            from.channels(),
+            silu ? 1 : 0,
+            there.rows(),
+            there.columns(),
+            there.lead(),
+            there.border());
   }
 
   /**

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
@@ -18,7 +19,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * A decoder's weights as the host holds them: the device is uploaded from these arrays.
  *
  * @param products matrices of convolutions and of the attention by name; a convolution's row has
- *     the channels of each tap in the order of {@link FloatDecoderKernels#columns}
+ *     the channels of each tap in the order of {@link FloatDecoderKernels#columns}, or they lie in
+ *     the order of {@link ImplicitConv#weights}
  * @param norms weights of norms by name
  */
 record DecoderTensors<A extends TornadoNativeArray>(
@@ -31,14 +33,21 @@ record DecoderTensors<A extends TornadoNativeArray>(
   static final String OUT = "proj";
   static final String NORM = "norm";
 
-  /** Reads the weights of some steps. */
+  /**
+   * Reads the weights of some steps.
+   *
+   * @param convolutions how they are computed
+   */
   static <A extends TornadoNativeArray> DecoderTensors<A> read(
-      List<DecoderStep> steps, DecoderWeights weights, Activations<A> activations) {
+      List<DecoderStep> steps,
+      DecoderWeights weights,
+      Activations<A> activations,
+      Convolutions convolutions) {
     DecoderTensors<A> made = new DecoderTensors<>(new HashMap<>(), new HashMap<>());
     for (DecoderStep step : steps) {
       switch (step) {
         case Conv conv -> {
-          made.conv(conv, weights, activations);
+          made.conv(conv, weights, activations, convolutions.implicit(conv));
           conv.norm().ifPresent(norm -> made.norm(norm, conv.kernel().in(), weights));
         }
         case Attention attention -> made.attention(attention, weights, activations);
@@ -54,7 +63,11 @@ record DecoderTensors<A extends TornadoNativeArray>(
     norms.put(name, array);
   }
 
-  private void conv(Conv conv, DecoderWeights weights, Activations<A> activations) {
+  private void conv(
+      Conv conv,
+      DecoderWeights weights,
+      Activations<A> activations,
+      Optional<ImplicitConv> implicit) {
     Kernel kernel = conv.kernel();
     int taps = kernel.taps();
     try (Arena arena = Arena.ofShared()) {
@@ -73,7 +86,8 @@ record DecoderTensors<A extends TornadoNativeArray>(
       }
       MemorySegment bias = floats(arena, kernel.padded());
       weights.read(conv.name() + ".bias", bias.asSlice(0, (long) kernel.out() * Float.BYTES));
-      put(conv.name(), rows, bias, kernel.columns(), kernel.padded(), activations);
+      MemorySegment ordered = implicit.map(its -> its.weights(rows, arena)).orElse(rows);
+      put(conv.name(), ordered, bias, kernel.columns(), kernel.padded(), activations);
     }
   }
 
@@ -123,7 +137,7 @@ record DecoderTensors<A extends TornadoNativeArray>(
       int in,
       int out,
       Activations<A> activations) {
-    A weight = activations.array((long) in * out);
+    A weight = activations.array(rows.byteSize() / Float.BYTES);
     A added = activations.array(out);
     activations.write(rows, weight, 0);
     activations.write(bias, added, 0);
@@ -135,13 +149,15 @@ record DecoderTensors<A extends TornadoNativeArray>(
   }
 
   /** Device memory of the weights of some steps. */
-  static long bytes(List<DecoderStep> steps, int elementBytes) {
+  static long bytes(List<DecoderStep> steps, Convolutions convolutions, int elementBytes) {
     long elements = 0;
     long floats = 0;
     for (DecoderStep step : steps) {
       switch (step) {
         case Conv conv -> {
-          elements += (conv.kernel().columns() + 1L) * conv.kernel().padded();
+          long rows = (long) conv.kernel().columns() * conv.kernel().padded();
+          elements += convolutions.implicit(conv).map(ImplicitConv::weightElements).orElse(rows);
+          elements += conv.kernel().padded();
           floats += conv.norm().isPresent() ? conv.kernel().in() : 0;
         }
         case Attention attention -> {

@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -109,7 +110,8 @@ record FloatActivations() implements DecoderActivations<FloatArray> {
         FloatDecoderKernels::spread,
         FloatDecoderKernels::keep,
         FloatDecoderKernels::softmax,
-        1);
+        1,
+        Optional.empty());
   }
 
   /** The kernels that bring tokens heads first and back. */

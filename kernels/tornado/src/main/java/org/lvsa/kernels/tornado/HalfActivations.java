@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.Optional;
 import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.cublas.CuBlasLt;
@@ -113,7 +114,8 @@ record HalfActivations() implements SixteenBits, DecoderActivations<HalfFloatArr
         HalfDecoderKernels::spread,
         HalfDecoderKernels::keep,
         HalfDecoderKernels::softmax,
-        2);
+        2,
+        Optional.of(ImplicitKernels.HALVES));
   }
 
   /** The kernels that bring tokens heads first and back. */

@@ -18,16 +18,10 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * A decoder with its weights, and a plan for each size of latent frames that it is prepared for.
  */
 final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecoder {
-  /**
-   * Elements of the largest matrices of columns of all plans: half of what TornadoVM can count in
-   * an array.
-   */
-  private static final int MOST_COLUMNS = 1 << 30;
-
   private final DecoderShape shape;
   private final DecoderActivations<A> activations;
   private final DecoderTensors<A> weights;
-  private final int mostColumns;
+  private final Convolutions convolutions;
   private final TornadoTarget device;
   private final Map<FrameSize, DecoderPlan<A>> ready = new HashMap<>();
 
@@ -36,26 +30,31 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
       DecoderWeights weights,
       DecoderActivations<A> activations,
       TornadoTarget device) {
-    this(shape, weights, activations, MOST_COLUMNS, device);
+    this(shape, weights, activations, Convolutions.DEFAULT, device);
   }
 
   /**
-   * @param mostColumns elements of the largest matrices of columns of all plans
+   * @param convolutions how they are computed
+   * @throws KernelFailedException if the weights' type or numbers of channels do not allow it
    */
   TornadoDecoder(
       DecoderShape shape,
       DecoderWeights weights,
       DecoderActivations<A> activations,
-      int mostColumns,
+      Convolutions convolutions,
       TornadoTarget device) {
     this.shape = shape;
     this.activations = activations;
-    this.mostColumns = mostColumns;
+    this.convolutions = convolutions;
     this.device = device;
     // Weights do not depend on the size.
     List<DecoderStep> steps = DecoderSteps.of(shape, 1, 1);
     requireWholeUnits(steps, activations.decoder().unit());
-    this.weights = DecoderTensors.read(steps, weights, activations);
+    if (convolutions.road() == Convolutions.Road.IMPLICIT
+        && activations.decoder().implicit().isEmpty()) {
+      throw new KernelFailedException("convolutions without columns are there in fp16 alone");
+    }
+    this.weights = DecoderTensors.read(steps, weights, activations, convolutions);
   }
 
   /** Channels are moved in units of four bytes. */
@@ -73,16 +72,17 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   }
 
   /** Device memory of weights and buffers, which every size has its own of. */
-  static long bytes(DecoderShape shape, List<FrameSize> sizes, int elementBytes) {
-    return sizes.stream()
-        .mapToLong(size -> bytes(shape, size, MOST_COLUMNS / sizes.size(), elementBytes))
-        .sum();
+  static long bytes(
+      DecoderShape shape, List<FrameSize> sizes, Convolutions convolutions, int elementBytes) {
+    Convolutions each = convolutions.among(sizes.size());
+    return sizes.stream().mapToLong(size -> bytes(shape, size, each, elementBytes)).sum();
   }
 
-  private static long bytes(DecoderShape shape, FrameSize size, int mostColumns, int elementBytes) {
+  private static long bytes(
+      DecoderShape shape, FrameSize size, Convolutions convolutions, int elementBytes) {
     List<DecoderStep> steps = DecoderSteps.of(shape, size.rows(), size.columns());
-    return DecoderTensors.bytes(steps, elementBytes)
-        + DecoderSizes.of(steps, mostColumns).bytes(elementBytes);
+    return DecoderTensors.bytes(steps, convolutions, elementBytes)
+        + DecoderSizes.of(steps, convolutions).bytes(elementBytes);
   }
 
   @Override
@@ -92,7 +92,9 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
 
   @Override
   public String kernel() {
-    return activations.products();
+    return convolutions.road() == Convolutions.Road.IMPLICIT
+        ? activations.products() + "+implicit-conv"
+        : activations.products();
   }
 
   @Override
@@ -101,7 +103,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
       return;
     }
     release();
-    long bytes = bytes(shape, sizes, activations.bytes());
+    long bytes = bytes(shape, sizes, convolutions, activations.bytes());
     if (bytes > device.memory()) {
       throw new KernelFailedException(
           "the VAE needs "
@@ -115,7 +117,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     try {
       for (FrameSize size : sizes) {
         progress.at(done++, sizes.size(), "VAE");
-        DecoderPlan<A> plan = TornadoErrors.guarded(() -> plan(size, mostColumns / sizes.size()));
+        DecoderPlan<A> plan = TornadoErrors.guarded(() -> plan(size, sizes.size()));
         ready.put(size, plan);
         plan.first();
         progress.at(done - 1, sizes.size(), plan.taken());
@@ -127,9 +129,13 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     progress.at(done, sizes.size(), "ready");
   }
 
-  private DecoderPlan<A> plan(FrameSize size, int columns) {
+  private DecoderPlan<A> plan(FrameSize size, int plans) {
     return new DecoderPlan<>(
-        DecoderSteps.of(shape, size.rows(), size.columns()), activations, weights, columns, device);
+        DecoderSteps.of(shape, size.rows(), size.columns()),
+        activations,
+        weights,
+        convolutions.among(plans),
+        device);
   }
 
   @Override

@@ -72,7 +72,8 @@ public final class TornadoTransformers implements TransformerBackend {
 
   @Override
   public long decoderMemory(DecoderShape shape, List<FrameSize> sizes, DType dtype) {
-    return TornadoDecoder.bytes(shape, sizes, decoderActivations(dtype).bytes());
+    return TornadoDecoder.bytes(
+        shape, sizes, Convolutions.DEFAULT, decoderActivations(dtype).bytes());
   }
 
   @Override

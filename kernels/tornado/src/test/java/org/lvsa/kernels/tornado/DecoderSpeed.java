@@ -11,23 +11,26 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import org.lvsa.kernels.DType;
-import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape.Level;
 import org.lvsa.kernels.decoder.DecoderShape.Up;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.decoder.FrameSize;
+import org.lvsa.kernels.tornado.Convolutions.Road;
 
 /**
- * Times the decoder of Wan 2.1's sizes with random weights, and compares fp16 with float32.
+ * Times the decoder of Wan 2.1's sizes with random weights, and compares fp16 with float32, and
+ * convolutions with and without columns.
  *
  * <pre>{@code
- * DecoderSpeed ROWS COLUMNS LATENT_FRAMES DTYPE
+ * DecoderSpeed ROWS COLUMNS LATENT_FRAMES DTYPE [ROAD]
  * }</pre>
  *
- * where ROWS and COLUMNS are those of a latent frame, 60 and 104 for 832x480, and DTYPE {@code
- * both} prints the relative difference between fp16 and float32.
+ * where ROWS and COLUMNS are those of a latent frame, 60 and 104 for 832x480, DTYPE {@code both}
+ * prints the relative difference between fp16 and float32, and ROAD is {@code columns}, {@code
+ * implicit}, or {@code both} for the one behind the other and their relative difference; without it
+ * the one that a decoder takes where nobody names one.
  */
 final class DecoderSpeed {
   /** Wan 2.1's decoder. */
@@ -48,28 +51,45 @@ final class DecoderSpeed {
     int rows = Integer.parseInt(args[0]);
     int columns = Integer.parseInt(args[1]);
     int frames = Integer.parseInt(args[2]);
+    Convolutions named =
+        args.length < 5 || args[4].equals("both")
+            ? Convolutions.DEFAULT
+            : Convolutions.of(Road.valueOf(args[4].toUpperCase(Locale.ROOT)));
+    FrameSize size = new FrameSize(rows, columns);
     if (args[3].equals("both")) {
-      float[] wide = run(rows, columns, frames, DType.F32);
-      float[] narrow = run(rows, columns, frames, DType.F16);
+      float[] wide = run(size, frames, DType.F32, Convolutions.DEFAULT);
+      float[] narrow = run(size, frames, DType.F16, named);
       System.out.printf(
           Locale.ROOT, "fp16 against float32: %.3g%n", HalfAccuracy.relative(wide, narrow));
+    } else if (args.length > 4 && args[4].equals("both")) {
+      DType dtype = DType.valueOf(args[3]);
+      float[] with = run(size, frames, dtype, Convolutions.of(Road.COLUMNS));
+      float[] without = run(size, frames, dtype, Convolutions.of(Road.IMPLICIT));
+      System.out.printf(
+          Locale.ROOT, "one against the other: %.3g%n", HalfAccuracy.relative(with, without));
     } else {
-      run(rows, columns, frames, DType.valueOf(args[3]));
+      run(size, frames, DType.valueOf(args[3]), named);
     }
   }
 
   /** Decodes, and returns what the last latent frame became. */
-  private static float[] run(int rows, int columns, int frames, DType dtype) {
-    TornadoTransformers backend = new TornadoTransformers();
-    FrameSize size = new FrameSize(rows, columns);
+  private static float[] run(FrameSize size, int frames, DType dtype, Convolutions convolutions) {
+    DecoderActivations<?> activations =
+        dtype == DType.F32 ? new FloatActivations() : new HalfActivations();
     System.out.printf(
-        Locale.ROOT, "%s: %d MiB%n", dtype, backend.decoderMemory(WAN, List.of(size), dtype) >> 20);
+        Locale.ROOT,
+        "%s %s: %d MiB%n",
+        dtype,
+        convolutions.road(),
+        TornadoDecoder.bytes(WAN, List.of(size), convolutions, activations.bytes()) >> 20);
     long begun = System.nanoTime();
-    try (DeviceDecoder decoder = backend.openDecoder(WAN, weights(), dtype, KernelOptions.DEFAULT);
+    try (DeviceDecoder decoder =
+            new TornadoDecoder<>(
+                WAN, weights(), activations, convolutions, TornadoTarget.chosen());
         Arena arena = Arena.ofShared()) {
       decoder.prepare(List.of(size), (done, all, what) -> {});
       System.out.printf(Locale.ROOT, "ready after %.1f s%n", (System.nanoTime() - begun) / 1e9);
-      long pixels = (long) rows * columns;
+      long pixels = (long) size.rows() * size.columns();
       MemorySegment latents = arena.allocate(pixels * WAN.latentChannels() * Float.BYTES, 64);
       long area = pixels * WAN.scale() * WAN.scale() * WAN.outChannels() * Float.BYTES;
       MemorySegment out = arena.allocate(WAN.frames() * area, 64);

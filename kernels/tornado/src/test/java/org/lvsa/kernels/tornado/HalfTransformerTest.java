@@ -24,6 +24,7 @@ import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape.Level;
 import org.lvsa.kernels.decoder.DecoderShape.Up;
 import org.lvsa.kernels.decoder.DeviceDecoder;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
@@ -174,8 +175,7 @@ class HalfTransformerTest {
 
   /** What the third latent frame of a video becomes. */
   private float[] decode(TornadoTransformers backend, DecoderShape shape, DType dtype) {
-    int rows = 3;
-    int columns = 5;
+    FrameSize size = new FrameSize(3, 5);
     try (DeviceDecoder decoder =
             backend.openDecoder(
                 shape,
@@ -183,15 +183,15 @@ class HalfTransformerTest {
                 dtype,
                 KernelOptions.DEFAULT);
         Arena arena = Arena.ofShared()) {
-      decoder.prepare(rows, columns, Progress.NONE);
-      int area = rows * columns;
+      decoder.prepare(List.of(size), Progress.NONE);
+      int area = size.rows() * size.columns();
       MemorySegment latents =
           arena.allocate((long) area * shape.latentChannels() * Float.BYTES, 64);
       long frame = (long) area * shape.scale() * shape.scale() * shape.outChannels() * Float.BYTES;
       MemorySegment frames = arena.allocate(shape.frames() * frame, 64);
       for (int t = 0; t < 3; t++) {
         fill(latents, seed + t, 0);
-        decoder.decode(t == 0, latents, t == 0 ? frames.asSlice(0, frame) : frames);
+        decoder.decode(size, t == 0, latents, t == 0 ? frames.asSlice(0, frame) : frames);
       }
       return frames.toArray(ValueLayout.JAVA_FLOAT);
     }

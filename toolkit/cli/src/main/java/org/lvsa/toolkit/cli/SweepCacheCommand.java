@@ -137,8 +137,8 @@ final class SweepCacheCommand implements Callable<Integer> {
                   .withOutputs(plan.outputs())
                   .with(offload.residence()),
               setup.pipeline(),
-              !latentsOnly,
-              how.tiling());
+              !latentsOnly && how.tiling().isEmpty(),
+              Optional.empty());
       transformer.require(setup.pipeline(), size, device, err);
       Files.createDirectories(output);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

@@ -33,7 +33,6 @@ class GenerateDeviceTest {
     "2,wan2.1-1.3b,--ulysses-degree 2,'--ranks processes, and without --capture'",
     "2,wan2.1-1.3b,--cfg-parallel-size 2,'--ranks processes, and without --capture'",
     "2,wan2.1-1.3b,--enable-cpu-offload,'give --enable-layerwise-offload'",
-    "2,hunyuanvideo-1.5,--vae device,'--vae device is not supported by this pipeline (HunyuanVideo15Pipeline): give --vae cpu'",
     "2,wan2.1-1.3b,--attention sta,'attends dense or with LVSA'"
   })
   void whatCannotBeIsOneLine(int code, String name, String options, String reason) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -336,7 +337,6 @@ class DeviceGenerateTest {
     "3,wan2.1-1.3b,--dtype f32 --frames 3001 --resolution 832x480,--frames ",
     "3,wan2.1-1.3b,--dtype f32 --frames 40001 --resolution 832x480,--frames 3685 is the most",
     "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
-    "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 4096x4096,--vae-tiling takes ",
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
     "2,wan2.1-1.3b,--dtype f32 --enable-cpu-offload,give --enable-layerwise-offload",
     "2,hunyuanvideo-1.5,--dtype f32 --vae device,give --vae cpu",
@@ -349,6 +349,24 @@ class DeviceGenerateTest {
     List<Object> words = new ArrayList<>(List.of("--random-weights", name, "-o", out));
     words.addAll(List.of((Object[]) options.split(" ")));
     assertRefused(generate(Map.of(), words.toArray()), code, advice);
+    assertFalse(Files.exists(out));
+  }
+
+  /** Whole frames take some hundred GiB, their tiles about 5. */
+  @Test
+  void aVideoThatCannotBeDecodedWholeIsToldOfTiles() {
+    long device =
+        new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT)
+            .find()
+            .device(KernelOptions.DEFAULT)
+            .bytes();
+    assumeTrue(device > 8L << 30 && device < 200L << 30, device + " bytes");
+    Path out = directory.resolve("out.mp4");
+    String options =
+        "--random-weights wan2.1-1.3b --dtype f32 --frames 1 --resolution 4096x4096 -o";
+    List<Object> words = new ArrayList<>(List.of((Object[]) options.split(" ")));
+    words.add(out);
+    assertRefused(generate(Map.of(), words.toArray()), 3, "--vae-tiling takes ");
     assertFalse(Files.exists(out));
   }
 

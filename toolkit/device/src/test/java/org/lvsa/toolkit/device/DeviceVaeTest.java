@@ -83,7 +83,7 @@ class DeviceVaeTest {
         }
         assertEquals(
             List.of("0/2 VAE", "1/2 VAE", "2/2 ready"),
-            said,
+            said.stream().filter(line -> !line.contains("MiB")).toList(),
             "each size is prepared once, not once a tile");
       }
     }
