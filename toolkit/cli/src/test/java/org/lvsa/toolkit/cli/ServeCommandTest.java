@@ -339,7 +339,7 @@ class ServeCommandTest {
     "--queue 0, the queue needs at least 1 place",
     "--attention radail, unknown attention radail",
     "--enable-cpu-offload --ulysses-degree 2, --enable-cpu-offload runs on 1 rank",
-    "--transformer device --cache-backend pab, --transformer device attends",
+    "--transformer device --attention radial, --transformer device attends",
     "--ulysses-degree 2, heads must be a multiple of --ulysses-degree (2)",
     "--cfg-parallel-size 2 --batched-guidance, leave --batched-guidance out",
     "--riflex 0.5, scale",
