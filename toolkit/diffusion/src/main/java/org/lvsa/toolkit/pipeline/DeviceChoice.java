@@ -107,12 +107,18 @@ public record DeviceChoice(
   /**
    * The backend.
    *
-   * @throws IllegalArgumentException if nobody knows the name
+   * @throws IllegalArgumentException if nobody knows the name, or if it would compute what is kept
+   *     in every step all the same
    * @throws UnavailableException if no backend of that name runs transformers here, or not with
    *     that precision
    */
   public TransformerBackend find() {
     Backends.requireKnown(backend);
+    if (!outputs.isEmpty() && backend.equals("cudnn")) {
+      throw new IllegalArgumentException(
+          "--cache-backend pab saves nothing with --backend cudnn, whose calls run in every step on"
+              + " a device: give --backend tornado or another cache");
+    }
     if (options.precision() != Precision.FULL) {
       throw new UnavailableException(
           "--transformer device computes scores in full precision: leave --precision out, or give"
