@@ -338,7 +338,7 @@ class DeviceGenerateTest {
   @CsvSource({
     "3,wan2.1-1.3b,--dtype bf16,give --dtype f32",
     "3,wan2.1-1.3b,--dtype f16,give --dtype f32",
-    "3,wan2.1-1.3b,--dtype f32 --frames 3001 --resolution 832x480 --layers 64 --cache-backend pab,--frames ",
+    "3,wan2.1-1.3b,--dtype f32 --frames 3001 --resolution 832x480 --layers 64 --cache-backend pab --cache-config {\"spatial_attention_block_skip_range\":2},--frames ",
     "3,wan2.1-1.3b,--dtype f32 --frames 40001 --resolution 832x480,--frames 3685 is the most",
     "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
