@@ -8,10 +8,12 @@ import io.javalin.config.SizeUnit;
 import java.nio.file.Path;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.NetworkConnectionLimit;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.Callback;
 
@@ -49,19 +51,7 @@ final class Listening {
           http.setSendServerVersion(false);
           http.setRequestHeaderSize(HEADER_BYTES);
         });
-    config.jetty.addConnector(
-        (server, http) -> {
-          ServerConnector connector =
-              new LingeringConnector(
-                  server, new HttpConnectionFactory(http), LingeringConnector.Patience.DEFAULT);
-          connector.setHost(settings.address().host());
-          connector.setPort(settings.address().port());
-          // Of the connector, so that it holds between two requests too.
-          connector.setIdleTimeout(settings.times().idle().toMillis());
-          // A server's own listeners are not told of connections, only a connector's.
-          connector.addBean(new SlowConnections(settings.times().headers()));
-          return connector;
-        });
+    config.jetty.addConnector((server, http) -> connector(server, http, settings));
     config.jetty.modifyServletContextHandler(
         context -> {
           context.setMaxFormKeys(PARTS);
@@ -72,6 +62,23 @@ final class Listening {
           server.addBean(new NetworkConnectionLimit(CONNECTIONS, server));
           server.setErrorHandler(Listening::failed);
         });
+  }
+
+  /** The port, with room for as many connections that wait to be accepted as there may be open. */
+  static ServerConnector connector(Server server, HttpConfiguration http, ServerSettings settings) {
+    ServerConnector connector =
+        new LingeringConnector(
+            server, new HttpConnectionFactory(http), LingeringConnector.Patience.DEFAULT);
+    connector.setHost(settings.address().host());
+    connector.setPort(settings.address().port());
+    // Java's own 50 are few: where more clients come at once, Linux forgets some of them, and may
+    // reset their connections when they go on.
+    connector.setAcceptQueueSize(CONNECTIONS);
+    // Of the connector, so that it holds between two requests too.
+    connector.setIdleTimeout(settings.times().idle().toMillis());
+    // A server's own listeners are not told of connections, only a connector's.
+    connector.addBean(new SlowConnections(settings.times().headers()));
+    return connector;
   }
 
   /**
