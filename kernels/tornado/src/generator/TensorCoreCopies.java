@@ -27,17 +27,7 @@ final class TensorCoreCopies {
     line("float[] slot = context.allocateFloatLocalArray(%d);", TensorCoreForm.WARPS * 128 + 4);
     line("FloatArray slotStore = (FloatArray) (Object) slot;");
     line("FloatArray wordStore = (FloatArray) (Object) words;");
-    // The mask tells the device's compiler how large an index can be.
-    line("int thread = context.localIdx & %d;", TensorCoreForm.THREADS - 1);
-    line("int lane = thread & 31;");
-    line("int warp = thread >> 5;");
-    line("int group = lane >> 2;");
-    line("int member = lane & 3;");
-    line("int back = -group;");
-    line("// mmaStore adds the array header of 16 bytes, the lane's row and its column.");
-    line("int slotAt = 2 * thread;");
-    line("int slotColumn = slotAt - (member << 1);");
-    line("int slot0 = slotAt + 4;");
+    text.threads();
     line("int wordColumn = slotColumn + %d;", TensorCoreForm.WARPS * 256);
     line("int word0 = slotAt + %d;", TensorCoreForm.WARPS * 256 + 4);
     line("int quad = ((thread & ~3) << 1) + 4;");
