@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 void *makeModule(const char *source);
@@ -35,9 +36,23 @@ double now() {
 
 size_t rounded(size_t bytes, size_t to) { return bytes == 0 ? to : (bytes + to - 1) / to * to; }
 
-void print(const std::string &source) {
+std::string kernelName(const std::string &source) {
   size_t name = source.find_first_not_of(' ', source.find("__global__ void") + strlen("__global__ void"));
-  std::string file = std::string(printTo()) + "/" + source.substr(name, source.find('(', name) - name) + ".cu";
+  return source.substr(name, source.find('(', name) - name);
+}
+
+// Whether CUDA has a mathematical function of that name. NVRTC then refuses the kernel, since TornadoVM gives it C linkage.
+bool isCudas(const std::string &name) {
+  const char *toolkit = getenv("CUDA_PATH");
+  std::ifstream header(std::string(toolkit ? toolkit : "/usr/local/cuda") + "/include/crt/math_functions.h");
+  for (std::string line; std::getline(header, line);) {
+    if (line.find("__device_builtin__") != std::string::npos && line.find(" " + name + "(") != std::string::npos) return true;
+  }
+  return false;
+}
+
+void print(const std::string &source) {
+  std::string file = std::string(printTo()) + "/" + kernelName(source) + ".cu";
   FILE *out = fopen(file.c_str(), "w");
   if (!out) { perror(file.c_str()); exit(1); }
   fwrite(source.data(), 1, source.size(), out);
@@ -142,6 +157,11 @@ int nvrtcCreateProgram(Handle *program, const char *source, const char *, int, c
 }
 int nvrtcDestroyProgram(Handle *program) { delete (std::string *) *program; return 0; }
 int nvrtcCompileProgram(Handle program, int, const char *const *) {
+  std::string name = kernelName(*(std::string *) program);
+  if (isCudas(name)) {
+    fprintf(stderr, "kernel %s: CUDA has a function of that name\n", name.c_str());
+    return 6;
+  }
   if (printTo()) print(*(std::string *) program);
   return 0;
 }

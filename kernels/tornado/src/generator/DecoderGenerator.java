@@ -34,14 +34,15 @@ class DecoderGenerator {
         /** Threads of a work-group. */
         static final int THREADS = 256;
 
-        /** Pixels of a work-group of {@link #norm}. */
+        /** Pixels of a work-group of {@link #normPixels}. */
         static final int PIXELS = 8;
 
         private CLASS() {}
 
         /**
          * Each pixel's channels over their Euclidean length, times the square root of their number and
-         * a weight for each channel. 32 threads share a pixel.
+         * a weight for each channel. 32 threads share a pixel. It is not called {@code norm}, which CUDA
+         * has a function of: NVRTC compiles no kernel of such a name.
          *
          * @param silu 1 to apply {@code x / (1 + exp(-x))} to the result, else 0
          * @param rows of a frame
@@ -49,7 +50,7 @@ class DecoderGenerator {
          * @param lead frames of {@code out} that stand in front
          * @param border pixels of {@code out} at each side of a frame
          */
-        static void norm(
+        static void normPixels(
             KernelContext context,
             FloatArray x,
             FloatArray weight,

@@ -99,8 +99,7 @@ public final class Int8Rounding {
         for (int d = 0; d < headDim; d++) {
           double less = number(sequence, token, head, d) - mean[d];
           double rounded = scale == 0 ? 0 : scale * Math.floor(less / scale + 0.5);
-          DType.F32.set(
-              key, shape.keyOffset(sequence, token, head) + d, (float) (rounded + mean[d]));
+          DType.F32.set(key, offset(sequence, token, head) + d, (float) (rounded + mean[d]));
         }
       }
     }
@@ -108,7 +107,12 @@ public final class Int8Rounding {
   }
 
   private double number(int sequence, int token, int head, int d) {
-    return inputs.dtype().get(inputs.key(), shape.keyOffset(sequence, token, head) + d);
+    return inputs.dtype().get(inputs.key(), offset(sequence, token, head) + d);
+  }
+
+  /** Where a key begins; {@code head} counts heads of keys, of which several queries share one. */
+  private long offset(int sequence, int token, int head) {
+    return shape.keyOffset(sequence, token, head * shape.headsPerKvHead());
   }
 
   private void roundQueries() {

@@ -105,7 +105,7 @@ record FloatActivations() implements DecoderActivations<FloatArray> {
   @Override
   public DecoderKernels<FloatArray> decoder() {
     return new DecoderKernels<>(
-        FloatDecoderKernels::norm,
+        FloatDecoderKernels::normPixels,
         FloatDecoderKernels::columns,
         FloatDecoderKernels::spread,
         FloatDecoderKernels::keep,

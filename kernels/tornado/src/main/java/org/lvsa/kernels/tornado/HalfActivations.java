@@ -109,7 +109,7 @@ record HalfActivations() implements SixteenBits, DecoderActivations<HalfFloatArr
   @Override
   public DecoderKernels<HalfFloatArray> decoder() {
     return new DecoderKernels<>(
-        HalfDecoderKernels::norm,
+        HalfDecoderKernels::normPixels,
         HalfDecoderKernels::columns,
         HalfDecoderKernels::spread,
         HalfDecoderKernels::keep,
