@@ -25,7 +25,7 @@ record DecoderKernels<A>(
     Softmax<A> softmax,
     int unit,
     Optional<ImplicitKernels<A>> implicit) {
-  /** {@link FloatDecoderKernels#norm}. */
+  /** {@link FloatDecoderKernels#normPixels}. */
   interface Norm<A>
       extends Task11<
           KernelContext,
