@@ -54,7 +54,7 @@ import picocli.CommandLine.Spec;
       "  ./lvsa generate --random-weights wan2.1-1.3b --dim-scale small --frames 321 --steps 4 \\",
       "      --rotate-keyframes --compare -o noise.mp4",
       "  ./lvsa generate --model DIR --prompt 'Horses gallop' --frames 161 \\",
-      "      --attention sta:tile=3x4x4,window=3x3x3,dense_steps=30% -o horses.mp4",
+      "      --attention sta:tile=3x4x4,window=3x3x3,dense_steps=30%% -o horses.mp4",
       "  ./lvsa generate --model DIR --prompt 'Horses gallop' --frames 161 --attention lvsa \\",
       "      --backend tornado --dtype f16 --precision int8 -o horses.mp4"
     })
