@@ -104,9 +104,6 @@ public final class TornadoBackend implements AttentionBackend {
 
   /** Starts TornadoVM, once, when somebody first asks for it. */
   private static final class Start {
-    private static final String DEVICE_MEMORY = "tornado.device.memory";
-    private static final String BYTECODES = "tornado.tvm.maxbytecodesize";
-
     /** The device that is taken if nobody names one; empty if TornadoVM does not start here. */
     static final Optional<TornadoTarget> DEFAULT_DEVICE;
 
@@ -114,16 +111,6 @@ public final class TornadoBackend implements AttentionBackend {
     static final String REASON;
 
     static {
-      // TornadoVM's own limit is 4 GB, whatever the device has. The kernel refuses what does not
-      // fit the device, and gives every plan the limit that its buffers need.
-      if (System.getProperty(DEVICE_MEMORY) == null) {
-        System.setProperty(DEVICE_MEMORY, "1024GB");
-      }
-      // What TornadoVM makes of a task graph has room for 4096 bytes; a transformer's graphs, and a
-      // VAE's, need more.
-      if (System.getProperty(BYTECODES) == null) {
-        System.setProperty(BYTECODES, Integer.toString(1 << 18));
-      }
       Optional<TornadoTarget> found = Optional.empty();
       String reason = "";
       try {

@@ -25,6 +25,16 @@ record TornadoTarget(String id, String place, TornadoDevice device) {
   private static final Pattern CUDA_VERSION =
       Pattern.compile("Device version\\s*:\\s*CUDA (\\d+)\\.");
 
+  // TornadoVM reads these once, when its classes are first used, which is behind this one.
+  static {
+    // TornadoVM's own limit is 4 GB, whatever the device has. The kernel refuses what does not
+    // fit the device, and gives every plan the limit that its buffers need.
+    setUnlessGiven("tornado.device.memory", "1024GB");
+    // What TornadoVM makes of a task graph has room for 4096 bytes; a transformer's graphs, and a
+    // VAE's, need more.
+    setUnlessGiven("tornado.tvm.maxbytecodesize", Integer.toString(1 << 18));
+  }
+
   /**
    * The device that is taken if nobody names one: a GPU before other devices, among them one whose
    * tensor cores TornadoVM can use, among those the one with the most compute units.
@@ -39,6 +49,12 @@ record TornadoTarget(String id, String place, TornadoDevice device) {
                 .thenComparing(TornadoTarget::tensorCores)
                 .thenComparing(d -> d.device().getPhysicalDevice().getDeviceMaxComputeUnits()))
         .orElseThrow(() -> new IllegalStateException("TornadoVM found no device"));
+  }
+
+  private static void setUnlessGiven(String property, String value) {
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, value);
+    }
   }
 
   /** Every device of every driver of the SDK. */
