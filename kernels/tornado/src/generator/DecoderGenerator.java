@@ -27,8 +27,8 @@ class DecoderGenerator {
       /**
        * Device kernels of a video autoencoder's decoder. Volumes, {@code [frames, rows, columns,
        * channels]}, that layers add to are float32; what convolutions read is in ARRAY, and moved
-       * in units of four bytes. {@code state} is one number: 1 for the first latent frame of a video,
-       * before which everything is 0 and of whose frames only the first one counts; else 0.
+       * in units of four bytes. For {@code state} see {@link DecoderState}: of a volume's frames some
+       * first ones count, the others hold what nothing reads.
        */
       final class CLASS {
         /** Threads of a work-group. */
@@ -102,7 +102,7 @@ class DecoderGenerator {
         /**
          * For some pixels of a convolution's result everything that each of them sees, one matrix row
          * each: {@code [pixels, kernelFrames, kernelSide, kernelSide, channels]}. A thread writes one
-         * unit. Outside of the frame everything is 0.
+         * unit.
          *
          * @param x frames, {@code [frames, rows / scale, columns / scale, channels]}
          * @param kept the two frames before those
@@ -113,6 +113,8 @@ class DecoderGenerator {
          * @param columns of the result
          * @param units of a pixel of {@code x}
          * @param scale 2 to see each pixel of {@code x} as a square of four, else 1
+         * @param outside what stands where there is no pixel: 0 for zeros, 1 for the first frame before
+         *     it, 2 for the nearest pixel of a frame too
          */
         static void columns(
             KernelContext context,
@@ -128,7 +130,8 @@ class DecoderGenerator {
             int units,
             int kernelFrames,
             int kernelSide,
-            int scale) {
+            int scale,
+            int outside) {
           int i = context.globalIdx;
           int taps = kernelFrames * kernelSide * kernelSide;
           if (i < pixels * taps * units) {
@@ -138,6 +141,13 @@ class DecoderGenerator {
             int row = pixel / columns % rows + tap / kernelSide % kernelSide - kernelSide / 2;
             int column = pixel % columns + tap % kernelSide - kernelSide / 2;
             int frame = pixel / columns / rows + tap / kernelSide / kernelSide - (kernelFrames - 1);
+            if (outside == 2) {
+              row = TornadoMath.max(TornadoMath.min(row, rows - 1), 0);
+              column = TornadoMath.max(TornadoMath.min(column, columns - 1), 0);
+            }
+            if (outside > 0 && state.get(0) == 1) {
+              frame = TornadoMath.max(frame, 0);
+            }
             int frameRows = rows / scale;
             int frameColumns = columns / scale;
             int within = (row / scale * frameColumns + column / scale) * units + unit;
@@ -211,10 +221,11 @@ class DecoderGenerator {
          * Keeps the last two frames that a causal convolution saw for the next latent frame. A thread
          * moves one unit of a frame.
          *
-         * @param frames how many it saw now
+         * @param counted where {@code state} has the number of frames that count of what it saw now
          * @param frameUnits units of a frame
          * @param doubles 1 where it doubles frames, which it does not for a video's first latent frame
          *     and so keeps zeros; else 0
+         * @param outside above 0 where the first frame stands before it, else 0
          */
         static void keep(
             KernelContext context,
@@ -222,38 +233,74 @@ class DecoderGenerator {
             ARRAY kept,
             ARRAY zeros,
             IntArray state,
-            int frames,
+            int counted,
             int frameUnits,
-            int doubles) {
+            int doubles,
+            int outside) {
           int i = context.globalIdx;
           if (i < frameUnits) {
             int zero = 0;
             int second = frameUnits + i;
-            if (state.get(0) == 1) {
+            int frames = state.get(counted);
+            int begins = state.get(0);
+            int last = (frames - 1) * frameUnits + i;
+            int before = last - frameUnits;
+            if (frames > 1) {
+              STORE(kept, i, LOAD(x, before));
+            }
+            if (frames == 1 && begins == 0) {
+              STORE(kept, i, LOAD(kept, second));
+            }
+            if (frames == 1 && begins == 1 && outside == 0) {
               STORE(kept, i, LOAD(zeros, zero));
-              if (doubles == 1) {
-                STORE(kept, second, LOAD(zeros, zero));
-              } else {
-                STORE(kept, second, LOAD(x, i));
-              }
+            }
+            if (frames == 1 && begins == 1 && outside > 0) {
+              STORE(kept, i, LOAD(x, i));
+            }
+            if (begins == 1 && doubles == 1) {
+              STORE(kept, second, LOAD(zeros, zero));
             } else {
-              int last = (frames - 1) * frameUnits + i;
-              int before = last - frameUnits;
-              if (frames == 1) {
-                STORE(kept, i, LOAD(kept, second));
-              } else {
-                STORE(kept, i, LOAD(x, before));
-              }
               STORE(kept, second, LOAD(x, last));
             }
           }
         }
 
-        /** The softmax of each row of a matrix, in place. A work-group is one row. */
-        static void softmax(KernelContext context, ARRAY scores, int columns) {
+        /**
+         * Puts a latent frame's columns of a matrix behind those of earlier ones. A thread moves one
+         * number.
+         *
+         * @param from {@code [rows, each]}
+         * @param to {@code [rows, all]}
+         */
+        static void append(
+            KernelContext context,
+            ARRAY from,
+            ARRAY to,
+            IntArray state,
+            int rows,
+            int each,
+            int all) {
+          int i = context.globalIdx;
+          if (i < rows * each) {
+            int at = i / each * all + state.get(1) * each + i % each;
+            float value = READ(from, i);
+            WRITE(to, at, value);
+          }
+        }
+
+        /**
+         * The softmax of each row of a matrix, in place, over the columns of the latent frames so far;
+         * the others become 0. A work-group is one row.
+         *
+         * @param each columns of a latent frame
+         * @param all columns of all latent frames
+         */
+        static void softmax(
+            KernelContext context, ARRAY scores, IntArray state, int each, int all) {
           float[] shared = context.allocateFloatLocalArray(THREADS);
           int thread = context.localIdx;
-          int base = context.groupIdx * columns;
+          int base = context.groupIdx * all;
+          int columns = TornadoMath.min(all, (state.get(1) + 1) * each);
           float highest = -1e30f;
           for (int i = thread; i < columns; i += THREADS) {
             highest = TornadoMath.max(highest, READ(scores, base + i));
@@ -286,6 +333,10 @@ class DecoderGenerator {
             float value = READ(scores, base + i);
             value = TornadoMath.exp(value - top) * inverse;
             WRITE(scores, base + i, value);
+          }
+          float none = 0f;
+          for (int i = columns + thread; i < all; i += THREADS) {
+            WRITE(scores, base + i, none);
           }
         }
       EXTRA}
@@ -350,6 +401,72 @@ class DecoderGenerator {
             int pixel = (frame / blockFrames * (rows / 2) + row / 2) * (columns / 2) + column / 2;
             if (counts == 1) {
               out.set(i, out.get(i) + x.get(pixel * inChannels + from));
+            }
+          }
+        }
+
+        /** Adds a volume to another one of more channels, each of its channels repeated. */
+        static void addChannels(
+            KernelContext context,
+            FloatArray x,
+            FloatArray out,
+            int channels,
+            int inChannels,
+            int size) {
+          int i = context.globalIdx;
+          if (i < size) {
+            int from = i / channels * inChannels + i % channels / (channels / inChannels);
+            out.set(i, out.get(i) + x.get(from));
+          }
+        }
+
+        /**
+         * Makes pixels of the channels of a convolution's result, and adds those that its input's
+         * channels make, each of them repeated. A place in a block, of which the frame is the slowest
+         * index, is slower than a channel. A video's first latent frame becomes one frame: of the
+         * channels of each place a first part counts then.
+         *
+         * @param result of the convolution, {@code [frames / blockFrames, rows / 2, columns / 2,
+         *     resultChannels]}
+         * @param x its input, as many pixels
+         * @param out {@code [frames, rows, columns, channels]}
+         * @param blockFrames frames that one becomes
+         */
+        static void unpack(
+            KernelContext context,
+            FloatArray result,
+            FloatArray x,
+            FloatArray out,
+            IntArray state,
+            int rows,
+            int columns,
+            int channels,
+            int resultChannels,
+            int inChannels,
+            int blockFrames,
+            int size) {
+          int i = context.globalIdx;
+          if (i < size) {
+            int channel = i % channels;
+            int column = i / channels % columns;
+            int row = i / channels / columns % rows;
+            int frame = i / channels / columns / rows;
+            int block = blockFrames;
+            int counts = 1;
+            if (state.get(0) == 1) {
+              block = 1;
+              if (frame > 0) {
+                counts = 0;
+              }
+            }
+            int place = (frame % block * 2 + row % 2) * 2 + column % 2;
+            int each = resultChannels / (4 * block);
+            int eachIn = inChannels / (4 * block);
+            int pixel = (frame / block * (rows / 2) + row / 2) * (columns / 2) + column / 2;
+            int from = pixel * resultChannels + place * each + channel;
+            int fromIn = pixel * inChannels + place * eachIn + channel / (channels / eachIn);
+            if (counts == 1) {
+              out.set(i, result.get(from) + x.get(fromIn));
             }
           }
         }

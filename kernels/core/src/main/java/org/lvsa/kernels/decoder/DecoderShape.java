@@ -2,44 +2,47 @@
 package org.lvsa.kernels.decoder;
 
 import java.util.List;
-import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
- * The sizes of a decoder of Wan's kind (Wan team 2025): causal convolutions, an attention within
- * each frame at the lowest resolution, and levels of residual blocks that each lead to twice the
- * rows and columns, some to twice the frames too.
- *
- * @param latentChannels of a latent pixel
- * @param channels at the lowest resolution
- * @param levels from the lowest resolution to the highest
- * @param outChannels of a decoded pixel
+ * The sizes of a decoder, which with the names of its family's tensors say what it computes: a
+ * device writes down the steps of each family.
  */
-public record DecoderShape(int latentChannels, int channels, List<Level> levels, int outChannels) {
-  /**
-   * The blocks of one resolution.
-   *
-   * @param channels that its residual blocks give
-   * @param resnets residual blocks
-   * @param up the way to the next resolution; empty at the last
-   */
-  public record Level(int channels, int resnets, Optional<Up> up) {}
+public sealed interface DecoderShape permits WanDecoderShape, HunyuanDecoderShape {
+  /** Channels of a latent pixel. */
+  int latentChannels();
 
-  /**
-   * The way to twice the rows and columns.
-   *
-   * @param out channels behind it
-   * @param time whether it doubles the frames too
-   * @param shortcut whether what the level began with is added, its channels repeated
-   */
-  public record Up(int out, boolean time, boolean shortcut) {}
-
-  /** Frames that a latent frame becomes; the first one of a video becomes one. */
-  public int frames() {
-    return 1 << levels.stream().flatMap(level -> level.up().stream()).filter(Up::time).count();
-  }
+  /** Channels of a decoded pixel. */
+  int outChannels();
 
   /** Rows, and columns, that one of the latents becomes. */
-  public int scale() {
-    return 1 << levels.stream().filter(level -> level.up().isPresent()).count();
+  int scale();
+
+  /** Frames that a latent frame becomes; the first one of a video becomes one. */
+  int frames();
+
+  /** How a video's latent frames are decoded: some at a time, in order. */
+  default List<Stretch> stretches(int latentFrames) {
+    return IntStream.range(0, latentFrames)
+        .mapToObj(t -> new Stretch(1, t == 0 ? 1 : frames()))
+        .toList();
   }
+
+  /**
+   * Frames that some become where frames are doubled.
+   *
+   * @param count how many come in
+   * @param first whether they begin a video
+   */
+  default int doubled(int count, boolean first) {
+    return first ? count : 2 * count;
+  }
+
+  /**
+   * Latent frames that are decoded together.
+   *
+   * @param latentFrames how many
+   * @param frames that they become
+   */
+  record Stretch(int latentFrames, int frames) {}
 }

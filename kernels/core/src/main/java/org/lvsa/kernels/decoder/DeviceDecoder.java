@@ -18,23 +18,23 @@ public interface DeviceDecoder extends AutoCloseable {
   String kernel();
 
   /**
-   * Makes buffers, compiles, and uploads the weights, unless all these sizes are ready. Otherwise
-   * they take the place of the sizes that were prepared before.
+   * Makes buffers, compiles, and uploads the weights, unless all these sizes are ready for a video
+   * of that length. Otherwise they take the place of what was prepared before.
    *
    * @param sizes of latent frames, each once
+   * @param latentFrames of a video
    * @param progress is told how far it is
    */
-  void prepare(List<FrameSize> sizes, Progress progress);
+  void prepare(List<FrameSize> sizes, int latentFrames, Progress progress);
 
   /**
-   * Decodes the next latent frame of a video. A video is decoded to its end before another one of
-   * the same size begins.
+   * Decodes the next stretch of a video, as {@link DecoderShape#stretches} divides it. A video is
+   * decoded to its end before another one of the same size begins.
    *
    * @param size one of those that were prepared
    * @param first whether it begins a video, before which everything is 0
-   * @param latents {@code [rows, columns, latentChannels]}, float32
-   * @param frames receives {@code [frames, rows · scale, columns · scale, outChannels]}, float32;
-   *     one frame of them where {@code first}
+   * @param latents {@code [latent frames, rows, columns, latentChannels]}, float32
+   * @param frames receives {@code [frames, rows · scale, columns · scale, outChannels]}, float32
    */
   void decode(FrameSize size, boolean first, MemorySegment latents, MemorySegment frames);
 

@@ -89,9 +89,10 @@ public interface TransformerBackend {
    * Device memory that a decoder takes, everything together.
    *
    * @param sizes of latent frames that it is prepared for at the same time
+   * @param latentFrames of the video
    * @param dtype of weights and of what convolutions read
    */
-  long decoderMemory(DecoderShape shape, List<FrameSize> sizes, DType dtype);
+  long decoderMemory(DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype);
 
   /**
    * Opens a decoder of the latents that transformers make: reads the weights into memory that the

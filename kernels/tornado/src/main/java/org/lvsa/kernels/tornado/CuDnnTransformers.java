@@ -87,8 +87,9 @@ public final class CuDnnTransformers implements TransformerBackend {
   }
 
   @Override
-  public long decoderMemory(DecoderShape shape, List<FrameSize> sizes, DType dtype) {
-    return TornadoDecoder.bytes(shape, sizes, Convolutions.DEFAULT, dtype.bytes());
+  public long decoderMemory(
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
+    return TornadoDecoder.bytes(shape, sizes, latentFrames, Convolutions.DEFAULT, dtype.bytes());
   }
 
   @Override

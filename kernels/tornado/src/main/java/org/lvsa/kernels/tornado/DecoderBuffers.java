@@ -13,7 +13,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /**
  * The memory that all steps of a decoder use.
  *
- * @param state one number, see {@link FloatDecoderKernels}
+ * @param state see {@link DecoderState}
  * @param zeros a unit of zeros
  * @param seen what a convolution sees, once
  * @param columns what some pixels of its result are made of
@@ -33,7 +33,7 @@ record DecoderBuffers<A extends TornadoNativeArray>(
         .forEach(
             (place, elements) -> volumes.put(place, new FloatArray(Math.toIntExact(elements))));
     return new DecoderBuffers<>(
-        new IntArray(1),
+        DecoderState.array(),
         zeros,
         activations.array(sizes.seen()),
         activations.array(sizes.columns()),

@@ -4,9 +4,10 @@ package org.lvsa.kernels.tornado;
 import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task3;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task8;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task5;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task7;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task9;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -22,6 +23,7 @@ record DecoderKernels<A>(
     Columns<A> columns,
     Spread<A> spread,
     Keep<A> keep,
+    Append<A> append,
     Softmax<A> softmax,
     int unit,
     Optional<ImplicitKernels<A>> implicit) {
@@ -42,13 +44,14 @@ record DecoderKernels<A>(
 
   /** {@link FloatDecoderKernels#columns}. */
   interface Columns<A>
-      extends Task14<
+      extends Task15<
           KernelContext,
           A,
           A,
           A,
           A,
           IntArray,
+          Integer,
           Integer,
           Integer,
           Integer,
@@ -74,8 +77,12 @@ record DecoderKernels<A>(
           Integer> {}
 
   /** {@link FloatDecoderKernels#keep}. */
-  interface Keep<A> extends Task8<KernelContext, A, A, A, IntArray, Integer, Integer, Integer> {}
+  interface Keep<A>
+      extends Task9<KernelContext, A, A, A, IntArray, Integer, Integer, Integer, Integer> {}
+
+  /** {@link FloatDecoderKernels#append}. */
+  interface Append<A> extends Task7<KernelContext, A, A, IntArray, Integer, Integer, Integer> {}
 
   /** {@link FloatDecoderKernels#softmax}. */
-  interface Softmax<A> extends Task3<KernelContext, A, Integer> {}
+  interface Softmax<A> extends Task5<KernelContext, A, IntArray, Integer, Integer> {}
 }

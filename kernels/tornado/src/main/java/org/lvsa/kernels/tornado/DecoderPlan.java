@@ -2,8 +2,10 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.lvsa.kernels.tornado.DecoderStep.AddChannels;
 import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
@@ -11,6 +13,7 @@ import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
@@ -19,8 +22,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * A decoder's buffers and compiled code for latent frames of one size. Its graphs run one behind
- * the other for every latent frame: the first one brings it to the device, and each of the others
- * does as many steps as TornadoVM has room for in a graph. A convolution is a matrix product of its
+ * the other for latent frames: the first one brings them to the device, and each of the others does
+ * as many steps as TornadoVM has room for in a graph. A convolution is a matrix product of its
  * weights and of what each pixel sees, for some pixels at a time, or {@link ImplicitConvKernels}
  * compute it; the last two frames that it saw stay on the device.
  *
@@ -44,6 +47,9 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   private DecoderTasks<A> others;
   private final DevicePlan plan;
   private final WorkClock clock;
+
+  /** Latent frames of the video that were decoded. */
+  private int earlier;
 
   /**
    * @param steps of the decoder
@@ -80,6 +86,8 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
         case Attention attention -> attention(attention);
         case Remember remember -> others.remember(remember);
         case AddRepeated add -> others.addRepeated(add);
+        case AddChannels add -> others.addChannels(add);
+        case Unpack unpack -> others.unpack(unpack);
       }
     }
     tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, buffers.volume(Place.FRAMES));
@@ -97,8 +105,8 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
       case Conv conv when convolutions.implicit(conv).isPresent() -> 500;
       case Conv conv ->
           Math.toIntExact(200 + 250 * Math.ceilDiv(conv.size().pixels(), convolutions.piece(conv)));
-      case Attention _ -> 1000;
-      case Remember _, AddRepeated _ -> 100;
+      case Attention _ -> 1200;
+      case Remember _, AddRepeated _, AddChannels _, Unpack _ -> 100;
     };
   }
 
@@ -221,7 +229,9 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
 
   /**
    * The value's bias is added to the result, since a row's weights add up to 1; so that the values
-   * themselves can be a product with pixels along the rows, as the last product wants them.
+   * themselves can be a product with pixels along the rows, as the last product wants them. Where
+   * earlier frames are seen, products are as large as for all frames of the video: the softmax
+   * gives later frames a weight of 0.
    */
   private void attention(Attention attention) {
     int pixels = attention.size().framePixels();
@@ -230,9 +240,10 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     A query = activations.array((long) pixels * channels);
     A key = activations.array((long) pixels * channels);
     A value = activations.array((long) pixels * channels);
-    A scores = activations.array((long) pixels * pixels);
-    A noBias = activations.array(pixels);
-    activations.write(FloatArray.fromElements(new float[pixels]).getSegment(), noBias, 0);
+    int all = Math.multiplyExact(attention.frames(), pixels);
+    A scores = activations.array((long) pixels * all);
+    A noBias = activations.array(all);
+    activations.write(FloatArray.fromElements(new float[all]).getSegment(), noBias, 0);
     send(noBias);
     FloatArray volume = buffers.volume(attention.place());
     FloatArray norm = norm(name + DecoderTensors.NORM);
@@ -255,12 +266,29 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
         value,
         channels,
         false);
-    Activations.Linear<A> keyAsWeight = new Activations.Linear<>(key, noBias, channels, pixels);
+    A keysOfAll = key;
+    A valuesOfAll = value;
+    if (attention.frames() > 1) {
+      keysOfAll = own(attention.seenElements());
+      valuesOfAll = own(attention.seenElements());
+      others.append(
+          DecoderTasks.task(name, "keys"),
+          key,
+          keysOfAll,
+          new DecoderTasks.Stretch(1, pixels * channels, all * channels));
+      others.append(
+          DecoderTasks.task(name, "values"),
+          value,
+          valuesOfAll,
+          new DecoderTasks.Stretch(channels, pixels, all));
+    }
+    Activations.Linear<A> keyAsWeight = new Activations.Linear<>(keysOfAll, noBias, channels, all);
     activations.linear(
         tasks, DecoderTasks.task(name, "scores"), query, keyAsWeight, scores, pixels, false);
-    others.softmax(DecoderTasks.task(name, "softmax"), scores, pixels);
+    others.softmax(
+        DecoderTasks.task(name, "softmax"), scores, new DecoderTasks.Stretch(pixels, pixels, all));
     Activations.Linear<A> valueAsWeight =
-        new Activations.Linear<>(value, values.bias(), pixels, channels);
+        new Activations.Linear<>(valuesOfAll, values.bias(), all, channels);
     activations.linear(
         tasks, DecoderTasks.task(name, "attended"), scores, valueAsWeight, query, pixels, false);
     product(name, DecoderTensors.OUT, query, buffers.products(), pixels);
@@ -289,7 +317,8 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
 
   /** Compiles, and uploads the weights. */
   void first() {
-    buffers.state().set(0, 1);
+    new DecoderState(true, Collections.nCopies(DecoderState.MOST_DOUBLINGS + 1, 1))
+        .write(0, buffers.state());
     for (int graph = 0; graph < graphs.size(); graph++) {
       plan.attention(graph);
     }
@@ -300,20 +329,22 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     return plan.taken();
   }
 
-  /**
-   * Decodes what was written into {@link #latents}.
-   *
-   * @param first whether a video begins
-   */
-  void run(boolean first) {
-    buffers.state().set(0, first ? 1 : 0);
+  /** Decodes what was written into {@link #latents}. */
+  void run(DecoderState state) {
+    tell(state);
     plan.run(IntStream.range(0, graphs.size()).toArray());
   }
 
   /** As {@link #run}, with the device's clock: {@link #clock} has what it took. */
-  void measure(boolean first) {
-    buffers.state().set(0, first ? 1 : 0);
+  void measure(DecoderState state) {
+    tell(state);
     IntStream.range(0, graphs.size()).forEach(clock::run);
+  }
+
+  private void tell(DecoderState state) {
+    earlier = state.first() ? 0 : earlier;
+    state.write(earlier, buffers.state());
+    earlier += state.counted().getFirst();
   }
 
   /** What {@link #measure} took. */

@@ -5,11 +5,13 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.lvsa.kernels.tornado.DecoderStep.AddChannels;
 import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 
 /**
  * Numbers of elements of a decoder's buffers.
@@ -19,17 +21,10 @@ import org.lvsa.kernels.tornado.DecoderStep.Remember;
  * @param columns what some pixels of a convolution's result are made of
  * @param products of a matrix product
  * @param kept of all convolutions together
- * @param attentionPixels of a frame; 0 without attention
- * @param attentionChannels of a pixel there
+ * @param attention of all buffers of the attention together
  */
 record DecoderSizes(
-    Map<Place, Long> volumes,
-    long seen,
-    long columns,
-    long products,
-    long kept,
-    int attentionPixels,
-    int attentionChannels) {
+    Map<Place, Long> volumes, long seen, long columns, long products, long kept, long attention) {
 
   /**
    * The sizes of some steps.
@@ -42,8 +37,7 @@ record DecoderSizes(
     long columns = 1;
     long products = 1;
     long kept = 0;
-    int pixels = 0;
-    int channels = 0;
+    long attention = 0;
     for (DecoderStep step : steps) {
       switch (step) {
         case Conv conv -> {
@@ -66,30 +60,36 @@ record DecoderSizes(
             }
           }
         }
-        case Attention attention -> {
-          pixels = attention.size().framePixels();
-          channels = attention.channels();
-          long volume = (long) pixels * channels;
+        case Attention its -> {
+          long volume = its.size().pixels() * its.channels();
           seen = Math.max(seen, volume);
           products = Math.max(products, volume);
+          attention += attention(its);
         }
         case Remember remember ->
             grow(volumes, Place.BEGIN, remember.size().pixels() * remember.channels());
         case AddRepeated add -> grow(volumes, add.to(), add.size().pixels() * add.channels());
+        case AddChannels add -> grow(volumes, add.to(), add.size().pixels() * add.channels());
+        case Unpack unpack ->
+            grow(volumes, unpack.to(), unpack.size().pixels() * unpack.channels());
       }
     }
-    return new DecoderSizes(volumes, seen, columns, products, kept, pixels, channels);
+    return new DecoderSizes(volumes, seen, columns, products, kept, attention);
   }
 
   private static void grow(Map<Place, Long> volumes, Place place, long elements) {
     volumes.merge(place, elements, Math::max);
   }
 
-  /** Elements of the attention's buffers: two matrices of vectors, values, and the scores. */
-  private long attention() {
-    return 3L * attentionPixels * attentionChannels
-        + (long) attentionPixels * attentionPixels
-        + attentionPixels;
+  /**
+   * Elements of an attention's buffers: a frame's queries, keys and values; the scores with a bias
+   * of zeros; the keys and values of all frames, if there are several.
+   */
+  private static long attention(Attention its) {
+    long pixels = its.size().framePixels();
+    return 3 * pixels * its.channels()
+        + (pixels + 1) * its.frames() * pixels
+        + (its.frames() > 1 ? 2 * its.seenElements() : 0);
   }
 
   /**
@@ -99,6 +99,6 @@ record DecoderSizes(
    */
   long bytes(int elementBytes) {
     long floats = volumes.values().stream().mapToLong(Long::longValue).sum();
-    return floats * Float.BYTES + (seen + columns + products + kept + attention()) * elementBytes;
+    return floats * Float.BYTES + (seen + columns + products + kept + attention) * elementBytes;
   }
 }

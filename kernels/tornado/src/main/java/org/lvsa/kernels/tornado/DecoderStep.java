@@ -21,17 +21,43 @@ sealed interface DecoderStep {
   /**
    * The size of a volume.
    *
-   * @param frames of every latent frame but a video's first, which has one
+   * @param frames at most: of which how many count, {@link DecoderState} tells
+   * @param doublings how often frames were doubled before it
    */
-  record Size(int frames, int rows, int columns) {
+  record Size(int frames, int rows, int columns, int doublings) {
+    /** Of one latent frame that was doubled as often as it takes. */
+    Size(int frames, int rows, int columns) {
+      this(frames, rows, columns, Integer.numberOfTrailingZeros(frames));
+    }
+
     int framePixels() {
       return Math.multiplyExact(rows, columns);
+    }
+
+    /** With twice the frames. */
+    Size doubled() {
+      return new Size(2 * frames, rows, columns, doublings + 1);
+    }
+
+    /** With twice the rows and columns. */
+    Size enlarged() {
+      return new Size(frames, 2 * rows, 2 * columns, doublings);
     }
 
     /** May be more than a device's array holds: whether it fits is asked before one is made. */
     long pixels() {
       return (long) frames * rows * columns;
     }
+  }
+
+  /** What a convolution sees where there is no pixel. */
+  enum Outside {
+    /** Zeros. */
+    ZEROS,
+    /** Zeros beyond a border, and the first frame before it. */
+    FIRST_FRAME,
+    /** The nearest pixel of a frame beyond its border, and the first frame before it. */
+    NEAREST
   }
 
   /** What becomes of a convolution's result. */
@@ -78,8 +104,14 @@ sealed interface DecoderStep {
    * @param frames 3, or 1
    * @param side 3, or 1
    * @param scale 2 to see each pixel as a square of four, else 1
+   * @param outside what it sees where there is no pixel
    */
-  record Kernel(int in, int out, int frames, int side, int scale) {
+  record Kernel(int in, int out, int frames, int side, int scale, Outside outside) {
+    /** One that sees zeros where there is no pixel. */
+    Kernel(int in, int out, int frames, int side, int scale) {
+      this(in, out, frames, side, scale, Outside.ZEROS);
+    }
+
     int taps() {
       return frames * side * side;
     }
@@ -96,11 +128,28 @@ sealed interface DecoderStep {
   }
 
   /**
-   * Attention of one head within a frame, added to it.
+   * Attention of one head from each pixel of a frame, added to it.
    *
    * @param name of its tensors
+   * @param tensors how those are called
+   * @param frames that it sees at most, its own and earlier ones; 1 for its own alone
    */
-  record Attention(String name, int channels, Size size, Place place) implements DecoderStep {}
+  record Attention(
+      String name, AttentionTensors tensors, int channels, Size size, Place place, int frames)
+      implements DecoderStep {
+    /** Numbers of the keys of all frames, and of the values. */
+    long seenElements() {
+      return (long) frames * size.framePixels() * channels;
+    }
+  }
+
+  /** What an attention's tensors are called behind its name. */
+  enum AttentionTensors {
+    /** One for query, key and value together. */
+    JOINED,
+    /** One for each of the three. */
+    APART
+  }
 
   /** Copies a volume to {@link Place#BEGIN}. */
   record Remember(Size size, int channels, Place from) implements DecoderStep {}
@@ -113,5 +162,33 @@ sealed interface DecoderStep {
    * @param blockFrames frames that one becomes
    */
   record AddRepeated(Size size, int channels, int begin, int blockFrames, Place to)
+      implements DecoderStep {}
+
+  /**
+   * Adds a volume to another one of more channels, each of its channels repeated.
+   *
+   * @param in channels of what is added
+   */
+  record AddChannels(Size size, int channels, int in, Place from, Place to)
+      implements DecoderStep {}
+
+  /**
+   * Makes pixels of channels: those of a convolution's result, to which the pixels are added that
+   * its input's channels make, each of them repeated.
+   *
+   * @param size of the result
+   * @param convolved channels of the convolution's result
+   * @param in channels of its input
+   * @param blockFrames frames that one becomes, but a video's first
+   */
+  record Unpack(
+      Size size,
+      int channels,
+      int convolved,
+      int in,
+      int blockFrames,
+      Place result,
+      Place input,
+      Place to)
       implements DecoderStep {}
 }

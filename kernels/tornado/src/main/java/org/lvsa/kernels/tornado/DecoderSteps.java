@@ -5,21 +5,29 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.lvsa.kernels.decoder.DecoderShape;
-import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
-import org.lvsa.kernels.tornado.DecoderStep.Attention;
+import org.lvsa.kernels.decoder.HunyuanDecoderShape;
+import org.lvsa.kernels.decoder.WanDecoderShape;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Outside;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
-import org.lvsa.kernels.tornado.DecoderStep.Remember;
 import org.lvsa.kernels.tornado.DecoderStep.Size;
 
 /**
- * Writes down what a decoder does with a latent frame, in order, by the names of its tensors.
- * Memory, weights and tasks all follow from this one description.
+ * Writes down what a decoder does with latent frames, in order, by the names of its tensors.
+ * Memory, weights and tasks all follow from this one description. Each family has its own; here is
+ * what they have in common: where the volume is that is worked on, and residual blocks.
  */
 final class DecoderSteps {
   private final List<DecoderStep> steps = new ArrayList<>();
+
+  /** What convolutions see where there is no pixel. */
+  private final Outside outside;
+
+  /** What stands behind the names of convolutions of three frames. */
+  private final String suffix;
+
   private Size size;
 
   /** Where the volume is that is worked on, and two places that are free. */
@@ -28,105 +36,112 @@ final class DecoderSteps {
   private Place free = Place.TWO;
   private Place other = Place.THREE;
 
-  private DecoderSteps(Size size) {
+  /**
+   * No steps yet.
+   *
+   * @param size of the latent frames
+   * @param outside what convolutions see where there is no pixel
+   * @param suffix what stands behind the names of convolutions of three frames
+   */
+  DecoderSteps(Size size, Outside outside, String suffix) {
     this.size = size;
+    this.outside = outside;
+    this.suffix = suffix;
   }
 
   /**
-   * The steps.
+   * The steps of a decoder.
    *
    * @param rows of a latent frame
    * @param columns of a latent frame
+   * @param latentFrames of a video
    */
-  static List<DecoderStep> of(DecoderShape shape, int rows, int columns) {
-    DecoderSteps made = new DecoderSteps(new Size(1, rows, columns));
-    made.add(shape);
-    return List.copyOf(made.steps);
+  static List<DecoderStep> of(DecoderShape shape, int rows, int columns, int latentFrames) {
+    Size size = new Size(1, rows, columns);
+    return switch (shape) {
+      case WanDecoderShape wan -> WanSteps.of(wan, size);
+      case HunyuanDecoderShape hunyuan -> HunyuanSteps.of(hunyuan, size, latentFrames);
+    };
   }
 
-  private void add(DecoderShape shape) {
-    int latents = shape.latentChannels();
-    int channels = shape.channels();
-    conv("post_quant_conv", "", kernel(latents, latents, 1, 1), Place.LATENTS, free);
-    conv("decoder.conv_in", "", kernel(latents, channels, 3, 3), free, x);
-    resnet("decoder.mid_block.resnets.0.", channels, channels);
-    steps.add(new Attention("decoder.mid_block.attentions.0.", channels, size, x));
-    resnet("decoder.mid_block.resnets.1.", channels, channels);
-    int in = channels;
-    for (int i = 0; i < shape.levels().size(); i++) {
-      DecoderShape.Level level = shape.levels().get(i);
-      level("decoder.up_blocks." + i + ".", level, in);
-      in = level.up().map(DecoderShape.Up::out).orElse(level.channels());
-    }
-    conv(
-        "decoder.conv_out",
-        "decoder.norm_out",
-        kernel(in, shape.outChannels(), 3, 3),
-        x,
-        Place.FRAMES);
+  /** All steps so far. */
+  List<DecoderStep> steps() {
+    return List.copyOf(steps);
   }
 
-  private void level(String name, DecoderShape.Level level, int in) {
-    Optional<DecoderShape.Up> up = level.up();
-    boolean shortcut = up.isPresent() && up.get().shortcut();
-    if (shortcut) {
-      steps.add(new Remember(size, in, x));
-    }
-    for (int i = 0; i < level.resnets(); i++) {
-      resnet(name + "resnets." + i + ".", i == 0 ? in : level.channels(), level.channels());
-    }
-    up.ifPresent(
-        step -> up(name + (shortcut ? "upsampler." : "upsamplers.0."), level.channels(), step));
-    if (shortcut) {
-      steps.add(new AddRepeated(size, up.get().out(), in, up.get().time() ? 2 : 1, x));
-    }
+  void add(DecoderStep step) {
+    steps.add(step);
   }
 
-  /** Norm, SiLU and convolution, twice, added to the input or to what a convolution makes of it. */
-  private void resnet(String name, int in, int out) {
-    conv(name + "conv1", name + "norm1", kernel(in, out, 3, 3), x, free);
-    if (in != out) {
-      conv(name + "conv_shortcut", "", kernel(in, out, 1, 1), x, other);
-      Place shorter = other;
-      other = x;
-      x = shorter;
-    }
-    steps.add(
-        new Conv(
-            name + "conv2",
-            Optional.of(name + "norm2"),
-            kernel(out, out, 3, 3),
-            size,
-            free,
-            x,
-            Into.ADD));
+  /** The size of the volume that is worked on. */
+  Size size() {
+    return size;
   }
 
-  private void up(String name, int channels, DecoderShape.Up up) {
-    if (up.time()) {
-      Kernel time = kernel(channels, 2 * channels, 3, 1);
-      steps.add(
-          new Conv(name + "time_conv", Optional.empty(), time, size, x, free, Into.TWO_FRAMES));
-      size = new Size(2 * size.frames(), size.rows(), size.columns());
-      swap();
-    }
-    size = new Size(size.frames(), 2 * size.rows(), 2 * size.columns());
-    conv(name + "resample.1", "", new Kernel(channels, up.out(), 1, 3, 2), x, free);
-    swap();
+  void size(Size its) {
+    size = its;
   }
 
-  private void swap() {
+  /** Where the volume is that is worked on. */
+  Place x() {
+    return x;
+  }
+
+  /** A place that is free. */
+  Place free() {
+    return free;
+  }
+
+  /** Another place that is free. */
+  Place other() {
+    return other;
+  }
+
+  /** Goes on with what is at {@link #free}. */
+  void takeFree() {
     Place last = x;
     x = free;
     free = last;
   }
 
-  private static Kernel kernel(int in, int out, int frames, int side) {
-    return new Kernel(in, out, frames, side, 1);
+  /** Goes on with what is at {@link #other}. */
+  void takeOther() {
+    Place last = x;
+    x = other;
+    other = last;
   }
 
-  private void conv(String name, String norm, Kernel kernel, Place from, Place to) {
+  /** A convolution of three frames, rows and columns, without a norm before it. */
+  void causal(String name, int in, int out, Place from, Place to) {
+    conv(name + suffix, "", kernel(in, out, 3, 3), from, to, Into.REPLACE);
+  }
+
+  /** The norm, SiLU, and a convolution of three frames, rows and columns. */
+  void causal(String name, String norm, int in, int out, Place from, Place to) {
+    conv(name + suffix, norm, kernel(in, out, 3, 3), from, to, Into.REPLACE);
+  }
+
+  /** A convolution of single pixels. */
+  void pointwise(String name, int in, int out, Place from, Place to) {
+    conv(name, "", kernel(in, out, 1, 1), from, to, Into.REPLACE);
+  }
+
+  /** Norm, SiLU and convolution, twice, added to the input or to what a convolution makes of it. */
+  void resnet(String name, int in, int out) {
+    causal(name + "conv1", name + "norm1", in, out, x, free);
+    if (in != out) {
+      pointwise(name + "conv_shortcut", in, out, x, other);
+      takeOther();
+    }
+    conv(name + "conv2" + suffix, name + "norm2", kernel(out, out, 3, 3), free, x, Into.ADD);
+  }
+
+  private Kernel kernel(int in, int out, int frames, int side) {
+    return new Kernel(in, out, frames, side, 1, outside);
+  }
+
+  private void conv(String name, String norm, Kernel kernel, Place from, Place to, Into into) {
     Optional<String> before = norm.isEmpty() ? Optional.empty() : Optional.of(norm);
-    steps.add(new Conv(name, before, kernel, size, from, to, Into.REPLACE));
+    steps.add(new Conv(name, before, kernel, size, from, to, into));
   }
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import org.lvsa.kernels.tornado.DecoderStep.AddChannels;
 import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -95,7 +97,8 @@ record DecoderTasks<A extends TornadoNativeArray>(
             units,
             kernel.frames(),
             kernel.side(),
-            kernel.scale());
+            kernel.scale(),
+            kernel.outside().ordinal());
   }
 
   /**
@@ -161,15 +164,56 @@ record DecoderTasks<A extends TornadoNativeArray>(
             own,
             buffers.zeros(),
             buffers.state(),
-            conv.size().frames(),
+            counted(conv.size()),
             units,
-            conv.into() == Into.TWO_FRAMES ? 1 : 0);
+            conv.into() == Into.TWO_FRAMES ? 1 : 0,
+            conv.kernel().outside().ordinal());
   }
 
-  /** Adds the softmax of a matrix's rows, which has as many columns. */
-  void softmax(String name, A scores, int rows) {
-    tasks.perRow(name, rows);
-    tasks.graph().task(name, kernels.softmax(), new KernelContext(), scores, rows);
+  /** Where the state has the number of frames of a volume that count. */
+  static int counted(DecoderStep.Size size) {
+    return DecoderState.COUNTED + size.doublings();
+  }
+
+  /**
+   * What a latent frame has of a matrix whose columns are those of all latent frames.
+   *
+   * @param rows of the matrix
+   * @param each columns of a latent frame
+   * @param all columns of all
+   */
+  record Stretch(int rows, int each, int all) {}
+
+  /** Adds what puts a latent frame's columns behind those of earlier ones. */
+  void append(String name, A from, A to, Stretch stretch) {
+    tasks.perThread(name, Math.multiplyExact(stretch.rows, stretch.each));
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels.append(),
+            new KernelContext(),
+            from,
+            to,
+            buffers.state(),
+            stretch.rows,
+            stretch.each,
+            stretch.all);
+  }
+
+  /** Adds the softmax of each row of a matrix, in which later frames get 0. */
+  void softmax(String name, A scores, Stretch stretch) {
+    tasks.perRow(name, stretch.rows);
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels.softmax(),
+            new KernelContext(),
+            scores,
+            buffers.state(),
+            stretch.each,
+            stretch.all);
   }
 
   /** Adds what remembers the begin of a level. */
@@ -207,6 +251,48 @@ record DecoderTasks<A extends TornadoNativeArray>(
             add.channels(),
             add.begin(),
             add.blockFrames(),
+            size);
+  }
+
+  /** Adds what adds a volume to one of more channels. */
+  void addChannels(AddChannels add) {
+    int size = Math.toIntExact(add.size().pixels() * add.channels());
+    String name = "channels" + add.channels();
+    tasks.perThread(name, size);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::addChannels,
+            new KernelContext(),
+            buffers.volume(add.from()),
+            buffers.volume(add.to()),
+            add.channels(),
+            add.in(),
+            size);
+  }
+
+  /** Adds what makes pixels of channels. */
+  void unpack(Unpack unpack) {
+    int size = Math.toIntExact(unpack.size().pixels() * unpack.channels());
+    String name = "unpack" + unpack.size().rows();
+    tasks.perThread(name, size);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::unpack,
+            new KernelContext(),
+            buffers.volume(unpack.result()),
+            buffers.volume(unpack.input()),
+            buffers.volume(unpack.to()),
+            buffers.state(),
+            unpack.size().rows(),
+            unpack.size().columns(),
+            unpack.channels(),
+            unpack.convolved(),
+            unpack.in(),
+            unpack.blockFrames(),
             size);
   }
 }

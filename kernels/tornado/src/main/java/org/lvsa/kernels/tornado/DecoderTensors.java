@@ -9,9 +9,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.tornado.DecoderStep.AddChannels;
+import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
+import org.lvsa.kernels.tornado.DecoderStep.AttentionTensors;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
@@ -51,7 +56,7 @@ record DecoderTensors<A extends TornadoNativeArray>(
           conv.norm().ifPresent(norm -> made.norm(norm, conv.kernel().in(), weights));
         }
         case Attention attention -> made.attention(attention, weights, activations);
-        case DecoderStep.Remember _, DecoderStep.AddRepeated _ -> {}
+        case Remember _, AddRepeated _, AddChannels _, Unpack _ -> {}
       }
     }
     return made;
@@ -100,8 +105,7 @@ record DecoderTensors<A extends TornadoNativeArray>(
       long matrix = (long) channels * channels;
       MemorySegment all = floats(arena, 3 * matrix);
       MemorySegment biases = floats(arena, 3L * channels);
-      weights.read(name + "to_qkv.weight", all);
-      weights.read(name + "to_qkv.bias", biases);
+      read(attention.tensors(), name, weights, all, biases);
       float scale = (float) (1 / Math.sqrt(channels));
       scale(all.asSlice(0, matrix * Float.BYTES), scale);
       scale(biases.asSlice(0, (long) channels * Float.BYTES), scale);
@@ -117,10 +121,38 @@ record DecoderTensors<A extends TornadoNativeArray>(
       }
       MemorySegment out = floats(arena, matrix);
       MemorySegment bias = floats(arena, channels);
-      weights.read(name + "proj.weight", out);
-      weights.read(name + "proj.bias", bias);
+      String projection = name + projection(attention.tensors());
+      weights.read(projection + ".weight", out);
+      weights.read(projection + ".bias", bias);
       put(name + OUT, out, bias, channels, channels, activations);
     }
+  }
+
+  /** Reads query's, key's and value's weights one behind the other, and their biases. */
+  private static void read(
+      AttentionTensors tensors,
+      String name,
+      DecoderWeights weights,
+      MemorySegment all,
+      MemorySegment biases) {
+    List<String> parts =
+        switch (tensors) {
+          case JOINED -> List.of("to_qkv");
+          case APART -> List.of("to_q", "to_k", "to_v");
+        };
+    long matrix = all.byteSize() / parts.size();
+    long vector = biases.byteSize() / parts.size();
+    for (int part = 0; part < parts.size(); part++) {
+      weights.read(name + parts.get(part) + ".weight", all.asSlice(part * matrix, matrix));
+      weights.read(name + parts.get(part) + ".bias", biases.asSlice(part * vector, vector));
+    }
+  }
+
+  private static String projection(AttentionTensors tensors) {
+    return switch (tensors) {
+      case JOINED -> "proj";
+      case APART -> "proj_out";
+    };
   }
 
   private static void scale(MemorySegment floats, float factor) {
@@ -164,7 +196,7 @@ record DecoderTensors<A extends TornadoNativeArray>(
           elements += 4L * (attention.channels() + 1) * attention.channels();
           floats += attention.channels();
         }
-        case DecoderStep.Remember _, DecoderStep.AddRepeated _ -> {}
+        case Remember _, AddRepeated _, AddChannels _, Unpack _ -> {}
       }
     }
     return elements * elementBytes + floats * Float.BYTES;

@@ -109,6 +109,7 @@ record FloatActivations() implements DecoderActivations<FloatArray> {
         FloatDecoderKernels::columns,
         FloatDecoderKernels::spread,
         FloatDecoderKernels::keep,
+        FloatDecoderKernels::append,
         FloatDecoderKernels::softmax,
         1,
         Optional.empty());

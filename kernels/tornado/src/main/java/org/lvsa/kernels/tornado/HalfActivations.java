@@ -113,6 +113,7 @@ record HalfActivations() implements SixteenBits, DecoderActivations<HalfFloatArr
         HalfDecoderKernels::columns,
         HalfDecoderKernels::spread,
         HalfDecoderKernels::keep,
+        HalfDecoderKernels::append,
         HalfDecoderKernels::softmax,
         2,
         Optional.of(ImplicitKernels.HALVES));

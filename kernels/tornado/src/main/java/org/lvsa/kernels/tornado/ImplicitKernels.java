@@ -3,7 +3,7 @@ package org.lvsa.kernels.tornado;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task10;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task12;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task7;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -48,8 +48,19 @@ record ImplicitKernels<A>(Place<A> place, Surround<A> surround, Keep<A> keep, Wi
 
   /** {@link PaddedFrames#surround}. */
   interface Surround<A>
-      extends Task11<
-          KernelContext, A, A, A, IntArray, Integer, Integer, Integer, Integer, Integer, Integer> {}
+      extends Task12<
+          KernelContext,
+          A,
+          A,
+          A,
+          IntArray,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
 
   /** {@link PaddedFrames#keep}. */
   interface Keep<A> extends Task7<KernelContext, A, A, IntArray, Integer, Integer, Integer> {}

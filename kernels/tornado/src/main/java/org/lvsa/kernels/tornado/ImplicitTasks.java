@@ -71,7 +71,8 @@ record ImplicitTasks<A extends TornadoNativeArray>(
             its.columns(),
             units,
             its.lead(),
-            its.edge());
+            its.edge(),
+            conv.kernel().outside().ordinal());
   }
 
   /** Adds the convolution. */
@@ -120,7 +121,7 @@ record ImplicitTasks<A extends TornadoNativeArray>(
             buffers.seen(),
             own,
             buffers.state(),
-            conv.size().frames(),
+            DecoderTasks.counted(conv.size()),
             its.frameUnits(),
             conv.into() == Into.TWO_FRAMES ? 1 : 0);
   }

@@ -11,7 +11,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * Kernels that bring what a convolution sees to where {@link ImplicitConvKernels} read it: {@code
  * [lead + frames, rows + 2 border, columns + 2 border, channels]} in fp16, with the frames that the
- * convolution kept in front and zeros around. For {@code state} see {@link FloatDecoderKernels}.
+ * convolution kept in front and zeros around. For {@code state} see {@link DecoderState}.
  */
 final class PaddedFrames {
   private PaddedFrames() {}
@@ -62,15 +62,17 @@ final class PaddedFrames {
   }
 
   /**
-   * Writes the frames in front, which are 0 where a video begins, and the border. A thread writes a
-   * unit of two channels.
+   * Writes the frames in front, and the border. What stands there for pixels that there are not,
+   * {@link DecoderStep.Outside} says. A thread writes a unit of two channels.
    *
    * @param kept the frames in front, with their border
    * @param zeros a unit of zeros
+   * @param out the frames, whose pixels inside of the border are there already
    * @param rows with the border
    * @param columns with the border
    * @param units of a pixel
    * @param edge pixels of a frame's border
+   * @param outside 0 for zeros, 1 for the first frame before it, 2 for the nearest pixel too
    */
   static void surround(
       KernelContext context,
@@ -83,14 +85,35 @@ final class PaddedFrames {
       int columns,
       int units,
       int lead,
-      int edge) {
+      int edge,
+      int outside) {
     int i = context.globalIdx;
-    int before = lead * rows * columns * units;
-    if (i < before) {
-      if (state.get(0) == 1) {
+    int frameUnits = rows * columns * units;
+    int before = lead * frameUnits;
+    int begins = state.get(0);
+    // A frame is as large as its border where it has none inside.
+    int border = TornadoMath.min(edge, 1);
+    if (i < before && begins == 0) {
+      out.setHalf2(2 * i, kept.getHalf2(2 * i));
+    }
+    if (i < before && begins == 1) {
+      int pixel = i % frameUnits / units;
+      int row = pixel / columns;
+      int column = pixel % columns;
+      int nearRow = TornadoMath.max(TornadoMath.min(row, rows - 1 - border), border);
+      int nearColumn = TornadoMath.max(TornadoMath.min(column, columns - 1 - border), border);
+      int zero = 0;
+      if (outside == 0) {
+        zero = 1;
+      }
+      if (outside == 1 && (row != nearRow || column != nearColumn)) {
+        zero = 1;
+      }
+      int from = before + (nearRow * columns + nearColumn) * units + i % units;
+      if (zero == 1) {
         out.setHalf2(2 * i, zeros.getHalf2(0));
       } else {
-        out.setHalf2(2 * i, kept.getHalf2(2 * i));
+        out.setHalf2(2 * i, out.getHalf2(2 * from));
       }
     }
     int j = i - before;
@@ -109,8 +132,16 @@ final class PaddedFrames {
         row = 1 + (place - 2 * columns) / 2;
         column = place % 2 * (columns - 1);
       }
-      int to = (((lead + frame) * rows + row) * columns + column) * units + unit;
-      out.setHalf2(2 * to, zeros.getHalf2(0));
+      int nearRow = TornadoMath.max(TornadoMath.min(row, rows - 2), 1);
+      int nearColumn = TornadoMath.max(TornadoMath.min(column, columns - 2), 1);
+      int first = (lead + frame) * rows;
+      int to = ((first + row) * columns + column) * units + unit;
+      int from = ((first + nearRow) * columns + nearColumn) * units + unit;
+      if (outside == 2) {
+        out.setHalf2(2 * to, out.getHalf2(2 * from));
+      } else {
+        out.setHalf2(2 * to, zeros.getHalf2(0));
+      }
     }
   }
 
@@ -119,7 +150,7 @@ final class PaddedFrames {
    * of two channels.
    *
    * @param seen with two frames in front
-   * @param frames behind those; the first one alone counts where a video begins
+   * @param counted where {@code state} has the number of frames behind those that count
    * @param frameUnits of a frame with its border
    * @param doubles 1 where the convolution doubles frames, which it does not for a video's first
    *     latent frame and so keeps the zeros in front; else 0
@@ -129,14 +160,14 @@ final class PaddedFrames {
       HalfFloatArray seen,
       HalfFloatArray kept,
       IntArray state,
-      int frames,
+      int counted,
       int frameUnits,
       int doubles) {
     int i = context.globalIdx;
     if (i < 2 * frameUnits) {
-      int first = frames;
-      if (state.get(0) == 1) {
-        first = 1 - doubles;
+      int first = state.get(counted);
+      if (state.get(0) == 1 && doubles == 1) {
+        first = 0;
       }
       int from = first * frameUnits + i;
       kept.setHalf2(2 * i, seen.getHalf2(2 * from));

@@ -23,7 +23,11 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   private final DecoderTensors<A> weights;
   private final Convolutions convolutions;
   private final TornadoTarget device;
-  private final Map<FrameSize, DecoderPlan<A>> ready = new HashMap<>();
+  private final Map<FrameSize, Ready<A>> ready = new HashMap<>();
+
+  /** A plan, and the steps that it does. */
+  private record Ready<A extends TornadoNativeArray>(
+      List<DecoderStep> steps, DecoderPlan<A> plan) {}
 
   TornadoDecoder(
       DecoderShape shape,
@@ -48,7 +52,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     this.convolutions = convolutions;
     this.device = device;
     // Weights do not depend on the size.
-    List<DecoderStep> steps = DecoderSteps.of(shape, 1, 1);
+    List<DecoderStep> steps = DecoderSteps.of(shape, 1, 1, 1);
     requireWholeUnits(steps, activations.decoder().unit());
     if (convolutions.road() == Convolutions.Road.IMPLICIT
         && activations.decoder().implicit().isEmpty()) {
@@ -73,14 +77,22 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
 
   /** Device memory of weights and buffers, which every size has its own of. */
   static long bytes(
-      DecoderShape shape, List<FrameSize> sizes, Convolutions convolutions, int elementBytes) {
+      DecoderShape shape,
+      List<FrameSize> sizes,
+      int latentFrames,
+      Convolutions convolutions,
+      int elementBytes) {
     Convolutions each = convolutions.among(sizes.size());
-    return sizes.stream().mapToLong(size -> bytes(shape, size, each, elementBytes)).sum();
+    return sizes.stream()
+        .mapToLong(size -> bytes(steps(shape, size, latentFrames), each, elementBytes))
+        .sum();
   }
 
-  private static long bytes(
-      DecoderShape shape, FrameSize size, Convolutions convolutions, int elementBytes) {
-    List<DecoderStep> steps = DecoderSteps.of(shape, size.rows(), size.columns());
+  private static List<DecoderStep> steps(DecoderShape shape, FrameSize size, int latentFrames) {
+    return DecoderSteps.of(shape, size.rows(), size.columns(), latentFrames);
+  }
+
+  private static long bytes(List<DecoderStep> steps, Convolutions convolutions, int elementBytes) {
     return DecoderTensors.bytes(steps, convolutions, elementBytes)
         + DecoderSizes.of(steps, convolutions).bytes(elementBytes);
   }
@@ -98,12 +110,12 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   }
 
   @Override
-  public void prepare(List<FrameSize> sizes, Progress progress) {
-    if (ready.keySet().containsAll(sizes)) {
+  public void prepare(List<FrameSize> sizes, int latentFrames, Progress progress) {
+    if (sizes.stream().allMatch(size -> isReady(size, latentFrames))) {
       return;
     }
     release();
-    long bytes = bytes(shape, sizes, convolutions, activations.bytes());
+    long bytes = bytes(shape, sizes, latentFrames, convolutions, activations.bytes());
     if (bytes > device.memory()) {
       throw new KernelFailedException(
           "the VAE needs "
@@ -117,8 +129,9 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     try {
       for (FrameSize size : sizes) {
         progress.at(done++, sizes.size(), "VAE");
-        DecoderPlan<A> plan = TornadoErrors.guarded(() -> plan(size, sizes.size()));
-        ready.put(size, plan);
+        List<DecoderStep> steps = steps(shape, size, latentFrames);
+        DecoderPlan<A> plan = TornadoErrors.guarded(() -> plan(steps, sizes.size()));
+        ready.put(size, new Ready<>(steps, plan));
         plan.first();
         progress.at(done - 1, sizes.size(), plan.taken());
       }
@@ -129,20 +142,26 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     progress.at(done, sizes.size(), "ready");
   }
 
-  private DecoderPlan<A> plan(FrameSize size, int plans) {
-    return new DecoderPlan<>(
-        DecoderSteps.of(shape, size.rows(), size.columns()),
-        activations,
-        weights,
-        convolutions.among(plans),
-        device);
+  private boolean isReady(FrameSize size, int latentFrames) {
+    Ready<A> there = ready.get(size);
+    return there != null && there.steps().equals(steps(shape, size, latentFrames));
+  }
+
+  private DecoderPlan<A> plan(List<DecoderStep> steps, int plans) {
+    return new DecoderPlan<>(steps, activations, weights, convolutions.among(plans), device);
+  }
+
+  /** What the device is told with latent frames. */
+  private DecoderState state(FrameSize size, boolean first, MemorySegment latents) {
+    long frame = (long) size.rows() * size.columns() * shape.latentChannels() * Float.BYTES;
+    return DecoderState.of(shape, first, Math.toIntExact(latents.byteSize() / frame));
   }
 
   @Override
   public void decode(FrameSize size, boolean first, MemorySegment latents, MemorySegment frames) {
     DecoderPlan<A> plan = plan(size);
     MemorySegment.copy(latents, 0, plan.latents().getSegment(), 0, latents.byteSize());
-    plan.run(first);
+    plan.run(state(size, first, latents));
     MemorySegment.copy(plan.frames().getSegment(), 0, frames, 0, frames.byteSize());
   }
 
@@ -153,7 +172,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     long begun = System.nanoTime();
     MemorySegment.copy(latents, 0, plan.latents().getSegment(), 0, latents.byteSize());
     long filled = System.nanoTime();
-    plan.measure(first);
+    plan.measure(state(size, first, latents));
     long done = System.nanoTime();
     MemorySegment.copy(plan.frames().getSegment(), 0, frames, 0, frames.byteSize());
     Map<Work, Long> nanos = plan.clock().nanos();
@@ -168,18 +187,18 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   }
 
   private DecoderPlan<A> plan(FrameSize size) {
-    DecoderPlan<A> plan = ready.get(size);
-    if (plan == null) {
+    Ready<A> there = ready.get(size);
+    if (there == null) {
       throw new IllegalStateException("the decoder is not prepared for " + size);
     }
-    return plan;
+    return there.plan();
   }
 
   @Override
   public void release() {
-    List<DecoderPlan<A>> last = List.copyOf(ready.values());
+    List<Ready<A>> last = List.copyOf(ready.values());
     ready.clear();
-    last.forEach(DecoderPlan::close);
+    last.forEach(there -> there.plan().close());
   }
 
   @Override

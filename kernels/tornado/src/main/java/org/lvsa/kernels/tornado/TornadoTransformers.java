@@ -71,9 +71,10 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   @Override
-  public long decoderMemory(DecoderShape shape, List<FrameSize> sizes, DType dtype) {
+  public long decoderMemory(
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
     return TornadoDecoder.bytes(
-        shape, sizes, Convolutions.DEFAULT, decoderActivations(dtype).bytes());
+        shape, sizes, latentFrames, Convolutions.DEFAULT, decoderActivations(dtype).bytes());
   }
 
   @Override

@@ -56,7 +56,7 @@ final class DecoderCount {
             1e12 * (args.length > 3 ? Double.parseDouble(args[3]) : 3.35),
             1e12 * (args.length > 4 ? Double.parseDouble(args[4]) : 600));
     List<DecoderStep> steps =
-        DecoderSteps.of(DecoderSpeed.WAN, Integer.parseInt(args[0]), Integer.parseInt(args[1]));
+        DecoderSteps.of(DecoderSpeed.WAN, Integer.parseInt(args[0]), Integer.parseInt(args[1]), 1);
     int frames = Integer.parseInt(args[2]);
     for (Convolutions.Road road : Convolutions.Road.values()) {
       count.table(steps, Convolutions.of(road), frames);
@@ -104,7 +104,11 @@ final class DecoderCount {
               .replaceAll("resnets\\.\\d+\\.(conv\\d|conv_shortcut)", "resnets")
               .replace("decoder.", "");
       case Attention attention -> attention.name().replace("decoder.", "");
-      case DecoderStep.Remember _, DecoderStep.AddRepeated _ -> "shortcut";
+      case DecoderStep.Remember _,
+          DecoderStep.AddRepeated _,
+          DecoderStep.AddChannels _,
+          DecoderStep.Unpack _ ->
+          "shortcut";
     };
   }
 
@@ -119,7 +123,11 @@ final class DecoderCount {
             2 * (10 * pixels * channels + 5 * pixels * pixels + 4 * channels * channels);
         yield new Work(flops, 0, products, 6 * pixels * channels);
       }
-      case DecoderStep.Remember _, DecoderStep.AddRepeated _ -> Work.NONE;
+      case DecoderStep.Remember _,
+          DecoderStep.AddRepeated _,
+          DecoderStep.AddChannels _,
+          DecoderStep.Unpack _ ->
+          Work.NONE;
     };
   }
 

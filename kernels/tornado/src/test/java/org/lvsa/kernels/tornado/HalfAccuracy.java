@@ -130,10 +130,10 @@ final class HalfAccuracy {
     try (DeviceDecoder decoder =
             new TornadoTransformers()
                 .openDecoder(
-                    DecoderSpeed.WAN, DecoderSpeed.weights(), dtype, KernelOptions.DEFAULT);
+                    DecoderSpeed.WAN, DecoderSpeed.weights(DecoderSpeed.WAN), dtype, KernelOptions.DEFAULT);
         Arena arena = Arena.ofShared()) {
       FrameSize size = new FrameSize(rows, columns);
-      decoder.prepare(List.of(size), Progress.NONE);
+      decoder.prepare(List.of(size), video.frames(), Progress.NONE);
       MemorySegment latent = arena.allocate(area * 16L * Float.BYTES, 64);
       int at = 0;
       for (int t = 0; t < video.frames(); t++) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -11,20 +10,24 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
-import org.lvsa.kernels.decoder.DecoderShape.Level;
-import org.lvsa.kernels.decoder.DecoderShape.Up;
 import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.decoder.FrameSize;
+import org.lvsa.kernels.decoder.HunyuanDecoderShape;
+import org.lvsa.kernels.decoder.WanDecoderShape;
+import org.lvsa.kernels.decoder.WanDecoderShape.Level;
+import org.lvsa.kernels.decoder.WanDecoderShape.Up;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
@@ -154,46 +157,50 @@ class HalfTransformerTest {
         all.layout());
   }
 
-  @Test
-  void aDecoderIsCloseToFloat32() {
-    TornadoTransformers backend = (TornadoTransformers) backend("tornado");
-    DecoderShape shape =
-        new DecoderShape(
+  static Stream<DecoderShape> decoders() {
+    return Stream.of(
+        new WanDecoderShape(
             4,
             12,
             List.of(
                 new Level(12, 1, Optional.of(new Up(6, true, false))),
                 new Level(8, 1, Optional.of(new Up(4, false, false))),
                 new Level(4, 1, Optional.empty())),
-            3);
-    assertEquals(2, shape.frames());
+            3),
+        new HunyuanDecoderShape(
+            4,
+            16,
+            List.of(
+                new HunyuanDecoderShape.Level(
+                    16, 1, Optional.of(new HunyuanDecoderShape.Up(8, true))),
+                new HunyuanDecoderShape.Level(
+                    8, 1, Optional.of(new HunyuanDecoderShape.Up(4, false))),
+                new HunyuanDecoderShape.Level(4, 1, Optional.empty())),
+            3));
+  }
+
+  @ParameterizedTest
+  @MethodSource("decoders")
+  void aDecoderIsCloseToFloat32(DecoderShape shape) {
+    TornadoTransformers backend = (TornadoTransformers) backend("tornado");
     float[] expected = decode(backend, shape, DType.F32);
     double error = HalfAccuracy.relative(expected, decode(backend, shape, DType.F16));
-    System.out.printf("decoder F16: %.3g%n", error);
+    System.out.printf("%s F16: %.3g%n", shape.getClass().getSimpleName(), error);
     assertTrue(error < 1e-2, "seed " + seed + ": " + error);
   }
 
-  /** What the third latent frame of a video becomes. */
+  /** What the last latent frames of a video of five become. */
   private float[] decode(TornadoTransformers backend, DecoderShape shape, DType dtype) {
     FrameSize size = new FrameSize(3, 5);
     try (DeviceDecoder decoder =
-            backend.openDecoder(
-                shape,
-                (name, to) -> fill(to, seed + name.hashCode(), name.endsWith("gamma") ? 1 : 0),
-                dtype,
-                KernelOptions.DEFAULT);
-        Arena arena = Arena.ofShared()) {
-      decoder.prepare(List.of(size), Progress.NONE);
-      int area = size.rows() * size.columns();
-      MemorySegment latents =
-          arena.allocate((long) area * shape.latentChannels() * Float.BYTES, 64);
-      long frame = (long) area * shape.scale() * shape.scale() * shape.outChannels() * Float.BYTES;
-      MemorySegment frames = arena.allocate(shape.frames() * frame, 64);
-      for (int t = 0; t < 3; t++) {
-        fill(latents, seed + t, 0);
-        decoder.decode(size, t == 0, latents, t == 0 ? frames.asSlice(0, frame) : frames);
-      }
-      return frames.toArray(ValueLayout.JAVA_FLOAT);
+        backend.openDecoder(
+            shape,
+            (name, to) -> fill(to, seed + name.hashCode(), name.endsWith("gamma") ? 1 : 0),
+            dtype,
+            KernelOptions.DEFAULT)) {
+      decoder.prepare(List.of(size), 5, Progress.NONE);
+      return DecoderSpeed.decode(
+          decoder, shape, size, 5, (t, latents) -> fill(latents, seed + t, 0), nanos -> {});
     }
   }
 

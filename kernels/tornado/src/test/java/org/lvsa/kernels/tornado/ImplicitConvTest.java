@@ -24,6 +24,7 @@ import org.lvsa.kernels.tornado.Convolutions.Road;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Outside;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Size;
 
@@ -47,16 +48,19 @@ class ImplicitConvTest {
   @ParameterizedTest
   @Tag("gpu")
   @CsvSource({
-    // in, out, kernel frames, side, scale, rows, columns, frames, into, norm
-    "32,96,3,3,1,7,5,2,REPLACE,true",
-    "96,96,3,3,1,9,17,2,ADD,true",
-    "64,128,3,3,1,5,7,4,REPLACE,true",
-    "32,64,1,3,2,6,10,4,REPLACE,false",
-    "64,32,1,3,2,10,14,1,REPLACE,false",
-    "64,128,3,1,1,6,9,1,TWO_FRAMES,false",
-    "96,3,3,3,1,6,11,4,REPLACE,true",
-    "32,12,3,3,1,6,11,2,REPLACE,true",
-    "32,40,3,3,1,3,4,2,ADD,true"
+    // in, out, kernel frames, side, scale, outside, rows, columns, frames, into, norm
+    "32,96,3,3,1,ZEROS,7,5,2,REPLACE,true",
+    "96,96,3,3,1,ZEROS,9,17,2,ADD,true",
+    "64,128,3,3,1,ZEROS,5,7,4,REPLACE,true",
+    "32,64,1,3,2,ZEROS,6,10,4,REPLACE,false",
+    "64,32,1,3,2,ZEROS,10,14,1,REPLACE,false",
+    "64,128,3,1,1,ZEROS,6,9,1,TWO_FRAMES,false",
+    "96,3,3,3,1,ZEROS,6,11,4,REPLACE,true",
+    "32,12,3,3,1,ZEROS,6,11,2,REPLACE,true",
+    "32,40,3,3,1,ZEROS,3,4,2,ADD,true",
+    "32,16,3,3,1,NEAREST,3,4,2,ADD,true",
+    "32,8,3,3,1,NEAREST,4,1,1,REPLACE,false",
+    "32,64,3,3,1,FIRST_FRAME,5,3,2,REPLACE,true"
   })
   void isTheSumOfWhatEachPixelSees(
       int in,
@@ -64,6 +68,7 @@ class ImplicitConvTest {
       int kernelFrames,
       int side,
       int scale,
+      Outside outside,
       int rows,
       int columns,
       int frames,
@@ -72,7 +77,7 @@ class ImplicitConvTest {
     assumeTrue(
         new TornadoBackend().availability() instanceof Availability.Available, "left out: no SDK");
     assumeTrue(TornadoTarget.chosen().tensorCores(), "left out: no CUDA device");
-    Kernel kernel = new Kernel(in, out, kernelFrames, side, scale);
+    Kernel kernel = new Kernel(in, out, kernelFrames, side, scale, outside);
     Conv conv =
         new Conv(
             NAME,
@@ -139,7 +144,7 @@ class ImplicitConvTest {
         float[] input = random(size, 100 + t, 2, true);
         MemorySegment.copy(
             MemorySegment.ofArray(input), 0, plan.latents().getSegment(), 0, 4L * size);
-        plan.run(t == 0);
+        plan.run(DecoderState.of(DecoderSpeed.WAN, t == 0, 1));
         run.inputs().add(input);
         run.results().add(plan.frames().getSegment().toArray(ValueLayout.JAVA_FLOAT));
       }
@@ -270,6 +275,13 @@ class ImplicitConvTest {
       int f = frame + tap / (kernel.side() * kernel.side()) - (kernel.frames() - 1);
       int row = pixel / columns + tap / kernel.side() % kernel.side() - kernel.side() / 2;
       int column = pixel % columns + tap % kernel.side() - kernel.side() / 2;
+      if (kernel.outside() != Outside.ZEROS) {
+        f = Math.max(f, 0);
+      }
+      if (kernel.outside() == Outside.NEAREST) {
+        row = Math.clamp(row, 0, rows - 1);
+        column = Math.clamp(column, 0, columns - 1);
+      }
       // Where frames are doubled, a video's first latent frame is not seen: zeros stay in its
       // place.
       boolean before = f < 0 || conv.into() == Into.TWO_FRAMES && f == 0;
@@ -288,7 +300,7 @@ class ImplicitConvTest {
 
   @Test
   void whatItTakesIsCountedWithoutColumns() {
-    List<DecoderStep> steps = DecoderSteps.of(DecoderSpeed.WAN, 60, 104);
+    List<DecoderStep> steps = DecoderSteps.of(DecoderSpeed.WAN, 60, 104, 1);
     DecoderSizes columns = DecoderSizes.of(steps, Convolutions.DEFAULT);
     DecoderSizes implicit = DecoderSizes.of(steps, Convolutions.of(Road.IMPLICIT));
     assertTrue(columns.columns() > 100 * implicit.columns(), implicit.toString());
@@ -330,7 +342,7 @@ class ImplicitConvTest {
             Into.REPLACE);
     assertTrue(ImplicitConv.of(narrow).isEmpty());
     long implicit =
-        DecoderSteps.of(DecoderSpeed.WAN, 60, 104).stream()
+        DecoderSteps.of(DecoderSpeed.WAN, 60, 104, 1).stream()
             .filter(step -> step instanceof Conv conv && ImplicitConv.of(conv).isPresent())
             .count();
     assertEquals(34, implicit, "all but conv_in and products as they lie");

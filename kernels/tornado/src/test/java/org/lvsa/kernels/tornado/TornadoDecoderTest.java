@@ -19,10 +19,10 @@ import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.Progress;
-import org.lvsa.kernels.decoder.DecoderShape;
-import org.lvsa.kernels.decoder.DecoderShape.Level;
-import org.lvsa.kernels.decoder.DecoderShape.Up;
 import org.lvsa.kernels.decoder.FrameSize;
+import org.lvsa.kernels.decoder.WanDecoderShape;
+import org.lvsa.kernels.decoder.WanDecoderShape.Level;
+import org.lvsa.kernels.decoder.WanDecoderShape.Up;
 
 /**
  * What is a decoder's own on a device. That it computes what published decoders do, recorded runs
@@ -34,8 +34,8 @@ class TornadoDecoderTest {
   private static final FrameSize SIZE = new FrameSize(ROWS, COLUMNS);
   private static final FrameSize EDGE = new FrameSize(2, 4);
 
-  private static final DecoderShape SHAPE =
-      new DecoderShape(
+  private static final WanDecoderShape SHAPE =
+      new WanDecoderShape(
           3,
           10,
           List.of(
@@ -92,8 +92,8 @@ class TornadoDecoderTest {
     assertEquals(4, SHAPE.scale());
     int before = DevicePlan.openPlans();
     try (TornadoDecoder<?> whole = open(1 << 20, seed);
-        TornadoDecoder<?> pieces = open(27 * 10 * 11, seed)) {
-      whole.prepare(List.of(SIZE), Progress.NONE);
+        TornadoDecoder<?> pieces = open(27 * 10 * 22, seed)) {
+      whole.prepare(List.of(SIZE), 3, Progress.NONE);
       float[] expected = decode(whole, SIZE, seed);
       double squares = 0;
       for (float value : expected) {
@@ -104,7 +104,7 @@ class TornadoDecoderTest {
       assertArrayEquals(expected, decode(whole, SIZE, seed), "seed " + seed);
       List<String> said = new ArrayList<>();
       Progress progress = (done, all, what) -> said.add(done + "/" + all + " " + what);
-      pieces.prepare(List.of(SIZE, EDGE), progress);
+      pieces.prepare(List.of(SIZE, EDGE), 3, progress);
       assertEquals(5, said.size(), said.toString());
       assertEquals(
           List.of("0/2 VAE", "1/2 VAE", "2/2 ready"),
@@ -115,7 +115,7 @@ class TornadoDecoderTest {
       for (int turn = 0; turn < 2; turn++) {
         assertArrayEquals(expected, decode(pieces, SIZE, seed), 1e-6f, "seed " + seed);
         assertArrayEquals(edge, decode(pieces, EDGE, seed + 1), "seed " + seed);
-        pieces.prepare(List.of(EDGE), progress);
+        pieces.prepare(List.of(EDGE), 3, progress);
         assertEquals(5, said.size(), "sizes that are there are not prepared again");
       }
       assertThrows(
@@ -127,7 +127,7 @@ class TornadoDecoderTest {
 
   @Test
   void memoryIsThatOfTheBuffers() {
-    List<DecoderStep> steps = DecoderSteps.of(SHAPE, ROWS, COLUMNS);
+    List<DecoderStep> steps = DecoderSteps.of(SHAPE, ROWS, COLUMNS, 3);
     DecoderSizes sizes = DecoderSizes.of(steps, new Convolutions(Convolutions.Road.COLUMNS, 1000));
     long last = 2L * ROWS * COLUMNS * 16;
     assertEquals(last * 3, sizes.volumes().get(DecoderStep.Place.FRAMES));
@@ -135,10 +135,10 @@ class TornadoDecoderTest {
     assertEquals(2L * ROWS * COLUMNS * 4 * 3, sizes.volumes().get(DecoderStep.Place.BEGIN));
     assertEquals(9 * 10 * (1000 / 90), sizes.columns(), "the step to twice the rows");
     assertTrue(
-        TornadoDecoder.bytes(SHAPE, List.of(SIZE), Convolutions.DEFAULT, 4) > sizes.bytes(4));
+        TornadoDecoder.bytes(SHAPE, List.of(SIZE), 3, Convolutions.DEFAULT, 4) > sizes.bytes(4));
     assertTrue(
-        TornadoDecoder.bytes(SHAPE, List.of(SIZE, EDGE), Convolutions.DEFAULT, 4)
-            > TornadoDecoder.bytes(SHAPE, List.of(SIZE), Convolutions.DEFAULT, 4),
+        TornadoDecoder.bytes(SHAPE, List.of(SIZE, EDGE), 3, Convolutions.DEFAULT, 4)
+            > TornadoDecoder.bytes(SHAPE, List.of(SIZE), 3, Convolutions.DEFAULT, 4),
         "each size has buffers of its own");
   }
 }

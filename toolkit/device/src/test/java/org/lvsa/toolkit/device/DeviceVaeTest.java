@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.device;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,29 +12,124 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
+import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.Progress;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
+import org.lvsa.toolkit.vae.DecoderOpening;
 import org.lvsa.toolkit.vae.FrameSink;
 import org.lvsa.toolkit.vae.LatentSize;
 import org.lvsa.toolkit.vae.Tiling;
 import org.lvsa.toolkit.weights.ComponentFiles;
 
-/** Wan's autoencoders on a device, in float32, against what the published ones decoded. */
+/** Autoencoders on a device, in float32, against what the published ones decoded. */
 @Tag("full")
 class DeviceVaeTest {
   @TempDir private Path directory;
 
+  /**
+   * An autoencoder of any family.
+   *
+   * @param frames that so many latent frames become
+   */
+  private record Vae(
+      AutoCloseable its,
+      int channels,
+      int factor,
+      IntUnaryOperator frames,
+      Whole whole,
+      Tiled tiled,
+      BiConsumer<DecoderOpening, Progress> onDevice)
+      implements AutoCloseable {
+    /** Decodes frames as a whole. */
+    private interface Whole {
+      void decode(float[] latents, LatentSize size, FrameSink sink);
+    }
+
+    /** Decodes frames in tiles. */
+    private interface Tiled {
+      void decode(float[] latents, LatentSize size, Tiling tiling, FrameSink sink);
+    }
+
+    static Vae open(String model, Path directory) throws IOException {
+      ComponentFiles files = ComponentFiles.in(GoldenRun.component(model, directory));
+      if (model.startsWith("hunyuan")) {
+        AutoencoderKlHunyuan15 vae = AutoencoderKlHunyuan15.open(files, false);
+        return new Vae(
+            vae,
+            vae.config().latentChannels(),
+            vae.config().spatialFactor(),
+            vae.config()::frames,
+            vae::decode,
+            vae::decodeTiled,
+            vae::decodeOnDevice);
+      }
+      AutoencoderKlWan vae = AutoencoderKlWan.open(files, false);
+      return new Vae(
+          vae,
+          vae.config().latentChannels(),
+          vae.config().spatialFactor(),
+          vae.config()::frames,
+          vae::decode,
+          vae::decodeTiled,
+          vae::decodeOnDevice);
+    }
+
+    void onDevice(Progress progress) {
+      onDevice.accept(
+          new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT)::openDecoder, progress);
+    }
+
+    /** The pixels, {@code [3, frames, height, width]}. */
+    float[] decode(float[] latents, LatentSize size, Optional<Tiling> tiling) {
+      int count = frames.applyAsInt(size.frames());
+      float[] all = new float[3 * count * size.height() * factor * size.width() * factor];
+      boolean[] seen = new boolean[count];
+      FrameSink sink =
+          (first, stretch) -> {
+            stretch.copyToChannelsFirst(all, count, first);
+            Arrays.fill(seen, first, first + stretch.frames(), true);
+          };
+      tiling.ifPresentOrElse(
+          tiles -> tiled.decode(latents, size, tiles, sink),
+          () -> whole.decode(latents, size, sink));
+      for (boolean one : seen) {
+        assertTrue(one);
+      }
+      return all;
+    }
+
+    float[] decode(float[] latents, LatentSize size) {
+      return decode(latents, size, Optional.empty());
+    }
+
+    @Override
+    public void close() {
+      try {
+        its.close();
+      } catch (Exception e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
   /** A video, the same again, and in between latents of another size. */
   @ParameterizedTest
-  @CsvSource({"wan/vae,wan/model/vae", "wan22/ti2v5b/vae,wan22/ti2v5b/model/vae"})
-  void decodesAsTheRecordedOneDid(String name, String model) throws IOException {
+  @CsvSource({
+    "wan/vae,dec.decoded_clamped,wan/model/vae",
+    "wan22/ti2v5b/vae,dec.decoded_clamped,wan22/ti2v5b/model/vae",
+    "hunyuan15/t2v,dec.out,hunyuan15/model/vae"
+  })
+  void decodesAsTheRecordedOneDid(String name, String recorded, String model) throws IOException {
     DeviceRun.assumeDevice();
     GoldenRun golden = GoldenRun.open(name);
     int[] shape = golden.shape("dec.z");
@@ -41,56 +137,45 @@ class DeviceVaeTest {
     LatentSize other = new LatentSize(size.channels(), 2, size.height() + 1, size.width());
     long seed = System.nanoTime();
     List<String> said = new ArrayList<>();
-    try (AutoencoderKlWan vae = open(model)) {
-      float[] expected = decode(vae, random(other, seed), other);
-      vae.decodeOnDevice(
-          new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT)::openDecoder,
-          (done, all, what) -> said.add(what));
-      golden.check("dec.decoded_clamped", decode(vae, golden.floats("dec.z"), size));
+    try (Vae vae = Vae.open(model, directory)) {
+      float[] expected = vae.decode(random(other, seed), other);
+      vae.onDevice((done, all, what) -> said.add(what));
+      golden.check(recorded, vae.decode(golden.floats("dec.z"), size));
       assertEquals(3, said.size(), said.toString());
       assertEquals("VAE", said.get(0));
       assertTrue(said.get(1).matches("\\d+ MiB of device memory taken"), said.get(1));
       assertEquals("ready", said.get(2));
-      golden.check("dec.decoded_clamped", decode(vae, golden.floats("dec.z"), size));
+      golden.check(recorded, vae.decode(golden.floats("dec.z"), size));
       assertEquals(3, said.size(), "nothing is compiled or uploaded again");
-      float[] onDevice = decode(vae, random(other, seed), other);
+      float[] onDevice = vae.decode(random(other, seed), other);
       assertEquals(6, said.size());
-      for (int i = 0; i < expected.length; i++) {
-        assertEquals(expected[i], onDevice[i], 1e-4, "seed " + seed);
-      }
+      assertArrayEquals(expected, onDevice, 1e-4f, "seed " + seed);
     }
   }
 
   /** Tiles of two sizes, the last one at the right, twice. */
   @ParameterizedTest
-  @CsvSource({"wan/model/vae,8", "wan22/ti2v5b/model/vae,16"})
-  void tilesGiveWhatTheCpusGive(String model, int factor) throws IOException {
+  @CsvSource({"wan/model/vae", "wan22/ti2v5b/model/vae", "hunyuan15/model/vae"})
+  void tilesGiveWhatTheCpusGive(String model) throws IOException {
     DeviceRun.assumeDevice();
-    Tiling tiling = new Tiling(4 * factor, 5 * factor, 4 * factor, 3 * factor);
     long seed = System.nanoTime();
     List<String> said = new ArrayList<>();
-    try (AutoencoderKlWan vae = open(model)) {
-      LatentSize size = new LatentSize(vae.config().latentChannels(), 2, 4, 8);
+    try (Vae vae = Vae.open(model, directory)) {
+      int factor = vae.factor();
+      Tiling tiling = new Tiling(4 * factor, 5 * factor, 4 * factor, 3 * factor);
+      LatentSize size = new LatentSize(vae.channels(), 2, 4, 8);
       float[] latents = random(size, seed);
-      float[] expected = decode(vae, latents, size, Optional.of(tiling));
-      vae.decodeOnDevice(
-          new DeviceChoice("tornado", DType.F32, KernelOptions.DEFAULT)::openDecoder,
-          (done, all, what) -> said.add(done + "/" + all + " " + what));
+      float[] expected = vae.decode(latents, size, Optional.of(tiling));
+      vae.onDevice((done, all, what) -> said.add(done + "/" + all + " " + what));
       for (int turn = 0; turn < 2; turn++) {
-        float[] onDevice = decode(vae, latents, size, Optional.of(tiling));
-        for (int i = 0; i < expected.length; i++) {
-          assertEquals(expected[i], onDevice[i], 1e-4, "seed " + seed);
-        }
+        float[] onDevice = vae.decode(latents, size, Optional.of(tiling));
+        assertArrayEquals(expected, onDevice, 1e-4f, "seed " + seed);
         assertEquals(
             List.of("0/2 VAE", "1/2 VAE", "2/2 ready"),
             said.stream().filter(line -> !line.contains("MiB")).toList(),
             "each size is prepared once, not once a tile");
       }
     }
-  }
-
-  private AutoencoderKlWan open(String model) throws IOException {
-    return AutoencoderKlWan.open(ComponentFiles.in(GoldenRun.component(model, directory)), false);
   }
 
   private static float[] random(LatentSize size, long seed) {
@@ -100,32 +185,5 @@ class DeviceVaeTest {
       latents[i] = (float) random.nextDouble(-2, 2);
     }
     return latents;
-  }
-
-  /** The pixels, {@code [3, frames, height, width]}. */
-  private static float[] decode(AutoencoderKlWan vae, float[] latents, LatentSize size) {
-    return decode(vae, latents, size, Optional.empty());
-  }
-
-  private static float[] decode(
-      AutoencoderKlWan vae, float[] latents, LatentSize size, Optional<Tiling> tiling) {
-    int factor = vae.config().spatialFactor();
-    int frames = vae.config().frames(size.frames());
-    float[] all = new float[3 * frames * size.height() * factor * size.width() * factor];
-    boolean[] seen = new boolean[frames];
-    FrameSink sink =
-        (first, stretch) -> {
-          stretch.copyToChannelsFirst(all, frames, first);
-          Arrays.fill(seen, first, first + stretch.frames(), true);
-        };
-    if (tiling.isPresent()) {
-      vae.decodeTiled(latents, size, tiling.get(), sink);
-    } else {
-      vae.decode(latents, size, sink);
-    }
-    for (boolean one : seen) {
-      assertTrue(one);
-    }
-    return all;
   }
 }

@@ -46,7 +46,8 @@ final class DeviceHunyuan implements AutoCloseable {
    *
    * @param pictureTokens of the picture that it begins with; 0 without
    */
-  static DeviceMemory.Sizes sizes(HunyuanConfig config, LatentSize latents, int pictureTokens) {
+  static DeviceMemory.Sizes sizes(
+      HunyuanConfig config, LatentSize latents, int pictureTokens, DeviceMemory.Decoder decoder) {
     HunyuanConfig.Patch patch = config.patch();
     return new DeviceMemory.Sizes(
         shape(config),
@@ -55,7 +56,7 @@ final class DeviceHunyuan implements AutoCloseable {
             latents.height() / patch.side(),
             latents.width() / patch.side(),
             pictureTokens),
-        Optional.empty());
+        Optional.of(decoder));
   }
 
   private static TransformerVideo video(int frames, int rows, int columns, int pictureTokens) {

@@ -171,14 +171,26 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
     DeviceHunyuan there =
         model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
     size.ifPresent(one -> there.prepare(choice.room(deviceSizes(one).video())));
+    if (choice.vae()) {
+      AutoencoderKlHunyuan15 vae = model.vae();
+      vae.decodeOnDevice(choice::openDecoder, progress);
+      size.ifPresent(one -> vae.prepareDevice(model.latents(one), choice.tiling()));
+    }
+  }
+
+  @Override
+  public boolean decodesOnDevice() {
+    return true;
   }
 
   @Override
   public DeviceMemory.Sizes deviceSizes(VideoSize size) {
+    LatentSize latents = model.latents(size);
     return DeviceHunyuan.sizes(
         model.transformer().config(),
-        model.latents(size),
-        model.pictures().map(PictureSource::tokens).orElse(0));
+        latents,
+        model.pictures().map(PictureSource::tokens).orElse(0),
+        new DeviceMemory.Decoder(model.vae().decoderShape(), latents, 1));
   }
 
   @Override

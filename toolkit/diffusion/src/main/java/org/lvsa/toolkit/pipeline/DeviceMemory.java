@@ -139,7 +139,8 @@ public final class DeviceMemory {
       all.add(
           new Need(
               frames.equals(decoder.sizes(Optional.empty())) ? VAE : VAE_IN_TILES,
-              backend.decoderMemory(decoder.shape(), frames, storage.dtype())));
+              backend.decoderMemory(
+                  decoder.shape(), frames, decoder.latents().frames(), storage.dtype())));
     }
     return all;
   }

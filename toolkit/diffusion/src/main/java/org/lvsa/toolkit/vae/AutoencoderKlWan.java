@@ -7,8 +7,6 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
-import org.lvsa.kernels.decoder.DecoderWeights;
-import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
@@ -32,14 +30,6 @@ public final class AutoencoderKlWan implements AutoCloseable {
   private final WanVaeConfig config;
   private final StretchCoder coder;
   private final WindowDecoder windows = this::decodeWindow;
-  private Optional<WanOnDevice> device = Optional.empty();
-
-  /** Opens a decoder on a device. */
-  @FunctionalInterface
-  public interface Opening {
-    /** Reads the weights into memory that the device is uploaded from. */
-    DeviceDecoder open(DecoderShape shape, DecoderWeights weights);
-  }
 
   /**
    * Takes checked weights over; they are closed with the autoencoder.
@@ -168,7 +158,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
 
   /** The decoder's sizes, as devices know it. */
   public DecoderShape decoderShape() {
-    return WanOnDevice.shape(config);
+    return DecoderShapes.of(config);
   }
 
   /**
@@ -176,8 +166,8 @@ public final class AutoencoderKlWan implements AutoCloseable {
    *
    * @param progress is told how far preparations are, now and later
    */
-  public void decodeOnDevice(Opening opening, Progress progress) {
-    device = Optional.of(WanOnDevice.open(config, coder.weights(), opening, progress));
+  public void decodeOnDevice(DecoderOpening opening, Progress progress) {
+    coder.decodeOnDevice(decoderShape(), opening, progress);
   }
 
   /**
@@ -188,7 +178,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
    */
   public void prepareDevice(LatentSize size, Optional<Tiling> tiling) {
     List<FrameSize> sizes = Tiling.sizes(tiling, size, config.patch(), decoded(size).scale());
-    device.ifPresent(one -> one.prepare(sizes));
+    coder.prepareDevice(sizes, size.frames());
   }
 
   /**
@@ -210,11 +200,7 @@ public final class AutoencoderKlWan implements AutoCloseable {
 
   private void decodeWindow(
       float[] latents, LatentSize size, Window window, Observer observer, Consumer<Volume> sink) {
-    if (device.isPresent()) {
-      device.get().decode(latents, size, window, sink);
-    } else {
-      coder.decode(latents, size, window, StretchCoder.oneByOne(size), observer, sink);
-    }
+    coder.decode(latents, size, window, StretchCoder.oneByOne(size), observer, sink);
   }
 
   /**
@@ -298,7 +284,6 @@ public final class AutoencoderKlWan implements AutoCloseable {
 
   @Override
   public void close() {
-    device.ifPresent(WanOnDevice::close);
     coder.close();
   }
 }

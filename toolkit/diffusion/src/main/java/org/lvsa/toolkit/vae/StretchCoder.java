@@ -2,9 +2,13 @@
 package org.lvsa.toolkit.vae;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.lvsa.kernels.Progress;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.FrameSize;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.vae.TiledDecode.Window;
@@ -24,6 +28,7 @@ final class StretchCoder implements AutoCloseable {
   private final boolean ownsWeights;
   private StretchDecoder decoder;
   private StretchEncoder encoder;
+  private Optional<VaeOnDevice> device = Optional.empty();
 
   /** How a family's parts are made of weights. */
   record Makers(
@@ -74,7 +79,21 @@ final class StretchCoder implements AutoCloseable {
   }
 
   /**
-   * Decodes a window of all latent frames.
+   * Decodes on a device from now on.
+   *
+   * @param progress is told how far preparations are, now and later
+   */
+  void decodeOnDevice(DecoderShape shape, DecoderOpening opening, Progress progress) {
+    device = Optional.of(VaeOnDevice.open(shape, weights, opening, progress));
+  }
+
+  /** Makes the device ready for windows of those sizes, if there is a device. */
+  void prepareDevice(List<FrameSize> sizes, int latentFrames) {
+    device.ifPresent(one -> one.prepare(sizes, latentFrames));
+  }
+
+  /**
+   * Decodes a window of all latent frames, where it is to be decoded.
    *
    * @param stretches latent frames at a time
    * @param sink takes the frames in order; they are valid during the call only
@@ -86,6 +105,10 @@ final class StretchCoder implements AutoCloseable {
       List<Integer> stretches,
       Observer observer,
       Consumer<Volume> sink) {
+    if (device.isPresent()) {
+      device.get().decode(latents, size, window, sink);
+      return;
+    }
     if (decoder == null) {
       decoder = makers.decoder().apply(weights);
     }
@@ -149,6 +172,7 @@ final class StretchCoder implements AutoCloseable {
 
   @Override
   public void close() {
+    device.ifPresent(VaeOnDevice::close);
     if (decoder != null) {
       decoder.close();
     }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.decoder;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The sizes of a decoder of Wan's kind (Wan team 2025): causal convolutions, an attention within
+ * each frame at the lowest resolution, and levels of residual blocks that each lead to twice the
+ * rows and columns, some to twice the frames too.
+ *
+ * @param latentChannels of a latent pixel
+ * @param channels at the lowest resolution
+ * @param levels from the lowest resolution to the highest
+ * @param outChannels of a decoded pixel
+ */
+public record WanDecoderShape(int latentChannels, int channels, List<Level> levels, int outChannels)
+    implements DecoderShape {
+  /**
+   * The blocks of one resolution.
+   *
+   * @param channels that its residual blocks give
+   * @param resnets residual blocks
+   * @param up the way to the next resolution; empty at the last
+   */
+  public record Level(int channels, int resnets, Optional<Up> up) {}
+
+  /**
+   * The way to twice the rows and columns.
+   *
+   * @param out channels behind it
+   * @param time whether it doubles the frames too
+   * @param shortcut whether what the level began with is added, its channels repeated
+   */
+  public record Up(int out, boolean time, boolean shortcut) {}
+
+  @Override
+  public int frames() {
+    return 1 << levels.stream().flatMap(level -> level.up().stream()).filter(Up::time).count();
+  }
+
+  @Override
+  public int scale() {
+    return 1 << levels.stream().filter(level -> level.up().isPresent()).count();
+  }
+}
