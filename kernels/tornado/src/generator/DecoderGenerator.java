@@ -37,6 +37,9 @@ class DecoderGenerator {
         /** Pixels of a work-group of {@link #normPixels}. */
         static final int PIXELS = 8;
 
+        /** Parts of a group of channels that are summed each for itself. */
+        static final int SLICES = 64;
+
         private CLASS() {}
 
         /**
@@ -96,6 +99,68 @@ class DecoderGenerator {
               value = value / (1f + TornadoMath.exp(-value));
             }
             WRITE(out, to + i, value);
+          }
+        }
+
+        /**
+         * The last part of a norm of groups of channels over frames: what {@code groupScales} of
+         * FloatDecoderKernels tells of each channel, then factors and terms that latents tell, then
+         * {@code x / (1 + exp(-x))}. A thread writes one number.
+         *
+         * @param told {@code [latent frames, rows / scale, columns / scale, 2, channels]}: factors and
+         *     terms
+         * @param size numbers of {@code x}
+         * @param rows of a frame
+         * @param columns of a frame
+         * @param border pixels of {@code out} at each side of a frame, behind twice as many frames
+         * @param scale pixels that a latent one serves along a side
+         * @param counted where {@code state} has the number of frames that count; of an odd number from
+         *     3 the first frame is served by the first latent frame alone
+         */
+        static void groupNorm(
+            KernelContext context,
+            FloatArray x,
+            FloatArray scales,
+            ARRAY told,
+            ARRAY out,
+            IntArray state,
+            int size,
+            int channels,
+            int rows,
+            int columns,
+            int border,
+            int scale,
+            int counted) {
+          int i = context.globalIdx;
+          if (i < size) {
+            int channel = i % channels;
+            int pixel = i / channels;
+            int column = pixel % columns;
+            int row = pixel / columns % rows;
+            int frame = pixel / columns / rows;
+            int frames = state.get(counted);
+            int latents = state.get(2);
+            int alone = 0;
+            if (frames > 1) {
+              alone = frames % 2;
+            }
+            int each = TornadoMath.max(frames - alone, 1);
+            int served = alone + TornadoMath.max(frame - alone, 0) * (latents - alone) / each;
+            if (frame < alone) {
+              served = 0;
+            }
+            served = TornadoMath.min(served, latents - 1);
+            int place = (served * (rows / scale) + row / scale) * (columns / scale) + column / scale;
+            int factorAt = place * 2 * channels + channel;
+            float factor = READ(told, factorAt);
+            float term = READ(told, factorAt + channels);
+            float mean = scales.get(channel);
+            float value = (x.get(i) - mean) * scales.get(channels + channel);
+            value = (value + scales.get(2 * channels + channel)) * factor + term;
+            value = value / (1f + TornadoMath.exp(-value));
+            int outRow = (frame + 2 * border) * (rows + 2 * border) + row + border;
+            int to = (outRow * (columns + 2 * border) + column + border) * channels + channel;
+            WRITE(out, to, value);
           }
         }
 
@@ -402,6 +467,119 @@ class DecoderGenerator {
             if (counts == 1) {
               out.set(i, out.get(i) + x.get(pixel * inChannels + from));
             }
+          }
+        }
+
+        /**
+         * Sums of a slice of a group's numbers and of their squares, each less the group's first
+         * number. A work-group is a slice.
+         *
+         * @param sums {@code [groups, SLICES, 2]}
+         * @param each channels of a group
+         * @param counted where {@code state} has the number of frames that count
+         */
+        static void groupSums(
+            KernelContext context,
+            FloatArray x,
+            FloatArray sums,
+            IntArray state,
+            int framePixels,
+            int channels,
+            int each,
+            int counted) {
+          float[] added = context.allocateFloatLocalArray(THREADS);
+          float[] squares = context.allocateFloatLocalArray(THREADS);
+          int thread = context.localIdx;
+          int slice = context.groupIdx % SLICES;
+          int begin = context.groupIdx / SLICES * each;
+          int pixels = state.get(counted) * framePixels;
+          int length = (pixels + SLICES - 1) / SLICES;
+          int end = TornadoMath.min(pixels, (slice + 1) * length) * each;
+          float base = x.get(begin);
+          float sum = 0f;
+          float square = 0f;
+          for (int i = slice * length * each + thread; i < end; i += THREADS) {
+            float value = x.get(i / each * channels + begin + i % each) - base;
+            sum += value;
+            square += value * value;
+          }
+          added[thread] = sum;
+          squares[thread] = square;
+          for (int stride = THREADS / 2; stride > 0; stride >>= 1) {
+            context.localBarrier();
+            if (thread < stride) {
+              added[thread] += added[thread + stride];
+              squares[thread] += squares[thread + stride];
+            }
+          }
+          context.localBarrier();
+          if (thread == 0) {
+            sums.set(2 * context.groupIdx, added[0]);
+            sums.set(2 * context.groupIdx + 1, squares[0]);
+          }
+        }
+
+        /**
+         * For each channel its group's mean, its weight over the group's deviation, and its bias, one
+         * behind the other for all channels. A thread is a channel.
+         *
+         * @param x what was summed
+         * @param weight of the channels, and behind them their biases
+         * @param scales {@code [3, channels]}
+         * @param each channels of a group
+         * @param counted where {@code state} has the number of frames that count
+         */
+        static void groupScales(
+            KernelContext context,
+            FloatArray x,
+            FloatArray sums,
+            FloatArray weight,
+            FloatArray scales,
+            IntArray state,
+            int framePixels,
+            int channels,
+            int each,
+            int counted) {
+          // Threads behind the last channel do the last one again.
+          int channel = TornadoMath.min(context.globalIdx, channels - 1);
+          int group = channel / each;
+          float sum = 0f;
+          float square = 0f;
+          for (int slice = 0; slice < SLICES; slice++) {
+            int from = 2 * (group * SLICES + slice);
+            sum += sums.get(from);
+            square += sums.get(from + 1);
+          }
+          float count = (float) (state.get(counted) * framePixels) * (float) each;
+          float mean = sum / count;
+          float variance = TornadoMath.max(square / count - mean * mean, 0f);
+          scales.set(channel, x.get(group * each) + mean);
+          scales.set(channels + channel, weight.get(channel) / TornadoMath.sqrt(variance + 1e-6f));
+          scales.set(2 * channels + channel, weight.get(channels + channel));
+        }
+
+        /**
+         * Makes two frames of each, but for the first one of an odd number.
+         *
+         * @param counted where {@code state} has the number of frames of {@code x} that count
+         */
+        static void repeatFrames(
+            KernelContext context,
+            FloatArray x,
+            FloatArray out,
+            IntArray state,
+            int frameSize,
+            int counted,
+            int size) {
+          int i = context.globalIdx;
+          if (i < size) {
+            int frame = i / frameSize;
+            int alone = state.get(counted) % 2;
+            int from = alone + (frame - alone) / 2;
+            if (frame < alone) {
+              from = 0;
+            }
+            out.set(i, x.get(from * frameSize + i % frameSize));
           }
         }
 

@@ -8,7 +8,8 @@ import java.util.stream.IntStream;
  * The sizes of a decoder, which with the names of its family's tensors say what it computes: a
  * device writes down the steps of each family.
  */
-public sealed interface DecoderShape permits WanDecoderShape, HunyuanDecoderShape {
+public sealed interface DecoderShape
+    permits WanDecoderShape, HunyuanDecoderShape, CogVideoXDecoderShape {
   /** Channels of a latent pixel. */
   int latentChannels();
 

@@ -18,10 +18,27 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * @param seen what a convolution sees, once
  * @param columns what some pixels of its result are made of
  * @param products of a matrix product
+ * @param groups of norms of groups of channels
  * @param volumes by place
  */
 record DecoderBuffers<A extends TornadoNativeArray>(
-    IntArray state, A zeros, A seen, A columns, A products, Map<Place, FloatArray> volumes) {
+    IntArray state,
+    A zeros,
+    A seen,
+    A columns,
+    A products,
+    Groups<A> groups,
+    Map<Place, FloatArray> volumes) {
+  /**
+   * What norms of groups of channels use.
+   *
+   * @param latents as products see them
+   * @param told factors and terms that are made of them
+   * @param sums of slices of the groups
+   * @param scales of channels
+   */
+  record Groups<A>(A latents, A told, FloatArray sums, FloatArray scales) {}
+
   static <A extends TornadoNativeArray> DecoderBuffers<A> allocate(
       DecoderSizes sizes, DecoderActivations<A> activations) {
     int unit = activations.decoder().unit();
@@ -38,6 +55,11 @@ record DecoderBuffers<A extends TornadoNativeArray>(
         activations.array(sizes.seen()),
         activations.array(sizes.columns()),
         activations.array(sizes.products()),
+        new Groups<>(
+            activations.array(sizes.groups().latents()),
+            activations.array(sizes.groups().told()),
+            new FloatArray(Math.toIntExact(sizes.groups().sums())),
+            new FloatArray(Math.toIntExact(sizes.groups().scales()))),
         volumes);
   }
 
@@ -48,6 +70,7 @@ record DecoderBuffers<A extends TornadoNativeArray>(
   /** What steps leave for the next ones, and the memory that all of them use. */
   Object[] shared() {
     List<Object> all = new ArrayList<>(List.of(state, zeros, seen, columns, products));
+    all.addAll(List.of(groups.latents(), groups.told(), groups.sums(), groups.scales()));
     all.addAll(floats().values());
     return all.toArray();
   }
@@ -65,7 +88,11 @@ record DecoderBuffers<A extends TornadoNativeArray>(
     activations.touch(tasks, "seen", seen);
     activations.touch(tasks, "columns", columns);
     activations.touch(tasks, "products", products);
+    activations.touch(tasks, "latents", groups.latents());
+    activations.touch(tasks, "told", groups.told());
     FloatActivations ofVolumes = new FloatActivations();
+    ofVolumes.touch(tasks, "sums", groups.sums());
+    ofVolumes.touch(tasks, "scales", groups.scales());
     floats().forEach((place, volume) -> ofVolumes.touch(tasks, "volume" + place, volume));
   }
 }

@@ -4,6 +4,7 @@ package org.lvsa.kernels.tornado;
 import java.util.Optional;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task5;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task7;
@@ -20,6 +21,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  */
 record DecoderKernels<A>(
     Norm<A> norm,
+    GroupNorm<A> groupNorm,
     Columns<A> columns,
     Spread<A> spread,
     Keep<A> keep,
@@ -34,6 +36,23 @@ record DecoderKernels<A>(
           FloatArray,
           FloatArray,
           A,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
+
+  /** {@link FloatDecoderKernels#groupNorm}. */
+  interface GroupNorm<A>
+      extends Task13<
+          KernelContext,
+          FloatArray,
+          FloatArray,
+          A,
+          A,
+          IntArray,
           Integer,
           Integer,
           Integer,

@@ -11,8 +11,11 @@ import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.RepeatFrames;
+import org.lvsa.kernels.tornado.DecoderStep.Tell;
 import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -88,6 +91,17 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
         case AddRepeated add -> others.addRepeated(add);
         case AddChannels add -> others.addChannels(add);
         case Unpack unpack -> others.unpack(unpack);
+        case Tell tell ->
+            activations.narrow(
+                tasks,
+                "tell",
+                new Activations.Tokens(
+                    buffers.volume(Place.LATENTS),
+                    Math.toIntExact(tell.size().pixels()),
+                    tell.channels(),
+                    0),
+                buffers.groups().latents());
+        case RepeatFrames repeat -> others.repeatFrames(repeat);
       }
     }
     tasks.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, buffers.volume(Place.FRAMES));
@@ -102,11 +116,11 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
    */
   private int bytes(DecoderStep step) {
     return switch (step) {
-      case Conv conv when convolutions.implicit(conv).isPresent() -> 500;
+      case Conv conv when convolutions.implicit(conv).isPresent() -> 800;
       case Conv conv ->
-          Math.toIntExact(200 + 250 * Math.ceilDiv(conv.size().pixels(), convolutions.piece(conv)));
+          Math.toIntExact(500 + 250 * Math.ceilDiv(conv.size().pixels(), convolutions.piece(conv)));
       case Attention _ -> 1200;
-      case Remember _, AddRepeated _, AddChannels _, Unpack _ -> 100;
+      case Remember _, AddRepeated _, AddChannels _, Unpack _, Tell _, RepeatFrames _ -> 100;
     };
   }
 
@@ -217,14 +231,29 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   }
 
   private void norm(Conv conv, int lead, int border) {
-    DecoderStep.Size size = conv.size();
-    others.norm(
-        DecoderTasks.task(conv.name(), "In"),
-        new DecoderTasks.Pixels(
-            buffers.volume(conv.from()), Math.toIntExact(size.pixels()), conv.kernel().in()),
-        norm(conv.norm().orElseThrow()),
-        true,
-        new DecoderTasks.There(size.rows(), size.columns(), lead, border));
+    switch (conv.norm().orElseThrow()) {
+      case Norm.OfPixels(String name) -> {
+        DecoderStep.Size size = conv.size();
+        others.norm(
+            DecoderTasks.task(conv.name(), "In"),
+            new DecoderTasks.Pixels(
+                buffers.volume(conv.from()), Math.toIntExact(size.pixels()), conv.kernel().in()),
+            norm(name),
+            true,
+            new DecoderTasks.There(size.rows(), size.columns(), lead, border));
+      }
+      case Norm.OfGroups groups -> {
+        activations.linear(
+            tasks,
+            DecoderTasks.task(conv.name(), "told"),
+            buffers.groups().latents(),
+            product(groups.name()),
+            buffers.groups().told(),
+            Math.toIntExact(groups.latents().pixels()),
+            false);
+        others.groupNorm(conv, groups, norm(groups.name()), border);
+      }
+    }
   }
 
   /**

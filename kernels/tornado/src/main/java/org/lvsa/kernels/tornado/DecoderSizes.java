@@ -9,8 +9,11 @@ import org.lvsa.kernels.tornado.DecoderStep.AddChannels;
 import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
+import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.RepeatFrames;
+import org.lvsa.kernels.tornado.DecoderStep.Tell;
 import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 
 /**
@@ -22,9 +25,39 @@ import org.lvsa.kernels.tornado.DecoderStep.Unpack;
  * @param products of a matrix product
  * @param kept of all convolutions together
  * @param attention of all buffers of the attention together
+ * @param groups of what norms of groups of channels need
  */
 record DecoderSizes(
-    Map<Place, Long> volumes, long seen, long columns, long products, long kept, long attention) {
+    Map<Place, Long> volumes,
+    long seen,
+    long columns,
+    long products,
+    long kept,
+    long attention,
+    Groups groups) {
+  /**
+   * Numbers of elements of what norms of groups of channels need.
+   *
+   * @param latents as products see them
+   * @param told factors and terms that are made of them
+   * @param sums of slices of the groups, float32
+   * @param scales of channels, float32
+   */
+  record Groups(long latents, long told, long sums, long scales) {
+    private static final Groups NONE = new Groups(1, 1, 1, 1);
+
+    private Groups with(Tell tell) {
+      return new Groups(tell.size().pixels() * tell.channels(), told, sums, scales);
+    }
+
+    private Groups with(Norm.OfGroups norm, int channels) {
+      return new Groups(
+          latents,
+          Math.max(told, norm.latents().pixels() * 2 * channels),
+          Math.max(sums, 2L * norm.groups() * FloatDecoderKernels.SLICES),
+          Math.max(scales, 3L * channels));
+    }
+  }
 
   /**
    * The sizes of some steps.
@@ -38,12 +71,16 @@ record DecoderSizes(
     long products = 1;
     long kept = 0;
     long attention = 0;
+    Groups groups = Groups.NONE;
     for (DecoderStep step : steps) {
       switch (step) {
         case Conv conv -> {
           long in = conv.seenPixels() * conv.kernel().in();
           grow(volumes, conv.from(), in);
           grow(volumes, conv.to(), conv.size().pixels() * conv.kernel().out());
+          if (conv.norm().orElse(null) instanceof Norm.OfGroups norm) {
+            groups = groups.with(norm, conv.kernel().in());
+          }
           Optional<ImplicitConv> implicit = convolutions.implicit(conv);
           if (implicit.isPresent()) {
             seen = Math.max(seen, implicit.get().seenElements());
@@ -72,9 +109,12 @@ record DecoderSizes(
         case AddChannels add -> grow(volumes, add.to(), add.size().pixels() * add.channels());
         case Unpack unpack ->
             grow(volumes, unpack.to(), unpack.size().pixels() * unpack.channels());
+        case Tell tell -> groups = groups.with(tell);
+        case RepeatFrames repeat ->
+            grow(volumes, repeat.to(), repeat.size().pixels() * repeat.channels());
       }
     }
-    return new DecoderSizes(volumes, seen, columns, products, kept, attention);
+    return new DecoderSizes(volumes, seen, columns, products, kept, attention, groups);
   }
 
   private static void grow(Map<Place, Long> volumes, Place place, long elements) {
@@ -99,6 +139,7 @@ record DecoderSizes(
    */
   long bytes(int elementBytes) {
     long floats = volumes.values().stream().mapToLong(Long::longValue).sum();
-    return floats * Float.BYTES + (seen + columns + products + kept + attention) * elementBytes;
+    long elements = seen + columns + products + kept + attention + groups.latents() + groups.told();
+    return (floats + groups.sums() + groups.scales()) * Float.BYTES + elements * elementBytes;
   }
 }

@@ -72,6 +72,25 @@ sealed interface DecoderStep {
     TWO_FRAMES
   }
 
+  /** A norm that stands before a convolution with SiLU. */
+  sealed interface Norm {
+    /** The name of its tensors. */
+    String name();
+
+    /** Of each pixel for itself. */
+    record OfPixels(String name) implements Norm {}
+
+    /**
+     * Of groups of channels over all frames that count. Factors and terms are made of the latents,
+     * each pixel of which serves a square of pixels.
+     *
+     * @param groups divide the channels
+     * @param latentChannels of a latent pixel
+     * @param latents size of the latents
+     */
+    record OfGroups(String name, int groups, int latentChannels, Size latents) implements Norm {}
+  }
+
   /**
    * A convolution. One of three frames sees the two frames before each.
    *
@@ -80,7 +99,7 @@ sealed interface DecoderStep {
    * @param size of the result, before halves become frames
    */
   record Conv(
-      String name, Optional<String> norm, Kernel kernel, Size size, Place from, Place to, Into into)
+      String name, Optional<Norm> norm, Kernel kernel, Size size, Place from, Place to, Into into)
       implements DecoderStep {
     /** Pixels that it sees. */
     long seenPixels() {
@@ -191,4 +210,14 @@ sealed interface DecoderStep {
       Place input,
       Place to)
       implements DecoderStep {}
+
+  /** Brings the latents to the type of products, for the norms that see them. */
+  record Tell(Size size, int channels) implements DecoderStep {}
+
+  /**
+   * Makes two frames of each, but for the first one of an odd number.
+   *
+   * @param size of the result
+   */
+  record RepeatFrames(Size size, int channels, Place from, Place to) implements DecoderStep {}
 }

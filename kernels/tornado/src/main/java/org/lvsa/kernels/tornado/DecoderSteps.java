@@ -4,12 +4,15 @@ package org.lvsa.kernels.tornado;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
+import org.lvsa.kernels.decoder.CogVideoXDecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.HunyuanDecoderShape;
 import org.lvsa.kernels.decoder.WanDecoderShape;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Outside;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Size;
@@ -28,6 +31,9 @@ final class DecoderSteps {
   /** What stands behind the names of convolutions of three frames. */
   private final String suffix;
 
+  /** Norms by the names of their tensors. */
+  private final Function<String, Norm> norms;
+
   private Size size;
 
   /** Where the volume is that is worked on, and two places that are free. */
@@ -42,11 +48,13 @@ final class DecoderSteps {
    * @param size of the latent frames
    * @param outside what convolutions see where there is no pixel
    * @param suffix what stands behind the names of convolutions of three frames
+   * @param norms by the names of their tensors
    */
-  DecoderSteps(Size size, Outside outside, String suffix) {
+  DecoderSteps(Size size, Outside outside, String suffix, Function<String, Norm> norms) {
     this.size = size;
     this.outside = outside;
     this.suffix = suffix;
+    this.norms = norms;
   }
 
   /**
@@ -61,6 +69,7 @@ final class DecoderSteps {
     return switch (shape) {
       case WanDecoderShape wan -> WanSteps.of(wan, size);
       case HunyuanDecoderShape hunyuan -> HunyuanSteps.of(hunyuan, size, latentFrames);
+      case CogVideoXDecoderShape cog -> CogVideoXSteps.of(cog, rows, columns, latentFrames);
     };
   }
 
@@ -141,7 +150,7 @@ final class DecoderSteps {
   }
 
   private void conv(String name, String norm, Kernel kernel, Place from, Place to, Into into) {
-    Optional<String> before = norm.isEmpty() ? Optional.empty() : Optional.of(norm);
+    Optional<Norm> before = norm.isEmpty() ? Optional.empty() : Optional.of(norms.apply(norm));
     steps.add(new Conv(name, before, kernel, size, from, to, into));
   }
 }

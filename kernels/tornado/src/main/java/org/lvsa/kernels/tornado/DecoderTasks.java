@@ -6,8 +6,10 @@ import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.RepeatFrames;
 import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -67,6 +69,74 @@ record DecoderTasks<A extends TornadoNativeArray>(
             there.columns(),
             there.lead(),
             there.border());
+  }
+
+  /**
+   * Adds the norm of groups of a convolution's channels, which becomes what the next product sees.
+   * Factors and terms are there.
+   *
+   * @param weight of the channels, and their biases
+   * @param border pixels at each side of a frame, behind twice as many frames in front
+   */
+  void groupNorm(Conv conv, Norm.OfGroups norm, FloatArray weight, int border) {
+    DecoderStep.Size size = conv.size();
+    int channels = conv.kernel().in();
+    FloatArray volume = buffers.volume(conv.from());
+    FloatArray sums = buffers.groups().sums();
+    FloatArray scales = buffers.groups().scales();
+    String name = task(conv.name(), "Sums");
+    tasks.perRow(name, norm.groups() * FloatDecoderKernels.SLICES);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::groupSums,
+            new KernelContext(),
+            volume,
+            sums,
+            buffers.state(),
+            size.framePixels(),
+            channels,
+            channels / norm.groups(),
+            counted(size));
+    name = task(conv.name(), "Scales");
+    tasks.perThread(name, channels);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::groupScales,
+            new KernelContext(),
+            volume,
+            sums,
+            weight,
+            scales,
+            buffers.state(),
+            size.framePixels(),
+            channels,
+            channels / norm.groups(),
+            counted(size));
+    name = task(conv.name(), "In");
+    int all = Math.toIntExact(size.pixels() * channels);
+    tasks.perThread(name, all);
+    tasks
+        .graph()
+        .task(
+            name,
+            kernels.groupNorm(),
+            new KernelContext(),
+            volume,
+            scales,
+            buffers.groups().told(),
+            buffers.seen(),
+            buffers.state(),
+            all,
+            channels,
+            size.rows(),
+            size.columns(),
+            border,
+            size.rows() / norm.latents().rows(),
+            counted(size));
   }
 
   /**
@@ -293,6 +363,25 @@ record DecoderTasks<A extends TornadoNativeArray>(
             unpack.convolved(),
             unpack.in(),
             unpack.blockFrames(),
+            size);
+  }
+
+  /** Adds what makes two frames of each. */
+  void repeatFrames(RepeatFrames repeat) {
+    int size = Math.toIntExact(repeat.size().pixels() * repeat.channels());
+    String name = "repeat" + repeat.size().rows();
+    tasks.perThread(name, size);
+    tasks
+        .graph()
+        .task(
+            name,
+            FloatDecoderKernels::repeatFrames,
+            new KernelContext(),
+            buffers.volume(repeat.from()),
+            buffers.volume(repeat.to()),
+            buffers.state(),
+            size / repeat.size().frames(),
+            counted(repeat.size()) - 1,
             size);
   }
 }

@@ -15,7 +15,10 @@ import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.AttentionTensors;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
+import org.lvsa.kernels.tornado.DecoderStep.RepeatFrames;
+import org.lvsa.kernels.tornado.DecoderStep.Tell;
 import org.lvsa.kernels.tornado.DecoderStep.Unpack;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -26,7 +29,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * @param products matrices of convolutions and of the attention by name; a convolution's row has
  *     the channels of each tap in the order of {@link FloatDecoderKernels#columns}, or they lie in
  *     the order of {@link ImplicitConv#weights}
- * @param norms weights of norms by name
+ * @param norms weights of norms by name, of groups of channels their biases behind them
  */
 record DecoderTensors<A extends TornadoNativeArray>(
     Map<String, Activations.Linear<A>> products, Map<String, FloatArray> norms) {
@@ -53,13 +56,53 @@ record DecoderTensors<A extends TornadoNativeArray>(
       switch (step) {
         case Conv conv -> {
           made.conv(conv, weights, activations, convolutions.implicit(conv));
-          conv.norm().ifPresent(norm -> made.norm(norm, conv.kernel().in(), weights));
+          conv.norm().ifPresent(norm -> made.norm(norm, conv.kernel().in(), weights, activations));
         }
         case Attention attention -> made.attention(attention, weights, activations);
-        case Remember _, AddRepeated _, AddChannels _, Unpack _ -> {}
+        case Remember _, AddRepeated _, AddChannels _, Unpack _, Tell _, RepeatFrames _ -> {}
       }
     }
     return made;
+  }
+
+  private void norm(Norm norm, int channels, DecoderWeights weights, Activations<A> activations) {
+    switch (norm) {
+      case Norm.OfPixels(String name) -> norm(name, channels, weights);
+      case Norm.OfGroups groups -> norm(groups, channels, weights, activations);
+    }
+  }
+
+  /**
+   * The channels' weights and behind them their biases; and a product that makes factors and behind
+   * them terms of the latents.
+   */
+  private void norm(
+      Norm.OfGroups norm, int channels, DecoderWeights weights, Activations<A> activations) {
+    FloatArray array = new FloatArray(2 * channels);
+    readBoth(
+        weights,
+        norm.name() + ".norm_layer.weight",
+        norm.name() + ".norm_layer.bias",
+        array.getSegment());
+    norms.put(norm.name(), array);
+    int latents = norm.latentChannels();
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment rows = floats(arena, 2L * channels * latents);
+      MemorySegment biases = floats(arena, 2L * channels);
+      String factors = norm.name() + ".conv_y.conv";
+      String terms = norm.name() + ".conv_b.conv";
+      readBoth(weights, factors + ".weight", terms + ".weight", rows);
+      readBoth(weights, factors + ".bias", terms + ".bias", biases);
+      put(norm.name(), rows, biases, latents, 2 * channels, activations);
+    }
+  }
+
+  /** Reads two tensors of one size, one behind the other. */
+  private static void readBoth(
+      DecoderWeights weights, String first, String second, MemorySegment to) {
+    long half = to.byteSize() / 2;
+    weights.read(first, to.asSlice(0, half));
+    weights.read(second, to.asSlice(half, half));
   }
 
   private void norm(String name, int channels, DecoderWeights weights) {
@@ -190,13 +233,21 @@ record DecoderTensors<A extends TornadoNativeArray>(
           long rows = (long) conv.kernel().columns() * conv.kernel().padded();
           elements += convolutions.implicit(conv).map(ImplicitConv::weightElements).orElse(rows);
           elements += conv.kernel().padded();
-          floats += conv.norm().isPresent() ? conv.kernel().in() : 0;
+          int in = conv.kernel().in();
+          switch (conv.norm().orElse(null)) {
+            case null -> {}
+            case Norm.OfPixels _ -> floats += in;
+            case Norm.OfGroups groups -> {
+              floats += 2L * in;
+              elements += 2L * in * (groups.latentChannels() + 1);
+            }
+          }
         }
         case Attention attention -> {
           elements += 4L * (attention.channels() + 1) * attention.channels();
           floats += attention.channels();
         }
-        case Remember _, AddRepeated _, AddChannels _, Unpack _ -> {}
+        case Remember _, AddRepeated _, AddChannels _, Unpack _, Tell _, RepeatFrames _ -> {}
       }
     }
     return elements * elementBytes + floats * Float.BYTES;

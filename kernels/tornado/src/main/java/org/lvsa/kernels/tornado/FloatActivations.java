@@ -106,6 +106,7 @@ record FloatActivations() implements DecoderActivations<FloatArray> {
   public DecoderKernels<FloatArray> decoder() {
     return new DecoderKernels<>(
         FloatDecoderKernels::normPixels,
+        FloatDecoderKernels::groupNorm,
         FloatDecoderKernels::columns,
         FloatDecoderKernels::spread,
         FloatDecoderKernels::keep,

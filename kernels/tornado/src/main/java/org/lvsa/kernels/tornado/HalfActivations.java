@@ -110,6 +110,7 @@ record HalfActivations() implements SixteenBits, DecoderActivations<HalfFloatArr
   public DecoderKernels<HalfFloatArray> decoder() {
     return new DecoderKernels<>(
         HalfDecoderKernels::normPixels,
+        HalfDecoderKernels::groupNorm,
         HalfDecoderKernels::columns,
         HalfDecoderKernels::spread,
         HalfDecoderKernels::keep,

@@ -6,6 +6,7 @@ import org.lvsa.kernels.decoder.HunyuanDecoderShape;
 import org.lvsa.kernels.tornado.DecoderStep.AddChannels;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
 import org.lvsa.kernels.tornado.DecoderStep.AttentionTensors;
+import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Outside;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Size;
@@ -26,7 +27,7 @@ final class HunyuanSteps {
    * @param latentFrames of a video: the attention sees all of them
    */
   static List<DecoderStep> of(HunyuanDecoderShape shape, Size size, int latentFrames) {
-    DecoderSteps made = new DecoderSteps(size, Outside.NEAREST, ".conv");
+    DecoderSteps made = new DecoderSteps(size, Outside.NEAREST, ".conv", Norm.OfPixels::new);
     new HunyuanSteps(made).add(shape, latentFrames);
     return made.steps();
   }

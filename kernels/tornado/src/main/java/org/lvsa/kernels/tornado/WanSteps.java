@@ -10,6 +10,7 @@ import org.lvsa.kernels.tornado.DecoderStep.AttentionTensors;
 import org.lvsa.kernels.tornado.DecoderStep.Conv;
 import org.lvsa.kernels.tornado.DecoderStep.Into;
 import org.lvsa.kernels.tornado.DecoderStep.Kernel;
+import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Outside;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
 import org.lvsa.kernels.tornado.DecoderStep.Remember;
@@ -29,7 +30,7 @@ final class WanSteps {
    * @param size of a latent frame
    */
   static List<DecoderStep> of(WanDecoderShape shape, Size size) {
-    DecoderSteps made = new DecoderSteps(size, Outside.ZEROS, "");
+    DecoderSteps made = new DecoderSteps(size, Outside.ZEROS, "", Norm.OfPixels::new);
     new WanSteps(made).add(shape);
     return made.steps();
   }

@@ -107,7 +107,9 @@ final class DecoderCount {
       case DecoderStep.Remember _,
           DecoderStep.AddRepeated _,
           DecoderStep.AddChannels _,
-          DecoderStep.Unpack _ ->
+          DecoderStep.Unpack _,
+          DecoderStep.Tell _,
+          DecoderStep.RepeatFrames _ ->
           "shortcut";
     };
   }
@@ -126,7 +128,9 @@ final class DecoderCount {
       case DecoderStep.Remember _,
           DecoderStep.AddRepeated _,
           DecoderStep.AddChannels _,
-          DecoderStep.Unpack _ ->
+          DecoderStep.Unpack _,
+          DecoderStep.Tell _,
+          DecoderStep.RepeatFrames _ ->
           Work.NONE;
     };
   }

@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.LongConsumer;
 import org.lvsa.kernels.DType;
+import org.lvsa.kernels.decoder.CogVideoXDecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DecoderWeights;
 import org.lvsa.kernels.decoder.DeviceDecoder;
@@ -34,7 +35,7 @@ import org.lvsa.kernels.tornado.Convolutions.Road;
  * and 52; DTYPE {@code both} prints the relative difference between fp16 and float32; ROAD is
  * {@code columns}, {@code implicit}, or {@code both} for the one behind the other and their
  * relative difference, without it the one that a decoder takes where nobody names one; FAMILY is
- * {@code wan}, without it too, or {@code hunyuan}.
+ * {@code wan}, without it too, {@code hunyuan} or {@code cogvideox}.
  */
 final class DecoderSpeed {
   /** Wan 2.1's decoder. */
@@ -66,6 +67,18 @@ final class DecoderSpeed {
       int channels, Optional<HunyuanDecoderShape.Up> up) {
     return new HunyuanDecoderShape.Level(channels, 3, up);
   }
+
+  /** CogVideoX's decoder. */
+  static final CogVideoXDecoderShape COGVIDEOX =
+      new CogVideoXDecoderShape(
+          16,
+          32,
+          List.of(
+              new CogVideoXDecoderShape.Level(512, 4, true),
+              new CogVideoXDecoderShape.Level(256, 4, true),
+              new CogVideoXDecoderShape.Level(256, 4, false),
+              new CogVideoXDecoderShape.Level(128, 4, false)),
+          3);
 
   private final DecoderShape shape;
 
@@ -103,6 +116,7 @@ final class DecoderSpeed {
     return switch (family) {
       case "wan" -> WAN;
       case "hunyuan" -> HUNYUAN;
+      case "cogvideox" -> COGVIDEOX;
       default -> throw new IllegalArgumentException("no family " + family);
     };
   }
@@ -193,10 +207,19 @@ final class DecoderSpeed {
       }
     }
     return (name, to) -> {
-      boolean gamma = name.endsWith("gamma");
-      double range = Math.sqrt(12.0 / fanIn.getOrDefault(name, gamma ? 1200 : 384));
-      fill(to, name.hashCode(), (float) range, gamma ? 1 : 0);
+      float mean = mean(name);
+      double range = Math.sqrt(12.0 / fanIn.getOrDefault(name, mean > 0 ? 1200 : 384));
+      fill(to, name.hashCode(), (float) range, mean);
     };
+  }
+
+  /** The mean of a tensor: what a norm is multiplied with is about 1. */
+  static float mean(String name) {
+    boolean factor =
+        name.endsWith("gamma")
+            || name.endsWith("norm_layer.weight")
+            || name.endsWith("conv_y.conv.bias");
+    return factor ? 1 : 0;
   }
 
   private static void fill(MemorySegment to, long seed, float range, float mean) {

@@ -130,7 +130,10 @@ final class HalfAccuracy {
     try (DeviceDecoder decoder =
             new TornadoTransformers()
                 .openDecoder(
-                    DecoderSpeed.WAN, DecoderSpeed.weights(DecoderSpeed.WAN), dtype, KernelOptions.DEFAULT);
+                    DecoderSpeed.WAN,
+                    DecoderSpeed.weights(DecoderSpeed.WAN),
+                    dtype,
+                    KernelOptions.DEFAULT);
         Arena arena = Arena.ofShared()) {
       FrameSize size = new FrameSize(rows, columns);
       decoder.prepare(List.of(size), video.frames(), Progress.NONE);

@@ -12,7 +12,6 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -21,6 +20,7 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.Progress;
+import org.lvsa.kernels.decoder.CogVideoXDecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.decoder.FrameSize;
@@ -176,6 +176,14 @@ class HalfTransformerTest {
                 new HunyuanDecoderShape.Level(
                     8, 1, Optional.of(new HunyuanDecoderShape.Up(4, false))),
                 new HunyuanDecoderShape.Level(4, 1, Optional.empty())),
+            3),
+        new CogVideoXDecoderShape(
+            4,
+            2,
+            List.of(
+                new CogVideoXDecoderShape.Level(12, 1, true),
+                new CogVideoXDecoderShape.Level(8, 1, false),
+                new CogVideoXDecoderShape.Level(4, 1, false)),
             3));
   }
 
@@ -195,7 +203,7 @@ class HalfTransformerTest {
     try (DeviceDecoder decoder =
         backend.openDecoder(
             shape,
-            (name, to) -> fill(to, seed + name.hashCode(), name.endsWith("gamma") ? 1 : 0),
+            (name, to) -> fill(to, seed + name.hashCode(), DecoderSpeed.mean(name)),
             dtype,
             KernelOptions.DEFAULT)) {
       decoder.prepare(List.of(size), 5, Progress.NONE);

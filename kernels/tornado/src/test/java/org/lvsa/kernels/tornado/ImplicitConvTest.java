@@ -81,7 +81,7 @@ class ImplicitConvTest {
     Conv conv =
         new Conv(
             NAME,
-            norm ? Optional.of("norm") : Optional.empty(),
+            norm ? Optional.of(new DecoderStep.Norm.OfPixels("norm")) : Optional.empty(),
             kernel,
             new Size(frames, rows, columns),
             Place.LATENTS,

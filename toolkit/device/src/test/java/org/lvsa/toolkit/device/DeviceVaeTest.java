@@ -23,6 +23,7 @@ import org.lvsa.kernels.KernelOptions;
 import org.lvsa.kernels.Progress;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
+import org.lvsa.toolkit.vae.AutoencoderKlCogVideoX;
 import org.lvsa.toolkit.vae.AutoencoderKlHunyuan15;
 import org.lvsa.toolkit.vae.AutoencoderKlWan;
 import org.lvsa.toolkit.vae.DecoderOpening;
@@ -64,6 +65,17 @@ class DeviceVaeTest {
       ComponentFiles files = ComponentFiles.in(GoldenRun.component(model, directory));
       if (model.startsWith("hunyuan")) {
         AutoencoderKlHunyuan15 vae = AutoencoderKlHunyuan15.open(files, false);
+        return new Vae(
+            vae,
+            vae.config().latentChannels(),
+            vae.config().spatialFactor(),
+            vae.config()::frames,
+            vae::decode,
+            vae::decodeTiled,
+            vae::decodeOnDevice);
+      }
+      if (model.startsWith("cogvideox")) {
+        AutoencoderKlCogVideoX vae = AutoencoderKlCogVideoX.open(files, false);
         return new Vae(
             vae,
             vae.config().latentChannels(),
@@ -127,7 +139,8 @@ class DeviceVaeTest {
   @CsvSource({
     "wan/vae,dec.decoded_clamped,wan/model/vae",
     "wan22/ti2v5b/vae,dec.decoded_clamped,wan22/ti2v5b/model/vae",
-    "hunyuan15/t2v,dec.out,hunyuan15/model/vae"
+    "hunyuan15/t2v,dec.out,hunyuan15/model/vae",
+    "cogvideox/vae,dec.decoded,cogvideox/model/vae"
   })
   void decodesAsTheRecordedOneDid(String name, String recorded, String model) throws IOException {
     DeviceRun.assumeDevice();
@@ -155,7 +168,7 @@ class DeviceVaeTest {
 
   /** Tiles of two sizes, the last one at the right, twice. */
   @ParameterizedTest
-  @CsvSource({"wan/model/vae", "wan22/ti2v5b/model/vae", "hunyuan15/model/vae"})
+  @CsvSource({"wan/model/vae", "wan22/ti2v5b/model/vae", "hunyuan15/model/vae", "cogvideox/model/vae"})
   void tilesGiveWhatTheCpusGive(String model) throws IOException {
     DeviceRun.assumeDevice();
     long seed = System.nanoTime();

@@ -142,11 +142,24 @@ public final class CogVideoXPipeline implements VideoPipeline, OffloadableCompon
     DeviceCogVideo device =
         model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
     size.ifPresent(one -> device.prepare(choice.room(deviceSizes(one).video())));
+    if (choice.vae()) {
+      AutoencoderKlCogVideoX vae = model.vae();
+      vae.decodeOnDevice(choice::openDecoder, progress);
+      size.ifPresent(one -> vae.prepareDevice(model.unpadded(one), choice.tiling().map(this::own)));
+    }
+  }
+
+  @Override
+  public boolean decodesOnDevice() {
+    return true;
   }
 
   @Override
   public DeviceMemory.Sizes deviceSizes(VideoSize size) {
-    return DeviceCogVideo.sizes(model.config(), model.latents(size));
+    DeviceMemory.Decoder decoder =
+        new DeviceMemory.Decoder(
+            model.vae().decoderShape(), model.unpadded(size), 1, model.vae().config().tiling());
+    return DeviceCogVideo.sizes(model.config(), model.latents(size), decoder);
   }
 
   @Override

@@ -68,7 +68,8 @@ final class DeviceCogVideo implements AutoCloseable {
   }
 
   /** What decides how much memory a video takes. */
-  static DeviceMemory.Sizes sizes(CogVideoXConfig config, LatentSize latents) {
+  static DeviceMemory.Sizes sizes(
+      CogVideoXConfig config, LatentSize latents, DeviceMemory.Decoder decoder) {
     CogVideoXConfig.Patch patch = config.patch();
     TransformerVideo video =
         new TransformerVideo(
@@ -76,7 +77,7 @@ final class DeviceCogVideo implements AutoCloseable {
             latents.height() / patch.side(),
             latents.width() / patch.side(),
             config.text().tokens());
-    return new DeviceMemory.Sizes(shape(config), video, Optional.empty());
+    return new DeviceMemory.Sizes(shape(config), video, Optional.of(decoder));
   }
 
   private static TransformerShape shape(CogVideoXConfig config) {

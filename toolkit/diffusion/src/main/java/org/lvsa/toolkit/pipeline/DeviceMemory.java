@@ -49,10 +49,20 @@ public final class DeviceMemory {
    *
    * @param latents of the video
    * @param patch pixels along the side of the squares that it gives
+   * @param tiles what it takes for {@link Tiling#DEFAULT}
    */
-  public record Decoder(DecoderShape shape, LatentSize latents, int patch) {
+  public record Decoder(DecoderShape shape, LatentSize latents, int patch, Tiling tiles) {
+    /** One that takes the default tiles as they are. */
+    public Decoder(DecoderShape shape, LatentSize latents, int patch) {
+      this(shape, latents, patch, Tiling.DEFAULT);
+    }
+
     private List<FrameSize> sizes(Optional<Tiling> tiling) {
-      return Tiling.sizes(tiling, latents, patch, shape.scale());
+      return Tiling.sizes(
+          tiling.map(its -> its.equals(Tiling.DEFAULT) ? tiles : its),
+          latents,
+          patch,
+          shape.scale());
     }
   }
 

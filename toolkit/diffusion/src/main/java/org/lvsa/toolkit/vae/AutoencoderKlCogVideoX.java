@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.vae;
 
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.lvsa.kernels.Progress;
+import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.toolkit.layers.Observer;
 import org.lvsa.toolkit.layers.Volume;
 import org.lvsa.toolkit.parallel.Communicator;
@@ -113,6 +116,30 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
     return scaled;
   }
 
+  /** The decoder's sizes, as devices know it. */
+  public DecoderShape decoderShape() {
+    return DecoderShapes.of(config);
+  }
+
+  /**
+   * Decodes on a device from now on. Frames of another size make that ready again when they come.
+   *
+   * @param progress is told how far preparations are, now and later
+   */
+  public void decodeOnDevice(DecoderOpening opening, Progress progress) {
+    coder.decodeOnDevice(decoderShape(), opening, progress);
+  }
+
+  /**
+   * Makes the device ready for latents of a size, if there is a device: for whole frames, or for
+   * all tiles at once, so that none of them makes the others' preparations again.
+   *
+   * @param tiling how frames are cut into tiles; empty to decode them whole
+   */
+  public void prepareDevice(LatentSize size, Optional<Tiling> tiling) {
+    coder.prepareDevice(Tiling.sizes(tiling, size, 1, config.spatialFactor()), size.frames());
+  }
+
   /**
    * Decodes latents to frames, about from −1 to 1: the decoder does not cut them off.
    *
@@ -147,6 +174,7 @@ public final class AutoencoderKlCogVideoX implements AutoCloseable {
    */
   public void decodeTiled(float[] latents, LatentSize size, Tiling tiling, FrameSink sink) {
     size.check(latents, config.latentChannels());
+    prepareDevice(size, Optional.of(tiling));
     windows.tiled(latents, size, tiling, decoded(size), sink);
   }
 

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.vae;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.lvsa.kernels.decoder.CogVideoXDecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape;
 import org.lvsa.kernels.decoder.HunyuanDecoderShape;
 import org.lvsa.kernels.decoder.WanDecoderShape;
@@ -49,5 +50,18 @@ final class DecoderShapes {
     }
     return new HunyuanDecoderShape(
         config.latentChannels(), config.channels().getLast(), levels, HunyuanVaeConfig.COLOURS);
+  }
+
+  /** CogVideoX's. */
+  static DecoderShape of(CogVideoXVaeConfig config) {
+    List<Integer> channels = config.channels().reversed();
+    List<CogVideoXDecoderShape.Level> levels = new ArrayList<>();
+    for (int level = 0; level < channels.size(); level++) {
+      levels.add(
+          new CogVideoXDecoderShape.Level(
+              channels.get(level), config.resnets() + 1, level < config.temporalLevels()));
+    }
+    return new CogVideoXDecoderShape(
+        config.latentChannels(), config.groups(), levels, CogVideoXVaeConfig.COLOURS);
   }
 }
