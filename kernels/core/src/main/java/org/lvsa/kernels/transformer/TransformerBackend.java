@@ -95,6 +95,14 @@ public interface TransformerBackend {
   long decoderMemory(DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype);
 
   /**
+   * Why a decoder cannot run on the device, whatever its memory; empty if it can.
+   *
+   * @param sizes of latent frames that it is prepared for at the same time
+   * @param latentFrames of the video
+   */
+  Optional<String> decoderUnsupported(DecoderShape shape, List<FrameSize> sizes, int latentFrames);
+
+  /**
    * Opens a decoder of the latents that transformers make: reads the weights into memory that the
    * device is uploaded from.
    *

@@ -93,6 +93,12 @@ public final class CuDnnTransformers implements TransformerBackend {
   }
 
   @Override
+  public Optional<String> decoderUnsupported(
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames) {
+    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.DEFAULT);
+  }
+
+  @Override
   public DeviceDecoder openDecoder(
       DecoderShape shape, DecoderWeights weights, DType dtype, KernelOptions options) {
     return TornadoTransformers.openDecoder(shape, weights, dtype, attention.target(options));

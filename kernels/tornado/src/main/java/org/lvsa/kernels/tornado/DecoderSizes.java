@@ -5,6 +5,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.lvsa.kernels.tornado.DecoderStep.AddChannels;
 import org.lvsa.kernels.tornado.DecoderStep.AddRepeated;
 import org.lvsa.kernels.tornado.DecoderStep.Attention;
@@ -25,6 +26,7 @@ import org.lvsa.kernels.tornado.DecoderStep.Unpack;
  * @param products of a matrix product
  * @param kept of all convolutions together
  * @param attention of all buffers of the attention together
+ * @param scores of the attention, or of its keys or values if those are more
  * @param groups of what norms of groups of channels need
  */
 record DecoderSizes(
@@ -34,6 +36,7 @@ record DecoderSizes(
     long products,
     long kept,
     long attention,
+    long scores,
     Groups groups) {
   /**
    * Numbers of elements of what norms of groups of channels need.
@@ -71,6 +74,7 @@ record DecoderSizes(
     long products = 1;
     long kept = 0;
     long attention = 0;
+    long scores = 0;
     Groups groups = Groups.NONE;
     for (DecoderStep step : steps) {
       switch (step) {
@@ -102,6 +106,8 @@ record DecoderSizes(
           seen = Math.max(seen, volume);
           products = Math.max(products, volume);
           attention += attention(its);
+          long pixels = its.size().framePixels();
+          scores = Math.max(pixels * pixels * its.frames(), its.seenElements());
         }
         case Remember remember ->
             grow(volumes, Place.BEGIN, remember.size().pixels() * remember.channels());
@@ -114,7 +120,7 @@ record DecoderSizes(
             grow(volumes, repeat.to(), repeat.size().pixels() * repeat.channels());
       }
     }
-    return new DecoderSizes(volumes, seen, columns, products, kept, attention, groups);
+    return new DecoderSizes(volumes, seen, columns, products, kept, attention, scores, groups);
   }
 
   private static void grow(Map<Place, Long> volumes, Place place, long elements) {
@@ -130,6 +136,15 @@ record DecoderSizes(
     return 3 * pixels * its.channels()
         + (pixels + 1) * its.frames() * pixels
         + (its.frames() > 1 ? 2 * its.seenElements() : 0);
+  }
+
+  /** Numbers of the largest array, but for weights. */
+  long largest() {
+    return LongStream.concat(
+            volumes.values().stream().mapToLong(Long::longValue),
+            LongStream.of(seen, columns, products, scores, groups.told()))
+        .max()
+        .orElseThrow();
   }
 
   /**

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
@@ -88,6 +89,24 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
         .sum();
   }
 
+  /** Why a decoder cannot run, whatever the device's memory; empty if it can. */
+  static Optional<String> unsupported(
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames, Convolutions convolutions) {
+    Convolutions each = convolutions.among(sizes.size());
+    long largest =
+        sizes.stream()
+            .mapToLong(size -> DecoderSizes.of(steps(shape, size, latentFrames), each).largest())
+            .max()
+            .orElseThrow();
+    return largest <= BlockWeights.MOST
+        ? Optional.empty()
+        : Optional.of(
+            "an array of the VAE has "
+                + largest
+                + " numbers for this video, an array there holds "
+                + BlockWeights.MOST);
+  }
+
   private static List<DecoderStep> steps(DecoderShape shape, FrameSize size, int latentFrames) {
     return DecoderSteps.of(shape, size.rows(), size.columns(), latentFrames);
   }
@@ -115,6 +134,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
       return;
     }
     release();
+    KernelFailedException.throwIf(unsupported(shape, sizes, latentFrames, convolutions));
     long bytes = bytes(shape, sizes, latentFrames, convolutions, activations.bytes());
     if (bytes > device.memory()) {
       throw new KernelFailedException(

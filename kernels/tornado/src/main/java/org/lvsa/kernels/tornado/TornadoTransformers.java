@@ -78,6 +78,12 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   @Override
+  public Optional<String> decoderUnsupported(
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames) {
+    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.DEFAULT);
+  }
+
+  @Override
   public DeviceDecoder openDecoder(
       DecoderShape shape, DecoderWeights weights, DType dtype, KernelOptions options) {
     return openDecoder(shape, weights, dtype, attention.target(options));

@@ -19,7 +19,10 @@ import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.AttentionBackend.Availability;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.Progress;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderShape.Stretch;
 import org.lvsa.kernels.decoder.FrameSize;
+import org.lvsa.kernels.decoder.HunyuanDecoderShape;
 import org.lvsa.kernels.decoder.WanDecoderShape;
 import org.lvsa.kernels.decoder.WanDecoderShape.Level;
 import org.lvsa.kernels.decoder.WanDecoderShape.Up;
@@ -140,5 +143,36 @@ class TornadoDecoderTest {
         TornadoDecoder.bytes(SHAPE, List.of(SIZE, EDGE), 3, Convolutions.DEFAULT, 4)
             > TornadoDecoder.bytes(SHAPE, List.of(SIZE), 3, Convolutions.DEFAULT, 4),
         "each size has buffers of its own");
+  }
+
+  @Test
+  void aFrameThatNoArrayHoldsIsToldBeforeAnythingIsAllocated() {
+    FrameSize large = new FrameSize(270, 480);
+    HunyuanDecoderShape hunyuan = DecoderSpeed.HUNYUAN;
+    assertEquals(
+        Optional.empty(),
+        TornadoDecoder.unsupported(
+            hunyuan, List.of(new FrameSize(45, 80)), 33, Convolutions.DEFAULT));
+    assertEquals(
+        Optional.of(
+            "an array of the VAE has 16986931200 numbers for this video, an array there holds "
+                + BlockWeights.MOST),
+        TornadoDecoder.unsupported(hunyuan, List.of(large), 1, Convolutions.DEFAULT));
+  }
+
+  /** Stretches are those that the published decoder divides a video into. */
+  @Test
+  void stretchesAndDoubledFramesAreTheFamilys() {
+    DecoderShape cog = DecoderSpeed.COGVIDEOX;
+    assertEquals(
+        List.of(new Stretch(3, 9), new Stretch(2, 8), new Stretch(2, 8)), cog.stretches(7));
+    assertEquals(List.of(new Stretch(2, 8), new Stretch(2, 8)), cog.stretches(4));
+    assertEquals(List.of(new Stretch(1, 1)), cog.stretches(1));
+    assertEquals(List.of(3, 5, 9), DecoderState.of(cog, true, 3).counted().subList(0, 3));
+    assertEquals(List.of(2, 4, 8), DecoderState.of(cog, false, 2).counted().subList(0, 3));
+    DecoderShape hunyuan = DecoderSpeed.HUNYUAN;
+    assertEquals(List.of(new Stretch(1, 1), new Stretch(1, 4)), hunyuan.stretches(2));
+    assertEquals(List.of(1, 1, 1), DecoderState.of(hunyuan, true, 1).counted().subList(0, 3));
+    assertEquals(List.of(1, 2, 4), DecoderState.of(hunyuan, false, 1).counted().subList(0, 3));
   }
 }

@@ -29,6 +29,7 @@ import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelOptions;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.cli.Run;
+import org.lvsa.toolkit.hunyuan.TinyHunyuan;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.pipeline.DeviceChoice;
 import org.lvsa.toolkit.tensor.Safetensors;
@@ -222,12 +223,52 @@ class DeviceGenerateTest {
     GoldenRun run = GoldenRun.open("wan/unipc");
     Path onDevice = pictures(run, "device");
     Path onCpu = pictures(run, "cpu");
-    for (int frame = 0; frame < 17; frame++) {
+    assertNear(frames(onCpu, 17), frames(onDevice, 17));
+  }
+
+  /** Videos of an odd number of latent frames; the device has the VAE where nobody says more. */
+  @ParameterizedTest
+  @CsvSource({"hunyuan,64x32", "cogvideox,32x32"})
+  @Tag("full")
+  void framesOfOtherModelsAreDecodedThereToo(String name, String resolution) throws IOException {
+    Path folder =
+        name.equals("hunyuan")
+            ? TinyHunyuan.unpack(directory)
+            : GoldenRun.cogVideoXModel(directory);
+    List<byte[][]> made = new ArrayList<>();
+    for (String vae : List.of("", "--vae cpu ")) {
+      Path out = directory.resolve("frames" + made.size());
+      String options =
+          "--prompt cat --frames 9 --steps 1 --seed 3 --dtype f32 --output-type png "
+              + vae
+              + "--resolution "
+              + resolution
+              + " -o";
+      List<Object> words = new ArrayList<>(List.of("--model", folder));
+      words.addAll(List.of((Object[]) options.split(" ")));
+      words.add(out);
+      Run run = generate(Map.of(), words.toArray());
+      assertEquals(0, run.code(), run.err());
+      assertEquals(vae.isEmpty(), run.err().contains("to the device: VAE"), run.err());
+      assertEquals(vae.isEmpty(), !run.err().contains("VAE none"), run.err());
+      made.add(frames(out, 9));
+    }
+    assertNear(made.get(1), made.get(0));
+  }
+
+  private static byte[][] frames(Path folder, int count) throws IOException {
+    byte[][] frames = new byte[count][];
+    for (int frame = 0; frame < count; frame++) {
       String name = String.format(Locale.ROOT, "frame-%05d.png", frame);
-      byte[] expected = Picture.read(onCpu.resolve(name)).rgb();
-      byte[] actual = Picture.read(onDevice.resolve(name)).rgb();
-      for (int i = 0; i < expected.length; i++) {
-        assertEquals(expected[i] & 0xFF, actual[i] & 0xFF, 1, name);
+      frames[frame] = Picture.read(folder.resolve(name)).rgb();
+    }
+    return frames;
+  }
+
+  private static void assertNear(byte[][] expected, byte[][] actual) {
+    for (int frame = 0; frame < expected.length; frame++) {
+      for (int i = 0; i < expected[frame].length; i++) {
+        assertEquals(expected[frame][i] & 0xFF, actual[frame][i] & 0xFF, 1, "frame " + frame);
       }
     }
   }
@@ -238,14 +279,7 @@ class DeviceGenerateTest {
   void tilesAreDecodedThereTooAndTheLogSaysSo() throws IOException {
     Path onDevice = tiles("device");
     Path onCpu = tiles("cpu");
-    for (int frame = 0; frame < 5; frame++) {
-      String name = String.format(Locale.ROOT, "frame-%05d.png", frame);
-      byte[] expected = Picture.read(onCpu.resolve(name)).rgb();
-      byte[] actual = Picture.read(onDevice.resolve(name)).rgb();
-      for (int i = 0; i < expected.length; i++) {
-        assertEquals(expected[i] & 0xFF, actual[i] & 0xFF, 1, name);
-      }
-    }
+    assertNear(frames(onCpu, 5), frames(onDevice, 5));
   }
 
   private Path tiles(String vae) {
@@ -343,7 +377,6 @@ class DeviceGenerateTest {
     "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
     "2,wan2.1-1.3b,--dtype f32 --enable-cpu-offload,give --enable-layerwise-offload",
-    "2,hunyuanvideo-1.5,--dtype f32 --vae device,give --vae cpu",
     "3,hunyuanvideo-1.5,--dtype f16,give --dtype f32",
     "3,hunyuanvideo-1.5,--dtype f32 --frames 40001 --resolution 832x480,--frames ",
     "3,cogvideox-2b,--dtype f16,give --dtype f32"

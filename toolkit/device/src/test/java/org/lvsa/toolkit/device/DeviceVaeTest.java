@@ -168,7 +168,12 @@ class DeviceVaeTest {
 
   /** Tiles of two sizes, the last one at the right, twice. */
   @ParameterizedTest
-  @CsvSource({"wan/model/vae", "wan22/ti2v5b/model/vae", "hunyuan15/model/vae", "cogvideox/model/vae"})
+  @CsvSource({
+    "wan/model/vae",
+    "wan22/ti2v5b/model/vae",
+    "hunyuan15/model/vae",
+    "cogvideox/model/vae"
+  })
   void tilesGiveWhatTheCpusGive(String model) throws IOException {
     DeviceRun.assumeDevice();
     long seed = System.nanoTime();

@@ -107,6 +107,7 @@ public final class DeviceMemory {
               + ": "
               + memory.advice(size, sizes, device.bytes()));
     }
+    memory.requireDecoder(sizes);
   }
 
   /** Refuses a video whose largest activations are more than an array holds. */
@@ -125,6 +126,27 @@ public final class DeviceMemory {
                   ? "give --transformer cpu"
                   : "--frames " + videoFrames(size, video, (int) most) + " is the most"));
     }
+  }
+
+  /** Refuses frames whose decoding needs more than an array holds. */
+  private void requireDecoder(Sizes sizes) {
+    if (choice.vae()) {
+      unsupported(sizes, choice.tiling())
+          .ifPresent(
+              reason -> {
+                String advice =
+                    choice.tiling().isEmpty() && unsupported(sizes, TILES).isEmpty()
+                        ? "--vae-tiling"
+                        : "--vae cpu";
+                throw new UnavailableException("--vae device: " + reason + ": give " + advice);
+              });
+    }
+  }
+
+  private Optional<String> unsupported(Sizes sizes, Optional<Tiling> tiling) {
+    Decoder decoder = sizes.decoder().orElseThrow();
+    return backend.decoderUnsupported(
+        decoder.shape(), decoder.sizes(tiling), decoder.latents().frames());
   }
 
   /** Frames of a video whose latent frames are fewer: all but the first one are several. */
