@@ -37,9 +37,9 @@ final class RegisterCopies {
 
   private void queries(int r, int part) {
     int words = form.queryWords();
-    String limit = form.again() ? "staging" : "" + RegisterForm.WARPS * 16 * words;
+    String limit = form.again() ? "staging" : "" + form.warps() * 16 * words;
     String i = "" + (r + part);
-    line("for (int i%s = thread; i%s < %s; i%s += %d) {", i, i, limit, i, RegisterForm.THREADS);
+    line("for (int i%s = thread; i%s < %s; i%s += %d) {", i, i, limit, i, form.threads());
     line("  int row%s = i%s / %d;", i, i, words);
     line("  int word%s = i%s & %d;", i, i, words - 1);
     line("  int of%s = %s;", i, form.numbers("(row%s >> 4)".formatted(i), 0));
@@ -70,10 +70,10 @@ final class RegisterCopies {
   void sampleKeys(String column) {
     line("int sampleAt = keyBase + %s * %d + %d * thread;",
         column, form.elements(), form.perWord());
-    for (int j = 0; j < form.keyWords() / RegisterForm.THREADS; j++) {
+    for (int j = 0; j < form.keyWords() / form.threads(); j++) {
       line(
           "context.asyncCopyToLocal(staged, thread + %d, key, sampleAt + %d);",
-          j * RegisterForm.THREADS, form.perWord() * j * RegisterForm.THREADS);
+          j * form.threads(), form.perWord() * j * form.threads());
     }
     line("context.asyncCopyCommit();");
     line("context.asyncCopyWaitGroup(0);");
@@ -150,7 +150,7 @@ final class RegisterCopies {
   }
 
   private void words(String stage, String array, int first, int words, int perWord) {
-    int threads = RegisterForm.THREADS;
+    int threads = form.threads();
     for (int j = 0; j < words; j += threads) {
       if (j + threads > words) {
         line("if (thread < %d) {", words - j);

@@ -15,23 +15,16 @@ import java.util.Locale;
  * fp16.
  *
  * @param numbers what queries, keys and values are
+ * @param warps of a work-group
  * @param again whether this is the kernel that computes flagged queries again, with each row's own
  *     maximum
  */
-record RegisterForm(Numbers numbers, int headDim, boolean again) {
-  /** Warps of a work-group. */
-  static final int WARPS = 8;
-
-  static final int THREADS = 32 * WARPS;
-
+record RegisterForm(Numbers numbers, int headDim, int warps, boolean again) {
   /** Keys of a tile of the plan, which is the same for all kernels. */
   static final int PLANNED_KEYS = 32;
 
   /** Keys that are computed at a time, so that their scores fit in registers. */
   static final int CHUNK = 16;
-
-  /** Numbers of a tile of queries of the plan: three, and three per warp of 32 queries. */
-  static final int TILE_NUMBERS = 3 + 3 * WARPS;
 
   enum Numbers {
     BF16,
@@ -42,6 +35,20 @@ record RegisterForm(Numbers numbers, int headDim, boolean again) {
 
   /** A product of parts: 0 is the large part, 1 the small one. */
   record Product(int left, int right) {}
+
+  int threads() {
+    return 32 * warps;
+  }
+
+  /** Numbers of a tile of queries of the plan: three, and three per warp of 32 queries. */
+  int tileNumbers() {
+    return 3 + 3 * warps;
+  }
+
+  /** The method's name. */
+  String name() {
+    return type() + "x" + headDim + (again ? "Again" : "") + (warps == 8 ? "" : "Of" + warps);
+  }
 
   String type() {
     return numbers.name().toLowerCase(Locale.ROOT);

@@ -14,13 +14,14 @@ import java.nio.file.Path;
  * <p>The Javadoc of the generated class explains how the kernel works.
  */
 public final class RegisterGenerator {
-  private final KernelText text = new KernelText(RegisterForm.WARPS);
+  private final KernelText text;
   private final RegisterForm form;
   private final RegisterCopies copies;
   private final RegisterProducts products;
 
   private RegisterGenerator(RegisterForm form) {
     this.form = form;
+    text = new KernelText(form.warps());
     copies = new RegisterCopies(form, text);
     products = new RegisterProducts(form, text, copies);
   }
@@ -30,17 +31,15 @@ public final class RegisterGenerator {
     Files.createDirectories(directory);
     StringBuilder file =
         new StringBuilder(
-            HEAD.formatted(
-                RegisterForm.WARPS,
-                RegisterForm.TILE_NUMBERS,
-                RegisterForm.PLANNED_KEYS,
-                RegisterForm.THREADS));
+            HEAD.formatted(RegisterForm.PLANNED_KEYS));
     for (int headDim : new int[] {64, 128}) {
-      for (boolean again : new boolean[] {false, true}) {
-        for (RegisterForm.Numbers numbers : RegisterForm.Numbers.values()) {
-          RegisterForm form = new RegisterForm(numbers, headDim, again);
-          if (!(form.eight() && again)) {
-            file.append(new RegisterGenerator(form).method());
+      for (int warps : new int[] {8, 4, 2}) {
+        for (boolean again : new boolean[] {false, true}) {
+          for (RegisterForm.Numbers numbers : RegisterForm.Numbers.values()) {
+            RegisterForm form = new RegisterForm(numbers, headDim, warps, again);
+            if (!(form.eight() && again)) {
+              file.append(new RegisterGenerator(form).method());
+            }
           }
         }
       }
@@ -103,17 +102,8 @@ public final class RegisterGenerator {
         /** Queries of a warp. */
         static final int WARP_QUERIES = 32;
 
-        /** Warps of a work-group. */
-        static final int WARPS = %d;
-
-        /** Numbers that describe the queries of a work-group. */
-        static final int TILE_NUMBERS = %d;
-
         /** Keys of a tile; every frame, and the text, is padded to a multiple of it. */
         static final int KEYS = %d;
-
-        /** Threads of a work-group. */
-        static final int THREADS = %d;
 
         /** Where a row's maximum starts: the lowest finite number, so that no difference is NaN. */
         private static final float LOWEST = -3.4028235e38f;
@@ -131,6 +121,11 @@ public final class RegisterGenerator {
         private static final int WHOLE_BITS = 0x4B400000;
 
         private RegisterKernels() {}
+
+        /** Numbers that describe the queries of a work-group of some warps. */
+        static int tileNumbers(int warps) {
+          return 3 + 3 * warps;
+        }
 
         /** Elements of a blocked value: one block of 8 more than those of all its parts. */
         static int valueElements(int elements) {
@@ -182,6 +177,9 @@ public final class RegisterGenerator {
     return text.toString();
   }
 
+  private static final String SCALES_OF_SCORES =
+      ", and its scores: two\n   *     more numbers, {@code [batch, heads, 3]}";
+
   private static final String NUMBERS_OF_INT8 =
       "\n   * @param queryNumbers what multiplies a query's scores and the keys' scale, and what is to be"
           + " added\n   *     to its log-sum-exp, {@code [batch, tokens, heads, 2]}"
@@ -194,13 +192,15 @@ public final class RegisterGenerator {
           /**
            * Queries and keys in %s, headDim %d; {@link RegisterTiles} says what tiles and runs are.
            *
+           * @param scales what multiplies the output of each head, {@code [batch, heads]}%s
            * @param flags %s at the first query of each warp, {@code [batch, heads, tokens]}%s
            */
-          static void %sx%d%s(
+          static void %s(
               KernelContext context,
               %s query,
               %s key,
               HalfFloatArray value,
+              FloatArray scales,
               FloatArray out,
               FloatArray logSumExp,
               IntArray flags,%s
@@ -214,33 +214,32 @@ public final class RegisterGenerator {
             .formatted(
                 form.type(),
                 form.headDim(),
+                form.split() ? SCALES_OF_SCORES : "",
                 form.again() ? "1" : "receives 1 or 0",
                 form.again()
                     ? ", 0 where there is nothing to do"
                     : "\n   * @param again counts up if there is a flag"
                         + (form.eight() ? NUMBERS_OF_INT8 : ""),
-                form.type(),
-                form.headDim(),
-                form.again() ? "Again" : "",
+                form.name(),
                 form.array(),
                 form.array(),
                 form.again() ? "" : "\n      IntArray again,",
                 form.eight() ? "\n      FloatArray queryNumbers,\n      FloatArray keyScales," : "",
-                form.eight() ? "" : ",\n      float scale"));
+                form.eight() ? "" : ",\n      float %s".formatted(form.split() ? "scoreScale" : "scale")));
   }
 
   private void setUp() {
-    int staging = RegisterForm.WARPS * 16 * form.queryWords();
+    int staging = form.warps() * 16 * form.queryWords();
     line(
         "int[] staged = context.allocateIntLocalArray(%d);",
         Math.max(2 * form.stageWords(), staging));
-    line("float[] slot = context.allocateFloatLocalArray(%d);", RegisterForm.WARPS * 128 + 4);
+    line("float[] slot = context.allocateFloatLocalArray(%d);", form.warps() * 128 + 4);
     line("FloatArray slotStore = (FloatArray) (Object) slot;");
     if (form.eight()) {
       line("IntArray slotInts = (IntArray) (Object) slot;");
     }
     if (form.split()) {
-      line("int[] words = context.allocateIntLocalArray(%d);", RegisterForm.WARPS * 128 + 4);
+      line("int[] words = context.allocateIntLocalArray(%d);", form.warps() * 128 + 4);
       line("FloatArray wordStore = (FloatArray) (Object) words;");
     }
     text.threads();
@@ -249,6 +248,10 @@ public final class RegisterGenerator {
     queryTile();
     line("int sequence = context.groupIdy / heads;");
     line("int kvHead = sequence * kvHeads + head / (heads / kvHeads);");
+    if (form.split()) {
+      line("float scale = scoreScale * scales.get(3 * context.groupIdy + 1)");
+      line("    * scales.get(3 * context.groupIdy + 2);");
+    }
     line("int keyBase = kvHead * paddedTokens * %d;", form.elements());
     line("int valueBase = kvHead * paddedTokens * %d;", form.valueBlocks() * 8);
     line("int run = tiles.get(tile);");
@@ -278,11 +281,11 @@ public final class RegisterGenerator {
     if (form.split()) {
       line("// Two groups share a tile: each has 16 queries for each of its warps.");
       line("int half = context.groupIdx & 1;");
-      line("int planned = half * %d + (warp >> 1);", RegisterForm.WARPS / 2);
-      line("int tile = tiles.get(head) + (context.groupIdx >> 1) * %d;", RegisterForm.TILE_NUMBERS);
-      line("int numbers = tile + 3 + half * %d;", 3 * RegisterForm.WARPS / 2);
+      line("int planned = half * %d + (warp >> 1);", form.warps() / 2);
+      line("int tile = tiles.get(head) + (context.groupIdx >> 1) * %d;", form.tileNumbers());
+      line("int numbers = tile + 3 + half * %d;", 3 * form.warps() / 2);
     } else {
-      line("int tile = tiles.get(head) + context.groupIdx * %d;", RegisterForm.TILE_NUMBERS);
+      line("int tile = tiles.get(head) + context.groupIdx * %d;", form.tileNumbers());
     }
   }
 
@@ -303,7 +306,7 @@ public final class RegisterGenerator {
   private void flagged(int staging) {
     line("// The warps with a flag work; without one the group does not.");
     line("int flagged = 0;");
-    for (int warp = 0; warp < RegisterForm.WARPS; warp++) {
+    for (int warp = 0; warp < form.warps(); warp++) {
       int before = form.before(warp);
       line("if (tiles.get(%s) > %d) {", form.numbers(warp, 1), before);
       line(

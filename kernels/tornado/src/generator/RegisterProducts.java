@@ -289,7 +289,7 @@ final class RegisterProducts {
       line("e%s[%d] = w%s_%d;", scores, i, scores, i);
     }
     line(
-        "context.mmaStore(e%s, wordStore, back, slotColumn, %d);", scores, 8 * RegisterForm.WARPS);
+        "context.mmaStore(e%s, wordStore, back, slotColumn, %d);", scores, 8 * form.warps());
     for (int i = 0; i < 4; i++) {
       String large = "h%s_%d".formatted(scores, i);
       line(

@@ -73,6 +73,7 @@ final class RegisterResults {
   }
 
   private void output() {
+    line("float outScale = scales.get(%scontext.groupIdy);", form.split() ? "3 * " : "");
     int blocks = form.headDim() / 8;
     for (int r = 0; r < form.fragments(); r++) {
       for (int n = 0; n < blocks; n++) {
@@ -80,7 +81,7 @@ final class RegisterResults {
         text.read(fragment);
         for (int i = 0; i < 4; i++) {
           line(
-              "float z%d_%d_%d = %s * inverse%d;",
+              "float z%d_%d_%d = %s * inverse%d * outScale;",
               r, n, i, text.element(fragment, i), 2 * r + i / 2);
         }
       }

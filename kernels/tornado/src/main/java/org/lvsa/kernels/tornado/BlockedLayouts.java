@@ -21,6 +21,15 @@ final class BlockedLayouts {
   /** Columns of a work-group. */
   static final int TILE = 32;
 
+  /** Work-groups of a head in {@link #scaledValues}. */
+  static final int SCALING_GROUPS = 64;
+
+  /** fp16 holds numbers up to this, and twice it. */
+  static final float MOST = 32768f;
+
+  /** A number that is divided by a scale is multiplied by at most this, whose inverse is normal. */
+  private static final float MOST_FACTOR = 0x1p126f;
+
   /** Elements of a row of local memory more than headDim: rows begin at different banks. */
   private static final int GAP = 2;
 
@@ -102,9 +111,60 @@ final class BlockedLayouts {
       int bf16) {
     float[] highest = context.allocateFloatLocalArray(THREADS);
     int thread = context.localIdx;
-    int sequence = context.groupIdy / kvHeads;
-    int head = context.groupIdy % kvHeads;
-    int column = context.groupIdx * TILE;
+    highest[thread] =
+        put(
+            value,
+            blocked,
+            thread,
+            context.groupIdy,
+            context.groupIdx * TILE,
+            tokens,
+            kvHeads,
+            headDim,
+            length,
+            paddedLength,
+            stretchTokens,
+            paddedStretches,
+            columns,
+            1f,
+            bf16);
+    for (int stride = THREADS / 2; stride > 0; stride >>= 1) {
+      context.localBarrier();
+      if (thread < stride) {
+        highest[thread] = TornadoMath.max(highest[thread], highest[thread + stride]);
+      }
+    }
+    if (thread == 0) {
+      largest.set(context.groupIdy * (columns / TILE) + context.groupIdx, highest[0]);
+    }
+  }
+
+  /**
+   * A thread's share of a tile of {@link #values}.
+   *
+   * @param vectors {@code sequence · kvHeads + head}
+   * @param column the tile's first one
+   * @param factor what multiplies the values
+   * @return the largest absolute value before that, infinite if one is not finite
+   */
+  private static float put(
+      HalfFloatArray value,
+      HalfFloatArray blocked,
+      int thread,
+      int vectors,
+      int column,
+      int tokens,
+      int kvHeads,
+      int headDim,
+      int length,
+      int paddedLength,
+      int stretchTokens,
+      int paddedStretches,
+      int columns,
+      float factor,
+      int bf16) {
+    int sequence = vectors / kvHeads;
+    int head = vectors % kvHeads;
     int within = column % paddedLength;
     int start = column / paddedLength * length;
     int count = length;
@@ -114,7 +174,7 @@ final class BlockedLayouts {
       count = tokens - stretchTokens;
     }
     int elements = RegisterKernels.valueElements(headDim);
-    int to = (context.groupIdy * columns + column) * elements;
+    int to = (vectors * columns + column) * elements;
     int block = 16 * elements;
     float high = 0f;
     for (int i = thread; i < TILE * elements; i += THREADS) {
@@ -137,19 +197,121 @@ final class BlockedLayouts {
             size = Float.POSITIVE_INFINITY;
           }
           high = TornadoMath.max(high, size);
+          number = number * factor;
         }
       }
       blocked.set(to + i, new HalfFloat(number));
     }
+    return high;
+  }
+
+  /**
+   * The power of two that numbers are divided by so that fp16 holds them: 1 where it does already,
+   * else what brings the largest to between 2^14 and 2^15.
+   *
+   * @param largest their largest absolute value
+   * @param least fp16 holds numbers whose largest is not below this, or is 0
+   * @param most fp16 holds numbers up to this
+   */
+  static float scale(float largest, float least, float most) {
+    float factor = 1f;
+    // The difference is 0 for finite numbers alone.
+    if (largest - largest == 0f) {
+      if (largest > most) {
+        while (largest * factor > MOST) {
+          factor = factor * 0.5f;
+        }
+      }
+      if (largest > 0f && largest < least) {
+        while (factor < MOST_FACTOR && largest * factor <= 0.5f * MOST) {
+          factor = factor * 2f;
+        }
+      }
+    }
+    return 1f / factor;
+  }
+
+  /**
+   * What the numbers of each head are divided by, see {@link #scale}, one work-group for each query
+   * head.
+   *
+   * @param largest {@code count} numbers of each key/value head
+   * @param scales receives a number of each query head, {@code [batch, heads, stride]}, at {@code
+   *     place}
+   */
+  static void scales(
+      KernelContext context,
+      FloatArray largest,
+      FloatArray scales,
+      int count,
+      int heads,
+      int kvHeads,
+      int place,
+      int stride,
+      float least,
+      float most) {
+    float[] highest = context.allocateFloatLocalArray(THREADS);
+    int thread = context.localIdx;
+    int kvHead = context.groupIdy / heads * kvHeads + context.groupIdy % heads / (heads / kvHeads);
+    float high = 0f;
+    for (int i = thread; i < count; i += THREADS) {
+      high = TornadoMath.max(high, largest.get(kvHead * count + i));
+    }
     highest[thread] = high;
-    for (int stride = THREADS / 2; stride > 0; stride >>= 1) {
+    for (int half = THREADS / 2; half > 0; half >>= 1) {
       context.localBarrier();
-      if (thread < stride) {
-        highest[thread] = TornadoMath.max(highest[thread], highest[thread + stride]);
+      if (thread < half) {
+        highest[thread] = TornadoMath.max(highest[thread], highest[thread + half]);
       }
     }
     if (thread == 0) {
-      largest.set(context.groupIdy * (columns / TILE) + context.groupIdx, highest[0]);
+      scales.set(context.groupIdy * stride + place, scale(highest[0], least, most));
+    }
+  }
+
+  /**
+   * Writes values that fp16 does not hold once more as {@link #values} does, divided by their
+   * head's scale. Where it is 1, nothing is done. Group x is one of {@link #SCALING_GROUPS}, group
+   * y is {@code sequence · kvHeads + head}.
+   *
+   * @param scales as {@link #scales} writes them, {@code [batch, heads]}
+   * @param queryHeads number of query heads of a key/value head
+   */
+  static void scaledValues(
+      KernelContext context,
+      HalfFloatArray value,
+      HalfFloatArray blocked,
+      FloatArray scales,
+      int queryHeads,
+      int tokens,
+      int kvHeads,
+      int headDim,
+      int length,
+      int paddedLength,
+      int stretchTokens,
+      int paddedStretches,
+      int columns,
+      int bf16) {
+    float scale = scales.get(context.groupIdy * queryHeads);
+    if (scale != 1f) {
+      for (int tile = context.groupIdx; tile < columns / TILE; tile += SCALING_GROUPS) {
+        put(
+            value,
+            blocked,
+            context.localIdx,
+            context.groupIdy,
+            tile * TILE,
+            tokens,
+            kvHeads,
+            headDim,
+            length,
+            paddedLength,
+            stretchTokens,
+            paddedStretches,
+            columns,
+            1f / scale,
+            bf16);
+      }
     }
   }
 

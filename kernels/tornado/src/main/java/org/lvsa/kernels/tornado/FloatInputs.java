@@ -11,19 +11,12 @@ import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
- * Inputs in float32, each number of which {@link SplitLayouts} divides into two of fp16. Where fp16
- * cannot hold them, {@link PortableKernel} computes with the numbers as they were given.
+ * Inputs in float32, each number of which {@link SplitLayouts} divides into two of fp16. Heads
+ * whose numbers are small, and values that are large, are multiplied by a power of two before.
+ * Where fp16 cannot hold them so either, {@link PortableKernel} computes with the numbers as they
+ * were given.
  */
 final class FloatInputs implements RegisterInputs {
-  /** fp16 holds what is smaller than this, and twice it. */
-  private static final float LARGEST = 32768;
-
-  /**
-   * A head whose largest number is below this loses digits: two parts round to 2^-25 at best, which
-   * then is more than 2^-19 of its largest number.
-   */
-  private static final float SMALLEST_LARGEST = 0x1p-6f;
-
   private final AttentionShape shape;
   private final Tensor query;
   private final Tensor key;
@@ -37,21 +30,26 @@ final class FloatInputs implements RegisterInputs {
    * @param name for tasks
    * @param largest the largest absolute value of each stretch of each head
    */
-  private record Tensor(String name, FloatArray numbers, FloatArray largest, int heads) {
-    static Tensor allocate(String name, AttentionShape shape, int heads, long elements) {
+  private record Tensor(
+      String name, FloatArray numbers, FloatArray largest, int heads, Fp16Range range) {
+    static Tensor allocate(
+        String name, AttentionShape shape, int heads, long elements, Fp16Range range) {
       return new Tensor(
           name,
           new FloatArray(Math.toIntExact(elements)),
           new FloatArray(shape.batch() * heads * stretches(shape)),
-          heads);
+          heads,
+          range);
     }
   }
 
   FloatInputs(AttentionShape shape, RegisterProgram.Room room) {
     this.shape = shape;
-    query = Tensor.allocate("query", shape, shape.heads(), shape.queryElements());
-    key = Tensor.allocate("key", shape, shape.kvHeads(), shape.keyElements());
-    value = Tensor.allocate("value", shape, shape.kvHeads(), shape.keyElements());
+    query = Tensor.allocate("query", shape, shape.heads(), shape.queryElements(), Fp16Range.SCORES);
+    key = Tensor.allocate("key", shape, shape.kvHeads(), shape.keyElements(), Fp16Range.SCORES);
+    value =
+        Tensor.allocate(
+            "value", shape, shape.kvHeads(), shape.keyElements(), Fp16Range.ofValues(DType.F32));
     parts = new HalfFloatArray(Math.toIntExact(2 * shape.queryElements()));
     blocks = RegisterTasks.Blocks.allocate(shape, room.columns(), 2);
   }
@@ -71,14 +69,14 @@ final class FloatInputs implements RegisterInputs {
 
   @Override
   public List<TornadoNativeArray> prepared() {
-    return List.of(parts, blocks.keys(), blocks.values());
+    return List.of(parts, blocks.keys(), blocks.values(), blocks.scales());
   }
 
   @Override
   public void prepare(GraphTasks tasks) {
-    for (Tensor tensor : tensors()) {
-      addLargest(tasks, tensor);
-    }
+    addScales(tasks, value, 0);
+    addScales(tasks, key, 1);
+    addScales(tasks, query, 2);
     int elements = query.numbers().getSize();
     tasks.perThread("splitQuery", elements);
     tasks
@@ -89,12 +87,16 @@ final class FloatInputs implements RegisterInputs {
             new KernelContext(),
             query.numbers(),
             parts,
+            blocks.scales(),
+            shape.tokens(),
+            shape.heads(),
             shape.headDim(),
             elements);
     RegisterTasks.addSplitBlocks(tasks, key.numbers(), value.numbers(), blocks);
   }
 
-  private void addLargest(GraphTasks tasks, Tensor tensor) {
+  /** Adds what finds each head's scale. */
+  private void addScales(GraphTasks tasks, Tensor tensor, int place) {
     String name = tensor.name() + "Largest";
     tasks.groups(name, stretches(shape), shape.batch() * tensor.heads(), SplitLayouts.THREADS);
     tasks
@@ -109,6 +111,23 @@ final class FloatInputs implements RegisterInputs {
             tensor.heads(),
             shape.headDim())
         .transferToHost(DataTransferMode.EVERY_EXECUTION, tensor.largest());
+    String scales = tensor.name() + "Scales";
+    tasks.groups(scales, 1, shape.batch() * shape.heads(), BlockedLayouts.THREADS);
+    tasks
+        .graph()
+        .task(
+            scales,
+            BlockedLayouts::scales,
+            new KernelContext(),
+            tensor.largest(),
+            blocks.scales(),
+            stretches(shape),
+            shape.heads(),
+            tensor.heads(),
+            place,
+            RegisterTasks.SCALES,
+            tensor.range().least(),
+            tensor.range().most());
   }
 
   @Override
@@ -118,15 +137,8 @@ final class FloatInputs implements RegisterInputs {
 
   @Override
   public boolean fp16Holds() {
-    for (Tensor tensor : tensors()) {
-      for (int head = 0; head < shape.batch() * tensor.heads(); head++) {
-        float highest = RegisterTasks.highest(tensor.largest(), head, stretches(shape));
-        if (!(highest == 0 || highest <= LARGEST && highest >= SMALLEST_LARGEST)) {
-          return false;
-        }
-      }
-    }
-    return true;
+    return tensors().stream()
+        .allMatch(tensor -> tensor.range().holds(tensor.largest(), shape.batch() * tensor.heads()));
   }
 
   @Override

@@ -10,20 +10,13 @@ import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
- * Inputs in fp16 or bf16: keys and values are brought into blocks, values become fp16. Values that
- * fp16 cannot hold send all queries to the online kernel of {@link TensorCoreKernels}, behind a
- * task that transposes the keys.
+ * Inputs in fp16 or bf16: keys and values are brought into blocks, values become fp16. Those of a
+ * head that fp16 cannot hold are multiplied by a power of two before, and the output is divided by
+ * it. Values that are not finite, and those of a head with so wide a range that fp16 cannot hold
+ * them so either, send all queries to the online kernel of {@link TensorCoreKernels}, behind a task
+ * that transposes the keys.
  */
 final class HalfInputs implements RegisterInputs {
-  /** fp16 holds what is smaller than this, and twice it. */
-  private static final float LARGEST_VALUE = 32768;
-
-  /**
-   * A head whose largest value is below this loses bits in fp16, which rounds to 2^-24 at best:
-   * then more than 2^-14 of its largest value.
-   */
-  private static final float SMALLEST_LARGEST_VALUE = 0x1p-10f;
-
   private final AttentionShape shape;
   private final DType dtype;
   private final TileRoom room;
@@ -51,7 +44,7 @@ final class HalfInputs implements RegisterInputs {
 
   @Override
   public List<TornadoNativeArray> prepared() {
-    return List.of(query, blocks.keys(), blocks.values());
+    return List.of(query, blocks.keys(), blocks.values(), blocks.scales());
   }
 
   @Override
@@ -81,21 +74,7 @@ final class HalfInputs implements RegisterInputs {
 
   @Override
   public boolean fp16Holds() {
-    int tiles = blocks.columns().count() / BlockedLayouts.TILE;
-    for (int head = 0; head < shape.batch() * shape.kvHeads(); head++) {
-      if (!holds(RegisterTasks.highest(largest, head, tiles))) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  /** Whether fp16 holds the values of a head, given the largest absolute value. */
-  private boolean holds(float highest) {
-    if (dtype == DType.F16) {
-      return highest <= Float.MAX_VALUE;
-    }
-    return highest == 0 || highest <= LARGEST_VALUE && highest >= SMALLEST_LARGEST_VALUE;
+    return Fp16Range.ofValues(dtype).holds(largest, shape.batch() * shape.kvHeads());
   }
 
   @Override

@@ -57,11 +57,12 @@ final class RegisterAttention implements DeviceAttention<HalfFloatArray> {
   private static RegisterTiles crossTiles(AttentionShape queries, Columns keys) {
     KeyRanges all =
         new KeyRanges(0, queries.tokens(), new int[] {0}, new int[] {keys.stretchTokens()});
-    List<RegisterPlan> plans = RegisterPlan.of(keys, List.of(List.of(all))).orElseThrow();
+    List<RegisterPlan> plans =
+        RegisterPlan.of(keys, List.of(List.of(all)), RegisterPlan.MOST_WARPS).orElseThrow();
     int[] numbers = plans.getFirst().tiles();
     for (int tile = 0; tile < plans.getFirst().tileCount(); tile++) {
       // A query of the video has no key of its own in the text: the first tile stands for it.
-      numbers[tile * RegisterKernels.TILE_NUMBERS + 2] = 0;
+      numbers[tile * RegisterKernels.tileNumbers(RegisterPlan.MOST_WARPS) + 2] = 0;
     }
     RegisterTiles made = RegisterTiles.allocate(queries, RegisterTiles.Room.forPlans(plans));
     made.fill(queries, plans);
@@ -97,7 +98,9 @@ final class RegisterAttention implements DeviceAttention<HalfFloatArray> {
     int rows = Math.min(tiles, shape.textTokens());
     textCount.set(0, textTokens);
     List<List<KeyRanges>> groups = QueryTiles.groups(shape.withText(rows), layout);
-    self.tiles.fill(shape, RegisterPlan.of(self.blocks.columns(), groups).orElseThrow());
+    self.tiles.fill(
+        shape,
+        RegisterPlan.of(self.blocks.columns(), groups, RegisterPlan.MOST_WARPS).orElseThrow());
   }
 
   @Override

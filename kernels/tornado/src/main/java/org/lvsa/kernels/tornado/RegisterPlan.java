@@ -9,17 +9,21 @@ import org.lvsa.kernels.KeyRanges;
 
 /**
  * How the queries of a head are divided among the warps of {@link RegisterKernels}. A warp takes up
- * to 32 queries of one group. Eight warps share a tile, and so the copies of keys and values. Warps
- * of different groups share one if most of their keys are the same: the end of a frame and the
- * start of the next one, say.
+ * to 32 queries of one group. The warps of a tile share the copies of keys and values. Warps of
+ * different groups share one if most of their keys are the same: the end of a frame and the start
+ * of the next one, say.
  *
- * @param tiles {@link RegisterKernels#TILE_NUMBERS} numbers per tile: first run, run after the
- *     last, the tile of columns where the first query's own key is; then for each warp its first
- *     query, its number of queries (0 if it has none) and their number of keys
+ * @param warps of a tile
+ * @param tiles {@link RegisterKernels#tileNumbers} numbers per tile: first run, run after the last,
+ *     the tile of columns where the first query's own key is; then for each warp its first query,
+ *     its number of queries (0 if it has none) and their number of keys
  * @param runs three numbers per run: first column, a multiple of {@link RegisterKernels#KEYS};
  *     number of tiles of keys; for which warps the run is, one bit each
  */
-record RegisterPlan(int[] tiles, int[] runs) {
+record RegisterPlan(int warps, int[] tiles, int[] runs) {
+  /** The most warps of a tile, and what layouts of frames take. */
+  static final int MOST_WARPS = 8;
+
   private static final int RUN_NUMBERS = 3;
 
   /** Queries of one group that a warp takes. */
@@ -29,11 +33,12 @@ record RegisterPlan(int[] tiles, int[] runs) {
    * Divides the groups of each matrix of a layout; empty if a run of keys does not consist of whole
    * tiles.
    */
-  static Optional<List<RegisterPlan>> of(Columns columns, List<List<KeyRanges>> groups) {
+  static Optional<List<RegisterPlan>> of(Columns columns, List<List<KeyRanges>> groups, int warps) {
     if (!groups.stream().flatMap(List::stream).allMatch(columns::fits)) {
       return Optional.empty();
     }
-    return Optional.of(groups.stream().map(list -> new Builder(columns).build(list)).toList());
+    return Optional.of(
+        groups.stream().map(list -> new Builder(columns, warps).build(list)).toList());
   }
 
   /**
@@ -42,7 +47,7 @@ record RegisterPlan(int[] tiles, int[] runs) {
    * of one busy warp takes 0.7 of the time of a full one.
    */
   static boolean pays(List<RegisterPlan> plans, List<List<KeyRanges>> groups) {
-    double here = plans.stream().mapToDouble(RegisterPlan::cost).sum();
+    double here = cost(plans);
     double there = 0;
     for (List<KeyRanges> list : groups) {
       for (KeyRanges group : list) {
@@ -52,25 +57,39 @@ record RegisterPlan(int[] tiles, int[] runs) {
     return here <= there;
   }
 
+  /** The time that plans take: 1 for a key and all warps of the largest tile. */
+  static double cost(List<RegisterPlan> plans) {
+    return plans.stream().mapToDouble(RegisterPlan::cost).sum();
+  }
+
   private double cost() {
     double cost = 0;
-    for (int tile = 0; tile < tiles.length; tile += RegisterKernels.TILE_NUMBERS) {
+    for (int tile = 0; tile < tiles.length; tile += RegisterKernels.tileNumbers(warps)) {
       long keys = 0;
       for (int run = tiles[tile]; run < tiles[tile + 1]; run++) {
         keys += (long) RegisterKernels.KEYS * runs[RUN_NUMBERS * run + 1];
       }
       int busy = 0;
-      for (int warp = 0; warp < RegisterKernels.WARPS; warp++) {
+      for (int warp = 0; warp < warps; warp++) {
         busy += tiles[tile + 4 + 3 * warp] > 0 ? 1 : 0;
       }
-      cost += keys * (0.66 + 0.34 * busy / RegisterKernels.WARPS);
+      cost += (warps / (double) MOST_WARPS) * slowness() * keys * (0.66 + 0.34 * busy / warps);
     }
     return cost;
   }
 
+  /** The time of a tile of fewer warps than the most, relative to the warps that it has. */
+  private double slowness() {
+    return switch (warps) {
+      case 2 -> 1.19;
+      case 4 -> 1.08;
+      default -> 1;
+    };
+  }
+
   /** Number of tiles. */
   int tileCount() {
-    return tiles.length / RegisterKernels.TILE_NUMBERS;
+    return tiles.length / RegisterKernels.tileNumbers(warps);
   }
 
   /** Number of runs of all tiles together. */
@@ -80,6 +99,7 @@ record RegisterPlan(int[] tiles, int[] runs) {
 
   private static final class Builder {
     private final Columns columns;
+    private final int most;
     private final List<Warp> warps = new ArrayList<>();
     private int[] tiles = new int[64];
     private int tileSize;
@@ -94,8 +114,9 @@ record RegisterPlan(int[] tiles, int[] runs) {
     /** Edges of the runs that the warps of the tile attend to together. */
     private int[] together = {};
 
-    Builder(Columns columns) {
+    Builder(Columns columns, int most) {
       this.columns = columns;
+      this.most = most;
     }
 
     RegisterPlan build(List<KeyRanges> groups) {
@@ -109,7 +130,7 @@ record RegisterPlan(int[] tiles, int[] runs) {
           }
           int queries = Math.min(RegisterKernels.WARP_QUERIES, group.queryCount() - done);
           warps.add(new Warp(group, group.firstQuery() + done, queries));
-          if (warps.size() == RegisterKernels.WARPS) {
+          if (warps.size() == most) {
             flush();
           }
         }
@@ -117,7 +138,7 @@ record RegisterPlan(int[] tiles, int[] runs) {
       if (!warps.isEmpty()) {
         flush();
       }
-      return new RegisterPlan(Arrays.copyOf(tiles, tileSize), Arrays.copyOf(runs, runSize));
+      return new RegisterPlan(most, Arrays.copyOf(tiles, tileSize), Arrays.copyOf(runs, runSize));
     }
 
     /**
@@ -183,7 +204,7 @@ record RegisterPlan(int[] tiles, int[] runs) {
       addTile(runSize / RUN_NUMBERS);
       int own = columns.column(warps.getFirst().firstQuery());
       addTile(own / RegisterKernels.KEYS * RegisterKernels.KEYS);
-      for (int warp = 0; warp < RegisterKernels.WARPS; warp++) {
+      for (int warp = 0; warp < most; warp++) {
         boolean idle = warp >= warps.size();
         addTile(idle ? 0 : warps.get(warp).firstQuery());
         addTile(idle ? 0 : warps.get(warp).queries());
@@ -206,7 +227,7 @@ record RegisterPlan(int[] tiles, int[] runs) {
         lastGroup = group;
         int[] edges = edges(group);
         for (int i = 0; i < edges.length; i += 2) {
-          addRun(edges[i], edges[i + 1], (1 << RegisterKernels.WARPS) - 1);
+          addRun(edges[i], edges[i + 1], (1 << most) - 1);
         }
       } else {
         lastGroup = null;

@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -38,7 +39,7 @@ final class RegisterProgram implements DeviceProgram {
 
     /** Room for what fits here and, where columns are the same, for what fits there. */
     Room with(Room other) {
-      return columns.equals(other.columns)
+      return columns.equals(other.columns) && register.warps() == other.register.warps()
           ? new Room(columns, register.with(other.register), tiles.with(other.tiles))
           : this;
     }
@@ -60,6 +61,14 @@ final class RegisterProgram implements DeviceProgram {
     boolean fits(TornadoTarget device, Room room) {
       return takes(shape, dtype, device, room) && bytes(room) <= device.memory();
     }
+  }
+
+  /** For measurements: the one size of tiles that layouts of blocks get; -1 for another kernel. */
+  static int forced = Integer.getInteger("lvsa.warps", 0);
+
+  /** Numbers of warps that may share a tile. */
+  private static List<Integer> sizes() {
+    return forced > 0 ? List.of(forced) : List.of(RegisterPlan.MOST_WARPS, 4, 2);
   }
 
   private final AttentionShape shape;
@@ -143,7 +152,7 @@ final class RegisterProgram implements DeviceProgram {
     return Stream.of(frames.columns(), Columns.ofTokens(shape))
         .flatMap(
             columns ->
-                plans(columns, groups)
+                plans(columns, groups, sizes())
                     .map(plans -> new Room(columns, RegisterTiles.Room.forPlans(plans), tiles))
                     .map(room -> room.with(frames))
                     .stream())
@@ -163,12 +172,39 @@ final class RegisterProgram implements DeviceProgram {
   }
 
   /**
-   * The plans of a layout, if the kernel takes it: of whole frames any one, else those that pay.
+   * The fastest plans of a layout, if the kernel takes it: of whole frames any one, else those that
+   * pay.
+   *
+   * @param sizes numbers of warps that may share a tile; of whole frames the first one
    */
-  private static Optional<List<RegisterPlan>> plans(Columns columns, List<List<KeyRanges>> groups) {
-    boolean frames = groups.stream().flatMap(List::stream).allMatch(columns::startsStretch);
-    return RegisterPlan.of(columns, groups)
-        .filter(plans -> frames || RegisterPlan.pays(plans, groups));
+  private static Optional<List<RegisterPlan>> plans(
+      Columns columns, List<List<KeyRanges>> groups, List<Integer> sizes) {
+    if (forced < 0) {
+      return Optional.empty();
+    }
+    if (isOfFrames(columns, groups)) {
+      return RegisterPlan.of(columns, groups, sizes.getFirst());
+    }
+    return sizes.stream()
+        .flatMap(warps -> RegisterPlan.of(columns, groups, warps).stream())
+        .min(Comparator.comparingDouble(RegisterPlan::cost))
+        .filter(plans -> forced > 0 || RegisterPlan.pays(plans, groups));
+  }
+
+  private static boolean isOfFrames(Columns columns, List<List<KeyRanges>> groups) {
+    return groups.stream().flatMap(List::stream).allMatch(columns::startsStretch);
+  }
+
+  /**
+   * Whether another program would be so much faster that it is worth its compilation. Whole frames,
+   * and all keys, are taken as they come: a model may need them for one layer of many.
+   */
+  private static boolean isMuchSlower(
+      List<RegisterPlan> plans, Columns columns, List<List<KeyRanges>> groups) {
+    return !isOfFrames(columns, groups)
+        && plans(columns, groups, sizes())
+            .filter(best -> RegisterPlan.cost(plans) > 1.2 * RegisterPlan.cost(best))
+            .isPresent();
   }
 
   /** Number of bytes that the buffers for a shape take. */
@@ -209,8 +245,12 @@ final class RegisterProgram implements DeviceProgram {
   @Override
   public boolean holds(List<List<KeyRanges>> groups) {
     planned = Optional.empty();
+    if (forced != 0 && forced != room.register().warps()) {
+      return false;
+    }
     Optional<List<RegisterPlan>> plans =
-        plans(room.columns(), groups)
+        plans(room.columns(), groups, List.of(room.register().warps()))
+            .filter(some -> !isMuchSlower(some, room.columns(), groups))
             .filter(some -> room.register().holds(RegisterTiles.Room.forPlans(some)));
     if (plans.isEmpty() || !DeviceProgram.super.holds(groups)) {
       return false;
@@ -225,7 +265,7 @@ final class RegisterProgram implements DeviceProgram {
         planned
             .filter(some -> some.groups() == groups)
             .map(Planned::plans)
-            .or(() -> RegisterPlan.of(room.columns(), groups))
+            .or(() -> RegisterPlan.of(room.columns(), groups, room.register().warps()))
             .orElseThrow(() -> new IllegalArgumentException("the layout does not fit"));
     registerTiles.fill(shape, plans);
     tiles.fill(shape, groups);

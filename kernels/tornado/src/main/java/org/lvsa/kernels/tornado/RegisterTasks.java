@@ -4,9 +4,9 @@ package org.lvsa.kernels.tornado;
 import org.lvsa.kernels.AttentionShape;
 import org.lvsa.kernels.DType;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task16;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task17;
 import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
@@ -17,6 +17,9 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * and queries that it flags are computed again.
  */
 final class RegisterTasks {
+  /** Scales of a head of float32: of values, keys, queries. */
+  static final int SCALES = 3;
+
   private RegisterTasks() {}
 
   /**
@@ -26,8 +29,15 @@ final class RegisterTasks {
    * @param columns where tokens stand
    * @param keys as {@link BlockedLayouts#keys} or {@link SplitLayouts#keys} writes them
    * @param values as the same class writes them
+   * @param scales what {@link BlockedLayouts#scales} writes of each head: of its values, and in two
+   *     parts of its keys and its queries
    */
-  record Blocks(AttentionShape shape, Columns columns, HalfFloatArray keys, HalfFloatArray values) {
+  record Blocks(
+      AttentionShape shape,
+      Columns columns,
+      HalfFloatArray keys,
+      HalfFloatArray values,
+      FloatArray scales) {
     /**
      * Room for blocks.
      *
@@ -39,7 +49,8 @@ final class RegisterTasks {
           shape,
           columns,
           new HalfFloatArray(Math.toIntExact(vectors * parts * shape.headDim())),
-          new HalfFloatArray(Math.toIntExact(valueElements(shape, columns, parts))));
+          new HalfFloatArray(Math.toIntExact(valueElements(shape, columns, parts))),
+          new FloatArray(shape.batch() * shape.heads() * (parts == 1 ? 1 : SCALES)));
     }
 
     /** Number of elements of the values, which have a block more than the keys. */
@@ -56,15 +67,6 @@ final class RegisterTasks {
     AttentionShape shape = blocks.shape();
     int tiles = blocks.columns().count() / BlockedLayouts.TILE;
     return new FloatArray(shape.batch() * shape.kvHeads() * tiles);
-  }
-
-  /** The highest of a head's numbers, of which there are {@code count}. */
-  static float highest(FloatArray numbers, int head, int count) {
-    float highest = 0;
-    for (int i = 0; i < count; i++) {
-      highest = Math.max(highest, numbers.get(head * count + i));
-    }
-    return highest;
   }
 
   /**
@@ -104,6 +106,14 @@ final class RegisterTasks {
     AttentionShape shape = to.shape();
     Columns columns = to.columns();
     perTile(tasks, to, prefix + "Keys", prefix + "Values");
+    int bf16 = dtype == DType.BF16 ? 1 : 0;
+    Fp16Range range = Fp16Range.ofValues(dtype);
+    tasks.groups(prefix + "Scales", 1, shape.batch() * shape.heads(), BlockedLayouts.THREADS);
+    tasks.groups(
+        prefix + "ScaledValues",
+        BlockedLayouts.SCALING_GROUPS,
+        shape.batch() * shape.kvHeads(),
+        BlockedLayouts.THREADS);
     tasks
         .graph()
         .task(
@@ -135,11 +145,42 @@ final class RegisterTasks {
             columns.stretchTokens(),
             columns.paddedStretches(),
             columns.count(),
-            dtype == DType.BF16 ? 1 : 0);
+            bf16)
+        .task(
+            prefix + "Scales",
+            BlockedLayouts::scales,
+            new KernelContext(),
+            largest,
+            to.scales(),
+            columns.count() / BlockedLayouts.TILE,
+            shape.heads(),
+            shape.kvHeads(),
+            0,
+            1,
+            range.least(),
+            range.most())
+        .task(
+            prefix + "ScaledValues",
+            BlockedLayouts::scaledValues,
+            new KernelContext(),
+            value,
+            to.values(),
+            to.scales(),
+            shape.heads() / shape.kvHeads(),
+            shape.tokens(),
+            shape.kvHeads(),
+            shape.headDim(),
+            columns.length(),
+            columns.paddedLength(),
+            columns.stretchTokens(),
+            columns.paddedStretches(),
+            columns.count(),
+            bf16);
   }
 
   /** Adds the tasks that bring keys and values of float32 into blocks, in two parts. */
   static void addSplitBlocks(GraphTasks tasks, FloatArray key, FloatArray value, Blocks to) {
+    int queryHeads = to.shape().heads() / to.shape().kvHeads();
     AttentionShape shape = to.shape();
     Columns columns = to.columns();
     perTile(tasks, to, "splitKeys", "splitValues");
@@ -151,6 +192,8 @@ final class RegisterTasks {
             new KernelContext(),
             key,
             to.keys(),
+            to.scales(),
+            queryHeads,
             shape.tokens(),
             shape.kvHeads(),
             shape.headDim(),
@@ -165,6 +208,8 @@ final class RegisterTasks {
             new KernelContext(),
             value,
             to.values(),
+            to.scales(),
+            queryHeads,
             shape.tokens(),
             shape.kvHeads(),
             shape.headDim(),
@@ -208,11 +253,12 @@ final class RegisterTasks {
         .graph()
         .task(
             name,
-            kernel(shape, dtype),
+            kernel(shape, dtype, warps(tiles)),
             new KernelContext(),
             query,
             blocks.keys(),
             blocks.values(),
+            blocks.scales(),
             results.out(),
             results.logSumExp(),
             results.flags(),
@@ -250,11 +296,12 @@ final class RegisterTasks {
         .graph()
         .task(
             "int8",
-            int8Kernel(shape),
+            int8Kernel(shape, warps(tiles)),
             new KernelContext(),
             rounded.query(),
             rounded.keys(),
             blocks.values(),
+            blocks.scales(),
             results.out(),
             results.logSumExp(),
             results.flags(),
@@ -278,7 +325,7 @@ final class RegisterTasks {
           task,
           Math.toIntExact(RegisterInputs.parts(dtype) * tiles.room().tiles()),
           Math.multiplyExact(shape.heads(), shape.batch()),
-          RegisterKernels.THREADS);
+          tiles.room().threads());
     }
   }
 
@@ -295,11 +342,12 @@ final class RegisterTasks {
         .graph()
         .task(
             name + "Again",
-            kernelOfFlagged(shape, dtype),
+            kernelOfFlagged(shape, dtype, warps(tiles)),
             new KernelContext(),
             query,
             blocks.keys(),
             blocks.values(),
+            blocks.scales(),
             results.out(),
             results.logSumExp(),
             results.flags(),
@@ -312,11 +360,16 @@ final class RegisterTasks {
             (float) shape.scale());
   }
 
-  private static Task15<
+  private static int warps(RegisterTiles tiles) {
+    return tiles.room().warps();
+  }
+
+  private static Task16<
           KernelContext,
           HalfFloatArray,
           HalfFloatArray,
           HalfFloatArray,
+          FloatArray,
           FloatArray,
           FloatArray,
           IntArray,
@@ -328,20 +381,36 @@ final class RegisterTasks {
           Integer,
           Integer,
           Float>
-      kernel(AttentionShape shape, DType dtype) {
+      kernel(AttentionShape shape, DType dtype, int warps) {
     boolean wide = shape.headDim() == 128;
-    return switch (dtype) {
-      case BF16 -> wide ? RegisterKernels::bf16x128 : RegisterKernels::bf16x64;
-      case F16 -> wide ? RegisterKernels::fp16x128 : RegisterKernels::fp16x64;
-      case F32 -> wide ? RegisterKernels::f32x128 : RegisterKernels::f32x64;
+    return switch (warps) {
+      case 2 ->
+          switch (dtype) {
+            case BF16 -> wide ? RegisterKernels::bf16x128Of2 : RegisterKernels::bf16x64Of2;
+            case F16 -> wide ? RegisterKernels::fp16x128Of2 : RegisterKernels::fp16x64Of2;
+            case F32 -> wide ? RegisterKernels::f32x128Of2 : RegisterKernels::f32x64Of2;
+          };
+      case 4 ->
+          switch (dtype) {
+            case BF16 -> wide ? RegisterKernels::bf16x128Of4 : RegisterKernels::bf16x64Of4;
+            case F16 -> wide ? RegisterKernels::fp16x128Of4 : RegisterKernels::fp16x64Of4;
+            case F32 -> wide ? RegisterKernels::f32x128Of4 : RegisterKernels::f32x64Of4;
+          };
+      default ->
+          switch (dtype) {
+            case BF16 -> wide ? RegisterKernels::bf16x128 : RegisterKernels::bf16x64;
+            case F16 -> wide ? RegisterKernels::fp16x128 : RegisterKernels::fp16x64;
+            case F32 -> wide ? RegisterKernels::f32x128 : RegisterKernels::f32x64;
+          };
     };
   }
 
-  private static Task16<
+  private static Task17<
           KernelContext,
           ByteArray,
           ByteArray,
           HalfFloatArray,
+          FloatArray,
           FloatArray,
           FloatArray,
           IntArray,
@@ -354,15 +423,21 @@ final class RegisterTasks {
           Integer,
           Integer,
           Integer>
-      int8Kernel(AttentionShape shape) {
-    return shape.headDim() == 128 ? RegisterKernels::int8x128 : RegisterKernels::int8x64;
+      int8Kernel(AttentionShape shape, int warps) {
+    boolean wide = shape.headDim() == 128;
+    return switch (warps) {
+      case 2 -> wide ? RegisterKernels::int8x128Of2 : RegisterKernels::int8x64Of2;
+      case 4 -> wide ? RegisterKernels::int8x128Of4 : RegisterKernels::int8x64Of4;
+      default -> wide ? RegisterKernels::int8x128 : RegisterKernels::int8x64;
+    };
   }
 
-  private static Task14<
+  private static Task15<
           KernelContext,
           HalfFloatArray,
           HalfFloatArray,
           HalfFloatArray,
+          FloatArray,
           FloatArray,
           FloatArray,
           IntArray,
@@ -373,12 +448,29 @@ final class RegisterTasks {
           Integer,
           Integer,
           Float>
-      kernelOfFlagged(AttentionShape shape, DType dtype) {
+      kernelOfFlagged(AttentionShape shape, DType dtype, int warps) {
     boolean wide = shape.headDim() == 128;
-    return switch (dtype) {
-      case BF16 -> wide ? RegisterKernels::bf16x128Again : RegisterKernels::bf16x64Again;
-      case F16 -> wide ? RegisterKernels::fp16x128Again : RegisterKernels::fp16x64Again;
-      case F32 -> wide ? RegisterKernels::f32x128Again : RegisterKernels::f32x64Again;
+    return switch (warps) {
+      case 2 ->
+          switch (dtype) {
+            case BF16 ->
+                wide ? RegisterKernels::bf16x128AgainOf2 : RegisterKernels::bf16x64AgainOf2;
+            case F16 -> wide ? RegisterKernels::fp16x128AgainOf2 : RegisterKernels::fp16x64AgainOf2;
+            case F32 -> wide ? RegisterKernels::f32x128AgainOf2 : RegisterKernels::f32x64AgainOf2;
+          };
+      case 4 ->
+          switch (dtype) {
+            case BF16 ->
+                wide ? RegisterKernels::bf16x128AgainOf4 : RegisterKernels::bf16x64AgainOf4;
+            case F16 -> wide ? RegisterKernels::fp16x128AgainOf4 : RegisterKernels::fp16x64AgainOf4;
+            case F32 -> wide ? RegisterKernels::f32x128AgainOf4 : RegisterKernels::f32x64AgainOf4;
+          };
+      default ->
+          switch (dtype) {
+            case BF16 -> wide ? RegisterKernels::bf16x128Again : RegisterKernels::bf16x64Again;
+            case F16 -> wide ? RegisterKernels::fp16x128Again : RegisterKernels::fp16x64Again;
+            case F32 -> wide ? RegisterKernels::f32x128Again : RegisterKernels::f32x64Again;
+          };
     };
   }
 }

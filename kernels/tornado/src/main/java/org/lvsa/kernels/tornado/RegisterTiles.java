@@ -19,19 +19,21 @@ record RegisterTiles(IntArray tiles, IntArray runs, Room room) {
   /**
    * How many plans fit.
    *
+   * @param warps of a tile of these plans
    * @param lists number of plans: 1, or one per query head
    * @param tiles tiles of each plan
    * @param runs runs of all plans together
    */
-  record Room(int lists, long tiles, long runs) {
+  record Room(int warps, int lists, long tiles, long runs) {
     /**
      * Room for any layout of frames: at worst each frame and the text attend to runs of single
      * frames, and each shares a tile with the next, whose runs are cut anew.
      */
     static Room forFrames(AttentionShape shape) {
       long stretches = shape.latentFrames() + 1L;
-      int queries = RegisterKernels.WARPS * RegisterKernels.WARP_QUERIES;
+      int queries = RegisterPlan.MOST_WARPS * RegisterKernels.WARP_QUERIES;
       return new Room(
+          RegisterPlan.MOST_WARPS,
           1,
           (long) shape.latentFrames() * Math.ceilDiv(shape.patchesPerFrame(), queries)
               + Math.ceilDiv(shape.textTokens(), queries),
@@ -41,18 +43,29 @@ record RegisterTiles(IntArray tiles, IntArray runs, Room room) {
     /** What the plans of a layout need. */
     static Room forPlans(List<RegisterPlan> plans) {
       return new Room(
+          plans.getFirst().warps(),
           plans.size(),
           plans.stream().mapToLong(RegisterPlan::tileCount).max().orElse(0),
           plans.stream().mapToLong(RegisterPlan::runCount).sum());
     }
 
     boolean holds(Room other) {
-      return lists >= other.lists && tiles >= other.tiles && runs >= other.runs;
+      return warps == other.warps
+          && lists >= other.lists
+          && tiles >= other.tiles
+          && runs >= other.runs;
     }
 
-    /** Room for what fits here and for what fits there; what grows, grows to a power of two. */
+    /**
+     * Room for what fits here and, where tiles are the same, for what fits there; what grows, grows
+     * to a power of two.
+     */
     Room with(Room other) {
+      if (warps != other.warps) {
+        return this;
+      }
       return new Room(
+          warps,
           Math.max(lists, other.lists),
           tiles >= other.tiles ? tiles : grown(other.tiles),
           runs >= other.runs ? runs : grown(other.runs));
@@ -62,8 +75,13 @@ record RegisterTiles(IntArray tiles, IntArray runs, Room room) {
       return Math.max(needed, Long.highestOneBit(needed) << 1);
     }
 
+    /** Threads of a work-group. */
+    int threads() {
+      return 32 * warps;
+    }
+
     private long tileNumbers(int heads) {
-      return heads + RegisterKernels.TILE_NUMBERS * tiles * lists;
+      return heads + RegisterKernels.tileNumbers(warps) * tiles * lists;
     }
 
     /** Whether TornadoVM's arrays, which count elements as int, hold it. */
@@ -71,7 +89,7 @@ record RegisterTiles(IntArray tiles, IntArray runs, Room room) {
       return tileNumbers(shape.heads()) <= Integer.MAX_VALUE
           && 3 * runs <= Integer.MAX_VALUE
           // Two work-groups a tile where numbers are float32.
-          && 2 * tiles * RegisterKernels.THREADS <= Integer.MAX_VALUE;
+          && 2 * tiles * threads() <= Integer.MAX_VALUE;
     }
 
     /** Number of bytes of the two arrays. */
@@ -92,11 +110,11 @@ record RegisterTiles(IntArray tiles, IntArray runs, Room room) {
     int run = 0;
     for (int list = 0; list < plans.size(); list++) {
       RegisterPlan plan = plans.get(list);
-      int numbers = Math.toIntExact(RegisterKernels.TILE_NUMBERS * room.tiles());
+      int numbers = Math.toIntExact(RegisterKernels.tileNumbers(room.warps()) * room.tiles());
       int first = shape.heads() + numbers * list;
       for (int i = 0; i < numbers; i++) {
         int number = i < plan.tiles().length ? plan.tiles()[i] : 0;
-        boolean isRun = i % RegisterKernels.TILE_NUMBERS < 2;
+        boolean isRun = i % RegisterKernels.tileNumbers(room.warps()) < 2;
         tiles.set(first + i, isRun ? run + number : number);
       }
       for (int i = 0; i < plan.runs().length; i++) {

@@ -71,12 +71,23 @@ final class SplitLayouts {
   /**
    * Queries {@code [batch, tokens, heads, headDim]} to {@code [batch, tokens, heads, 2, headDim]}.
    * A thread divides one of {@code size} numbers.
+   *
+   * @param scales what {@link BlockedLayouts#scales} wrote, {@code [batch, heads, 3]}: of the
+   *     values, the keys and the queries of a query head; so below
    */
   static void queries(
-      KernelContext context, FloatArray query, HalfFloatArray parts, int headDim, int size) {
+      KernelContext context,
+      FloatArray query,
+      HalfFloatArray parts,
+      FloatArray scales,
+      int tokens,
+      int heads,
+      int headDim,
+      int size) {
     int i = context.globalIdx;
     if (i < size) {
-      float number = query.get(i);
+      int head = i / (tokens * heads * headDim) * heads + i / headDim % heads;
+      float number = query.get(i) * (1f / scales.get(3 * head + 2));
       int to = i / headDim * 2 * headDim + i % headDim;
       parts.set(to, new HalfFloat(number));
       parts.set(to + headDim, new HalfFloat(number - parts.get(to).getFloat32()));
@@ -91,6 +102,8 @@ final class SplitLayouts {
       KernelContext context,
       FloatArray key,
       HalfFloatArray blocked,
+      FloatArray scales,
+      int queryHeads,
       int tokens,
       int kvHeads,
       int headDim,
@@ -121,9 +134,10 @@ final class SplitLayouts {
     }
     context.localBarrier();
     int to = (context.groupIdy * columns + column) * 2 * headDim;
+    float factor = 1f / scales.get(3 * (context.groupIdy * queryHeads) + 1);
     for (int i = thread; i < TILE * headDim; i += THREADS) {
       int block = i / (8 * headDim);
-      float number = tile[(block * 8 + (i & 7)) * pitch + (i >> 3) % headDim];
+      float number = tile[(block * 8 + (i & 7)) * pitch + (i >> 3) % headDim] * factor;
       int at = to + i + block * 8 * headDim;
       blocked.set(at, new HalfFloat(number));
       blocked.set(at + 8 * headDim, new HalfFloat(number - blocked.get(at).getFloat32()));
@@ -140,6 +154,8 @@ final class SplitLayouts {
       KernelContext context,
       FloatArray value,
       HalfFloatArray blocked,
+      FloatArray scales,
+      int queryHeads,
       int tokens,
       int kvHeads,
       int headDim,
@@ -163,6 +179,7 @@ final class SplitLayouts {
     int elements = RegisterKernels.valueElements(2 * headDim);
     int to = (context.groupIdy * columns + column) * elements;
     int half = 16 * elements;
+    float factor = 1f / scales.get(3 * (context.groupIdy * queryHeads));
     for (int i = thread; i < TILE * (headDim + 8); i += THREADS) {
       int inHalf = i % (16 * (headDim + 8));
       int side = i / (16 * (headDim + 8));
@@ -173,7 +190,8 @@ final class SplitLayouts {
         number = 1f;
         if (element < headDim) {
           number =
-              value.get(((sequence * tokens + start + row) * kvHeads + head) * headDim + element);
+              value.get(((sequence * tokens + start + row) * kvHeads + head) * headDim + element)
+                  * factor;
         }
       }
       int at = to + side * half + inHalf;

@@ -3,6 +3,8 @@ package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -33,6 +35,8 @@ import org.lvsa.kernels.TokenBlocks;
  * geometry. {@code NOTES.md} says how to run it.
  */
 public final class GpuSpeed {
+  private static final double RADIAL_DECAY = 1;
+
   private GpuSpeed() {}
 
   /**
@@ -93,7 +97,9 @@ public final class GpuSpeed {
                   "flagged",
                   "none",
                   "precision",
-                  "full"));
+                  "full",
+                  "warps",
+                  "0"));
       for (String argument : arguments) {
         int equals = argument.indexOf('=');
         if (equals < 0 && settings.get("precision").equals("int8")) {
@@ -123,38 +129,55 @@ public final class GpuSpeed {
             heads,
             Integer.parseInt(settings.get("headDim")));
     try (Arena arena = Arena.ofShared()) {
-      AttentionProblem sparse =
-          RandomProblem.draw(shape, dtype, 0, 1, 1, arena)
-              .withLayout(layout(shape, settings.get("layout")));
+      AttentionProblem drawn = RandomProblem.draw(shape, dtype, 0, 1, 1, arena);
       if (settings.get("flagged").equals("all")) {
-        flag(sparse, shape, dtype);
+        flag(drawn, shape, dtype);
       }
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      // Once before: the first inputs of a shape have their kernels compiled.
-      kernel.run(sparse, output);
-      try (PreparedAttention prepared = kernel.prepare(sparse.inputs())) {
-        KernelRun sparseRun = median(prepared, sparse.layout(), output);
-        KernelRun denseRun = median(prepared, sparse.dense().layout(), output);
-        System.out.printf(
-            Locale.ROOT,
-            "%s %s headDim=%d T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms (%.2f TFLOP/s),"
-                + " dense %.2f ms (%.2f TFLOP/s), speed-up %.2f, efficiency %.3f, prepare %.2f ms,"
-                + " transfer %.1f ms%n",
-            sparseRun.kernel(),
-            settings.get("layout"),
-            shape.headDim(),
-            frames,
-            shape.tokens(),
-            heads,
-            sparse.layout().density(),
-            sparseRun.kernelMillis(),
-            sparse.flops() / sparseRun.kernelMillis() / 1e9,
-            denseRun.kernelMillis(),
-            sparse.dense().flops() / denseRun.kernelMillis() / 1e9,
-            denseRun.kernelMillis() / sparseRun.kernelMillis(),
-            denseRun.kernelMillis() / sparseRun.kernelMillis() * sparse.layout().density(),
-            prepared.preparation().prepareMillis(),
-            prepared.preparation().transferMillis() + sparseRun.transferMillis());
+      AttentionOutput first = AttentionOutput.allocate(shape, arena);
+      for (String layout : settings.get("layout").split(",")) {
+        AttentionProblem sparse = drawn.withLayout(layout(shape, layout));
+        for (String warps : settings.get("warps").split(",")) {
+          RegisterProgram.forced = Integer.parseInt(warps);
+          try (PreparedAttention prepared = kernel.prepare(sparse.inputs())) {
+            // Once before: the first inputs of a shape have their kernels compiled.
+            prepared.run(sparse.layout(), output);
+            KernelRun sparseRun = median(prepared, sparse.layout(), output);
+            double error = 0;
+            if (warps.equals(settings.get("warps").split(",")[0])) {
+              first.out().copyFrom(output.out());
+            } else {
+              error = KernelConformance.relativeError(output.out(), first.out());
+            }
+            System.out.printf(
+                Locale.ROOT,
+                "%s %s warps=%s headDim=%d T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms"
+                    + " (%.2f TFLOP/s), error %.1e, prepare %.2f ms",
+                sparseRun.kernel(),
+                layout,
+                warps,
+                shape.headDim(),
+                frames,
+                shape.tokens(),
+                heads,
+                sparse.layout().density(),
+                sparseRun.kernelMillis(),
+                sparse.flops() / sparseRun.kernelMillis() / 1e9,
+                error,
+                prepared.preparation().prepareMillis());
+            if (layout.equals(settings.get("layout").split(",")[0])) {
+              KernelRun denseRun = median(prepared, sparse.dense().layout(), output);
+              System.out.printf(
+                  Locale.ROOT,
+                  ", dense %.2f ms (%.2f TFLOP/s), speed-up %.2f, efficiency %.3f",
+                  denseRun.kernelMillis(),
+                  sparse.dense().flops() / denseRun.kernelMillis() / 1e9,
+                  denseRun.kernelMillis() / sparseRun.kernelMillis(),
+                  denseRun.kernelMillis() / sparseRun.kernelMillis() * sparse.layout().density());
+            }
+            System.out.println();
+          }
+        }
       }
     }
   }
@@ -193,6 +216,9 @@ public final class GpuSpeed {
           TokenBlocks.uniform(
               shape.tokens(), size, RandomProblem.rows(blocks, blocks, 0.25, random)));
     }
+    if (name.startsWith("radial")) {
+      return radial(shape, size);
+    }
     int attended = blocks / 4;
     int[] indptr = new int[blocks + 1];
     int[] indices = new int[blocks * attended];
@@ -203,6 +229,32 @@ public final class GpuSpeed {
       }
       indptr[row + 1] = (row + 1) * attended;
     }
+    return BlockSparseLayout.ofBlocks(
+        TokenBlocks.uniform(shape.tokens(), size, BlockRows.of(blocks, indptr, indices)));
+  }
+
+  /**
+   * Like Radial Attention: the first frame and the neighbours are attended to, others in bands that
+   * become narrower with their distance.
+   */
+  private static BlockSparseLayout radial(AttentionShape shape, int size) {
+    int blocks = Math.ceilDiv(shape.tokens(), size);
+    int patches = shape.patchesPerFrame();
+    BitSet[] rows = new BitSet[blocks];
+    for (int row = 0; row < blocks; row++) {
+      rows[row] = new BitSet(blocks);
+      for (int column = 0; column < blocks; column++) {
+        int distance = Math.abs(row * size / patches - column * size / patches);
+        int away = Math.abs(row * size % patches - column * size % patches);
+        double band = RADIAL_DECAY * 2 * Integer.highestOneBit(patches) / Math.max(1, distance);
+        rows[row].set(column, column * size < patches || distance < 2 || away < band);
+      }
+    }
+    int[] indptr = new int[blocks + 1];
+    for (int row = 0; row < blocks; row++) {
+      indptr[row + 1] = indptr[row] + rows[row].cardinality();
+    }
+    int[] indices = Arrays.stream(rows).flatMapToInt(BitSet::stream).toArray();
     return BlockSparseLayout.ofBlocks(
         TokenBlocks.uniform(shape.tokens(), size, BlockRows.of(blocks, indptr, indices)));
   }

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
@@ -183,41 +184,142 @@ class RegisterKernelTest {
     check(problem, "registers-online", allowed(dtype, 5e-3));
   }
 
+  /** Heads whose values are far beyond what fp16 holds, or far below, and one whose are usual. */
   @ParameterizedTest
-  @EnumSource(names = {"F16", "BF16"})
-  void valuesThatFp16CannotHoldTakeTheOnlineKernel(DType dtype) {
-    AttentionProblem large = draw(dtype, 0.5);
-    dtype.set(large.value(), 70, 60_000);
-    check(large, dtype == DType.F16 ? "registers" : "online", 5e-3);
-    AttentionProblem small = draw(dtype, 0.5);
-    for (long i = 0; i < SHAPE.keyElements(); i++) {
-      dtype.set(small.value(), i, dtype.get(small.value(), i) * 1e-5f);
+  @EnumSource(names = {"BF16", "F32"})
+  void headsOfAnySizeAreAsExactAsOthers(DType dtype) {
+    float[] sizes = {1e6f, 1e30f, 1, 1e-6f, 1e-30f};
+    AttentionShape shape = new AttentionShape(2, 3, 100, 5, 10, 5, 128);
+    AttentionProblem problem = RandomProblem.draw(shape, dtype, 0.7, 1, seed, arena);
+    AttentionProblem flagged = RandomProblem.draw(shape, dtype, 0.7, 1, seed, arena);
+    for (AttentionProblem one : new AttentionProblem[] {problem, flagged}) {
+      multiply(one.value(), dtype, shape.keyElements(), at -> sizes[(int) (at / 128 % 5)]);
     }
-    check(small, dtype == DType.F16 ? "registers" : "online", 5e-3);
-    AttentionProblem infinite = draw(dtype, 0.5);
-    dtype.set(infinite.value(), 70, Float.POSITIVE_INFINITY);
-    assertTrue(
-        kernel.run(infinite, AttentionOutput.allocate(SHAPE, arena)).kernel().endsWith("-online"));
+    checkHeads(problem, "registers", allowed(dtype, 2e-3));
+    // Rows of each head are computed again.
+    for (int head = 0; head < 5; head++) {
+      for (int d = 0; d < 128; d++) {
+        dtype.set(flagged.key(), shape.keyOffset(0, 50, head) + d, 30);
+      }
+    }
+    checkHeads(flagged, "registers-online", allowed(dtype, 5e-3));
   }
 
-  /** Numbers that fp16 cannot hold go to the portable kernel as they are. */
   @Test
-  void float32ThatFp16CannotHoldTakesThePortableKernel() {
-    for (float number : new float[] {60_000, Float.NaN, 1e-5f}) {
-      AttentionProblem problem = draw(DType.F32, 0.5);
-      if (number > 1 || Float.isNaN(number)) {
-        DType.F32.set(problem.value(), 70, number);
-      } else {
-        for (long i = 0; i < SHAPE.keyElements(); i++) {
-          DType.F32.set(problem.key(), i, DType.F32.get(problem.key(), i) * number);
+  void queriesAndKeysOfFloat32MayBeSmall() {
+    AttentionShape shape = new AttentionShape(1, 2, 90, 0, 4, 2, 64);
+    AttentionProblem problem = RandomProblem.draw(shape, DType.F32, 1, 1, seed, arena);
+    multiply(problem.query(), DType.F32, shape.queryElements(), at -> 1e-4f);
+    multiply(problem.key(), DType.F32, shape.keyElements(), at -> at / 64 % 2 == 0 ? 1e4f : 1e-30f);
+    checkHeads(problem, "registers", 1e-4);
+  }
+
+  private interface Factor {
+    float at(long element);
+  }
+
+  private static void multiply(MemorySegment numbers, DType dtype, long size, Factor factor) {
+    for (long i = 0; i < size; i++) {
+      dtype.set(numbers, i, dtype.get(numbers, i) * factor.at(i));
+    }
+  }
+
+  /** Compares the output of each head, and all log-sum-exps. */
+  private void checkHeads(AttentionProblem problem, String path, double allowed) {
+    AttentionShape shape = problem.shape();
+    AttentionOutput output = run(problem, path);
+    AttentionOutput expected = AttentionOutput.allocateWithLogSumExp(shape, arena);
+    ReferenceAttention.run(problem, expected);
+    int headDim = shape.headDim();
+    for (int head = 0; head < shape.heads(); head++) {
+      MemorySegment[] ofHead = new MemorySegment[2];
+      for (int i = 0; i < 2; i++) {
+        MemorySegment all = i == 0 ? output.out() : expected.out();
+        int tokens = shape.batch() * shape.tokens();
+        ofHead[i] = arena.allocate(4L * tokens * headDim, 64);
+        for (int token = 0; token < tokens; token++) {
+          MemorySegment.copy(
+              all,
+              4L * (token * shape.heads() + head) * headDim,
+              ofHead[i],
+              4L * token * headDim,
+              4L * headDim);
         }
       }
+      near(ofHead[0], ofHead[1], allowed);
+    }
+    near(output.logSumExp().orElseThrow(), expected.logSumExp().orElseThrow(), allowed);
+  }
+
+  /** A few values so large that others of their head would be lost beside them. */
+  @ParameterizedTest
+  @EnumSource
+  void valuesOfTooWideARangeTakeAnotherKernel(DType dtype) {
+    String other = dtype == DType.F32 ? "tornado-portable-f32" : "-online";
+    AttentionProblem problem = draw(dtype, 0.5);
+    if (dtype == DType.F16) {
+      dtype.set(problem.value(), 70, 60_000);
+      check(problem, "registers", 5e-3);
+    } else {
+      dtype.set(problem.value(), 70, 1e30f);
+      AttentionOutput output = AttentionOutput.allocateWithLogSumExp(SHAPE, arena);
+      String name = kernel.run(problem, output).kernel();
+      assertTrue(name.endsWith(other), name);
+      compare(problem, output, 5e-3);
+    }
+    AttentionProblem infinite = draw(dtype, 0.5);
+    dtype.set(infinite.value(), 70, Float.POSITIVE_INFINITY);
+    String name = kernel.run(infinite, AttentionOutput.allocate(SHAPE, arena)).kernel();
+    assertTrue(name.endsWith(other), name);
+  }
+
+  /** Queries or keys that fp16 cannot hold go to the portable kernel as they are. */
+  @Test
+  void largeKeysOfFloat32TakeThePortableKernel() {
+    for (float number : new float[] {60_000, Float.NaN}) {
+      AttentionProblem problem = draw(DType.F32, 0.5);
+      DType.F32.set(problem.key(), 70, number);
       AttentionOutput output = AttentionOutput.allocateWithLogSumExp(SHAPE, arena);
       assertEquals("tornado-portable-f32", kernel.run(problem, output).kernel());
       if (!Float.isNaN(number)) {
         compare(problem, output, 1e-4);
       }
     }
+  }
+
+  /** Blocks that share few keys, of sizes that make tiles of few warps. */
+  @ParameterizedTest
+  @EnumSource
+  void blocksWithKeysOfTheirOwn(DType dtype) {
+    for (int headDim : new int[] {64, 128}) {
+      for (int size : new int[] {32, 64, 128}) {
+        AttentionShape shape = new AttentionShape(2, 5, 190, 30, 4, 2, headDim);
+        int blocks = Math.ceilDiv(shape.tokens(), size);
+        SplittableRandom random = new SplittableRandom(seed);
+        AttentionProblem problem = RandomProblem.draw(shape, dtype, 1, 1, seed, arena);
+        for (AttentionProblem one : new AttentionProblem[] {problem, withLargeKeys(shape, dtype)}) {
+          BlockSparseLayout layout =
+              BlockSparseLayout.ofBlocks(
+                  TokenBlocks.uniform(
+                      shape.tokens(), size, RandomProblem.rows(blocks, blocks, 0.4, random)));
+          check(
+              one.withLayout(layout),
+              one == problem ? "registers" : "registers-online",
+              allowed(dtype, one == problem ? 2e-3 : 5e-3));
+        }
+      }
+    }
+  }
+
+  /** A problem with keys that make rows be computed again. */
+  private AttentionProblem withLargeKeys(AttentionShape shape, DType dtype) {
+    AttentionProblem large = RandomProblem.draw(shape, dtype, 1, 1, seed + 1, arena);
+    for (int token = 13; token < shape.tokens(); token += 170) {
+      for (int d = 0; d < shape.headDim(); d++) {
+        dtype.set(large.key(), shape.keyOffset(0, token, 1) + d, 30);
+      }
+    }
+    return large;
   }
 
   @TestFactory
@@ -236,11 +338,15 @@ class RegisterKernelTest {
   }
 
   private void check(AttentionProblem problem, String path, double allowed) {
+    compare(problem, run(problem, path), allowed);
+  }
+
+  private AttentionOutput run(AttentionProblem problem, String path) {
     AttentionOutput output = AttentionOutput.allocateWithLogSumExp(problem.shape(), arena);
     String name = kernel.run(problem, output).kernel();
     String type = problem.inputs().dtype().name().toLowerCase(Locale.ROOT);
     assertEquals("tornado-tensorcore-" + type + "-" + path, name, "seed " + seed);
-    compare(problem, output, allowed);
+    return output;
   }
 
   private void compare(AttentionProblem problem, AttentionOutput output, double allowed) {

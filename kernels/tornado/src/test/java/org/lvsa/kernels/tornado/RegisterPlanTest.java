@@ -56,7 +56,7 @@ class RegisterPlanTest {
     RegisterPlan plan = plan(Columns.ofFrames(shape), KeyRanges.of(shape, layout));
     int[] warps = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     assertEquals(2, plan.tileCount());
-    int[] first = Arrays.copyOf(plan.tiles(), RegisterKernels.TILE_NUMBERS);
+    int[] first = Arrays.copyOf(plan.tiles(), RegisterKernels.tileNumbers(8));
     assertArrayEquals(numbers(new int[] {0, 2, 0, 0, 32, 100, 32, 18, 100}, warps), first);
     int[] second = Arrays.copyOfRange(plan.tiles(), first.length, 2 * first.length);
     // The second frame's keys are among the third one's: they share a tile, whose runs differ.
@@ -120,7 +120,7 @@ class RegisterPlanTest {
   }
 
   private static RegisterPlan plan(Columns columns, List<KeyRanges> groups) {
-    return RegisterPlan.of(columns, List.of(groups)).orElseThrow().getFirst();
+    return RegisterPlan.of(columns, List.of(groups), 8).orElseThrow().getFirst();
   }
 
   /** Compares the columns that each query attends to, and that each query has one warp. */
@@ -141,8 +141,8 @@ class RegisterPlanTest {
       real.set(columns.column(token));
     }
     boolean[] seen = new boolean[shape.tokens()];
-    for (int tile = 0; tile < plan.tiles().length; tile += RegisterKernels.TILE_NUMBERS) {
-      for (int warp = 0; warp < RegisterKernels.WARPS; warp++) {
+    for (int tile = 0; tile < plan.tiles().length; tile += RegisterKernels.tileNumbers(8)) {
+      for (int warp = 0; warp < plan.warps(); warp++) {
         int first = plan.tiles()[tile + 3 + 3 * warp];
         BitSet keys = keys(plan, tile, warp);
         keys.and(real);
