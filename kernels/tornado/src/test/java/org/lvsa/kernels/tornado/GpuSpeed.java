@@ -35,7 +35,7 @@ import org.lvsa.kernels.TokenBlocks;
  * geometry. {@code NOTES.md} says how to run it.
  */
 public final class GpuSpeed {
-  private static final double RADIAL_DECAY = 1;
+  private static final double RADIAL_DECAY = 0.6;
 
   private GpuSpeed() {}
 
@@ -99,7 +99,9 @@ public final class GpuSpeed {
                   "precision",
                   "full",
                   "warps",
-                  "0"));
+                  "0",
+                  "values",
+                  "1"));
       for (String argument : arguments) {
         int equals = argument.indexOf('=');
         if (equals < 0 && settings.get("precision").equals("int8")) {
@@ -134,21 +136,30 @@ public final class GpuSpeed {
         flag(drawn, shape, dtype);
       }
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
-      AttentionOutput first = AttentionOutput.allocate(shape, arena);
-      for (String layout : settings.get("layout").split(",")) {
-        AttentionProblem sparse = drawn.withLayout(layout(shape, layout));
-        for (String warps : settings.get("warps").split(",")) {
-          RegisterProgram.forced = Integer.parseInt(warps);
+      float factor = Float.parseFloat(settings.get("values"));
+      if (factor != 1) {
+        for (long i = 0; i < shape.keyElements(); i++) {
+          dtype.set(drawn.value(), i, factor * dtype.get(drawn.value(), i));
+        }
+      }
+      Map<String, AttentionOutput> firsts = new HashMap<>();
+      for (String warps : settings.get("warps").split(",")) {
+        RegisterProgram.forced = Integer.parseInt(warps);
+        for (String layout : settings.get("layout").split(",")) {
+          AttentionProblem sparse = drawn.withLayout(layout(shape, layout));
           try (PreparedAttention prepared = kernel.prepare(sparse.inputs())) {
             // Once before: the first inputs of a shape have their kernels compiled.
             prepared.run(sparse.layout(), output);
             KernelRun sparseRun = median(prepared, sparse.layout(), output);
-            double error = 0;
-            if (warps.equals(settings.get("warps").split(",")[0])) {
-              first.out().copyFrom(output.out());
-            } else {
-              error = KernelConformance.relativeError(output.out(), first.out());
-            }
+            AttentionOutput first =
+                firsts.computeIfAbsent(
+                    layout,
+                    name -> {
+                      AttentionOutput copy = AttentionOutput.allocate(shape, arena);
+                      copy.out().copyFrom(output.out());
+                      return copy;
+                    });
+            double error = KernelConformance.relativeError(output.out(), first.out());
             System.out.printf(
                 Locale.ROOT,
                 "%s %s warps=%s headDim=%d T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms"
