@@ -24,6 +24,9 @@ record RegisterPlan(int warps, int[] tiles, int[] runs) {
   /** The most warps of a tile, and what layouts of frames take. */
   static final int MOST_WARPS = 8;
 
+  /** Numbers of warps that a tile can have. */
+  static final List<Integer> SIZES = List.of(MOST_WARPS, 4, 2);
+
   private static final int RUN_NUMBERS = 3;
 
   /** Queries of one group that a warp takes. */
@@ -42,22 +45,10 @@ record RegisterPlan(int warps, int[] tiles, int[] runs) {
   }
 
   /**
-   * Whether these plans take less time than {@link TensorCoreKernels}, by a model of what was
-   * measured on an H100: there 64 queries of a group take 0.37 of the time of 256 here, and a tile
-   * of one busy warp takes 0.7 of the time of a full one.
+   * The time that plans take, 1 for a key and all warps of the largest tile, by a model of what was
+   * measured on an H100: a tile of 8 warps of which one is busy takes 0.7 of the time of a full
+   * one.
    */
-  static boolean pays(List<RegisterPlan> plans, List<List<KeyRanges>> groups) {
-    double here = cost(plans);
-    double there = 0;
-    for (List<KeyRanges> list : groups) {
-      for (KeyRanges group : list) {
-        there += 0.37 * Math.ceilDiv(group.queryCount(), TensorCoreKernels.QUERIES) * group.keys();
-      }
-    }
-    return here <= there;
-  }
-
-  /** The time that plans take: 1 for a key and all warps of the largest tile. */
   static double cost(List<RegisterPlan> plans) {
     return plans.stream().mapToDouble(RegisterPlan::cost).sum();
   }
@@ -73,15 +64,18 @@ record RegisterPlan(int warps, int[] tiles, int[] runs) {
       for (int warp = 0; warp < warps; warp++) {
         busy += tiles[tile + 4 + 3 * warp] > 0 ? 1 : 0;
       }
-      cost += (warps / (double) MOST_WARPS) * slowness() * keys * (0.66 + 0.34 * busy / warps);
+      cost += slowness() * warps / MOST_WARPS * keys * (0.66 + 0.34 * busy / warps);
     }
     return cost;
   }
 
-  /** The time of a tile of fewer warps than the most, relative to the warps that it has. */
+  /**
+   * How much longer a warp takes than in a tile of the most warps, since it has more to copy: all
+   * keys, measured on an H100, took 234, 216 and 196 TFLOP/s.
+   */
   private double slowness() {
     return switch (warps) {
-      case 2 -> 1.19;
+      case 2 -> 1.2;
       case 4 -> 1.08;
       default -> 1;
     };

@@ -37,6 +37,11 @@ final class RegisterProgram implements DeviceProgram {
           TileRoom.forFrames(shape, RegisterInputs.otherQueries(dtype)));
     }
 
+    /** Whether it is for blocks that have few keys in common, so that few warps share a tile. */
+    boolean ofOwnKeys() {
+      return register.warps() < RegisterPlan.MOST_WARPS;
+    }
+
     /** Room for what fits here and, where columns are the same, for what fits there. */
     Room with(Room other) {
       return columns.equals(other.columns) && register.warps() == other.register.warps()
@@ -61,14 +66,6 @@ final class RegisterProgram implements DeviceProgram {
     boolean fits(TornadoTarget device, Room room) {
       return takes(shape, dtype, device, room) && bytes(room) <= device.memory();
     }
-  }
-
-  /** For measurements: the one size of tiles that layouts of blocks get; -1 for another kernel. */
-  static int forced = Integer.getInteger("lvsa.warps", 0);
-
-  /** Numbers of warps that may share a tile. */
-  private static List<Integer> sizes() {
-    return forced > 0 ? List.of(forced) : List.of(RegisterPlan.MOST_WARPS, 4, 2);
   }
 
   private final AttentionShape shape;
@@ -141,8 +138,7 @@ final class RegisterProgram implements DeviceProgram {
   }
 
   /**
-   * Room for a layout; empty if its runs of keys are not whole tiles, or if it is so irregular that
-   * this kernel would be the slower one.
+   * Room for a layout; empty if its runs of keys are not whole tiles.
    *
    * @param tiles room for the layout in the other kernel's tiles
    */
@@ -152,7 +148,7 @@ final class RegisterProgram implements DeviceProgram {
     return Stream.of(frames.columns(), Columns.ofTokens(shape))
         .flatMap(
             columns ->
-                plans(columns, groups, sizes())
+                plans(columns, groups, RegisterPlan.SIZES)
                     .map(plans -> new Room(columns, RegisterTiles.Room.forPlans(plans), tiles))
                     .map(room -> room.with(frames))
                     .stream())
@@ -172,23 +168,16 @@ final class RegisterProgram implements DeviceProgram {
   }
 
   /**
-   * The fastest plans of a layout, if the kernel takes it: of whole frames any one, else those that
-   * pay.
+   * The fastest plans of a layout, if the kernel takes it.
    *
-   * @param sizes numbers of warps that may share a tile; of whole frames the first one
+   * @param sizes numbers of warps that may share a tile; whole frames get the first one
    */
   private static Optional<List<RegisterPlan>> plans(
       Columns columns, List<List<KeyRanges>> groups, List<Integer> sizes) {
-    if (forced < 0) {
-      return Optional.empty();
-    }
-    if (isOfFrames(columns, groups)) {
-      return RegisterPlan.of(columns, groups, sizes.getFirst());
-    }
-    return sizes.stream()
+    List<Integer> tried = isOfFrames(columns, groups) ? sizes.subList(0, 1) : sizes;
+    return tried.stream()
         .flatMap(warps -> RegisterPlan.of(columns, groups, warps).stream())
-        .min(Comparator.comparingDouble(RegisterPlan::cost))
-        .filter(plans -> forced > 0 || RegisterPlan.pays(plans, groups));
+        .min(Comparator.comparingDouble(RegisterPlan::cost));
   }
 
   private static boolean isOfFrames(Columns columns, List<List<KeyRanges>> groups) {
@@ -202,7 +191,7 @@ final class RegisterProgram implements DeviceProgram {
   private static boolean isMuchSlower(
       List<RegisterPlan> plans, Columns columns, List<List<KeyRanges>> groups) {
     return !isOfFrames(columns, groups)
-        && plans(columns, groups, sizes())
+        && plans(columns, groups, RegisterPlan.SIZES)
             .filter(best -> RegisterPlan.cost(plans) > 1.2 * RegisterPlan.cost(best))
             .isPresent();
   }
@@ -241,13 +230,12 @@ final class RegisterProgram implements DeviceProgram {
     fp16Holds = inputs.fp16Holds();
   }
 
-  /** Holds layouts whose runs of keys are whole tiles, and which it takes less time for. */
+  /**
+   * Holds layouts whose runs of keys are whole tiles, unless another size of tiles is far better.
+   */
   @Override
   public boolean holds(List<List<KeyRanges>> groups) {
     planned = Optional.empty();
-    if (forced != 0 && forced != room.register().warps()) {
-      return false;
-    }
     Optional<List<RegisterPlan>> plans =
         plans(room.columns(), groups, List.of(room.register().warps()))
             .filter(some -> !isMuchSlower(some, room.columns(), groups))

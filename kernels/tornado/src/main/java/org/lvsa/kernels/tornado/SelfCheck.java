@@ -33,7 +33,9 @@ final class SelfCheck {
     /** Of frames: all of them, a few, and such as leave a frame's own keys out. */
     FRAMES,
     /** Of token blocks of odd sizes. */
-    BLOCKS
+    BLOCKS,
+    /** Of token blocks of multiples of 32 tokens that have few keys in common. */
+    OWN_KEYS
   }
 
   /** What is wrong with a kernel; empty if nothing is. */
@@ -109,8 +111,12 @@ final class SelfCheck {
         indices[2 * row] = Math.max(row - 1, 0);
         indices[2 * row + 1] = Math.max(row, 1);
       }
-      BlockRows rows = BlockRows.of(blocks, indptr, indices);
-      return List.of(BlockSparseLayout.ofBlocks(TokenBlocks.uniform(shape.tokens(), size, rows)));
+      return List.of(blocks(shape, size, indptr, indices));
+    }
+    if (kind == Kind.OWN_KEYS) {
+      return List.of(
+          blocks(shape, 64, new int[] {0, 1, 3, 4}, new int[] {1, 0, 2, 0}),
+          blocks(shape, 128, new int[] {0, 1, 2}, new int[] {1, 0}));
     }
     return List.of(
         BlockSparseLayout.dense(FRAMES),
@@ -120,6 +126,12 @@ final class SelfCheck {
             new int[] {0, 2, 5, 9, 12, 15},
             new int[] {0, 1, 0, 1, 2, 0, 1, 2, 3, 0, 3, 4, 0, 3, 4}),
         BlockSparseLayout.of(FRAMES, new int[] {0, 1, 2, 3, 4, 5}, new int[] {1, 2, 3, 4, 0}));
+  }
+
+  private static BlockSparseLayout blocks(
+      AttentionShape shape, int size, int[] indptr, int[] indices) {
+    BlockRows rows = BlockRows.of(Math.ceilDiv(shape.tokens(), size), indptr, indices);
+    return BlockSparseLayout.ofBlocks(TokenBlocks.uniform(shape.tokens(), size, rows));
   }
 
   private static MemorySegment normal(

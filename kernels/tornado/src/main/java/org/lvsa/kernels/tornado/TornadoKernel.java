@@ -20,8 +20,8 @@ import org.lvsa.kernels.TokenOrders;
  * Attention on a device of TornadoVM: the tensor-core kernel where device, type and headDim allow
  * it and it passes its self-check, else the portable kernel, unless the options name one of the
  * two. Of the tensor-core kernels, {@link RegisterProgram} is taken for layouts of frames and for
- * regular ones of token blocks, {@link TensorCoreProgram} for the others, which float32 leaves to
- * the portable kernel.
+ * token blocks whose sizes are multiples of 32, {@link TensorCoreProgram} for the others, which
+ * float32 leaves to the portable kernel.
  *
  * <p>Prepared inputs own a {@link DeviceProgram}: buffers and compiled code for one shape and type.
  * When they are closed, the kernel keeps the program for the next inputs of that shape and type, so
@@ -342,6 +342,7 @@ final class TornadoKernel implements AttentionKernel {
             ? RegisterProgram.room(shape, dtype, groups, room)
                 .map(some -> before instanceof RegisterProgram old ? some.with(old.room()) : some)
                 .filter(some -> problem(shape, dtype).fits(device, some))
+                .filter(some -> !some.ofOwnKeys() || passes(shape, dtype))
             : Optional.empty();
     Optional<Passage.Orders> orders = before.passage().orders();
     if (registers.isPresent()) {
@@ -352,15 +353,30 @@ final class TornadoKernel implements AttentionKernel {
     return make(shape, dtype, room, orders);
   }
 
+  /**
+   * Whether the kernels for blocks with few keys in common pass their self-check.
+   *
+   * @throws KernelFailedException if they do not, and were asked for by name
+   */
+  private boolean passes(AttentionShape shape, DType dtype) {
+    Optional<String> wrong = wrong(shape, dtype, SelfCheck.Kind.OWN_KEYS);
+    if (forced.isPresent()) {
+      KernelFailedException.throwIf(wrong.map(this::refusal));
+    }
+    return !passesOver(wrong);
+  }
+
   /** A new program for any layout, whose plan is compiled when it first runs. */
   private DeviceProgram make(
       AttentionShape shape, DType dtype, TileRoom room, Optional<Passage.Orders> orders) {
     if (takesTensorCores(shape, dtype)) {
       Optional<String> against =
           dtype == DType.F32
-              ? Optional.of("float32 takes layouts of frames and regular ones of token blocks")
+              ? Optional.of(
+                  "float32 takes layouts of frames, and of token blocks of multiples of 32")
               : precision == Precision.INT8
-                  ? Optional.of("int8 takes layouts of frames and regular ones of token blocks")
+                  ? Optional.of(
+                      "int8 takes layouts of frames, and of token blocks of multiples of 32")
                   : wrong(shape, dtype, SelfCheck.Kind.BLOCKS);
       if (against.isEmpty()) {
         return TornadoErrors.guarded(

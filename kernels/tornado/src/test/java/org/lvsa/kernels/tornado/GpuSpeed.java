@@ -45,10 +45,11 @@ public final class GpuSpeed {
    * @param arguments latent frames to measure; before them what else the problem is, which holds
    *     for the sizes behind: {@code heads=12}, {@code dtype=bf16}, {@code headDim=128}, {@code
    *     patches=1560}, {@code layout=frames}, or blocks of tokens at density 0.25, near ones as
-   *     {@code layout=window64}, random ones as {@code layout=random64}; {@code flagged=all} for a
-   *     key that makes nearly every warp compute its queries again: what that adds to the time
-   *     without it is the second kernel's; {@code precision=full}, or {@code int8} for scores of
-   *     int8
+   *     {@code layout=window64}, random ones as {@code layout=random64}, such as Radial Attention
+   *     has as {@code layout=radial64}, several as {@code random64,window64}; {@code values=1e6}
+   *     for what multiplies the values; {@code flagged=all} for a key that makes nearly every warp
+   *     compute its queries again: what that adds to the time without it is the second kernel's;
+   *     {@code precision=full}, or {@code int8} for scores of int8
    */
   public static void main(String[] arguments) throws Throwable {
     System.out.println(new TornadoBackend().availability());
@@ -98,8 +99,6 @@ public final class GpuSpeed {
                   "none",
                   "precision",
                   "full",
-                  "warps",
-                  "0",
                   "values",
                   "1"));
       for (String argument : arguments) {
@@ -142,52 +141,33 @@ public final class GpuSpeed {
           dtype.set(drawn.value(), i, factor * dtype.get(drawn.value(), i));
         }
       }
-      Map<String, AttentionOutput> firsts = new HashMap<>();
-      for (String warps : settings.get("warps").split(",")) {
-        RegisterProgram.forced = Integer.parseInt(warps);
+      // Once before: the first inputs of a shape have their kernels compiled.
+      kernel.run(drawn, output);
+      try (PreparedAttention prepared = kernel.prepare(drawn.inputs())) {
         for (String layout : settings.get("layout").split(",")) {
           AttentionProblem sparse = drawn.withLayout(layout(shape, layout));
-          try (PreparedAttention prepared = kernel.prepare(sparse.inputs())) {
-            // Once before: the first inputs of a shape have their kernels compiled.
-            prepared.run(sparse.layout(), output);
-            KernelRun sparseRun = median(prepared, sparse.layout(), output);
-            AttentionOutput first =
-                firsts.computeIfAbsent(
-                    layout,
-                    name -> {
-                      AttentionOutput copy = AttentionOutput.allocate(shape, arena);
-                      copy.out().copyFrom(output.out());
-                      return copy;
-                    });
-            double error = KernelConformance.relativeError(output.out(), first.out());
-            System.out.printf(
-                Locale.ROOT,
-                "%s %s warps=%s headDim=%d T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms"
-                    + " (%.2f TFLOP/s), error %.1e, prepare %.2f ms",
-                sparseRun.kernel(),
-                layout,
-                warps,
-                shape.headDim(),
-                frames,
-                shape.tokens(),
-                heads,
-                sparse.layout().density(),
-                sparseRun.kernelMillis(),
-                sparse.flops() / sparseRun.kernelMillis() / 1e9,
-                error,
-                prepared.preparation().prepareMillis());
-            if (layout.equals(settings.get("layout").split(",")[0])) {
-              KernelRun denseRun = median(prepared, sparse.dense().layout(), output);
-              System.out.printf(
-                  Locale.ROOT,
-                  ", dense %.2f ms (%.2f TFLOP/s), speed-up %.2f, efficiency %.3f",
-                  denseRun.kernelMillis(),
-                  sparse.dense().flops() / denseRun.kernelMillis() / 1e9,
-                  denseRun.kernelMillis() / sparseRun.kernelMillis(),
-                  denseRun.kernelMillis() / sparseRun.kernelMillis() * sparse.layout().density());
-            }
-            System.out.println();
-          }
+          KernelRun sparseRun = median(prepared, sparse.layout(), output);
+          KernelRun denseRun = median(prepared, sparse.dense().layout(), output);
+          System.out.printf(
+              Locale.ROOT,
+              "%s %s headDim=%d T=%d tokens=%d heads=%d density=%.3f: sparse %.2f ms (%.2f"
+                  + " TFLOP/s), dense %.2f ms (%.2f TFLOP/s), speed-up %.2f, efficiency %.3f,"
+                  + " prepare %.2f ms, transfer %.1f ms%n",
+              sparseRun.kernel(),
+              layout,
+              shape.headDim(),
+              frames,
+              shape.tokens(),
+              heads,
+              sparse.layout().density(),
+              sparseRun.kernelMillis(),
+              sparse.flops() / sparseRun.kernelMillis() / 1e9,
+              denseRun.kernelMillis(),
+              sparse.dense().flops() / denseRun.kernelMillis() / 1e9,
+              denseRun.kernelMillis() / sparseRun.kernelMillis(),
+              denseRun.kernelMillis() / sparseRun.kernelMillis() * sparse.layout().density(),
+              prepared.preparation().prepareMillis(),
+              prepared.preparation().transferMillis() + sparseRun.transferMillis());
         }
       }
     }

@@ -13,7 +13,9 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.AttentionShape;
+import org.lvsa.kernels.BlockRows;
 import org.lvsa.kernels.BlockSparseLayout;
+import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KeyRanges;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.TokenBlocks;
@@ -87,7 +89,6 @@ class RegisterPlanTest {
     RegisterPlan plan = plan(Columns.ofFrames(wan), KeyRanges.of(wan, layout));
     assertEquals(496, plan.tileCount());
     assertTrue(RegisterTiles.Room.forFrames(wan).holds(RegisterTiles.Room.forPlans(List.of(plan))));
-    assertTrue(RegisterPlan.pays(List.of(plan), List.of(KeyRanges.of(wan, layout))));
   }
 
   @Test
@@ -115,8 +116,41 @@ class RegisterPlanTest {
           TokenBlocks.uniform(
               shape.tokens(), size, RandomProblem.rows(blocks, blocks, 0.7, random));
       List<KeyRanges> groups = KeyRanges.of(shape, BlockSparseLayout.ofBlocks(uniform));
-      compare(shape, Columns.ofTokens(shape), groups, plan(Columns.ofTokens(shape), groups));
+      for (int warps : RegisterPlan.SIZES) {
+        RegisterPlan plan =
+            RegisterPlan.of(Columns.ofTokens(shape), List.of(groups), warps)
+                .orElseThrow()
+                .getFirst();
+        compare(shape, Columns.ofTokens(shape), groups, plan);
+      }
     }
+  }
+
+  /** Blocks with keys of their own get tiles of their size, others share tiles. */
+  @Test
+  void theSizeOfTilesFollowsTheLayout() {
+    AttentionShape shape = new AttentionShape(1, 9, 1560, 0, 1, 1, 128);
+    for (int size : new int[] {64, 128}) {
+      int blocks = Math.ceilDiv(shape.tokens(), size);
+      assertEquals(size / 32, warps(shape, size, RandomProblem.rows(blocks, blocks, 0.25, random)));
+      int[] indptr = IntStream.rangeClosed(0, blocks).map(i -> i * (blocks / 4)).toArray();
+      int[] near =
+          IntStream.range(0, blocks * (blocks / 4))
+              .map(
+                  i ->
+                      Math.clamp(i / (blocks / 4) - blocks / 8, 0, blocks - blocks / 4)
+                          + i % (blocks / 4))
+              .toArray();
+      assertEquals(8, warps(shape, size, BlockRows.of(blocks, indptr, near)));
+    }
+  }
+
+  private int warps(AttentionShape shape, int size, BlockRows rows) {
+    BlockSparseLayout layout =
+        BlockSparseLayout.ofBlocks(TokenBlocks.uniform(shape.tokens(), size, rows));
+    List<List<KeyRanges>> groups = List.of(KeyRanges.of(shape, layout));
+    TileRoom tiles = TileRoom.forGroups(shape, TensorCoreKernels.QUERIES, groups);
+    return RegisterProgram.room(shape, DType.BF16, groups, tiles).orElseThrow().register().warps();
   }
 
   private static RegisterPlan plan(Columns columns, List<KeyRanges> groups) {

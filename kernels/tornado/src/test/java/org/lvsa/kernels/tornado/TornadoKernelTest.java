@@ -297,8 +297,9 @@ class TornadoKernelTest {
       AttentionProblem problem = RandomProblem.draw(shape, DType.BF16, 1, 1, 5, arena);
       AttentionOutput output = AttentionOutput.allocate(shape, arena);
       assertEquals("tornado-portable-bf16", portable.run(problem, output).kernel());
-      assertTrue(
-          tensorCore.unsupported(shape, DType.F32).orElseThrow().startsWith("tensorcore kernel: "));
+      AttentionShape narrow = new AttentionShape(1, 3, 20, 0, 1, 1, 40);
+      String reason = tensorCore.unsupported(narrow, DType.BF16).orElseThrow();
+      assertTrue(reason.startsWith("tensorcore kernel: "), reason);
     }
     assertEquals(
         "backend tornado has no kernel fast, allowed are portable, tensorcore",
