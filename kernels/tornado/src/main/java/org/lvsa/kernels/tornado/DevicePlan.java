@@ -86,6 +86,14 @@ final class DevicePlan implements AutoCloseable {
     return Math.ceilDiv(bytes, 1_000_000) + 64 + "MB";
   }
 
+  /**
+   * Gives the copies of a graph a stream of their own from now on, where the driver has several.
+   * The plan's stream waits for it at the end of the graph.
+   */
+  void copyBeside(int graph) {
+    onTornado(() -> plan.withGraph(graph).withIntraPlanConcurrency());
+  }
+
   /** Plans of this process that were made and are not closed, for tests. */
   static int openPlans() {
     return onTornado(() -> open);

@@ -125,6 +125,9 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
                       };
                     })
                 .toArray(TaskGraph[]::new));
+    if (offloaded.isPresent() && OffloadedBlocks.BESIDE) {
+      plan.copyBeside(stages.indexOf(Stage.FETCH));
+    }
     clock = new WorkClock(plan, stages.size());
   }
 

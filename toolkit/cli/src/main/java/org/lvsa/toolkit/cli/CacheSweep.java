@@ -30,6 +30,7 @@ import org.lvsa.toolkit.report.PlotPicture;
 import org.lvsa.toolkit.sweep.Environment;
 import org.lvsa.toolkit.sweep.Statistics;
 import org.lvsa.toolkit.vae.Rgb;
+import org.lvsa.toolkit.vae.Tiling;
 import org.lvsa.toolkit.video.FrameMetrics;
 import picocli.CommandLine;
 
@@ -61,7 +62,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
    * @param scales of sparse attention; empty for the one that the settings have
    * @param caches beside the runs without one; empty for those of the preset
    * @param reps runs of each, of which the median time counts
-   * @param decodes whether frames are decoded and compared
+   * @param decoding of the frames
    * @param onDevice whether the transformer is on a device, where whole blocks are left out alone
    */
   record Plan(
@@ -70,7 +71,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
       List<Cache> caches,
       CacheSweepPreset preset,
       int reps,
-      boolean decodes,
+      Decoding decoding,
       boolean onDevice) {
     /** The caches, of those that need it the ones that {@code measures} could calibrate. */
     List<Cache> caches(int steps, CacheSweepPreset.Measures measures) throws Exception {
@@ -102,6 +103,15 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
           .orElse(0);
     }
   }
+
+  /**
+   * How frames are decoded.
+   *
+   * @param compares whether they are decoded and compared at all
+   * @param tiling how they are cut into tiles; empty to decode them whole
+   * @param inTurn whether the transformer's weights are gone when that is done
+   */
+  record Decoding(boolean compares, Optional<Tiling> tiling, boolean inTurn) {}
 
   /** An attention, and the scale of a sparse one. */
   private record How(Attention attention, OptionalDouble scale) {
@@ -203,15 +213,22 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
         new GenerateProgress(command.getErr(), how.words() + " " + cache.backend())) {
       VideoRun run = run(how, cache, progress);
       VideoRun compared = run(How.DENSE, Cache.NONE, VideoRun.Listener.NONE);
+      if (plan.decoding().compares() && plan.decoding().inTurn()) {
+        // Bringing the transformer back is no part of a run's time.
+        compared.denoise(denoising, VideoRun.Saving.none(), false);
+      }
       for (int rep = 0; rep < times; rep++) {
         // In turn, so that what else the machine does meets both.
         plain[rep] = compared.denoise(denoising, VideoRun.Saving.none(), false).seconds();
         denoised = run.denoise(denoising, VideoRun.Saving.none(), false);
         seconds[rep] = denoised.seconds();
       }
-      if (plan.decodes()) {
+      if (plan.decoding().compares()) {
         run.decode(
-            denoised.latents(), Optional.empty(), Rgb.TRUNCATED, rgb -> frames.add(rgb.clone()));
+            denoised.latents(),
+            plan.decoding().tiling(),
+            Rgb.TRUNCATED,
+            rgb -> frames.add(rgb.clone()));
       }
     }
     return new Made(denoised, frames, Statistics.median(seconds), Statistics.median(plain));

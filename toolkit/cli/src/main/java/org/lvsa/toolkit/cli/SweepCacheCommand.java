@@ -116,7 +116,7 @@ final class SweepCacheCommand implements Callable<Integer> {
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
     offload.check(model.random(), 1, transformer.place());
-    transformer.checkVae();
+    transformer.checkVae(1);
     CacheSweep.Plan plan =
         new CacheSweep.Plan(
             attentions,
@@ -124,7 +124,7 @@ final class SweepCacheCommand implements Callable<Integer> {
             given,
             preset,
             reps,
-            !latentsOnly,
+            new CacheSweep.Decoding(!latentsOnly, how.tiling(), offload.inTurn()),
             transformer.place() == TransformerOption.Place.DEVICE);
     try (VideoSetup setup =
         VideoSetup.open(spec, model, sampling, how, attention, offload, transformer.place())) {
@@ -132,13 +132,12 @@ final class SweepCacheCommand implements Callable<Integer> {
       VideoSize size = setup.settings().size();
       DeviceChoice device =
           transformer.decoding(
-              TransformerOption.choice(setup.attention().config(), attention.kernel())
+              TransformerOption.choice(setup.attention().config(), attention.kernel(), offload)
                   .withKept(plan.keeps(setup.settings().steps()))
-                  .withOutputs(plan.outputs())
-                  .with(offload.residence()),
+                  .withOutputs(plan.outputs()),
               setup.pipeline(),
-              !latentsOnly && how.tiling().isEmpty(),
-              Optional.empty());
+              !latentsOnly,
+              how.tiling());
       transformer.require(setup.pipeline(), size, device, err);
       Files.createDirectories(output);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

@@ -4,6 +4,7 @@ package org.lvsa.toolkit.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -110,6 +111,29 @@ class GenerateCacheTest {
     Run three = generate("d.safetensors", ranks);
     assertEquals(0, three.code(), three.err());
     assertTrue(three.out().contains("8 steps computed, 8 cached"), three.out());
+  }
+
+  /** A broadcast without a distance is the published default, and does nothing. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{}",
+        "{\"spatial_attention_block_skip_range\": 1, \"cross_attention_block_skip_range\": 1}"
+      })
+  void aCacheThatCannotKeepAnythingSaysSoAtBothEnds(String config) throws IOException {
+    Run run = generate("out.safetensors", "--cache-backend", "pab", "--cache-config", config);
+    assertEquals(0, run.code(), run.err());
+    assertArrayEquals(
+        latents("plain.safetensors"), Files.readAllBytes(directory.resolve("out.safetensors")));
+    String reason = "--cache-backend pab computes every attention as long as --cache-config has no";
+    assertEquals(
+        1,
+        run.err().lines().filter(line -> line.startsWith("warning: " + reason)).count(),
+        run.err());
+    assertTrue(run.out().contains(" 0 cached\n  " + reason), run.out());
+    String skipping = "{\"cross_attention_block_skip_range\": 2}";
+    Run other = generate("b.safetensors", "--cache-backend", "pab", "--cache-config", skipping);
+    assertFalse((other.err() + other.out()).contains(reason), other.err() + other.out());
   }
 
   @ParameterizedTest
@@ -242,6 +266,29 @@ class GenerateCacheTest {
     assertEquals(2, run.code(), run.err());
     assertTrue(run.err().contains(message), run.err());
     assertFalse(Files.exists(directory.resolve("no")));
+  }
+
+  /** Frames wider than a tile: blended edges change both videos, and so what lies between them. */
+  @Test
+  void aSweepDecodesInTilesWhereThatIsAskedFor() throws IOException {
+    List<CacheSweepRow> whole = wideSweep("whole");
+    List<CacheSweepRow> tiled = wideSweep("tiled", "--vae-tiling");
+    assertEquals(whole.getLast().relL2Latents(), tiled.getLast().relL2Latents());
+    assertNotEquals(whole.getLast().psnrDb(), tiled.getLast().psnrDb());
+  }
+
+  private List<CacheSweepRow> wideSweep(String out, String... more) throws IOException {
+    List<Object> words = new ArrayList<>(List.of("sweep-cache", "--model", model));
+    words.addAll(List.of("--prompt", "A cat walks", "--frames", "5", "--resolution", "320x16"));
+    words.addAll(List.of("--steps", "4", "--guidance-scale", "1", "--attentions", "dense"));
+    words.addAll(List.of("--cache", "first_block={\"threshold\": 9}"));
+    words.addAll(List.of("-o", directory.resolve(out)));
+    words.addAll(List.of(more));
+    Run run = Run.lvsa(words.toArray());
+    assertEquals(0, run.code(), run.err());
+    List<CacheSweepRow> rows = CacheSweepRow.read(directory.resolve(out).resolve("cache.csv"));
+    assertEquals(2, rows.size());
+    return rows;
   }
 
   @Test

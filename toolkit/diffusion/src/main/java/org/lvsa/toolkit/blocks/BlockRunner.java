@@ -34,6 +34,11 @@ public interface BlockRunner {
     return Set.of();
   }
 
+  /** Whether a device keeps anything for it, which then is of one text's tokens alone. */
+  default boolean keepsTokens() {
+    return keeps() > 0 || !keepsOutputs().isEmpty();
+  }
+
   /** Which attention of a block. */
   enum Attention {
     /** Among the video's tokens, or those of video and text together. */

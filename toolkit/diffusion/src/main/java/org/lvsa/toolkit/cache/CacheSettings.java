@@ -43,6 +43,11 @@ public sealed interface CacheSettings
   /** The backend's name. */
   String backend();
 
+  /** Why such a cache never takes anything again, and what to give for it; empty if it may. */
+  default Optional<String> idle() {
+    return Optional.empty();
+  }
+
   /**
    * TeaCache (Liu et al. 2024): all blocks are skipped while the input of the first one, modulated
    * by the time step, has not changed much since the last computed step.
@@ -130,6 +135,16 @@ public sealed interface CacheSettings
     @Override
     public String backend() {
       return PYRAMID;
+    }
+
+    @Override
+    public Optional<String> idle() {
+      return selfEvery.orElse(1) == 1 && crossEvery.orElse(1) == 1
+          ? Optional.of(
+              "--cache-backend pab computes every attention as long as --cache-config has no"
+                  + " spatial_attention_block_skip_range or cross_attention_block_skip_range above"
+                  + " 1, such as {\"spatial_attention_block_skip_range\": 2}")
+          : Optional.empty();
     }
 
     @Override

@@ -17,6 +17,7 @@ import java.util.stream.Collectors;
  *     per computed step and a {@code C} per cached one; empty with pyramid attention broadcast
  * @param computed blocks' lists (or attentions) that were computed
  * @param cached those that were taken from the cache
+ * @param idle why nothing can have been taken from the cache; empty if something can
  * @param measured what was measured instead, where that was asked for
  */
 public record CacheSummary(
@@ -25,6 +26,7 @@ public record CacheSummary(
     Map<String, String> steps,
     int computed,
     int cached,
+    Optional<String> idle,
     Optional<Measured> measured) {
   /**
    * A measured setting.
@@ -56,6 +58,7 @@ public record CacheSummary(
             what,
             cached));
     steps.forEach((name, text) -> lines.add(name + " " + text));
+    idle.ifPresent(lines::add);
     measured.ifPresent(its -> lines.add("measured " + its.json() + " (" + its.quality() + ")"));
     return lines;
   }

@@ -358,6 +358,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
             Map.of(),
             pyramids.values().stream().mapToInt(PyramidAttention::computed).sum(),
             pyramids.values().stream().mapToInt(PyramidAttention::cached).sum(),
+            settings.idle(),
             Optional.empty())
         : new CacheSummary(
             settings.backend(),
@@ -365,6 +366,7 @@ public final class StepCache implements BlockRunner, AutoCloseable {
             steps,
             all.length() - cached,
             cached,
+            settings.idle(),
             measured());
   }
 

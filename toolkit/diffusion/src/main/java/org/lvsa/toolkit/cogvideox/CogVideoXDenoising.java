@@ -51,7 +51,7 @@ record CogVideoXDenoising(
 
   /** Runs of the transformer a step: a step cache on a device keeps one text's tokens. */
   private int runs(GenerationAttention attention) {
-    boolean cached = attention.blocks().keeps() > 0;
+    boolean cached = attention.blocks().keepsTokens();
     return attention.ranks() > 1 || cached && model.transformer().isOnDevice() ? 2 : 1;
   }
 

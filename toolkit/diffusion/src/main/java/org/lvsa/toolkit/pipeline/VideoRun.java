@@ -198,7 +198,7 @@ public final class VideoRun {
         StepCaching caching = StepCaching.of(cache(saving, view));
         PhaseEvent _ = PhaseEvent.begin("denoise")) {
       caching.cache().ifPresent(running::cacheSteps);
-      caching.cache().ifPresent(cache -> listener.line(cache.enabledLine()));
+      caching.cache().ifPresent(this::tell);
       from.ifPresent(state -> caching.goOn(saving.file(), state));
       listener.denoising(from.map(s -> s.history().done()).orElse(0), settings.steps());
       float[] latents =
@@ -220,6 +220,11 @@ public final class VideoRun {
     } finally {
       listener.partEnded();
     }
+  }
+
+  private void tell(StepCache cache) {
+    listener.line(cache.enabledLine());
+    cache.settings().idle().ifPresent(reason -> listener.line("warning: " + reason));
   }
 
   /** The run's step cache, closed at its end. */
