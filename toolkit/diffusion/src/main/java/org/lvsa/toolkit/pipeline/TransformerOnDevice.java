@@ -112,7 +112,7 @@ public final class TransformerOnDevice implements AutoCloseable {
         video
             .withKept(attention.blocks().keeps())
             .withOutputs(DeviceChoice.onDevice(attention.blocks().keepsOutputs()));
-    if (batch > 1 && (all.kept() > 0 || !all.outputs().isEmpty())) {
+    if (batch > 1 && attention.blocks().keepsTokens()) {
       throw new IllegalArgumentException(
           "a step cache on a device keeps one text's tokens: leave --batched-guidance out");
     }
