@@ -109,9 +109,8 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
    *
    * @param compares whether they are decoded and compared at all
    * @param tiling how they are cut into tiles; empty to decode them whole
-   * @param inTurn whether the transformer's weights are gone when that is done
    */
-  record Decoding(boolean compares, Optional<Tiling> tiling, boolean inTurn) {}
+  record Decoding(boolean compares, Optional<Tiling> tiling) {}
 
   /** An attention, and the scale of a sparse one. */
   private record How(Attention attention, OptionalDouble scale) {
@@ -213,10 +212,6 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
         new GenerateProgress(command.getErr(), how.words() + " " + cache.backend())) {
       VideoRun run = run(how, cache, progress);
       VideoRun compared = run(How.DENSE, Cache.NONE, VideoRun.Listener.NONE);
-      if (plan.decoding().compares() && plan.decoding().inTurn()) {
-        // Bringing the transformer back is no part of a run's time.
-        compared.denoise(denoising, VideoRun.Saving.none(), false);
-      }
       for (int rep = 0; rep < times; rep++) {
         // In turn, so that what else the machine does meets both.
         plain[rep] = compared.denoise(denoising, VideoRun.Saving.none(), false).seconds();

@@ -116,7 +116,7 @@ final class SweepCacheCommand implements Callable<Integer> {
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
     offload.check(model.random(), 1, transformer.place());
-    transformer.checkVae(1);
+    transformer.checkVae();
     CacheSweep.Plan plan =
         new CacheSweep.Plan(
             attentions,
@@ -124,7 +124,7 @@ final class SweepCacheCommand implements Callable<Integer> {
             given,
             preset,
             reps,
-            new CacheSweep.Decoding(!latentsOnly, how.tiling(), offload.inTurn()),
+            new CacheSweep.Decoding(!latentsOnly, how.tiling()),
             transformer.place() == TransformerOption.Place.DEVICE);
     try (VideoSetup setup =
         VideoSetup.open(spec, model, sampling, how, attention, offload, transformer.place())) {
@@ -132,9 +132,10 @@ final class SweepCacheCommand implements Callable<Integer> {
       VideoSize size = setup.settings().size();
       DeviceChoice device =
           transformer.decoding(
-              TransformerOption.choice(setup.attention().config(), attention.kernel(), offload)
+              TransformerOption.choice(setup.attention().config(), attention.kernel())
                   .withKept(plan.keeps(setup.settings().steps()))
-                  .withOutputs(plan.outputs()),
+                  .withOutputs(plan.outputs())
+                  .with(offload.residence()),
               setup.pipeline(),
               !latentsOnly,
               how.tiling());
