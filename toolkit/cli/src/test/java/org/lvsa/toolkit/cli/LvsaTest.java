@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.toolkit.cli;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -15,7 +16,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -32,6 +36,24 @@ class LvsaTest {
     assertEquals(0, run.code());
     assertTrue(run.out().contains("Example"), run.out());
     assertTrue(run.out().contains("./lvsa " + command), run.out());
+  }
+
+  /**
+   * Picocli formats a help's first and last lines, and warns of a percent sign that is not doubled.
+   */
+  @TestFactory
+  Stream<DynamicTest> everyLineOfAHelpCanBeFormatted() {
+    return Lvsa.commandLine(Map.of()).getSubcommands().entrySet().stream()
+        .map(
+            command ->
+                DynamicTest.dynamicTest(
+                    command.getKey(),
+                    () -> {
+                      var usage = command.getValue().getCommandSpec().usageMessage();
+                      Stream.of(usage.description(), usage.footer())
+                          .flatMap(Stream::of)
+                          .forEach(line -> assertDoesNotThrow(() -> String.format(line), line));
+                    }));
   }
 
   @Test
