@@ -23,6 +23,7 @@ struct Device {
   void (*loadMatrix)(const void *row, unsigned *registers, int matrices, bool transposed);
   void (*multiply)(float *sums, const unsigned *a, const unsigned *b, bool bf16);
   void (*multiplyInt8)(int *sums, const unsigned *a, const unsigned *b);
+  float (*exchange)(float value, int mask);
   void (*copyLater)(void *to, const void *from);
   void (*commit)();
   void (*wait)();
@@ -43,6 +44,10 @@ inline float rsqrt(float x) { return 1 / sqrt(x); }
 inline unsigned __float_as_uint(float f) { unsigned bits; memcpy(&bits, &f, 4); return bits; }
 inline float __half2float(half h) { return (float) h; }
 inline half __float2half(float f) { return (half) f; }
+inline float __low2float(__half2 h) { return (float) h.x; }
+inline float __high2float(__half2 h) { return (float) h.y; }
+inline __half2 __floats2half2_rn(float x, float y) { return {(half) x, (half) y}; }
+#define __shfl_xor_sync(lanes, value, mask) device->exchange(value, mask)
 inline half __ushort_as_half(unsigned short bits) { half h; memcpy(&h, &bits, 2); return h; }
 
 const unsigned SHARED_BASE = 0x10000000u;

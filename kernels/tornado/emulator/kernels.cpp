@@ -281,6 +281,16 @@ void multiplyInt8(int *sums, const unsigned *a, const unsigned *b) {
   memcpy(sums, mine.wholeSums[lane()], sizeof mine.wholeSums[0]);
 }
 
+/** The value of the lane whose number differs in the bits of the mask. */
+float exchange(float value, int mask) {
+  Warp &mine = warp();
+  mine.sums[lane()][0] = value;
+  together([=](Warp &w) {
+    for (int l = 0; l < LANES; l++) w.sums[l][1] = w.sums[l ^ mask][0];
+  });
+  return mine.sums[lane()][1];
+}
+
 void copyLater(void *to, const void *from) { group->fibers[group->current].copies.push_back({to, from}); }
 
 void commit() { together([](Warp &) {}); }
@@ -394,7 +404,7 @@ void launch(void *function, const unsigned *grid, const unsigned *block, void **
     g.parameters = parameters;
     g.barriers = 0;
     g.device = {{grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, {}, {}, 0,
-        barrier, loadMatrix, multiply, multiplyInt8, copyLater, commit, wait};
+        barrier, loadMatrix, multiply, multiplyInt8, exchange, copyLater, commit, wait};
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     char *stacks = (char *) mmap(nullptr, STACK * threads, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (stacks == MAP_FAILED) fail("no memory for the stacks");

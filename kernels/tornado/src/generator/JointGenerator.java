@@ -32,9 +32,6 @@ class JointGenerator {
         /** Threads of a work-group. */
         static final int THREADS = 256;
 
-        /** Threads that share a head in {@link #normHeads}. */
-        static final int LANES = 16;
-
         private CLASS() {}
 
         /**
@@ -52,14 +49,13 @@ class JointGenerator {
             ARRAY bias,
             FloatArray y,
             int in) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
+          GROUP(THREADS)
           int base = context.groupIdx * in;
           float sum = 0f;
           for (int i = thread; i < in; i += THREADS) {
             sum += x.get(i) * READ(weight, base + i);
           }
-          TOTAL
+          TOTAL(total, sum, 0)
           if (thread == 0) {
             y.set(context.groupIdx, total + READ(bias, context.groupIdx));
           }
@@ -101,14 +97,16 @@ class JointGenerator {
 
         /**
          * RMS norm of each head of a token, and the rotary embedding of the video's tokens, in
-         * place. A work-group is one token, and {@value #LANES} threads share a head. Neighbouring
-         * elements make a pair, which is turned by an angle of the token's frame, row or column.
+         * place. A work-group has {@link RowThreads#HEADS} heads, whatever token they belong to, and
+         * each warp some of them. Neighbouring elements make a pair, which is turned by an angle of
+         * the token's frame, row or column.
          *
          * @param x {@code [tokens, heads, headDim]}, the video's tokens first
          * @param video weights of the norm of the video's tokens, {@code [headDim]}
          * @param text weights of the norm of the text's
          * @param turns cosine and sine of each pair: for every frame, then every row, then every
          *     column of the video
+         * @param all number of heads of all tokens together
          * @param rotary 1, or 0 for the norm alone
          * @param framePairs pairs of a head that the frame turns; {@code rowPairs} follow, and the
          *     rest are the column's
@@ -119,6 +117,7 @@ class JointGenerator {
             FloatArray video,
             FloatArray text,
             FloatArray turns,
+            int all,
             int heads,
             int headDim,
             float eps,
@@ -128,68 +127,30 @@ class JointGenerator {
             int columns,
             int framePairs,
             int rowPairs) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int lane = thread & (LANES - 1);
-          int token = context.groupIdx;
-          int frame = token / (rows * columns);
-          int patch = token % (rows * columns);
-          int row = patch / columns;
-          int column = patch % columns;
-          for (int firstHead = 0; firstHead < heads; firstHead += THREADS / LANES) {
-            int head = firstHead + thread / LANES;
-            int base = (token * heads + head) * headDim;
-            // Threads behind the last head have no pairs, and wait with the others.
-            int pairs = headDim / 2;
-            if (head >= heads) {
-              pairs = 0;
+          HEADS_OF_WARP
+          EACH_HEAD_PAIR READ_PAIR(x, base# + 2 * p, a#_@, b#_@);
+          EACH_HEAD float part# = 0f;
+          EACH_HEAD_PAIR part# += a#_@ * a#_@ + b#_@ * b#_@;
+          LANES(squares)
+          EACH_HEAD float inverse# = 1f / TornadoMath.sqrt(squares# / headDim + eps);
+          TOKENS
+          float left = 0f;
+          float right = 0f;
+          EACH_HEAD_PAIR {
+            PLACE(token#)
+            left = video.get(2 * p);
+            right = video.get(2 * p + 1);
+            if (frame >= frames) {
+              left = text.get(2 * p);
+              right = text.get(2 * p + 1);
             }
-            float sum = 0f;
-            for (int p = lane; p < pairs; p += LANES) {
-              float first = READ(x, base + 2 * p);
-              float second = READ(x, base + 2 * p + 1);
-              sum += first * first + second * second;
-            }
-            sums[thread] = sum;
-            for (int stride = LANES / 2; stride > 0; stride >>= 1) {
-              context.localBarrier();
-              if (lane < stride) {
-                sums[thread] += sums[thread + stride];
-              }
-            }
-            context.localBarrier();
-            float inverse = 1f / TornadoMath.sqrt(sums[thread - lane] / headDim + eps);
-            // The next heads' sums take this one's place.
-            context.localBarrier();
-            for (int p = lane; p < pairs; p += LANES) {
-              float first = READ(x, base + 2 * p) * inverse;
-              float second = READ(x, base + 2 * p + 1) * inverse;
-              if (frame < frames) {
-                first = first * video.get(2 * p);
-                second = second * video.get(2 * p + 1);
-                if (rotary == 1) {
-                  int at = frame * framePairs + p;
-                  if (p >= framePairs) {
-                    at = frames * framePairs + row * rowPairs + p - framePairs;
-                  }
-                  if (p >= framePairs + rowPairs) {
-                    at = frames * framePairs + rows * rowPairs
-                        + column * (headDim / 2 - framePairs - rowPairs) + p - framePairs - rowPairs;
-                  }
-                  float cosine = turns.get(2 * at);
-                  float sine = turns.get(2 * at + 1);
-                  float turned = first * cosine - second * sine;
-                  second = first * sine + second * cosine;
-                  first = turned;
-                }
-              } else {
-                first = first * text.get(2 * p);
-                second = second * text.get(2 * p + 1);
-              }
-              WRITE(x, base + 2 * p, first);
-              WRITE(x, base + 2 * p + 1, second);
+            a#_@ = a#_@ * inverse# * left;
+            b#_@ = b#_@ * inverse# * right;
+            if (rotary == 1 && frame < frames) {
+              TURN(a#_@, b#_@, p)
             }
           }
+          EACH_HEAD_PAIR if (first + # < all) { WRITE_PAIR(x, base# + 2 * p, a#_@, b#_@); }
         }
       }
       """;

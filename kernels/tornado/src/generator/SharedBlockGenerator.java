@@ -28,14 +28,11 @@ class SharedBlockGenerator {
        *
        * <p>Modulations are what the time step makes of a norm: rows of the width, which are shift,
        * scale and gate of the video, then shift, scale and gate of the text. In the kernels on rows, a
-       * work-group of {@value #THREADS} threads is one token.
+       * work-group of {@link RowThreads} is one token.
        */
       final class CLASS {
         /** Threads of a work-group. */
         static final int THREADS = 256;
-
-        /** Heads of a work-group of {@link #normHeads}. */
-        static final int HEADS = 8;
 
         private CLASS() {}
 
@@ -55,9 +52,7 @@ class SharedBlockGenerator {
             int width,
             float eps) {
           TOKEN
-          for (int i = thread; i < width; i += THREADS) {
-            sum += x.get(base + i);
-          }
+          EACH v# = x.get(base + i);
           MODULATED
         }
 
@@ -79,12 +74,7 @@ class SharedBlockGenerator {
             int width,
             float eps) {
           TOKEN
-          for (int i = thread; i < width; i += THREADS) {
-            float gate = earlier.get(shift + 2 * width + i);
-            float value = x.get(base + i) + gate * READ(y, base + i);
-            x.set(base + i, value);
-            sum += value;
-          }
+          ADD x.get(base + i) + earlier.get(shift + 2 * width + i) * Y
           MODULATED
         }
 
@@ -96,22 +86,16 @@ class SharedBlockGenerator {
             FloatArray modulations,
             int videoTokens,
             int width) {
-          int base = context.groupIdx * width;
-          int gates = 2 * width;
-          if (context.groupIdx >= videoTokens) {
-            gates = 5 * width;
-          }
-          for (int i = context.localIdx; i < width; i += THREADS) {
-            float gate = modulations.get(gates + i);
-            x.set(base + i, x.get(base + i) + gate * READ(y, base + i));
-          }
+          TOKEN
+          int gate = shift + 2 * width;
+          ADD x.get(base + i) + modulations.get(gate + i) * Y
         }
 
         /**
          * Layer norm of each head of a token with weight and bias, then the rotary embedding of the
          * first tokens, in place. Neighbouring elements make a pair, which is turned by an angle of the
-         * token's frame, row or column. A work-group is {@value #HEADS} heads, whatever token they
-         * belong to; 32 threads share a head.
+         * token's frame, row or column. A work-group has {@link RowThreads#HEADS} heads, whatever token
+         * they belong to, and each warp some of them.
          *
          * @param x {@code [tokens, heads, headDim]}
          * @param weight {@code [headDim]}
@@ -140,63 +124,30 @@ class SharedBlockGenerator {
             int columns,
             int framePairs,
             int rowPairs) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int lane = thread & 31;
-          // Threads behind the last head read the last one: an `if` around the loops would not
-          // compile right, see NOTES.md. They write nothing.
-          int wanted = context.groupIdx * HEADS + (thread >> 5);
-          int head = wanted;
-          if (head >= all) {
-            head = all - 1;
+          HEADS_OF_WARP
+          EACH_HEAD_PAIR READ_PAIR(x, base# + 2 * p, a#_@, b#_@);
+          EACH_HEAD float part# = 0f;
+          EACH_HEAD_PAIR part# += a#_@ + b#_@;
+          LANES(sum)
+          EACH_HEAD float mean# = sum# / headDim;
+          EACH_HEAD part# = 0f;
+          EACH_HEAD_PAIR {
+            a#_@ = a#_@ - mean#;
+            b#_@ = b#_@ - mean#;
+            part# += a#_@ * a#_@ + b#_@ * b#_@;
           }
-          int base = head * headDim;
-          int pairs = headDim / 2;
-          float sum = 0f;
-          for (int p = lane; p < pairs; p += 32) {
-            sum += READ(x, base + 2 * p) + READ(x, base + 2 * p + 1);
-          }
-          LANES
-          float mean = sums[thread - lane] / headDim;
-          context.localBarrier();
-          sum = 0f;
-          for (int p = lane; p < pairs; p += 32) {
-            float a = READ(x, base + 2 * p) - mean;
-            float b = READ(x, base + 2 * p + 1) - mean;
-            sum += a * a + b * b;
-          }
-          LANES
-          float inverse = 1f / TornadoMath.sqrt(sums[thread - lane] / headDim + eps);
-          int token = head / heads;
-          int frame = token / (rows * columns);
-          int patch = token % (rows * columns);
-          int row = patch / columns;
-          int column = patch % columns;
-          for (int p = lane; p < pairs; p += 32) {
-            float first = (READ(x, base + 2 * p) - mean) * inverse * weight.get(2 * p) + bias.get(2 * p);
-            float second =
-                (READ(x, base + 2 * p + 1) - mean) * inverse * weight.get(2 * p + 1)
-                    + bias.get(2 * p + 1);
-            if (wanted < turned) {
-              int at = frame * framePairs + p;
-              if (p >= framePairs) {
-                at = frames * framePairs + row * rowPairs + p - framePairs;
-              }
-              if (p >= framePairs + rowPairs) {
-                at = frames * framePairs + rows * rowPairs
-                    + column * (pairs - framePairs - rowPairs) + p - framePairs - rowPairs;
-              }
-              float cosine = turns.get(2 * at);
-              float sine = turns.get(2 * at + 1);
-              float turnedFirst = first * cosine - second * sine;
-              second = first * sine + second * cosine;
-              first = turnedFirst;
-            }
-            if (wanted < all) {
-              WRITE(x, base + 2 * p, first);
-              WRITE(x, base + 2 * p + 1, second);
+          LANES(squares)
+          EACH_HEAD float inverse# = 1f / TornadoMath.sqrt(squares# / headDim + eps);
+          TOKENS
+          EACH_HEAD_PAIR {
+            PLACE(token#)
+            a#_@ = a#_@ * inverse# * weight.get(2 * p) + bias.get(2 * p);
+            b#_@ = b#_@ * inverse# * weight.get(2 * p + 1) + bias.get(2 * p + 1);
+            if (first + # < turned) {
+              TURN(a#_@, b#_@, p)
             }
           }
+          EACH_HEAD_PAIR if (first + # < all) { WRITE_PAIR(x, base# + 2 * p, a#_@, b#_@); }
         }
 
         /**
@@ -269,77 +220,48 @@ class SharedBlockGenerator {
             FloatArray x,
             int width,
             float eps) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int base = context.groupIdx * width;
-          for (int i = thread; i < width; i += THREADS) {
-            x.set(base + i, stream.get(base + i));
-          }
+          ROW
           {
-            NORM
-            for (int i = thread; i < width; i += THREADS) {
-              float value = (x.get(base + i) - mean) * inverse * firstWeight.get(i);
-              x.set(base + i, value + firstBias.get(i));
+            EACH v# = stream.get(base + i);
+            REST x.set(base + i, stream.get(base + i));
+            STATISTICS
+            EACH v# = (v# - mean) * inverse * firstWeight.get(own + i) + firstBias.get(own + i);
+            REST {
+              float value = (x.get(base + i) - mean) * inverse * firstWeight.get(own + i);
+              x.set(base + i, value + firstBias.get(own + i));
             }
           }
-          // All have read the sums before the next ones take their place.
-          context.localBarrier();
-          NORM
-          for (int i = thread; i < width; i += THREADS) {
-            float normed = (x.get(base + i) - mean) * inverse * weight.get(i) + bias.get(i);
-            x.set(base + i, normed * (1f + modulations.get(width + i)) + modulations.get(i));
-          }
+          FloatArray out = x;
+          int shift = own;
+          MODULATED
         }
       """;
 
   /** What kernels on modulated tokens begin with. */
   private static final String TOKEN =
       """
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int base = context.groupIdx * width;
-          int shift = 0;
+          ROW
+          int shift = own;
           if (context.groupIdx >= videoTokens) {
-            shift = 3 * width;
+            shift = 3 * width + own;
           }
-          float sum = 0f;
       """;
 
   /** What they end with. */
   private static final String MODULATED =
       """
-          MEAN
-          VARIANCE
-          for (int i = thread; i < width; i += THREADS) {
-            float normed = (x.get(base + i) - mean) * inverse * weight.get(i) + bias.get(i);
-            float scale = 1f + modulations.get(shift + width + i);
-            float value = normed * scale + modulations.get(shift + i);
+          STATISTICS
+          EACH {
+            float normed = (v# - mean) * inverse * weight.get(own + i) + bias.get(own + i);
+            v# = normed * (1f + modulations.get(shift + width + i)) + modulations.get(shift + i);
+          }
+          EACH_PAIR WRITE_PAIR(out, base + i, a#, b#);
+          REST {
+            float it = x.get(base + i);
+            float normed = (it - mean) * inverse * weight.get(own + i) + bias.get(own + i);
+            float value = normed * (1f + modulations.get(shift + width + i)) + modulations.get(shift + i);
             WRITE(out, base + i, value);
           }
-      """;
-
-  /** Mean and deviation of a token. */
-  private static final String NORM =
-      """
-          float sum = 0f;
-          for (int i = thread; i < width; i += THREADS) {
-            sum += x.get(base + i);
-          }
-          MEAN
-          VARIANCE
-      """;
-
-  /** The sums of 32 threads each, which the first of them then has. */
-  private static final String LANES =
-      """
-          sums[thread] = sum;
-          for (int stride = 16; stride > 0; stride >>= 1) {
-            context.localBarrier();
-            if (lane < stride) {
-              sums[thread] += sums[thread + stride];
-            }
-          }
-          context.localBarrier();
       """;
 
   public static void main(String[] args) throws IOException {
@@ -350,8 +272,6 @@ class SharedBlockGenerator {
   private static String filled(String template) {
     return template
         .replaceAll("(?m)^ *TOKEN\\n", TOKEN)
-        .replaceAll("(?m)^ *MODULATED\\n", MODULATED)
-        .replaceAll("(?m)^ *NORM\\n", NORM)
-        .replaceAll("(?m)^ *LANES\\n", LANES);
+        .replaceAll("(?m)^ *MODULATED\\n", MODULATED);
   }
 }

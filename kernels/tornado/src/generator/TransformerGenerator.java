@@ -26,7 +26,7 @@ class TransformerGenerator {
       /**
        * Device kernels of a diffusion transformer, with activations in ARRAY. The stream of tokens
        * that blocks add to, {@code x}, the modulations and the norms' weights are float32, and so is
-       * every sum. In the kernels on rows, a work-group of {@value #THREADS} threads is one token.
+       * every sum. In the kernels on rows, a work-group of {@link RowThreads} is one token.
        */
       final class CLASS {
         /** Threads of a work-group. */
@@ -132,22 +132,11 @@ class TransformerGenerator {
             int tokensPerTime,
             int width,
             float eps) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int base = context.groupIdx * width;
-          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
-          float sum = 0f;
-          for (int i = thread; i < width; i += THREADS) {
-            sum += x.get(base + i);
-          }
-          MEAN
-          VARIANCE
-          for (int i = thread; i < width; i += THREADS) {
-            float shift = modulations.get(at + i);
-            float scale = modulations.get(at + width + i);
-            float value = (x.get(base + i) - mean) * inverse * (1f + scale) + shift;
-            WRITE(out, base + i, value);
-          }
+          ROW
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width + own;
+          EACH v# = x.get(base + i);
+          STATISTICS
+          PUT((it - mean) * inverse * (1f + modulations.get(at + width + i)) + modulations.get(at + i))
         }
 
         /** {@code x += y}, then {@link #modulate} of {@code x}. */
@@ -162,24 +151,11 @@ class TransformerGenerator {
             int tokensPerTime,
             int width,
             float eps) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int base = context.groupIdx * width;
-          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
-          float sum = 0f;
-          for (int i = thread; i < width; i += THREADS) {
-            float value = x.get(base + i) + READ(y, base + i);
-            x.set(base + i, value);
-            sum += value;
-          }
-          MEAN
-          VARIANCE
-          for (int i = thread; i < width; i += THREADS) {
-            float shift = modulations.get(at + i);
-            float scale = modulations.get(at + width + i);
-            float value = (x.get(base + i) - mean) * inverse * (1f + scale) + shift;
-            WRITE(out, base + i, value);
-          }
+          ROW
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width + own;
+          ADD x.get(base + i) + Y
+          STATISTICS
+          PUT((it - mean) * inverse * (1f + modulations.get(at + width + i)) + modulations.get(at + i))
         }
 
         /**
@@ -203,22 +179,11 @@ class TransformerGenerator {
             int tokensPerTime,
             int width,
             float eps) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int base = context.groupIdx * width;
-          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
-          float sum = 0f;
-          for (int i = thread; i < width; i += THREADS) {
-            float value = x.get(base + i) + modulations.get(at + i) * READ(y, base + i);
-            x.set(base + i, value);
-            sum += value;
-          }
-          MEAN
-          VARIANCE
-          for (int i = thread; i < width; i += THREADS) {
-            float value = (x.get(base + i) - mean) * inverse * weight.get(i) + bias.get(i);
-            WRITE(out, base + i, value);
-          }
+          ROW
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width + own;
+          ADD x.get(base + i) + modulations.get(at + i) * Y
+          STATISTICS
+          PUT((it - mean) * inverse * weight.get(own + i) + bias.get(own + i))
         }
 
         /** {@code x += y}. */
@@ -240,11 +205,9 @@ class TransformerGenerator {
             int perTime,
             int tokensPerTime,
             int width) {
-          int base = context.groupIdx * width;
-          int at = (context.groupIdx / tokensPerTime * perTime + row) * width;
-          for (int i = context.localIdx; i < width; i += THREADS) {
-            x.set(base + i, x.get(base + i) + modulations.get(at + i) * READ(y, base + i));
-          }
+          ROW
+          int at = (context.groupIdx / tokensPerTime * perTime + row) * width + own;
+          ADD x.get(base + i) + modulations.get(at + i) * Y
         }
 
         /**
@@ -272,43 +235,32 @@ class TransformerGenerator {
             int columns,
             int framePairs,
             int rowPairs) {
-          float[] sums = context.allocateFloatLocalArray(THREADS);
-          int thread = context.localIdx;
-          int token = context.groupIdx;
-          int base = token * width;
+          ROW
+          EACH_PAIR READ_PAIR(x, base + i, a#, b#);
           float sum = 0f;
-          for (int i = thread; i < width; i += THREADS) {
-            float value = READ(x, base + i);
-            sum += value * value;
-          }
-          TOTAL
+          EACH sum += v# * v#;
+          REST sum += READ(x, base + i) * READ(x, base + i);
+          TOTAL(total, sum, 0)
           float inverse = 1f / TornadoMath.sqrt(total / width + eps);
-          int pairs = headDim / 2;
-          int frame = token / (rows * columns);
-          int patch = token % (rows * columns);
-          int row = patch / columns;
-          int column = patch % columns;
-          for (int p = thread; p < width / 2; p += THREADS) {
-            float first = READ(x, base + 2 * p) * inverse * weight.get(2 * p);
-            float second = READ(x, base + 2 * p + 1) * inverse * weight.get(2 * p + 1);
+          EACH v# = v# * inverse * weight.get(own + i);
+          int token = context.groupIdx;
+          PLACE(token)
+          EACH_PAIR {
+            int p = (thread + i / 2) % (headDim / 2);
             if (rotary == 1) {
-              int pair = p % pairs;
-              int at = frame * framePairs + pair;
-              if (pair >= framePairs) {
-                at = frames * framePairs + row * rowPairs + pair - framePairs;
-              }
-              if (pair >= framePairs + rowPairs) {
-                at = frames * framePairs + rows * rowPairs
-                    + column * (pairs - framePairs - rowPairs) + pair - framePairs - rowPairs;
-              }
-              float cosine = turns.get(2 * at);
-              float sine = turns.get(2 * at + 1);
-              float turned = first * cosine - second * sine;
-              second = first * sine + second * cosine;
-              first = turned;
+              TURN(a#, b#, p)
             }
-            WRITE(x, base + 2 * p, first);
-            WRITE(x, base + 2 * p + 1, second);
+          }
+          EACH_PAIR WRITE_PAIR(x, base + i, a#, b#);
+          for (int i = 2 * PAIRS_HELD * threads; own + i < width; i += 2 * threads) {
+            float first = READ(x, base + i) * inverse * weight.get(own + i);
+            float second = READ(x, base + i + 1) * inverse * weight.get(own + i + 1);
+            int p = (thread + i / 2) % (headDim / 2);
+            if (rotary == 1) {
+              TURN(first, second, p)
+            }
+            WRITE(x, base + i, first);
+            WRITE(x, base + i + 1, second);
           }
         }
       EXTRA}
@@ -357,6 +309,58 @@ class TransformerGenerator {
               next = 0;
             }
             block.set(0, next);
+          }
+        }
+
+        /**
+         * As {@link #copy}, four bytes at once, whatever they mean. Each thread reads four of them
+         * before it writes the first one.
+         *
+         * @param size words of a block's tensor
+         */
+        static void copyWords(
+            KernelContext context,
+            IntArray from,
+            IntArray to,
+            IntArray block,
+            int first,
+            int blocks,
+            int size,
+            int threads) {
+          int at = block.get(0) - first;
+          if (at >= 0 && at < blocks) {
+            int i = context.globalIdx;
+            int source = at * size + i;
+      ONE
+          }
+        }
+
+        /**
+         * As {@link #copyWords}, of two to four tensors of one size.
+         *
+         * @param arrays how many
+         */
+        static void copyGroup(
+            KernelContext context,
+            IntArray from0,
+            IntArray to0,
+            IntArray from1,
+            IntArray to1,
+            IntArray from2,
+            IntArray to2,
+            IntArray from3,
+            IntArray to3,
+            IntArray block,
+            int first,
+            int blocks,
+            int size,
+            int arrays,
+            int threads) {
+          int at = block.get(0) - first;
+          if (at >= 0 && at < blocks) {
+            int i = context.globalIdx;
+            int source = at * size + i;
+      GROUPED
           }
         }
 
@@ -514,9 +518,44 @@ class TransformerGenerator {
                 .formatted(r, c, 16 * c));
       }
     }
+    StringBuilder one = new StringBuilder();
+    StringBuilder oneStored = new StringBuilder();
+    for (int step = 0; step < 4; step++) {
+      move(one, oneStored, "", step, "");
+    }
+    StringBuilder grouped = new StringBuilder();
+    StringBuilder groupedStored = new StringBuilder();
+    for (int array = 0; array < 4; array++) {
+      move(grouped, groupedStored, "" + array, 0, "arrays > %d && ".formatted(array));
+      if (array < 2) {
+        move(grouped, groupedStored, "" + array, 1, "arrays == 2 && ");
+      }
+    }
     return FLOAT_ONLY
+        .replace("ONE\n", one.append(oneStored))
+        .replace("GROUPED\n", grouped.append(groupedStored))
         .replace("SUMS\n", sums)
         .replace("PRODUCTS\n", products)
         .replace("STORES\n", stores);
+  }
+
+  /** The load and the store of one of a thread's words. */
+  private static void move(
+      StringBuilder loads, StringBuilder stores, String array, int step, String condition) {
+    loads.append(
+        """
+              int word%1$s_%2$d = 0;
+              if (%3$si + %2$d * threads < size) {
+                word%1$s_%2$d = from%1$s.get(source + %2$d * threads);
+              }
+        """
+            .formatted(array, step, condition));
+    stores.append(
+        """
+              if (%3$si + %2$d * threads < size) {
+                to%1$s.set(i + %2$d * threads, word%1$s_%2$d);
+              }
+        """
+            .formatted(array, step, condition));
   }
 }

@@ -83,7 +83,7 @@ sealed interface Activations<A extends TornadoNativeArray> permits DecoderActiva
    */
   default void modulate(
       GraphTasks tasks, String name, Tokens x, Modulations modulations, int row, A out) {
-    tasks.perRow(name, x.count());
+    tasks.perRow(name, x.count(), x.width());
     tasks
         .graph()
         .task(
@@ -103,7 +103,7 @@ sealed interface Activations<A extends TornadoNativeArray> permits DecoderActiva
   /** Adds {@link FloatTransformerKernels#addModulate}. */
   default void addModulate(
       GraphTasks tasks, String name, Tokens x, A y, Modulations modulations, int row, A out) {
-    tasks.perRow(name, x.count());
+    tasks.perRow(name, x.count(), x.width());
     tasks
         .graph()
         .task(
@@ -131,7 +131,7 @@ sealed interface Activations<A extends TornadoNativeArray> permits DecoderActiva
       int row,
       Norm norm,
       A out) {
-    tasks.perRow(name, x.count());
+    tasks.perRow(name, x.count(), x.width());
     tasks
         .graph()
         .task(
@@ -154,7 +154,7 @@ sealed interface Activations<A extends TornadoNativeArray> permits DecoderActiva
   /** Adds {@link FloatTransformerKernels#addGated}. */
   default void addGated(
       GraphTasks tasks, String name, Tokens x, A y, Modulations modulations, int row) {
-    tasks.perRow(name, x.count());
+    tasks.perRow(name, x.count(), x.width());
     tasks
         .graph()
         .task(
@@ -245,7 +245,9 @@ sealed interface Activations<A extends TornadoNativeArray> permits DecoderActiva
    */
   default void normHeads(
       GraphTasks tasks, String name, A x, int tokens, HeadNorms norms, Rotary rotary) {
-    tasks.perRow(name, tokens);
+    int heads = rotary.width() / rotary.headDim();
+    int all = Math.multiplyExact(tokens, heads);
+    tasks.perRow(name, Math.ceilDiv(all, RowThreads.HEADS));
     tasks
         .graph()
         .task(
@@ -256,7 +258,8 @@ sealed interface Activations<A extends TornadoNativeArray> permits DecoderActiva
             norms.video(),
             norms.text(),
             rotary.turns(),
-            rotary.width() / rotary.headDim(),
+            all,
+            heads,
             rotary.headDim(),
             rotary.eps(),
             rotary.turning() ? 1 : 0,
@@ -273,7 +276,7 @@ sealed interface Activations<A extends TornadoNativeArray> permits DecoderActiva
   /** Adds {@link FloatTransformerKernels#turnHeads}. */
   default void rotate(
       GraphTasks tasks, String name, A x, int tokens, FloatArray weight, Rotary rotary) {
-    tasks.perRow(name, tokens);
+    tasks.perRow(name, tokens, rotary.width());
     tasks
         .graph()
         .task(

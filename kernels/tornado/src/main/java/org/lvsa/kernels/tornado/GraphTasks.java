@@ -56,11 +56,20 @@ record GraphTasks(
     perThread(task, Math.multiplyExact(rows, THREADS));
   }
 
+  /** The task of that name gets one work-group for each row of that many numbers. */
+  void perRow(String task, int rows, int width) {
+    int threads = RowThreads.of(width);
+    grid(task, Math.multiplyExact(rows, threads), threads);
+  }
+
   /** The task of that name gets at least that many threads. */
   void perThread(String task, int threads) {
-    WorkerGrid1D grid =
-        new WorkerGrid1D(Math.multiplyExact(Math.ceilDiv(threads, THREADS), THREADS));
-    grid.setLocalWork(THREADS, 1, 1);
+    grid(task, Math.multiplyExact(Math.ceilDiv(threads, THREADS), THREADS), THREADS);
+  }
+
+  private void grid(String task, int threads, int ofGroup) {
+    WorkerGrid1D grid = new WorkerGrid1D(threads);
+    grid.setLocalWork(ofGroup, 1, 1);
     add(task, grid);
   }
 

@@ -22,7 +22,7 @@ record SharedBlockTasks<A extends TornadoNativeArray>(
 
   /** Adds {@link FloatSharedBlockKernels#modulate}. */
   void modulate(String name, Tokens x, Norm norm, FloatArray modulations, A out) {
-    tasks.perRow(name, x.count());
+    tasks.perRow(name, x.count(), x.width());
     tasks
         .graph()
         .task(
@@ -46,7 +46,7 @@ record SharedBlockTasks<A extends TornadoNativeArray>(
    */
   void addModulate(
       String name, Tokens x, A y, FloatArray earlier, Norm norm, FloatArray modulations, A out) {
-    tasks.perRow(name, x.count());
+    tasks.perRow(name, x.count(), x.width());
     tasks
         .graph()
         .task(
@@ -67,7 +67,7 @@ record SharedBlockTasks<A extends TornadoNativeArray>(
 
   /** Adds {@link FloatSharedBlockKernels#addGated}. */
   void addGated(String name, Tokens x, A y, FloatArray modulations) {
-    tasks.perRow(name, x.count());
+    tasks.perRow(name, x.count(), x.width());
     tasks
         .graph()
         .task(
@@ -90,7 +90,7 @@ record SharedBlockTasks<A extends TornadoNativeArray>(
   void normHeads(String name, A x, int tokens, Norm norm, Rotary rotary) {
     int heads = rotary.width() / rotary.headDim();
     int all = Math.multiplyExact(tokens, heads);
-    tasks.perRow(name, Math.ceilDiv(all, FloatSharedBlockKernels.HEADS));
+    tasks.perRow(name, Math.ceilDiv(all, RowThreads.HEADS));
     tasks
         .graph()
         .task(
@@ -163,7 +163,7 @@ record SharedBlockTasks<A extends TornadoNativeArray>(
    */
   static void headIn(
       GraphTasks tasks, Tokens x, List<Norm> norms, FloatArray modulations, FloatArray out) {
-    tasks.perRow("headIn", x.count());
+    tasks.perRow("headIn", x.count(), x.width());
     tasks
         .graph()
         .task(

@@ -5,7 +5,7 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task10;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task12;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
-import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task3;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task4;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task5;
@@ -111,12 +111,13 @@ record TransformerKernels<A>(
 
   /** {@link FloatJointKernels#normHeads}. */
   interface NormHeads<A>
-      extends Task14<
+      extends Task15<
           KernelContext,
           A,
           FloatArray,
           FloatArray,
           FloatArray,
+          Integer,
           Integer,
           Integer,
           Float,

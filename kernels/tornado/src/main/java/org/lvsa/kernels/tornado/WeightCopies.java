@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.lvsa.kernels.tornado;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task8;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * Copies of one block's weights within the device, in words of four bytes. Tensors of one size go
+ * together, up to four by a task: a task takes some microseconds, however little it moves.
+ */
+final class WeightCopies {
+  /** Tensors that a task moves at most. */
+  private static final int MOST = 4;
+
+  /** Words that a thread moves; of three tensors one each. */
+  private static final int WORDS = 4;
+
+  /** {@link FloatTransformerKernels#copyWords}. */
+  private interface One<A>
+      extends Task8<KernelContext, A, A, IntArray, Integer, Integer, Integer, Integer> {}
+
+  /** {@link FloatTransformerKernels#copyGroup}. */
+  private interface Group<A>
+      extends Task15<
+          KernelContext,
+          A,
+          A,
+          A,
+          A,
+          A,
+          A,
+          A,
+          A,
+          IntArray,
+          Integer,
+          Integer,
+          Integer,
+          Integer,
+          Integer> {}
+
+  private static final One<TornadoNativeArray> ONE =
+      onWords((One<IntArray>) FloatTransformerKernels::copyWords);
+
+  private static final Group<TornadoNativeArray> GROUP =
+      onWords((Group<IntArray>) FloatTransformerKernels::copyGroup);
+
+  /** What tensors of one task have in common. */
+  private record Kind(int words, int first, int blocks) {}
+
+  private record Copy(String name, TornadoNativeArray from, TornadoNativeArray to) {}
+
+  private final Map<Kind, List<Copy>> copies = new LinkedHashMap<>();
+
+  /**
+   * The same kernel on arrays of any type: of an array it gets nothing but the memory.
+   *
+   * @see Bf16Activations
+   */
+  @SuppressWarnings("unchecked")
+  private static <K> K onWords(Object kernel) {
+    return (K) kernel;
+  }
+
+  /** Whether tensors of that many bytes are copied in words. */
+  static boolean takes(long bytes) {
+    return bytes % Integer.BYTES == 0;
+  }
+
+  /**
+   * Notes a tensor.
+   *
+   * @param name of the task, if the tensor is the first one of it
+   * @param bytes of an element
+   */
+  void add(String name, WeightPart<?> from, TornadoNativeArray to, int bytes) {
+    int words = Math.toIntExact((long) from.size() * bytes / Integer.BYTES);
+    copies
+        .computeIfAbsent(new Kind(words, from.first(), from.blocks()), _ -> new ArrayList<>())
+        .add(new Copy(name, from.array(), to));
+  }
+
+  /**
+   * Adds the tasks.
+   *
+   * @param block one number: the block that is to be computed
+   */
+  void addTo(GraphTasks tasks, IntArray block) {
+    copies.forEach(
+        (kind, all) -> {
+          for (int i = 0; i < all.size(); i += MOST) {
+            List<Copy> some = all.subList(i, Math.min(all.size(), i + MOST));
+            if (some.size() == 1) {
+              one(tasks, block, kind, some.getFirst());
+            } else {
+              group(tasks, block, kind, some);
+            }
+          }
+        });
+  }
+
+  /** Adds a grid of threads that have that many words each, and gives their number. */
+  private static int threads(GraphTasks tasks, String name, int words, int each) {
+    int groups =
+        Math.ceilDiv(Math.ceilDiv(words, each), FloatTransformerKernels.THREADS);
+    int threads = groups * FloatTransformerKernels.THREADS;
+    tasks.perThread(name, threads);
+    return threads;
+  }
+
+  private static void one(GraphTasks tasks, IntArray block, Kind kind, Copy copy) {
+    int threads = threads(tasks, copy.name, kind.words, WORDS);
+    tasks
+        .graph()
+        .task(
+            copy.name,
+            ONE,
+            new KernelContext(),
+            copy.from,
+            copy.to,
+            block,
+            kind.first,
+            kind.blocks,
+            kind.words,
+            threads);
+  }
+
+  private static void group(GraphTasks tasks, IntArray block, Kind kind, List<Copy> some) {
+    String name = some.getFirst().name;
+    int threads = threads(tasks, name, kind.words, WORDS / some.size());
+    // A place that is not needed has a tensor that the kernel does not touch there.
+    Copy third = some.get(Math.min(2, some.size() - 1));
+    Copy fourth = some.getLast();
+    tasks
+        .graph()
+        .task(
+            name,
+            GROUP,
+            new KernelContext(),
+            some.get(0).from,
+            some.get(0).to,
+            some.get(1).from,
+            some.get(1).to,
+            third.from,
+            third.to,
+            fourth.from,
+            fourth.to,
+            block,
+            kind.first,
+            kind.blocks,
+            kind.words,
+            some.size(),
+            threads);
+  }
+}
