@@ -20,7 +20,10 @@ final class GraphRoom {
   /** Arguments of a library's attention, see {@link CuDnnSdpa}. */
   private static final int SDPA = 11;
 
-  /** Arguments of {@link FloatTransformerKernels#copy}, which brings a tensor of weights. */
+  /**
+   * Arguments of {@link FloatTransformerKernels#copyWords}, which brings a tensor of weights. Those
+   * that {@link WeightCopies} brings together take less room than one by one.
+   */
   private static final int COPY = 8;
 
   /** Arguments of a matrix product by cuBLASLt. */
@@ -49,7 +52,7 @@ final class GraphRoom {
    * its other tasks, in fp16, whose matrix products have the most arguments.
    *
    * @param pictures whether it attends to pictures too
-   * @param copies tasks that bring the block's weights
+   * @param copies of tensors that bring the block's weights
    */
   static int calls(boolean pictures, int copies) {
     int products = pictures ? 12 : 10;

@@ -107,8 +107,7 @@ final class WeightCopies {
 
   /** Adds a grid of threads that have that many words each, and gives their number. */
   private static int threads(GraphTasks tasks, String name, int words, int each) {
-    int groups =
-        Math.ceilDiv(Math.ceilDiv(words, each), FloatTransformerKernels.THREADS);
+    int groups = Math.ceilDiv(Math.ceilDiv(words, each), FloatTransformerKernels.THREADS);
     int threads = groups * FloatTransformerKernels.THREADS;
     tasks.perThread(name, threads);
     return threads;
@@ -134,23 +133,27 @@ final class WeightCopies {
   private static void group(GraphTasks tasks, IntArray block, Kind kind, List<Copy> some) {
     String name = some.getFirst().name;
     int threads = threads(tasks, name, kind.words, WORDS / some.size());
-    // A place that is not needed has a tensor that the kernel does not touch there.
-    Copy third = some.get(Math.min(2, some.size() - 1));
-    Copy fourth = some.getLast();
+    // A place that is not needed has arrays of its own, which nobody touches: TornadoVM 5.2.0 does
+    // not
+    // come to an end with a task that has one array twice.
+    List<Copy> four = new ArrayList<>(some);
+    while (four.size() < MOST) {
+      four.add(new Copy(name, new IntArray(1), new IntArray(1)));
+    }
     tasks
         .graph()
         .task(
             name,
             GROUP,
             new KernelContext(),
-            some.get(0).from,
-            some.get(0).to,
-            some.get(1).from,
-            some.get(1).to,
-            third.from,
-            third.to,
-            fourth.from,
-            fourth.to,
+            four.get(0).from,
+            four.get(0).to,
+            four.get(1).from,
+            four.get(1).to,
+            four.get(2).from,
+            four.get(2).to,
+            four.get(3).from,
+            four.get(3).to,
             block,
             kind.first,
             kind.blocks,
