@@ -51,6 +51,9 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   private final DevicePlan plan;
   private final WorkClock clock;
 
+  /** Latent frames that a video may have. */
+  private int most = Integer.MAX_VALUE;
+
   /** Latent frames of the video that were decoded. */
   private int earlier;
 
@@ -263,6 +266,9 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
    * gives later frames a weight of 0.
    */
   private void attention(Attention attention) {
+    if (attention.videoFrames() > 0) {
+      most = attention.videoFrames();
+    }
     int pixels = attention.size().framePixels();
     int channels = attention.channels();
     String name = attention.name();
@@ -372,6 +378,10 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
 
   private void tell(DecoderState state) {
     earlier = state.first() ? 0 : earlier;
+    if (earlier + state.counted().getFirst() > most) {
+      throw new IllegalStateException(
+          "the decoder is prepared for videos of " + most + " latent frames, this is another one");
+    }
     state.write(earlier, buffers.state());
     earlier += state.counted().getFirst();
   }

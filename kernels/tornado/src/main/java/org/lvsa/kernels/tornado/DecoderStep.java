@@ -151,14 +151,20 @@ sealed interface DecoderStep {
    *
    * @param name of its tensors
    * @param tensors how those are called
-   * @param frames that it sees at most, its own and earlier ones; 1 for its own alone
+   * @param videoFrames latent frames of a video, of which it sees its own and earlier ones; 0 where
+   *     it sees its own alone
    */
   record Attention(
-      String name, AttentionTensors tensors, int channels, Size size, Place place, int frames)
+      String name, AttentionTensors tensors, int channels, Size size, Place place, int videoFrames)
       implements DecoderStep {
+    /** Frames that there is room for. */
+    int frames() {
+      return Math.max(videoFrames, 1);
+    }
+
     /** Numbers of the keys of all frames, and of the values. */
     long seenElements() {
-      return (long) frames * size.framePixels() * channels;
+      return (long) frames() * size.framePixels() * channels;
     }
   }
 

@@ -48,7 +48,7 @@ final class WanSteps {
             channels,
             made.size(),
             made.x(),
-            1));
+            0));
     made.resnet("decoder.mid_block.resnets.1.", channels, channels);
     int in = channels;
     for (int i = 0; i < shape.levels().size(); i++) {

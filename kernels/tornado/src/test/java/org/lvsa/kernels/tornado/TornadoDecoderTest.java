@@ -160,6 +160,37 @@ class TornadoDecoderTest {
         TornadoDecoder.unsupported(hunyuan, List.of(large), 1, Convolutions.DEFAULT));
   }
 
+  /** Keys and values of a video lie in arrays for the frames that were told. */
+  @Test
+  @Tag("full")
+  void aLongerVideoThanWasPreparedForIsRefused() {
+    assumeTrue(
+        new TornadoBackend().availability() instanceof Availability.Available, "left out: no SDK");
+    HunyuanDecoderShape shape =
+        new HunyuanDecoderShape(
+            2, 4, List.of(new HunyuanDecoderShape.Level(4, 1, Optional.empty())), 3);
+    FrameSize size = new FrameSize(2, 2);
+    try (TornadoDecoder<?> decoder =
+            new TornadoDecoder<>(
+                shape,
+                (name, to) -> fill(to, name.hashCode(), DecoderSpeed.mean(name)),
+                new FloatActivations(),
+                TornadoTarget.chosen());
+        Arena arena = Arena.ofShared()) {
+      decoder.prepare(List.of(size), 2, Progress.NONE);
+      MemorySegment latents = arena.allocate(4L * 2 * Float.BYTES, 64);
+      MemorySegment frames = arena.allocate(4L * 3 * Float.BYTES, 64);
+      decoder.decode(size, true, latents, frames);
+      decoder.decode(size, false, latents, frames);
+      assertEquals(
+          "the decoder is prepared for videos of 2 latent frames, this is another one",
+          assertThrows(
+                  IllegalStateException.class, () -> decoder.decode(size, false, latents, frames))
+              .getMessage());
+      decoder.decode(size, true, latents, frames);
+    }
+  }
+
   /** Stretches are those that the published decoder divides a video into. */
   @Test
   void stretchesAndDoubledFramesAreTheFamilys() {

@@ -44,13 +44,20 @@ class DeviceVaeTest {
    */
   private record Vae(
       AutoCloseable its,
-      int channels,
-      int factor,
+      Sizes sizes,
       IntUnaryOperator frames,
       Whole whole,
       Tiled tiled,
       BiConsumer<DecoderOpening, Progress> onDevice)
       implements AutoCloseable {
+    /**
+     * Sizes that tests need.
+     *
+     * @param channels of a latent pixel
+     * @param factor rows, and columns, that one of the latents becomes
+     */
+    private record Sizes(int channels, int factor) {}
+
     /** Decodes frames as a whole. */
     private interface Whole {
       void decode(float[] latents, LatentSize size, FrameSink sink);
@@ -63,37 +70,26 @@ class DeviceVaeTest {
 
     static Vae open(String model, Path directory) throws IOException {
       ComponentFiles files = ComponentFiles.in(GoldenRun.component(model, directory));
-      if (model.startsWith("hunyuan")) {
-        AutoencoderKlHunyuan15 vae = AutoencoderKlHunyuan15.open(files, false);
-        return new Vae(
-            vae,
-            vae.config().latentChannels(),
-            vae.config().spatialFactor(),
-            vae.config()::frames,
-            vae::decode,
-            vae::decodeTiled,
-            vae::decodeOnDevice);
-      }
-      if (model.startsWith("cogvideox")) {
-        AutoencoderKlCogVideoX vae = AutoencoderKlCogVideoX.open(files, false);
-        return new Vae(
-            vae,
-            vae.config().latentChannels(),
-            vae.config().spatialFactor(),
-            vae.config()::frames,
-            vae::decode,
-            vae::decodeTiled,
-            vae::decodeOnDevice);
-      }
-      AutoencoderKlWan vae = AutoencoderKlWan.open(files, false);
-      return new Vae(
-          vae,
-          vae.config().latentChannels(),
-          vae.config().spatialFactor(),
-          vae.config()::frames,
-          vae::decode,
-          vae::decodeTiled,
-          vae::decodeOnDevice);
+      return switch (model.substring(0, model.indexOf('/'))) {
+        case "hunyuan15" -> {
+          AutoencoderKlHunyuan15 vae = AutoencoderKlHunyuan15.open(files, false);
+          Sizes sizes = new Sizes(vae.config().latentChannels(), vae.config().spatialFactor());
+          yield new Vae(
+              vae, sizes, vae.config()::frames, vae::decode, vae::decodeTiled, vae::decodeOnDevice);
+        }
+        case "cogvideox" -> {
+          AutoencoderKlCogVideoX vae = AutoencoderKlCogVideoX.open(files, false);
+          Sizes sizes = new Sizes(vae.config().latentChannels(), vae.config().spatialFactor());
+          yield new Vae(
+              vae, sizes, vae.config()::frames, vae::decode, vae::decodeTiled, vae::decodeOnDevice);
+        }
+        default -> {
+          AutoencoderKlWan vae = AutoencoderKlWan.open(files, false);
+          Sizes sizes = new Sizes(vae.config().latentChannels(), vae.config().spatialFactor());
+          yield new Vae(
+              vae, sizes, vae.config()::frames, vae::decode, vae::decodeTiled, vae::decodeOnDevice);
+        }
+      };
     }
 
     void onDevice(Progress progress) {
@@ -104,7 +100,8 @@ class DeviceVaeTest {
     /** The pixels, {@code [3, frames, height, width]}. */
     float[] decode(float[] latents, LatentSize size, Optional<Tiling> tiling) {
       int count = frames.applyAsInt(size.frames());
-      float[] all = new float[3 * count * size.height() * factor * size.width() * factor];
+      float[] all =
+          new float[3 * count * size.height() * sizes.factor() * size.width() * sizes.factor()];
       boolean[] seen = new boolean[count];
       FrameSink sink =
           (first, stretch) -> {
@@ -179,9 +176,9 @@ class DeviceVaeTest {
     long seed = System.nanoTime();
     List<String> said = new ArrayList<>();
     try (Vae vae = Vae.open(model, directory)) {
-      int factor = vae.factor();
+      int factor = vae.sizes().factor();
       Tiling tiling = new Tiling(4 * factor, 5 * factor, 4 * factor, 3 * factor);
-      LatentSize size = new LatentSize(vae.channels(), 2, 4, 8);
+      LatentSize size = new LatentSize(vae.sizes().channels(), 2, 4, 8);
       float[] latents = random(size, seed);
       float[] expected = vae.decode(latents, size, Optional.of(tiling));
       vae.onDevice((done, all, what) -> said.add(done + "/" + all + " " + what));

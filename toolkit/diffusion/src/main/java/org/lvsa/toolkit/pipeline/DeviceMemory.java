@@ -57,6 +57,14 @@ public final class DeviceMemory {
       this(shape, latents, patch, Tiling.DEFAULT);
     }
 
+    /** Of a video of a share of the frames, rounded up. */
+    private Decoder shortened(double share) {
+      int frames = (int) Math.ceil(share * latents.frames());
+      LatentSize shorter =
+          new LatentSize(latents.channels(), frames, latents.height(), latents.width());
+      return new Decoder(shape, shorter, patch, tiles);
+    }
+
     private List<FrameSize> sizes(Optional<Tiling> tiling) {
       return Tiling.sizes(
           tiling.map(its -> its.equals(Tiling.DEFAULT) ? tiles : its),
@@ -229,7 +237,12 @@ public final class DeviceMemory {
     int most = video.frames();
     while (fits + 1 < most) {
       int middle = (fits + most) >>> 1;
-      Sizes shorter = new Sizes(sizes.shape(), video.withFrames(middle), sizes.decoder());
+      double share = (double) middle / video.frames();
+      Sizes shorter =
+          new Sizes(
+              sizes.shape(),
+              video.withFrames(middle),
+              sizes.decoder().map(decoder -> decoder.shortened(share)));
       if (sum(needs(shorter, choice.storage())) <= bytes) {
         fits = middle;
       } else {
