@@ -104,16 +104,22 @@ record BlockBuffers<A extends TornadoNativeArray>(
       int first,
       int end) {
     List<A> to = linearArrays();
+    WeightCopies copies = new WeightCopies();
     for (int i = 2 * first; i < 2 * end; i++) {
       for (WeightPart<A> part : all.linear().get(i).parts()) {
-        activations.copy(tasks, "weight" + i + "at" + part.first(), part, to.get(i), block);
+        String name = "weight" + i + "at" + part.first();
+        if (WeightCopies.takes((long) part.size() * activations.bytes())) {
+          copies.add(name, part, to.get(i), activations.bytes());
+        } else {
+          activations.copy(tasks, name, part, to.get(i), block);
+        }
       }
     }
-    FloatActivations floats = new FloatActivations();
     for (int i = first; i < Math.min(end, norms.size()); i++) {
       for (WeightPart<FloatArray> part : all.norms().get(i).parts()) {
-        floats.copy(tasks, "norm" + i + "at" + part.first(), part, norms.get(i), block);
+        copies.add("norm" + i + "at" + part.first(), part, norms.get(i), Float.BYTES);
       }
     }
+    copies.addTo(tasks, block);
   }
 }
