@@ -38,6 +38,33 @@ final class BlockedLayouts {
   private BlockedLayouts() {}
 
   /**
+   * The token of a column, see {@link Columns}; if it is padding, one behind its stretch's last.
+   */
+  static int token(
+      int column, int length, int paddedLength, int stretchTokens, int paddedStretches) {
+    int token = column / paddedLength * length + column % paddedLength;
+    if (column >= paddedStretches) {
+      token = stretchTokens + column - paddedStretches;
+    }
+    return token;
+  }
+
+  /** The token behind the last one of a column's stretch. */
+  static int end(
+      int column,
+      int tokens,
+      int length,
+      int paddedLength,
+      int stretchTokens,
+      int paddedStretches) {
+    int end = column / paddedLength * length + length;
+    if (column >= paddedStretches) {
+      end = tokens;
+    }
+    return end;
+  }
+
+  /**
    * Keys {@code [batch, tokens, kvHeads, headDim]} to {@code [batch, kvHeads, columns / 8, headDim,
    * 8]}. Padding repeats the last key before it: its weights are then never larger than those of
    * keys that count.
@@ -64,17 +91,11 @@ final class BlockedLayouts {
     int sequence = context.groupIdy / kvHeads;
     int head = context.groupIdy % kvHeads;
     int column = context.groupIdx * TILE;
-    int within = column % paddedLength;
-    int start = column / paddedLength * length;
-    int count = length;
-    if (column >= paddedStretches) {
-      within = column - paddedStretches;
-      start = stretchTokens;
-      count = tokens - stretchTokens;
-    }
+    int first = token(column, length, paddedLength, stretchTokens, paddedStretches);
+    int end = end(column, tokens, length, paddedLength, stretchTokens, paddedStretches);
     int element = thread % headDim;
     for (int i = thread / headDim; i < TILE; i += THREADS / headDim) {
-      int token = start + TornadoMath.min(within + i, count - 1);
+      int token = TornadoMath.min(first + i, end - 1);
       tile[i * pitch + element] =
           key.get(((sequence * tokens + token) * kvHeads + head) * headDim + element);
     }
@@ -165,27 +186,21 @@ final class BlockedLayouts {
       int bf16) {
     int sequence = vectors / kvHeads;
     int head = vectors % kvHeads;
-    int within = column % paddedLength;
-    int start = column / paddedLength * length;
-    int count = length;
-    if (column >= paddedStretches) {
-      within = column - paddedStretches;
-      start = stretchTokens;
-      count = tokens - stretchTokens;
-    }
+    int first = token(column, length, paddedLength, stretchTokens, paddedStretches);
+    int end = end(column, tokens, length, paddedLength, stretchTokens, paddedStretches);
     int elements = RegisterKernels.valueElements(headDim);
     int to = (vectors * columns + column) * elements;
     int block = 16 * elements;
     float high = 0f;
     for (int i = thread; i < TILE * elements; i += THREADS) {
       int inBlock = i % block;
-      int row = within + i / block * 16 + ((inBlock >> 3) & 15);
+      int token = first + i / block * 16 + ((inBlock >> 3) & 15);
       int element = (inBlock >> 7) * 8 + (inBlock & 7);
       float number = 0f;
-      if (row < count) {
+      if (token < end) {
         number = 1f;
         if (element < headDim) {
-          int from = ((sequence * tokens + start + row) * kvHeads + head) * headDim + element;
+          int from = ((sequence * tokens + token) * kvHeads + head) * headDim + element;
           if (bf16 == 1) {
             number = BFloat16.bf16ToFloat(value.get(from).getHalfFloatValue());
           } else {

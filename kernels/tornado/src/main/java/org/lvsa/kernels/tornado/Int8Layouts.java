@@ -164,20 +164,15 @@ final class Int8Layouts {
     int sequence = context.groupIdy / kvHeads;
     int head = context.groupIdy % kvHeads;
     int column = context.groupIdx * TILE;
-    int within = column % paddedLength;
-    int start = column / paddedLength * length;
-    int count = length;
-    if (column >= paddedStretches) {
-      within = column - paddedStretches;
-      start = stretchTokens;
-      count = tokens - stretchTokens;
-    }
+    int first = BlockedLayouts.token(column, length, paddedLength, stretchTokens, paddedStretches);
+    int end =
+        BlockedLayouts.end(column, tokens, length, paddedLength, stretchTokens, paddedStretches);
     int element = thread % headDim;
     float mean = means.get(context.groupIdy * headDim + element);
     float high = 0f;
     float sum = 0f;
     for (int i = thread / headDim; i < TILE; i += THREADS / headDim) {
-      int token = start + TornadoMath.min(within + i, count - 1);
+      int token = TornadoMath.min(first + i, end - 1);
       int from = ((sequence * tokens + token) * kvHeads + head) * headDim + element;
       float number = number(key, from, bf16) - mean;
       tile[i * pitch + element] = number;

@@ -118,17 +118,12 @@ final class SplitLayouts {
     int sequence = context.groupIdy / kvHeads;
     int head = context.groupIdy % kvHeads;
     int column = context.groupIdx * TILE;
-    int within = column % paddedLength;
-    int start = column / paddedLength * length;
-    int count = length;
-    if (column >= paddedStretches) {
-      within = column - paddedStretches;
-      start = stretchTokens;
-      count = tokens - stretchTokens;
-    }
+    int first = BlockedLayouts.token(column, length, paddedLength, stretchTokens, paddedStretches);
+    int end =
+        BlockedLayouts.end(column, tokens, length, paddedLength, stretchTokens, paddedStretches);
     int element = thread % headDim;
     for (int i = thread / headDim; i < TILE; i += THREADS / headDim) {
-      int token = start + TornadoMath.min(within + i, count - 1);
+      int token = TornadoMath.min(first + i, end - 1);
       tile[i * pitch + element] =
           key.get(((sequence * tokens + token) * kvHeads + head) * headDim + element);
     }
@@ -168,14 +163,9 @@ final class SplitLayouts {
     int sequence = context.groupIdy / kvHeads;
     int head = context.groupIdy % kvHeads;
     int column = context.groupIdx * TILE;
-    int within = column % paddedLength;
-    int start = column / paddedLength * length;
-    int count = length;
-    if (column >= paddedStretches) {
-      within = column - paddedStretches;
-      start = stretchTokens;
-      count = tokens - stretchTokens;
-    }
+    int first = BlockedLayouts.token(column, length, paddedLength, stretchTokens, paddedStretches);
+    int end =
+        BlockedLayouts.end(column, tokens, length, paddedLength, stretchTokens, paddedStretches);
     int elements = RegisterKernels.valueElements(2 * headDim);
     int to = (context.groupIdy * columns + column) * elements;
     int half = 16 * elements;
@@ -183,14 +173,14 @@ final class SplitLayouts {
     for (int i = thread; i < TILE * (headDim + 8); i += THREADS) {
       int inHalf = i % (16 * (headDim + 8));
       int side = i / (16 * (headDim + 8));
-      int row = within + side * 16 + ((inHalf >> 3) & 15);
+      int token = first + side * 16 + ((inHalf >> 3) & 15);
       int element = (inHalf >> 7) * 8 + (inHalf & 7);
       float number = 0f;
-      if (row < count) {
+      if (token < end) {
         number = 1f;
         if (element < headDim) {
           number =
-              value.get(((sequence * tokens + start + row) * kvHeads + head) * headDim + element)
+              value.get(((sequence * tokens + token) * kvHeads + head) * headDim + element)
                   * factor;
         }
       }
