@@ -380,10 +380,13 @@ final class KernelTemplate {
     return repeated(HELD, "#", one.formatted(statement));
   }
 
-  /** A statement for each number that a thread does not hold. */
+  /**
+   * A statement for each number that a thread does not hold. Where it holds all, the loop's condition
+   * is a constant, and TornadoVM leaves it out: nvcc would unroll it and give it registers.
+   */
   private static String rest(String statement) {
     return """
-            for (int i = 2 * PAIRS_HELD * threads; own + i < width; i += 2 * threads) {
+            for (int i = 2 * PAIRS_HELD * threads; held > PAIRS_HELD && own + i < width; i += 2 * threads) {
               { %s }
               { %s }
             }

@@ -252,7 +252,7 @@ class TransformerGenerator {
             }
           }
           EACH_PAIR WRITE_PAIR(x, base + i, a#, b#);
-          for (int i = 2 * PAIRS_HELD * threads; own + i < width; i += 2 * threads) {
+          for (int i = 2 * PAIRS_HELD * threads; held > PAIRS_HELD && own + i < width; i += 2 * threads) {
             float first = READ(x, base + i) * inverse * weight.get(own + i);
             float second = READ(x, base + i + 1) * inverse * weight.get(own + i + 1);
             int p = (thread + i / 2) % (headDim / 2);
