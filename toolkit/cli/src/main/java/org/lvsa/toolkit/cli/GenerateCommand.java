@@ -160,7 +160,7 @@ final class GenerateCommand implements Callable<Integer> {
         !rankOptions.plan().eachHasWholeTransformer()
             || capture != null
             || attention.pattern().isPresent());
-    transformer.checkVae();
+    transformer.checkVae(rankOptions.plan().decoding().ranks());
     attention
         .pattern()
         .ifPresent(

@@ -60,8 +60,8 @@ final class OffloadOptions {
       if (mode == OffloadMode.MODEL) {
         throw new IllegalArgumentException(
             option(mode)
-                + " saves nothing on a device, where the transformer is alone: give"
-                + " --enable-layerwise-offload, or leave it or --transformer device out");
+                + " takes no turns on a device, where transformer and VAE both stay: give"
+                + " --enable-layerwise-offload, --vae-tiling or --vae cpu to save its memory");
       }
       return;
     }

@@ -114,7 +114,7 @@ final class ServeCommand implements Callable<Integer> {
     ranks.checkCache(isCached);
     offload.check(model.random(), ranks.world(), transformer.place());
     transformer.check(ranks.world() > 1 || attention.pattern().isPresent());
-    transformer.checkVae();
+    transformer.checkVae(ranks.decoding().ranks());
     attention
         .pattern()
         .ifPresent(text -> PatternAttention.requireOneRank(text, ranks.groups().sequence()));

@@ -116,7 +116,7 @@ final class SweepCacheCommand implements Callable<Integer> {
     }
     List<Cache> given = caches.stream().map(SweepCacheCommand::cache).toList();
     offload.check(model.random(), 1, transformer.place());
-    transformer.checkVae();
+    transformer.checkVae(1);
     CacheSweep.Plan plan =
         new CacheSweep.Plan(
             attentions,

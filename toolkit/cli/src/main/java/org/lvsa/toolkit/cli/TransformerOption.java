@@ -61,8 +61,18 @@ final class TransformerOption {
     return place == Place.DEVICE ? Optional.of(choice) : Optional.empty();
   }
 
-  /** Refuses decoding on the device where the transformer is not. */
-  void checkVae() {
+  /**
+   * Refuses decoding on the device where the transformer is not, or where several ranks decode.
+   *
+   * @param ranks that decode
+   */
+  void checkVae(int ranks) {
+    if (vae == Place.DEVICE && ranks > 1) {
+      throw new IllegalArgumentException(
+          "--vae device decodes on one rank, --vae-patch-parallel-size "
+              + ranks
+              + " on the CPUs of several: leave one of them out");
+    }
     if (vae == Place.DEVICE && place == Place.CPU) {
       throw new IllegalArgumentException("--vae device needs --transformer device: give both");
     }

@@ -2,8 +2,8 @@
 package org.lvsa.toolkit.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,26 +12,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
-import javax.imageio.ImageIO;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.lvsa.toolkit.hunyuan.TinyHunyuan;
-import org.lvsa.toolkit.io.Json;
 
 /**
- * Which model runs with which feature: runs each with each on the tiny golden models, and compares
- * the table with the one in {@code docs/support.md}. The table of the last run is in {@code
- * target/support.md}.
+ * Which model runs with which feature on the CPU: runs each with each on the tiny golden models,
+ * and compares the table with the first one in {@code docs/support.md}. The table of the last run
+ * is in {@code target/support.md}.
  */
 @Tag("full")
 class SupportMatrixTest {
-  private static final Path MODELS = Path.of("../../../shared/golden/pipelines");
-
-  /** A model that lies in the test resources. */
-  private static final String WITH_PICTURE = "hunyuan15_i2v/model";
-
   private static final Path DOCUMENT = Path.of("../../docs/support.md");
 
   @TempDir private Path directory;
@@ -144,42 +135,17 @@ class SupportMatrixTest {
     return out.contains(" ranks, ");
   }
 
-  private static Map<String, List<String>> models() {
-    Map<String, List<String>> models = new LinkedHashMap<>();
-    models.put("wan/model", List.of("--resolution", "48x32"));
-    models.put("wan_i2v/model", List.of("--resolution", "48x32"));
-    models.put("wan22/a14b/model", List.of("--resolution", "48x32"));
-    models.put("wan22/ti2v5b/model", List.of("--resolution", "96x64"));
-    models.put("hunyuan15/model", List.of("--resolution", "96x64"));
-    models.put(WITH_PICTURE, List.of("--resolution", "96x64"));
-    models.put("cogvideox/model", List.of("--resolution", "48x32"));
-    return models;
-  }
-
   @Test
   void theDocumentSaysWhatRan() throws IOException {
-    Assumptions.assumeTrue(
-        Files.isDirectory(MODELS), () -> "skipped: no golden data at " + MODELS.toAbsolutePath());
-    Path picture = directory.resolve("picture.png");
-    ImageIO.write(new BufferedImage(48, 32, BufferedImage.TYPE_INT_RGB), "png", picture.toFile());
     Map<String, Feature> features = features();
     StringBuilder table = new StringBuilder("| model | ");
     table.append(String.join(" | ", features.keySet())).append(" |\n|---|");
     table.append("---|".repeat(features.size())).append('\n');
-    for (var model : models().entrySet()) {
-      Path folder =
-          model.getKey().equals(WITH_PICTURE)
-              ? TinyHunyuan.unpackWithPicture(directory.resolve("models"))
-              : MODELS.resolve(model.getKey());
-      String name = Json.read(folder.resolve("model_index.json")).get("_class_name").textValue();
-      table.append("| ").append(name).append(" (").append(model.getKey()).append(") |");
+    for (TinyModel one : TinyModel.ALL) {
+      TinyModel.Opened model = one.open(directory);
+      table.append("| ").append(model.title()).append(" |");
       for (Feature feature : features.values()) {
-        List<Object> words = new ArrayList<>(List.of("generate", "--model", folder));
-        words.addAll(List.of("--prompt", "A cat walks", "--frames", "9", "--steps", "6"));
-        words.addAll(model.getValue());
-        if (name.contains("ImageToVideo")) {
-          words.addAll(List.of("--image", picture));
-        }
+        List<Object> words = model.words(List.of("generate"), List.of());
         words.addAll(List.of("--output-type", "png", "-o", directory.resolve("out")));
         table.append(runs(words, feature) ? " yes |" : " no |");
       }
@@ -187,7 +153,36 @@ class SupportMatrixTest {
     }
     Files.writeString(Path.of("target/support.md"), table);
     String document = Files.readString(DOCUMENT);
-    assertEquals(table.toString(), document.substring(document.indexOf("| model")));
+    int begin = document.indexOf("| model");
+    assertEquals(table.toString(), document.substring(begin, document.indexOf("\n\n", begin) + 1));
+  }
+
+  /**
+   * Without a device, what the second table calls possible gets as far as asking for one, and what
+   * it calls impossible is refused in the words that stand there. {@code DeviceSupportTest} runs
+   * the same calls on a device.
+   */
+  @Test
+  void theDevicesTableLacksADeviceAndNothingElse() throws IOException {
+    DeviceTable table = DeviceTable.read(Files.readString(DOCUMENT));
+    List<DeviceFeature> features = DeviceFeature.all();
+    for (var column : table.columns().entrySet()) {
+      TinyModel.Opened model = TinyModel.titled(column.getKey()).open(directory);
+      Map<String, String> outcomes = column.getValue();
+      assertEquals(
+          features.stream().map(DeviceFeature::name).toList(), List.copyOf(outcomes.keySet()));
+      for (DeviceFeature feature : features) {
+        Run run = Run.lvsa(feature.words(model, directory).toArray());
+        String what = model.title() + ", " + feature.name();
+        String outcome = outcomes.get(feature.name());
+        if (outcome.equals(DeviceTable.YES)) {
+          assertEquals(3, run.code(), what + ": " + run.err());
+          assertTrue(run.err().contains("lvsa: --transformer device cannot run here: "), what);
+        } else {
+          assertEquals(outcome, DeviceFeature.refusal(run), what);
+        }
+      }
+    }
   }
 
   private static boolean runs(List<Object> words, Feature feature) {

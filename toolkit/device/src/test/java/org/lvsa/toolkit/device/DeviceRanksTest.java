@@ -12,18 +12,27 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.lvsa.toolkit.GoldenRun;
 import org.lvsa.toolkit.cli.Run;
 import org.lvsa.toolkit.io.Json;
 import org.lvsa.toolkit.tensor.Safetensors;
+import org.lvsa.toolkit.vision.Picture;
 
 /** Ranks that are processes, each with a device of its own; the tests see two of PoCL. */
 @Tag("full")
 class DeviceRanksTest {
+  private static final int FRAMES = 5;
+  private static final long LATENT_FRAMES = 2;
+  private static final long LATENT_CHANNELS = 16;
+  private static final int STEPS = 2;
+
   @TempDir private static Path shared;
   private static Path model;
 
@@ -67,6 +76,82 @@ class DeviceRanksTest {
     assertTrue(run.out().contains("kernel java-tiled-f32+portable-f32 on "), run.out());
   }
 
+  /**
+   * Both ranks decode, on the CPU, what both devices denoised: tiles of two sizes. Each sends what
+   * docs/parallelism.md says: its branch's prediction in every step, and the second one its tile
+   * too.
+   *
+   * @param width of the second rank's tile, in pixels
+   */
+  @ParameterizedTest
+  @CsvSource("320, 16, tile, 128")
+  void ranksWithDevicesDecodeTheFramesOfOneRank(int frameWidth, int height, String mode, int width)
+      throws IOException {
+    String size = frameWidth + "x" + height;
+    Path one = directory.resolve("one");
+    Path two = directory.resolve("two");
+    Path profile = directory.resolve("profile");
+    List<String> alone = new ArrayList<>(List.of("--vae", "cpu"));
+    if (mode.equals("tile")) {
+      alone.add("--vae-tiling");
+    }
+    frames(one, size, alone);
+    Run run =
+        frames(
+            two,
+            size,
+            List.of(
+                "--cfg-parallel-size",
+                "2",
+                "--ranks",
+                "processes",
+                "--vae-patch-parallel-size",
+                "2",
+                "--vae-parallel-mode",
+                mode,
+                "--profile",
+                profile.toString()));
+    assertTrue(run.out().contains("of the decoder (2)"), run.out());
+    requireSame(one, two);
+    long latents = LATENT_CHANNELS * LATENT_FRAMES * (frameWidth / 8L) * (height / 8L);
+    long predictions = STEPS * Float.BYTES * latents;
+    assertEquals(predictions, exchanged(profile, 0));
+    assertEquals(
+        predictions + 4L * FRAMES * height * width * 3, exchanged(profile, 1), "with the tile");
+  }
+
+  private Run frames(Path out, String size, List<String> more) {
+    List<Object> words = new ArrayList<>(List.of("generate", "--model", model));
+    words.addAll(List.of("--transformer", "device", "--dtype", "f32", "--output-type", "png"));
+    words.addAll(List.of("--prompt", "A cat walks", "--frames", FRAMES, "--resolution", size));
+    words.addAll(List.of("--steps", STEPS, "--guidance-scale", "3", "-o", out));
+    words.addAll(more);
+    Run run = Run.lvsa(words.toArray());
+    assertEquals(0, run.code(), run.err());
+    return run;
+  }
+
+  private static void requireSame(Path one, Path two) throws IOException {
+    for (int frame = 0; frame < FRAMES; frame++) {
+      String name = String.format(Locale.ROOT, "frame-%05d.png", frame);
+      assertArrayEquals(
+          Picture.read(one.resolve(name)).rgb(), Picture.read(two.resolve(name)).rgb(), name);
+    }
+  }
+
+  /** Bytes that a rank sent the others. */
+  private static long exchanged(Path profile, int rank) {
+    long bytes = 0;
+    for (JsonNode event :
+        Json.read(profile.resolve("trace_rank" + rank + ".json")).get("traceEvents")) {
+      bytes +=
+          event.path("name").asText().equals("all-to-all")
+              ? event.at("/args/bytes").longValue()
+              : 0;
+    }
+    return bytes;
+  }
+
   /** Attention alone is on the devices; what the ranks exchange stands in the profile. */
   @Test
   void headsOfAttentionRunOnTwoDevices() {
@@ -98,12 +183,7 @@ class DeviceRanksTest {
     }
     assertTrue(Math.sqrt(difference / size) <= 1e-5, "differs by " + Math.sqrt(difference / size));
     for (int rank = 0; rank < 2; rank++) {
-      Path trace = profile.resolve("trace_rank" + rank + ".json");
-      long bytes = 0;
-      for (JsonNode event : Json.read(trace).get("traceEvents")) {
-        bytes += event.at("/args/bytes").longValue();
-      }
-      assertTrue(bytes > 0, "rank " + rank + " sent nothing");
+      assertTrue(exchanged(profile, rank) > 0, "rank " + rank + " sent nothing");
     }
   }
 }
