@@ -229,7 +229,7 @@ final class GenerateCommand implements Callable<Integer> {
             TransformerOption.choice(
                 config, ranks.kernel(attention.kernel()), cacheOptions, offload),
             pipeline,
-            ranks.world() == 1 && target.type() != OutputType.LATENT,
+            ranks.decoding().ranks() == 1 && !ranks.later() && target.type() != OutputType.LATENT,
             how.tiling());
     transformer.require(pipeline, settings.size(), device, ranks.later() ? quiet : err);
     offload.require(

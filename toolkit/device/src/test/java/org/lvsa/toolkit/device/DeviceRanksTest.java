@@ -77,14 +77,14 @@ class DeviceRanksTest {
   }
 
   /**
-   * Both ranks decode, on the CPU, what both devices denoised: tiles of two sizes. Each sends what
-   * docs/parallelism.md says: its branch's prediction in every step, and the second one its tile
-   * too.
+   * Both ranks decode, on the CPU, what both devices denoised: tiles of two sizes, or patches whose
+   * margins show each rank the whole frame. Each sends what docs/parallelism.md says: its branch's
+   * prediction in every step, and the second one its tile too.
    *
    * @param width of the second rank's tile, in pixels
    */
   @ParameterizedTest
-  @CsvSource("320, 16, tile, 128")
+  @CsvSource({"320, 16, tile, 128", "48, 32, patch, 48"})
   void ranksWithDevicesDecodeTheFramesOfOneRank(int frameWidth, int height, String mode, int width)
       throws IOException {
     String size = frameWidth + "x" + height;
@@ -118,6 +118,17 @@ class DeviceRanksTest {
     assertEquals(predictions, exchanged(profile, 0));
     assertEquals(
         predictions + 4L * FRAMES * height * width * 3, exchanged(profile, 1), "with the tile");
+  }
+
+  /** The first rank decodes on its device, the other one has no VAE there. */
+  @Test
+  void theFirstRankDecodesOnItsDevice() throws IOException {
+    Path one = directory.resolve("one");
+    Path two = directory.resolve("two");
+    frames(one, "48x32", List.of());
+    Run run = frames(two, "48x32", List.of("--cfg-parallel-size", "2", "--ranks", "processes"));
+    assertTrue(run.err().contains("to the device: VAE"), run.err());
+    requireSame(one, two);
   }
 
   private Run frames(Path out, String size, List<String> more) {
