@@ -81,10 +81,10 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     buffers.touch(tasks, activations);
     long filled = MOST_BYTES;
     for (DecoderStep step : steps) {
-      filled += bytes(step);
+      filled += bytes(step, convolutions);
       if (filled > MOST_BYTES) {
         nextGraph();
-        filled = bytes(step);
+        filled = bytes(step, convolutions);
       }
       switch (step) {
         case Conv conv ->
@@ -113,11 +113,16 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
     clock = new WorkClock(plan, graphs.size());
   }
 
+  /** Whether the tasks of each step fit a graph. */
+  static boolean fits(List<DecoderStep> steps, Convolutions convolutions) {
+    return steps.stream().allMatch(step -> bytes(step, convolutions) <= MOST_BYTES);
+  }
+
   /**
    * Bytes that TornadoVM takes for the tasks of a step at most, in the buffer where it writes down
    * a graph: 15 for each task and 5 for each argument.
    */
-  private int bytes(DecoderStep step) {
+  private static int bytes(DecoderStep step, Convolutions convolutions) {
     return switch (step) {
       case Conv conv when convolutions.implicit(conv).isPresent() -> 800;
       case Conv conv ->

@@ -93,18 +93,25 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
   static Optional<String> unsupported(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames, Convolutions convolutions) {
     Convolutions each = convolutions.among(sizes.size());
-    long largest =
-        sizes.stream()
-            .mapToLong(size -> DecoderSizes.of(steps(shape, size, latentFrames), each).largest())
-            .max()
-            .orElseThrow();
-    return largest <= BlockWeights.MOST
+    return sizes.stream()
+        .map(size -> unsupported(steps(shape, size, latentFrames), each))
+        .flatMap(Optional::stream)
+        .findFirst();
+  }
+
+  private static Optional<String> unsupported(List<DecoderStep> steps, Convolutions convolutions) {
+    long largest = DecoderSizes.of(steps, convolutions).largest();
+    if (largest > BlockWeights.MOST) {
+      return Optional.of(
+          "an array of the VAE has "
+              + largest
+              + " numbers for this video, an array there holds "
+              + BlockWeights.MOST);
+    }
+    return DecoderPlan.fits(steps, convolutions)
         ? Optional.empty()
         : Optional.of(
-            "an array of the VAE has "
-                + largest
-                + " numbers for this video, an array there holds "
-                + BlockWeights.MOST);
+            "a convolution of the VAE has more parts for this video than a task graph holds");
   }
 
   private static List<DecoderStep> steps(DecoderShape shape, FrameSize size, int latentFrames) {

@@ -158,6 +158,15 @@ class TornadoDecoderTest {
             "an array of the VAE has 16986931200 numbers for this video, an array there holds "
                 + BlockWeights.MOST),
         TornadoDecoder.unsupported(hunyuan, List.of(large), 1, Convolutions.DEFAULT));
+    FrameSize manyParts = new FrameSize(75, 130);
+    assertEquals(
+        Optional.of(
+            "a convolution of the VAE has more parts for this video than a task graph holds"),
+        TornadoDecoder.unsupported(hunyuan, List.of(manyParts), 1, Convolutions.DEFAULT));
+    assertEquals(
+        Optional.empty(),
+        TornadoDecoder.unsupported(
+            hunyuan, List.of(manyParts), 1, Convolutions.of(Convolutions.Road.IMPLICIT)));
   }
 
   /** Keys and values of a video lie in arrays for the frames that were told. */
