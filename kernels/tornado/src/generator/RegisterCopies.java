@@ -93,7 +93,7 @@ final class RegisterCopies {
     line("if (lastRun <= run) {");
     line("  left = 0;");
     line("}");
-    String first = values ? "stage" : "firstStage";
+    String first = values && !form.inTurn() ? "stage" : "firstStage";
     line("int %s = 0;", first);
     line("if (left > 0) {");
     tile("token", first, values);
@@ -113,6 +113,10 @@ final class RegisterCopies {
     line("if (nextLeft <= 0) {");
     line("  run++;");
     line("  nextLeft = 0;");
+    if (form.inTurn()) {
+      // Behind the last tile a turn computes one more, whose weights are 0: of finite numbers.
+      line("  nextToken = token;");
+    }
     line("  if (run < lastRun) {");
     line("    nextToken = runs.get(3 * run);");
     line("    nextLeft = %s;", tiles());
@@ -121,17 +125,23 @@ final class RegisterCopies {
     line("context.asyncCopyWaitGroup(0);");
     line("context.localBarrier();");
     line("int otherStage = 1 - stage;");
-    line("if (nextLeft > 0) {");
-    tile("nextToken", "otherStage", values);
-    line("}");
+    if (form.inTurn()) {
+      tile("nextToken", "otherStage", values);
+    } else {
+      line("if (nextLeft > 0) {");
+      tile("nextToken", "otherStage", values);
+      line("}");
+    }
     line("context.asyncCopyCommit();");
   }
 
-  void endOfLoop() {
+  /** Makes the next tile the one to compute. */
+  void takeNext() {
     line("token = nextToken;");
     line("left = nextLeft;");
-    line("stage = otherStage;");
-    line("}");
+    if (!form.inTurn()) {
+      line("stage = otherStage;");
+    }
   }
 
   private void tile(String token, String stage, boolean values) {

@@ -154,27 +154,52 @@ public final class RegisterGenerator {
     }
     copies.firstTile(!form.again(), true);
     line("if (queries > 0) {");
-    line("while (left > 0) {");
-    if (form.again()) {
-      products.mine();
-    } else {
-      products.far();
-    }
-    copies.nextTile(true);
-    line("int bytes = (stage & 1) * %d;", form.stageWords() * 4);
-    products.less();
-    for (int chunk = 0; chunk < form.keys() / RegisterForm.CHUNK; chunk++) {
-      products.chunk(chunk);
-    }
-    copies.endOfLoop();
+    tiles(true);
     new RegisterResults(form, text).all();
     line("} else {");
-    line("while (left > 0) {");
-    copies.nextTile(true);
-    copies.endOfLoop();
+    tiles(false);
     line("}");
     text.add("  }\n");
     return text.toString();
+  }
+
+  /**
+   * The walk through the tiles of keys.
+   *
+   * @param compute false for warps without queries, which only copy
+   */
+  private void tiles(boolean compute) {
+    line("while (left > 0) {");
+    if (form.inTurn()) {
+      for (int stage = 0; stage < 2; stage++) {
+        line("{");
+        line("int stage = %d;", stage);
+        tile(compute, Integer.toString(stage * form.stageWords() * 4));
+        line("}");
+      }
+    } else {
+      tile(compute, "bytes");
+    }
+    line("}");
+  }
+
+  private void tile(boolean compute, String bytes) {
+    if (compute && form.again()) {
+      products.mine();
+    } else if (compute) {
+      products.far();
+    }
+    copies.nextTile(true);
+    if (compute) {
+      if (!form.inTurn()) {
+        line("int bytes = (stage & 1) * %d;", form.stageWords() * 4);
+      }
+      products.less();
+      for (int chunk = 0; chunk < form.keys() / RegisterForm.CHUNK; chunk++) {
+        products.chunk(chunk, bytes);
+      }
+    }
+    copies.takeNext();
   }
 
   private static final String SCALES_OF_SCORES =

@@ -29,9 +29,15 @@ final class RegisterProducts {
   /** What is subtracted from the warp's scores where the run is not for the warp. */
   void far() {
     line("float far = 0f;");
-    line("if (((runs.get(3 * run + 2) >> %s) & 1) == 0) {", planned());
+    String at = form.inTurn() ? "TornadoMath.min(run, lastRun - 1)" : "run";
+    line("if (((runs.get(3 * %s + 2) >> %s) & 1) == 0) {", at, planned());
     line("  far = 1e30f;");
     line("}");
+    if (form.inTurn()) {
+      line("if (left <= 0) {");
+      line("  far = 1e30f;");
+      line("}");
+    }
   }
 
   /** Whether the run is for the warp: 1 or 0. */
@@ -224,13 +230,17 @@ final class RegisterProducts {
     }
   }
 
-  /** Scores, weights and their products with the values, for 16 keys. */
-  void chunk(int chunk) {
+  /**
+   * Scores, weights and their products with the values, for 16 keys.
+   *
+   * @param bytes where the tile lies in local memory: a variable's name, or a number
+   */
+  void chunk(int chunk, String bytes) {
     int blocks = RegisterForm.CHUNK / 8;
     for (int k = 0; k < form.steps(); k++) {
       for (int n = 0; n < blocks; n++) {
         String keys = "kb%d_%d_%d".formatted(chunk, k, n);
-        scores("s%d_".formatted(chunk), "_" + n, keys, "bytes + ", chunk * blocks + n, k,
+        scores("s%d_".formatted(chunk), "_" + n, keys, bytes + " + ", chunk * blocks + n, k,
             form.products());
       }
     }
@@ -245,7 +255,7 @@ final class RegisterProducts {
         String right = RegisterCopies.part("vb%d_%d".formatted(chunk, n), product.right());
         if (product.right() != loaded) {
           loaded = product.right();
-          values(right, chunk, loaded * form.headDim() / 8 + n);
+          values(right, bytes, chunk, loaded * form.headDim() / 8 + n);
         }
         for (int r = 0; r < form.fragments(); r++) {
           weigh("o%d_%d".formatted(r, n), r, product.left(), right);
@@ -253,7 +263,7 @@ final class RegisterProducts {
       }
     }
     String ones = "vb%d_%d".formatted(chunk, form.valueBlocks() - 1);
-    values(ones, chunk, form.valueBlocks() - 1);
+    values(ones, bytes, chunk, form.valueBlocks() - 1);
     for (int part = 0; part < form.parts(); part++) {
       for (int r = 0; r < form.fragments(); r++) {
         weigh("l" + r, r, part, ones);
@@ -313,10 +323,10 @@ final class RegisterProducts {
     line("context.swizzleStoreFp16Stride32(%s, 0, %d, 32, %s);", fragment, place, half);
   }
 
-  private void values(String name, int chunk, int block) {
+  private void values(String name, String bytes, int chunk, int block) {
     line(
-        "HalfFloat[] %s = context.mmaLoadB(staged, 16, bytes + %d);",
-        name, form.keyWords() * 4 + (chunk * form.valueBlocks() + block) * 256);
+        "HalfFloat[] %s = context.mmaLoadB(staged, 16, %s + %d);",
+        name, bytes, form.keyWords() * 4 + (chunk * form.valueBlocks() + block) * 256);
   }
 
   private void weigh(String sum, int r, int part, String values) {
