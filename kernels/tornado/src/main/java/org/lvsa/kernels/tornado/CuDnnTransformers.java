@@ -89,13 +89,15 @@ public final class CuDnnTransformers implements TransformerBackend {
   @Override
   public long decoderMemory(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
-    return TornadoDecoder.bytes(shape, sizes, latentFrames, Convolutions.DEFAULT, dtype.bytes());
+    DecoderActivations<?> activations = TornadoTransformers.decoderActivations(dtype);
+    return TornadoDecoder.bytes(
+        shape, sizes, latentFrames, Convolutions.of(activations), activations.bytes());
   }
 
   @Override
   public Optional<String> decoderUnsupported(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames) {
-    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.DEFAULT);
+    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.WITH_COLUMNS);
   }
 
   @Override

@@ -35,7 +35,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
       DecoderWeights weights,
       DecoderActivations<A> activations,
       TornadoTarget device) {
-    this(shape, weights, activations, Convolutions.DEFAULT, device);
+    this(shape, weights, activations, Convolutions.of(activations), device);
   }
 
   /**

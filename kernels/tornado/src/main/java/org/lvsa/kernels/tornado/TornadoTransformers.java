@@ -73,14 +73,15 @@ public final class TornadoTransformers implements TransformerBackend {
   @Override
   public long decoderMemory(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
+    DecoderActivations<?> activations = decoderActivations(dtype);
     return TornadoDecoder.bytes(
-        shape, sizes, latentFrames, Convolutions.DEFAULT, decoderActivations(dtype).bytes());
+        shape, sizes, latentFrames, Convolutions.of(activations), activations.bytes());
   }
 
   @Override
   public Optional<String> decoderUnsupported(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames) {
-    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.DEFAULT);
+    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.WITH_COLUMNS);
   }
 
   @Override
@@ -124,7 +125,7 @@ public final class TornadoTransformers implements TransformerBackend {
   }
 
   /** A decoder beside a transformer in bf16 runs in fp16, which takes as much memory. */
-  private static DecoderActivations<?> decoderActivations(DType dtype) {
+  static DecoderActivations<?> decoderActivations(DType dtype) {
     return dtype == DType.F32 ? new FloatActivations() : new HalfActivations();
   }
 

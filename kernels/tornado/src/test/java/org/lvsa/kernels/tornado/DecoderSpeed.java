@@ -93,11 +93,12 @@ final class DecoderSpeed {
     DecoderSpeed speed = new DecoderSpeed(shape(args.length < 6 ? "wan" : args[5]));
     Convolutions named =
         args.length < 5 || args[4].equals("both")
-            ? Convolutions.DEFAULT
+            ? Convolutions.of(
+                args[3].equals("F32") ? new FloatActivations() : new HalfActivations())
             : Convolutions.of(Road.valueOf(args[4].toUpperCase(Locale.ROOT)));
     FrameSize size = new FrameSize(rows, columns);
     if (args[3].equals("both")) {
-      float[] wide = speed.run(size, frames, DType.F32, Convolutions.DEFAULT);
+      float[] wide = speed.run(size, frames, DType.F32, Convolutions.WITH_COLUMNS);
       float[] narrow = speed.run(size, frames, DType.F16, named);
       System.out.printf(
           Locale.ROOT, "fp16 against float32: %.3g%n", HalfAccuracy.relative(wide, narrow));

@@ -301,7 +301,7 @@ class ImplicitConvTest {
   @Test
   void whatItTakesIsCountedWithoutColumns() {
     List<DecoderStep> steps = DecoderSteps.of(DecoderSpeed.WAN, 60, 104, 1);
-    DecoderSizes columns = DecoderSizes.of(steps, Convolutions.DEFAULT);
+    DecoderSizes columns = DecoderSizes.of(steps, Convolutions.WITH_COLUMNS);
     DecoderSizes implicit = DecoderSizes.of(steps, Convolutions.of(Road.IMPLICIT));
     assertTrue(columns.columns() > 100 * implicit.columns(), implicit.toString());
     assertTrue(implicit.bytes(2) < columns.bytes(2));

@@ -138,10 +138,11 @@ class TornadoDecoderTest {
     assertEquals(2L * ROWS * COLUMNS * 4 * 3, sizes.volumes().get(DecoderStep.Place.BEGIN));
     assertEquals(9 * 10 * (1000 / 90), sizes.columns(), "the step to twice the rows");
     assertTrue(
-        TornadoDecoder.bytes(SHAPE, List.of(SIZE), 3, Convolutions.DEFAULT, 4) > sizes.bytes(4));
+        TornadoDecoder.bytes(SHAPE, List.of(SIZE), 3, Convolutions.WITH_COLUMNS, 4)
+            > sizes.bytes(4));
     assertTrue(
-        TornadoDecoder.bytes(SHAPE, List.of(SIZE, EDGE), 3, Convolutions.DEFAULT, 4)
-            > TornadoDecoder.bytes(SHAPE, List.of(SIZE), 3, Convolutions.DEFAULT, 4),
+        TornadoDecoder.bytes(SHAPE, List.of(SIZE, EDGE), 3, Convolutions.WITH_COLUMNS, 4)
+            > TornadoDecoder.bytes(SHAPE, List.of(SIZE), 3, Convolutions.WITH_COLUMNS, 4),
         "each size has buffers of its own");
   }
 
@@ -152,17 +153,17 @@ class TornadoDecoderTest {
     assertEquals(
         Optional.empty(),
         TornadoDecoder.unsupported(
-            hunyuan, List.of(new FrameSize(45, 80)), 33, Convolutions.DEFAULT));
+            hunyuan, List.of(new FrameSize(45, 80)), 33, Convolutions.WITH_COLUMNS));
     assertEquals(
         Optional.of(
             "an array of the VAE has 16986931200 numbers for this video, an array there holds "
                 + BlockWeights.MOST),
-        TornadoDecoder.unsupported(hunyuan, List.of(large), 1, Convolutions.DEFAULT));
+        TornadoDecoder.unsupported(hunyuan, List.of(large), 1, Convolutions.WITH_COLUMNS));
     FrameSize manyParts = new FrameSize(75, 130);
     assertEquals(
         Optional.of(
             "a convolution of the VAE has more parts for this video than a task graph holds"),
-        TornadoDecoder.unsupported(hunyuan, List.of(manyParts), 1, Convolutions.DEFAULT));
+        TornadoDecoder.unsupported(hunyuan, List.of(manyParts), 1, Convolutions.WITH_COLUMNS));
     assertEquals(
         Optional.empty(),
         TornadoDecoder.unsupported(
