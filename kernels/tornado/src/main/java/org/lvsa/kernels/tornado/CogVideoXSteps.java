@@ -2,12 +2,8 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.List;
-import java.util.Optional;
 import org.lvsa.kernels.decoder.CogVideoXDecoderShape;
 import org.lvsa.kernels.decoder.DecoderShape.Stretch;
-import org.lvsa.kernels.tornado.DecoderStep.Conv;
-import org.lvsa.kernels.tornado.DecoderStep.Into;
-import org.lvsa.kernels.tornado.DecoderStep.Kernel;
 import org.lvsa.kernels.tornado.DecoderStep.Norm;
 import org.lvsa.kernels.tornado.DecoderStep.Outside;
 import org.lvsa.kernels.tornado.DecoderStep.Place;
@@ -52,9 +48,7 @@ final class CogVideoXSteps {
     for (int i = 0; i < shape.levels().size(); i++) {
       CogVideoXDecoderShape.Level level = shape.levels().get(i);
       String name = "decoder.up_blocks." + i + ".";
-      for (int r = 0; r < level.resnets(); r++) {
-        made.resnet(name + "resnets." + r + ".", r == 0 ? in : level.channels(), level.channels());
-      }
+      made.resnets(name, level.resnets(), in, level.channels());
       in = level.channels();
       if (i < shape.levels().size() - 1) {
         up(name, level);
@@ -67,17 +61,7 @@ final class CogVideoXSteps {
   /** Each frame is enlarged for itself, so that it does not matter when frames are repeated. */
   private void up(String name, CogVideoXDecoderShape.Level level) {
     int channels = level.channels();
-    made.size(made.size().enlarged());
-    made.add(
-        new Conv(
-            name + "upsamplers.0.conv",
-            Optional.empty(),
-            new Kernel(channels, channels, 1, 3, 2),
-            made.size(),
-            made.x(),
-            made.free(),
-            Into.REPLACE));
-    made.takeFree();
+    made.enlarge(name + "upsamplers.0.conv", channels, channels);
     if (level.time()) {
       Size once = made.size();
       int frames = 2 * once.frames() - once.frames() % 2;

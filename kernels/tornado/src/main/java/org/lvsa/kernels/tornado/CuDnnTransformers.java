@@ -89,9 +89,8 @@ public final class CuDnnTransformers implements TransformerBackend {
   @Override
   public long decoderMemory(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
-    DecoderActivations<?> activations = TornadoTransformers.decoderActivations(dtype);
     return TornadoDecoder.bytes(
-        shape, sizes, latentFrames, Convolutions.of(activations), activations.bytes());
+        shape, sizes, latentFrames, TornadoTransformers.decoderActivations(dtype));
   }
 
   @Override

@@ -145,6 +145,23 @@ final class DecoderSteps {
     conv(name + "conv2" + suffix, name + "norm2", kernel(out, out, 3, 3), free, x, Into.ADD);
   }
 
+  /** So many residual blocks, of which the first one changes the channels. */
+  void resnets(String name, int count, int in, int out) {
+    for (int i = 0; i < count; i++) {
+      resnet(name + "resnets." + i + ".", i == 0 ? in : out, out);
+    }
+  }
+
+  /**
+   * A convolution of each frame for itself, which sees each pixel as a square of four, so that
+   * frames get twice the rows and columns.
+   */
+  void enlarge(String name, int in, int out) {
+    size = size.enlarged();
+    conv(name, "", new Kernel(in, out, 1, 3, 2), x, free, Into.REPLACE);
+    takeFree();
+  }
+
   private Kernel kernel(int in, int out, int frames, int side) {
     return new Kernel(in, out, frames, side, 1, outside);
   }

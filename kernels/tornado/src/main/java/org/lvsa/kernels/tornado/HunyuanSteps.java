@@ -51,9 +51,7 @@ final class HunyuanSteps {
     for (int i = 0; i < shape.levels().size(); i++) {
       HunyuanDecoderShape.Level level = shape.levels().get(i);
       String name = "decoder.up_blocks." + i + ".";
-      for (int r = 0; r < level.resnets(); r++) {
-        made.resnet(name + "resnets." + r + ".", r == 0 ? in : level.channels(), level.channels());
-      }
+      made.resnets(name, level.resnets(), in, level.channels());
       level.up().ifPresent(step -> up(name, level.channels(), step));
       in = level.up().map(HunyuanDecoderShape.Up::out).orElse(level.channels());
     }

@@ -76,6 +76,15 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
     }
   }
 
+  /** Device memory of a decoder with the convolutions that those activations have. */
+  static long bytes(
+      DecoderShape shape,
+      List<FrameSize> sizes,
+      int latentFrames,
+      DecoderActivations<?> activations) {
+    return bytes(shape, sizes, latentFrames, Convolutions.of(activations), activations.bytes());
+  }
+
   /** Device memory of weights and buffers, which every size has its own of. */
   static long bytes(
       DecoderShape shape,

@@ -73,9 +73,7 @@ public final class TornadoTransformers implements TransformerBackend {
   @Override
   public long decoderMemory(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
-    DecoderActivations<?> activations = decoderActivations(dtype);
-    return TornadoDecoder.bytes(
-        shape, sizes, latentFrames, Convolutions.of(activations), activations.bytes());
+    return TornadoDecoder.bytes(shape, sizes, latentFrames, decoderActivations(dtype));
   }
 
   @Override

@@ -66,9 +66,7 @@ final class WanSteps {
     if (shortcut) {
       made.add(new Remember(made.size(), in, made.x()));
     }
-    for (int i = 0; i < level.resnets(); i++) {
-      made.resnet(name + "resnets." + i + ".", i == 0 ? in : level.channels(), level.channels());
-    }
+    made.resnets(name, level.resnets(), in, level.channels());
     up.ifPresent(
         step -> up(name + (shortcut ? "upsampler." : "upsamplers.0."), level.channels(), step));
     if (shortcut) {
@@ -91,16 +89,6 @@ final class WanSteps {
       made.size(made.size().doubled());
       made.takeFree();
     }
-    made.size(made.size().enlarged());
-    made.add(
-        new Conv(
-            name + "resample.1",
-            Optional.empty(),
-            new Kernel(channels, up.out(), 1, 3, 2),
-            made.size(),
-            made.x(),
-            made.free(),
-            Into.REPLACE));
-    made.takeFree();
+    made.enlarge(name + "resample.1", channels, up.out());
   }
 }

@@ -133,9 +133,8 @@ final class WeightCopies {
   private static void group(GraphTasks tasks, IntArray block, Kind kind, List<Copy> some) {
     String name = some.getFirst().name;
     int threads = threads(tasks, name, kind.words, WORDS / some.size());
-    // A place that is not needed has arrays of its own, which nobody touches: TornadoVM 5.2.0 does
-    // not
-    // come to an end with a task that has one array twice.
+    // A place that is not needed has arrays of its own, which nobody touches: TornadoVM 5.2.0
+    // does not come to an end with a task that has one array twice.
     List<Copy> four = new ArrayList<>(some);
     while (four.size() < MOST) {
       four.add(new Copy(name, new IntArray(1), new IntArray(1)));
