@@ -43,6 +43,9 @@ import picocli.CommandLine;
  * @param command takes log and results
  */
 record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command) {
+  /** After this, a step that warms up is the last one. */
+  private static final long WARM_UP_NANOS = 5_000_000_000L;
+
   /** Which self-attention. */
   enum Attention {
     DENSE("SDPA"),
@@ -61,7 +64,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
    * @param attentions with which each cache runs
    * @param scales of sparse attention; empty for the one that the settings have
    * @param caches beside the runs without one; empty for those of the preset
-   * @param reps runs of each, of which the median time counts
+   * @param timing how often, and until when
    * @param decoding of the frames
    * @param onDevice whether the transformer is on a device, where whole blocks are left out alone
    */
@@ -70,7 +73,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
       List<Double> scales,
       List<Cache> caches,
       CacheSweepPreset preset,
-      int reps,
+      Timing timing,
       Decoding decoding,
       boolean onDevice) {
     /** The caches, of those that need it the ones that {@code measures} could calibrate. */
@@ -104,6 +107,30 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
     }
   }
 
+  /** Dense runs without a cache that the others' times are compared with. */
+  enum DenseRuns {
+    /** One beside each. */
+    EACH,
+    /** Those at the beginning. */
+    ONCE
+  }
+
+  /**
+   * How often runs are made, and until when.
+   *
+   * @param reps runs of each, of which the median time counts
+   * @param dense runs that they are compared with
+   * @param begun when the command began, by {@link System#nanoTime}
+   * @param minutes after that which are not to be exceeded
+   */
+  record Timing(int reps, DenseRuns dense, long begun, OptionalDouble minutes) {
+    /** Whether something that takes as long as this may still begin. */
+    boolean allows(double seconds) {
+      double spent = (System.nanoTime() - begun) / 1e9;
+      return minutes.isEmpty() || spent + seconds <= 60 * minutes.getAsDouble();
+    }
+  }
+
   /**
    * How frames are decoded.
    *
@@ -132,10 +159,29 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
    *
    * @param frames decoded; empty if they are not
    * @param seconds that denoising took, the median
-   * @param plainSeconds that dense attention without a cache took in between, the median
+   * @param plainSeconds that dense attention without a cache took in between, the median; empty if
+   *     it was not run
    */
   private record Made(
-      VideoRun.Denoised denoised, List<byte[]> frames, double seconds, double plainSeconds) {}
+      VideoRun.Denoised denoised,
+      List<byte[]> frames,
+      double seconds,
+      OptionalDouble plainSeconds) {}
+
+  /** A run of the sweep. */
+  private record Cell(How how, Cache cache) {
+    /** What the others are compared with. */
+    static final Cell EXACT = new Cell(How.DENSE, Cache.NONE);
+
+    String key() {
+      return CacheSweepRow.key(how.words(), cache.backend(), cache.config());
+    }
+  }
+
+  /** Takes a row as soon as it is there. */
+  private interface Rows {
+    void add(CacheSweepRow row) throws IOException;
+  }
 
   /** Runs what is missing and writes the results. */
   void run(boolean resume) throws Exception {
@@ -148,25 +194,24 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
       Files.writeString(csv, CacheSweepRow.header());
     }
     Environment.write(folder.resolve("environment.json"), command.getParseResult().originalArgs());
-    Set<String> done = rows.stream().map(CacheSweepRow::key).collect(Collectors.toSet());
+    int left;
     try (Denoising denoising = setup.pipeline().prepare(setup.settings())) {
-      List<Cache> caches = new ArrayList<>(List.of(Cache.NONE));
-      caches.addAll(plan.caches(setup.settings().steps(), cache -> measured(denoising, cache)));
-      // The run that everything is compared with, after one that warms up.
-      make(denoising, How.DENSE, Cache.NONE, 1);
-      Made exact = make(denoising, How.DENSE, Cache.NONE, plan.reps());
-      out.print(CacheSweepRow.header());
-      for (How how : hows()) {
-        for (Cache cache : caches) {
-          Optional<CacheSweepRow> row = row(denoising, exact, how, cache, done);
-          if (row.isPresent()) {
-            Files.writeString(csv, row.get().line(), StandardOpenOption.APPEND);
-            rows.add(row.get());
-            out.print(row.get().line());
-            out.flush();
-          }
-        }
-      }
+      List<Cell> missing =
+          missing(denoising, rows.stream().map(CacheSweepRow::key).collect(Collectors.toSet()));
+      out.print(missing.isEmpty() ? "" : CacheSweepRow.header());
+      left =
+          make(
+              denoising,
+              missing,
+              row -> {
+                Files.writeString(csv, row.line(), StandardOpenOption.APPEND);
+                rows.add(row);
+                out.print(row.line());
+                out.flush();
+              });
+    }
+    if (left > 0) {
+      command.getErr().println(left + " runs are left out for --max-minutes: --resume makes them");
     }
     String plotted = "";
     if (Fonts.found("pictures of plots", command.getErr()::println)) {
@@ -176,6 +221,71 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
     }
     out.println("rows: " + csv + plotted);
     out.flush();
+  }
+
+  /** What is to be made, with caches that are calibrated first where that is needed. */
+  private List<Cell> missing(Denoising denoising, Set<String> done) throws Exception {
+    List<Cache> caches = new ArrayList<>(List.of(Cache.NONE));
+    caches.addAll(plan.caches(setup.settings().steps(), cache -> calibrated(denoising, cache)));
+    return hows().stream()
+        .flatMap(how -> caches.stream().map(cache -> new Cell(how, cache)))
+        .filter(cell -> done.add(cell.key()))
+        .toList();
+  }
+
+  /**
+   * Makes the runs, after the one that they are compared with.
+   *
+   * @return how many are left out
+   */
+  private int make(Denoising denoising, List<Cell> cells, Rows rows) throws IOException {
+    if (cells.isEmpty()) {
+      return 0;
+    }
+    long begun = System.nanoTime();
+    warmUp(denoising, How.DENSE);
+    Made exact = make(denoising, Cell.EXACT);
+    double longest = (System.nanoTime() - begun) / 1e9;
+    How warm = How.DENSE;
+    for (int i = 0; i < cells.size(); i++) {
+      Cell cell = cells.get(i);
+      if (!cell.equals(Cell.EXACT) && !plan.timing().allows(longest)) {
+        return cells.size() - i;
+      }
+      begun = System.nanoTime();
+      if (!cell.how().equals(warm)) {
+        warm = cell.how();
+        warmUp(denoising, warm);
+      }
+      rows.add(measured(cell, exact, cell.equals(Cell.EXACT) ? exact : make(denoising, cell)));
+      longest = Math.max(longest, (System.nanoTime() - begun) / 1e9);
+    }
+    return 0;
+  }
+
+  /** Takes some steps that do not count: the first ones compile. */
+  private void warmUp(Denoising denoising, How how) {
+    long begun = System.nanoTime();
+    command.getErr().println(how.words() + ": warming up");
+    VideoRun.Listener until =
+        new VideoRun.Listener() {
+          @Override
+          public void stepDone(int step) {
+            if (System.nanoTime() - begun > WARM_UP_NANOS) {
+              throw new WarmException();
+            }
+          }
+        };
+    try {
+      run(new Cell(how, Cache.NONE), until).denoise(denoising, VideoRun.Saving.none(), false);
+    } catch (WarmException _) {
+      // It was for nothing else.
+    }
+  }
+
+  /** Ends a run that was to warm up. */
+  private static final class WarmException extends RuntimeException {
+    private static final long serialVersionUID = 1;
   }
 
   private List<How> hows() {
@@ -192,29 +302,21 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
     return hows;
   }
 
-  /** Runs a cell; empty if it is done already. */
-  private Optional<CacheSweepRow> row(
-      Denoising denoising, Made exact, How how, Cache cache, Set<String> done) throws IOException {
-    if (!done.add(CacheSweepRow.key(how.words(), cache.backend(), cache.config()))) {
-      return Optional.empty();
-    }
-    boolean reference = how.equals(How.DENSE) && cache.equals(Cache.NONE);
-    Made made = reference ? exact : make(denoising, how, cache, plan.reps());
-    return Optional.of(measured(how, cache, exact, made));
-  }
-
-  private Made make(Denoising denoising, How how, Cache cache, int times) throws IOException {
-    double[] seconds = new double[times];
-    double[] plain = new double[times];
+  private Made make(Denoising denoising, Cell cell) throws IOException {
+    int reps = plan.timing().reps();
+    boolean inTurn = plan.timing().dense() == DenseRuns.EACH;
+    double[] seconds = new double[reps];
+    double[] plain = new double[reps];
     VideoRun.Denoised denoised = null;
     List<byte[]> frames = new ArrayList<>();
-    try (GenerateProgress progress =
-        new GenerateProgress(command.getErr(), how.words() + " " + cache.backend())) {
-      VideoRun run = run(how, cache, progress);
-      VideoRun compared = run(How.DENSE, Cache.NONE, VideoRun.Listener.NONE);
-      for (int rep = 0; rep < times; rep++) {
-        // In turn, so that what else the machine does meets both.
-        plain[rep] = compared.denoise(denoising, VideoRun.Saving.none(), false).seconds();
+    try (GenerateProgress progress = progress(cell)) {
+      VideoRun run = run(cell, progress);
+      VideoRun compared = run(Cell.EXACT, VideoRun.Listener.NONE);
+      for (int rep = 0; rep < reps; rep++) {
+        if (inTurn) {
+          // So that what else the machine does meets both.
+          plain[rep] = compared.denoise(denoising, VideoRun.Saving.none(), false).seconds();
+        }
         denoised = run.denoise(denoising, VideoRun.Saving.none(), false);
         seconds[rep] = denoised.seconds();
       }
@@ -226,18 +328,29 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
             rgb -> frames.add(rgb.clone()));
       }
     }
-    return new Made(denoised, frames, Statistics.median(seconds), Statistics.median(plain));
+    return new Made(
+        denoised,
+        frames,
+        Statistics.median(seconds),
+        inTurn ? OptionalDouble.of(Statistics.median(plain)) : OptionalDouble.empty());
   }
 
-  private VideoRun run(How how, Cache cache, VideoRun.Listener listener) {
+  private GenerateProgress progress(Cell cell) {
+    return new GenerateProgress(
+        command.getErr(), cell.how().words() + " " + cell.cache().backend());
+  }
+
+  private VideoRun run(Cell cell, VideoRun.Listener listener) {
     return new VideoRun(
         setup.pipeline(),
         setup.settings(),
-        how.of(setup.attention()).withCache(cache.settings()),
+        cell.how().of(setup.attention()).withCache(cell.cache().settings()),
         listener);
   }
 
-  private CacheSweepRow measured(How how, Cache cache, Made exact, Made made) {
+  private CacheSweepRow measured(Cell cell, Made exact, Made made) {
+    How how = cell.how();
+    Cache cache = cell.cache();
     Resolution size = setup.settings().size().resolution();
     Optional<CacheSummary> summary = made.denoised().cache();
     return new CacheSweepRow(
@@ -247,7 +360,7 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
         summary.map(CacheSummary::computed).orElse(null),
         summary.map(CacheSummary::cached).orElse(null),
         rounded(made.seconds(), 4),
-        rounded(made.plainSeconds() / made.seconds(), 4),
+        rounded(made.plainSeconds().orElse(exact.seconds()) / made.seconds(), 4),
         mean(made, 3, i -> FrameMetrics.psnr(exact.frames().get(i), made.frames().get(i))),
         mean(made, 6, i -> FrameMetrics.ssim(size, exact.frames().get(i), made.frames().get(i))),
         rounded(relative(exact.denoised().latents(), made.denoised().latents()), 8),
@@ -283,10 +396,11 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
   }
 
   /** A measured configuration; empty where there are too few steps to measure one. */
-  private Optional<String> measured(Denoising denoising, Cache measuring) throws IOException {
-    try {
-      return make(denoising, How.DENSE, measuring, 1)
-          .denoised()
+  private Optional<String> calibrated(Denoising denoising, Cache measuring) {
+    Cell cell = new Cell(How.DENSE, measuring);
+    try (GenerateProgress progress = progress(cell)) {
+      return run(cell, progress)
+          .denoise(denoising, VideoRun.Saving.none(), false)
           .cache()
           .flatMap(CacheSummary::measured)
           .map(CacheSummary.Measured::json);

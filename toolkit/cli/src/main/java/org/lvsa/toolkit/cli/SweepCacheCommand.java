@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import org.lvsa.toolkit.cache.CacheConfigReader;
 import org.lvsa.toolkit.cli.CacheSweepPreset.Cache;
@@ -38,7 +39,7 @@ import picocli.CommandLine.Spec;
       "  ./lvsa sweep-cache --model DIR --prompt 'A cat walks' --steps 28 -o caches \\",
       "      --cache 'cache_dit={\"residual_diff_threshold\": 0.12}' --cache first_block",
       "  ./lvsa sweep-cache --random-weights wan2.1-1.3b --frames 81 --steps 28 --preset scripted \\",
-      "      --sparsity-scales 0.5,1 --latents-only -o timing"
+      "      --sparsity-scales 0.5,1 --latents-only --dense-runs once --max-minutes 8 -o timing"
     })
 final class SweepCacheCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -94,6 +95,24 @@ final class SweepCacheCommand implements Callable<Integer> {
               + " ${DEFAULT-VALUE})")
   private int reps;
 
+  @Option(
+      names = "--dense-runs",
+      paramLabel = "each|once",
+      defaultValue = "each",
+      description =
+          "${COMPLETION-CANDIDATES}: what a speed-up compares with: a dense run without a cache"
+              + " beside each run, so that what else the machine does meets both, or those at the"
+              + " beginning alone, where nothing else runs (default: ${DEFAULT-VALUE})")
+  private CacheSweep.DenseRuns denseRuns;
+
+  @Option(
+      names = "--max-minutes",
+      paramLabel = "N",
+      description =
+          "begin no run that would end later, if it took as long as the longest so far; --resume"
+              + " makes what is left out (default: no limit)")
+  private Double maxMinutes;
+
   @Option(names = "--resume", description = "leave out rows that DIR/cache.csv has")
   private boolean resume;
 
@@ -104,8 +123,12 @@ final class SweepCacheCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    final long begun = System.nanoTime();
     if (reps < 1) {
       throw new IllegalArgumentException("--reps must be at least 1, got " + reps);
+    }
+    if (maxMinutes != null && !(maxMinutes > 0)) {
+      throw new IllegalArgumentException("--max-minutes must be above 0, got " + maxMinutes);
     }
     if (!scales.isEmpty() && !attentions.contains(CacheSweep.Attention.LVSA)) {
       throw new IllegalArgumentException("--sparsity-scales belongs to --attentions with lvsa");
@@ -123,7 +146,11 @@ final class SweepCacheCommand implements Callable<Integer> {
             scales,
             given,
             preset,
-            reps,
+            new CacheSweep.Timing(
+                reps,
+                denseRuns,
+                begun,
+                maxMinutes == null ? OptionalDouble.empty() : OptionalDouble.of(maxMinutes)),
             new CacheSweep.Decoding(!latentsOnly, how.tiling()),
             transformer.place() == TransformerOption.Place.DEVICE);
     try (VideoSetup setup =

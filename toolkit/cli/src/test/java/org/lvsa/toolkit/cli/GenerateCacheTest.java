@@ -256,7 +256,10 @@ class GenerateCacheTest {
         "--sparsity-scales 0.5 --attentions dense|--sparsity-scales belongs to --attentions with lvsa",
         "--sparsity-scales -1|LVSA_SPARSITY_SCALE",
         "--preset some|--preset",
-        "--reps 0|--reps must be at least 1"
+        "--reps 0|--reps must be at least 1",
+        "--dense-runs twice|--dense-runs",
+        "--max-minutes 0|--max-minutes must be above 0, got 0.0",
+        "--max-minutes NaN|--max-minutes must be above 0, got NaN"
       })
   void aSweepThatDoesNotFitIsBadInput(String options, String message) {
     List<Object> words = new ArrayList<>(List.of("sweep-cache", "--model", model));
@@ -266,6 +269,41 @@ class GenerateCacheTest {
     assertEquals(2, run.code(), run.err());
     assertTrue(run.err().contains(message), run.err());
     assertFalse(Files.exists(directory.resolve("no")));
+  }
+
+  /**
+   * Where no time is left, the run that others are compared with is the only one; what is left out
+   * is made later, compared with the dense runs of its own beginning.
+   */
+  @Test
+  void aSweepThatHasNoTimeLeftGoesOnLater() throws IOException {
+    List<Object> words = new ArrayList<>(List.of("sweep-cache", "--model", model));
+    words.addAll(List.of("--prompt", "A cat walks", "--frames", "5", "--resolution", "32x32"));
+    words.addAll(List.of("--steps", "6", "--guidance-scale", "1", "--dense-runs", "once"));
+    words.addAll(List.of("--cache", "first_block={\"threshold\": 9}", "--latents-only"));
+    words.addAll(List.of("-o", directory.resolve("short")));
+    Path csv = directory.resolve("short").resolve("cache.csv");
+    List<Object> limited = new ArrayList<>(words);
+    limited.addAll(List.of("--max-minutes", "1e-9"));
+    Run run = Run.lvsa(limited.toArray());
+    assertEquals(0, run.code(), run.err());
+    assertTrue(run.err().contains("3 runs are left out for --max-minutes: --resume makes them"));
+    assertEquals(1, CacheSweepRow.read(csv).size());
+    words.add("--resume");
+    run = Run.lvsa(words.toArray());
+    assertEquals(0, run.code(), run.err());
+    List<CacheSweepRow> rows = CacheSweepRow.read(csv);
+    assertEquals(4, rows.size());
+    assertEquals(1, rows.getFirst().speedup(), "it is compared with itself");
+    double dense = rows.get(1).seconds() * rows.get(1).speedup();
+    for (CacheSweepRow row : rows.subList(2, 4)) {
+      assertEquals(dense, row.seconds() * row.speedup(), 0.02 * dense, "one dense run for all");
+    }
+    // Nothing is missing any more, so that nothing runs.
+    run = Run.lvsa(words.toArray());
+    assertEquals(0, run.code(), run.err());
+    assertFalse(run.err().contains("warming up"), run.err());
+    assertEquals(rows, CacheSweepRow.read(csv));
   }
 
   /** Frames wider than a tile: blended edges change both videos, and so what lies between them. */
