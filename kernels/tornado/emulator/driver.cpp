@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A libcuda.so.1 and an NVRTC without a GPU, as far as TornadoVM's CUDA backend calls them. Device memory is host memory.
-// A "compiled" kernel is its own source. EMULATOR_PRINT=DIRECTORY writes each source there and runs nothing;
+// A "compiled" kernel is its own source. A stream has done its work when a call returns, unless it is being captured: then
+// its work becomes a graph, and what a capture forbids is an error, as it is on a card.
+// EMULATOR_PRINT=DIRECTORY writes each source there and runs nothing; EMULATOR_IDLE=N runs nothing behind N launches, when
+// self-checks have passed, so that what is left is the host's time; EMULATOR_COUNTS=1 counts what the host asked for, and
+// says it when the process ends;
 // EMULATOR_DEVICES is the number of cards, of which CUDA_VISIBLE_DEVICES shows as many as it lists.
 #include <algorithm>
 #include <chrono>
@@ -8,17 +12,73 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <set>
 #include <string>
+#include <vector>
+
+#include "stream.h"
 
 void *makeModule(const char *source);
 void *makeFunction(void *module);
 void launch(void *function, const unsigned *grid, const unsigned *block, void **parameters);
+std::vector<std::vector<char>> kept(void *function, void **parameters);
 
 namespace {
 typedef void *Handle;
 typedef unsigned long long Address;
 
 const char *printTo() { return getenv("EMULATOR_PRINT"); }
+
+// ---- streams, and what a capture makes of them
+
+const int IN_CAPTURE = 900, CAPTURED = 907;  // CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, CUDA_ERROR_CAPTURED_EVENT
+typedef std::vector<std::function<void()>> Work;
+struct Stream { bool capturing = false; Work recorded; };
+struct Event { double at = 0; bool captured = false; };
+Stream firstStream;
+std::set<Stream *> capturing;
+
+Stream &stream(Handle handle) { return handle ? *(Stream *) handle : firstStream; }
+
+struct Counts { long launches, calls, toDevice, toHost, waits, graphs, inGraphs; } counts;
+
+bool runsNothing() {
+  static const char *idle = getenv("EMULATOR_IDLE");
+  return printTo() || (idle && counts.launches > atol(idle));
+}
+
+struct CountsAtTheEnd {
+  ~CountsAtTheEnd() {
+    if (!getenv("EMULATOR_COUNTS")) return;
+    fprintf(stderr, "emulator: %ld launches of kernels, %ld calls of libraries, %ld copies to the device, %ld from it, "
+        "%ld waits of the host, %ld graphs launched with %ld tasks\n", counts.launches, counts.calls, counts.toDevice,
+        counts.toHost, counts.waits, counts.graphs, counts.inGraphs);
+  }
+} countsAtTheEnd;
+
+/** Does a piece of work, or notes it down where the stream is being captured. */
+int put(Handle handle, std::function<void()> work) {
+  Stream &its = stream(handle);
+  if (its.capturing) {
+    its.recorded.push_back(std::move(work));
+  } else {
+    work();
+  }
+  return 0;
+}
+
+/** For what may not happen while any stream is captured, in the mode that TornadoVM asks for. */
+int outsideCaptures(const char *call) {
+  if (capturing.empty()) return 0;
+  fprintf(stderr, "emulator: %s while a stream is captured\n", call);
+  return IN_CAPTURE;
+}
+
+int waitFor(const char *call) {
+  counts.waits++;
+  return outsideCaptures(call);
+}
 
 int cards() {
   const char *visible = getenv("CUDA_VISIBLE_DEVICES");
@@ -86,51 +146,106 @@ int cuDeviceGetAttribute(int *value, int attribute, int) {
 int cuCtxCreate_v4(Handle *context, void *, unsigned, int device) { *context = (Handle) (size_t) (device + 1); return 0; }
 int cuCtxDestroy_v2(Handle) { return 0; }
 int cuCtxSetCurrent(Handle) { return 0; }
-int cuCtxSynchronize() { return 0; }
-int cuEventCreate(Handle *event, unsigned) { *event = new double(0); return 0; }
-int cuEventDestroy_v2(Handle event) { delete (double *) event; return 0; }
-int cuEventRecord(Handle event, Handle) { *(double *) event = now(); return 0; }
-int cuEventElapsedTime_v2(float *millis, Handle start, Handle end) {
-  *millis = (float) (*(double *) end - *(double *) start) + 0.001f;  // TornadoVM's profiler wants more than 0
+int cuCtxSynchronize() { return waitFor("cuCtxSynchronize"); }
+int cuEventCreate(Handle *event, unsigned) { *event = new Event(); return 0; }
+int cuEventDestroy_v2(Handle event) { delete (Event *) event; return 0; }
+int cuEventRecord(Handle event, Handle on) {
+  *(Event *) event = {now(), stream(on).capturing};
   return 0;
 }
-int cuEventQuery(Handle) { return 0; }
-int cuEventSynchronize(Handle) { return 0; }
+int cuEventElapsedTime_v2(float *millis, Handle start, Handle end) {
+  if (((Event *) start)->captured || ((Event *) end)->captured) return CAPTURED;
+  *millis = (float) (((Event *) end)->at - ((Event *) start)->at) + 0.001f;  // TornadoVM's profiler wants more than 0
+  return 0;
+}
+int cuEventQuery(Handle event) { return ((Event *) event)->captured ? CAPTURED : 0; }
+int cuEventSynchronize(Handle event) {
+  counts.waits++;
+  return ((Event *) event)->captured ? CAPTURED : 0;
+}
 int cuGetErrorName(int, const char **name) { *name = "error"; return 0; }
 int cuGetErrorString(int, const char **text) { *text = "the emulator cannot do this"; return 0; }
-int cuGraphDestroy(Handle) { return 0; }
-int cuGraphExecDestroy(Handle) { return 0; }
+int cuGraphDestroy(Handle graph) { delete (Work *) graph; return 0; }
+int cuGraphExecDestroy(Handle graph) { delete (Work *) graph; return 0; }
 int cuGraphExecUpdate_v2(Handle, Handle, void *) { return 1; }
-int cuGraphInstantiateWithFlags(Handle *, Handle, unsigned long long) { return 1; }
-int cuGraphLaunch(Handle, Handle) { return 1; }
+int cuGraphInstantiateWithFlags(Handle *made, Handle graph, unsigned long long) {
+  *made = new Work(*(Work *) graph);
+  return 0;
+}
+int cuGraphLaunch(Handle graph, Handle on) {
+  const Work &work = *(Work *) graph;
+  counts.graphs++;
+  counts.inGraphs += work.size();
+  for (const std::function<void()> &one : work) put(on, one);
+  return 0;
+}
 int cuMemAllocHost_v2(void **memory, size_t bytes) { *memory = aligned_alloc(256, rounded(bytes, 256)); return 0; }
 int cuMemFreeHost(void *memory) { free(memory); return 0; }
 int cuMemAlloc_v2(Address *memory, size_t bytes) {
+  if (int error = outsideCaptures("cuMemAlloc")) return error;
   void *made = aligned_alloc(4096, rounded(bytes, 4096));
   if (!printTo()) memset(made, 0xff, rounded(bytes, 4096));  // NaN as any kind of number
   *memory = (Address) made;
   return made ? 0 : 2;
 }
-int cuMemFree_v2(Address memory) { free((void *) memory); return 0; }
-int cuMemHostRegister_v2(void *, size_t, unsigned) { return 0; }
-int cuMemHostUnregister(void *) { return 0; }
-int cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) { memcpy((void *) to, (void *) from, bytes); return 0; }
-int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, Handle) { memcpy(to, (void *) from, bytes); return 0; }
-int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, Handle) { memcpy((void *) to, from, bytes); return 0; }
-int cuMemsetD8_v2(Address memory, unsigned char value, size_t bytes) { memset((void *) memory, value, bytes); return 0; }
+int cuMemFree_v2(Address memory) {
+  if (int error = outsideCaptures("cuMemFree")) return error;
+  free((void *) memory);
+  return 0;
+}
+int cuMemHostRegister_v2(void *, size_t, unsigned) { return outsideCaptures("cuMemHostRegister"); }
+int cuMemHostUnregister(void *) { return outsideCaptures("cuMemHostUnregister"); }
+int cuMemcpyDtoD_v2(Address to, Address from, size_t bytes) {
+  if (int error = waitFor("cuMemcpyDtoD")) return error;
+  memcpy((void *) to, (void *) from, bytes);
+  return 0;
+}
+// A graph reads and writes the host's memory anew each time that it runs.
+int cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes, Handle on) {
+  counts.toHost++;
+  return put(on, [=] { memcpy(to, (void *) from, bytes); });
+}
+int cuMemcpyHtoDAsync_v2(Address to, const void *from, size_t bytes, Handle on) {
+  counts.toDevice++;
+  return put(on, [=] { memcpy((void *) to, from, bytes); });
+}
+int cuMemsetD8_v2(Address memory, unsigned char value, size_t bytes) {
+  if (int error = outsideCaptures("cuMemsetD8")) return error;
+  memset((void *) memory, value, bytes);
+  return 0;
+}
 int cuOccupancyMaxPotentialBlockSize(int *grid, int *block, Handle, void *, size_t, int) {
   *grid = 132;
   *block = 256;
   return 0;
 }
-int cuStreamCreate(Handle *stream, unsigned) { *stream = malloc(1); return 0; }
-int cuStreamDestroy_v2(Handle stream) { free(stream); return 0; }
-int cuStreamSynchronize(Handle) { return 0; }
-int cuStreamWaitEvent(Handle, Handle, unsigned) { return 0; }
-int cuStreamBeginCapture_v2(Handle, int) { return 1; }
-int cuStreamEndCapture(Handle, Handle *) { return 1; }
-int cuStreamIsCapturing(Handle, int *status) { *status = 0; return 0; }
+int cuStreamCreate(Handle *made, unsigned) { *made = new Stream(); return 0; }
+int cuStreamDestroy_v2(Handle handle) { delete (Stream *) handle; return 0; }
+int cuStreamSynchronize(Handle handle) {
+  counts.waits++;
+  return stream(handle).capturing ? outsideCaptures("cuStreamSynchronize") : 0;
+}
+int cuStreamWaitEvent(Handle handle, Handle event, unsigned) {
+  // A captured stream may wait for what was captured with it alone.
+  return stream(handle).capturing != ((Event *) event)->captured ? CAPTURED : 0;
+}
+int cuStreamBeginCapture_v2(Handle handle, int) {
+  if (stream(handle).capturing) return 1;
+  stream(handle).capturing = true;
+  capturing.insert(&stream(handle));
+  return 0;
+}
+int cuStreamEndCapture(Handle handle, Handle *graph) {
+  if (!stream(handle).capturing) return 1;
+  stream(handle).capturing = false;
+  capturing.erase(&stream(handle));
+  *graph = new Work(std::move(stream(handle).recorded));
+  stream(handle).recorded.clear();
+  return 0;
+}
+int cuStreamIsCapturing(Handle handle, int *status) { *status = stream(handle).capturing ? 1 : 0; return 0; }
 int cuModuleLoadDataEx(Handle *module, const void *image, unsigned, int *, void **) {
+  if (int error = outsideCaptures("cuModuleLoadDataEx")) return error;
   *module = printTo() ? malloc(1) : makeModule((const char *) image);
   return *module ? 0 : 1;
 }
@@ -140,11 +255,22 @@ int cuModuleGetFunction(Handle *function, Handle module, const char *) {
   return *function ? 0 : 1;
 }
 int cuLaunchKernel(Handle function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-    unsigned, Handle, void **parameters, void **) {
-  unsigned grid[] = {gx, gy, gz};
-  unsigned block[] = {bx, by, bz};
-  if (!printTo()) launch(function, grid, block, parameters);
-  return 0;
+    unsigned, Handle on, void **parameters, void **) {
+  counts.launches++;
+  if (runsNothing()) return put(on, [] {});
+  // The values of the parameters are those of now, whenever the kernel runs.
+  return put(on, [=, values = kept(function, parameters)]() mutable {
+    unsigned grid[] = {gx, gy, gz};
+    unsigned block[] = {bx, by, bz};
+    std::vector<void *> places;
+    for (std::vector<char> &value : values) places.push_back(value.data());
+    launch(function, grid, block, places.data());
+  });
+}
+
+int callOfLibrary(void *on, std::function<void()> *work) {
+  counts.calls++;
+  return runsNothing() ? put(on, [] {}) : put(on, *work);
 }
 
 int nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return 0; }

@@ -339,17 +339,19 @@ std::string translatedAssembly(std::string line) {
   return line;
 }
 
-/** A call of the kernel with the parameters that a launch has, by their types in its signature. */
+/** A call of the kernel with the parameters that a launch has, by their types in its signature, and their sizes. */
 std::string entry(const std::string &signature) {
   size_t open = signature.find('('), end = signature.rfind(')');
   size_t name = signature.find("void ") + strlen("void ");
   std::stringstream types(signature.substr(open + 1, end - open - 1));
-  std::string arguments, one;
+  std::string arguments, sizes, one;
   for (int i = 0; std::getline(types, one, ','); i++) {
     std::string type = one.substr(0, one.find_last_of(" *") + 1);
     arguments += (i ? ", *(" : "*(") + type + "*) p[" + std::to_string(i) + "]";
+    sizes += "sizeof(" + type + "), ";
   }
-  return "extern \"C\" void entry(void **p) { " + signature.substr(name, open - name) + "(" + arguments + "); }\n";
+  return "extern \"C\" void entry(void **p) { " + signature.substr(name, open - name) + "(" + arguments + "); }\n"
+      + "extern \"C\" { extern const size_t sizes[] = {" + sizes + "0}; }\n";
 }
 
 std::string translated(const std::string &source) {
@@ -390,7 +392,22 @@ void *makeModule(const char *source) {
   return modules[source] = module;
 }
 
-void *makeFunction(void *module) { return dlsym(module, "entry"); }
+namespace {
+struct Function { Kernel entry; const size_t *sizes; };
+}
+
+void *makeFunction(void *module) {
+  return new Function{(Kernel) dlsym(module, "entry"), (const size_t *) dlsym(module, "sizes")};
+}
+
+/** What a launch's parameters are worth; a graph launches the kernel later. */
+std::vector<std::vector<char>> kept(void *function, void **parameters) {
+  std::vector<std::vector<char>> values;
+  for (const size_t *size = ((Function *) function)->sizes; *size; size++, parameters++) {
+    values.emplace_back((char *) *parameters, (char *) *parameters + *size);
+  }
+  return values;
+}
 
 void launch(void *function, const unsigned *grid, const unsigned *block, void **parameters) {
   unsigned long groups = (unsigned long) grid[0] * grid[1] * grid[2];
@@ -400,7 +417,7 @@ void launch(void *function, const unsigned *grid, const unsigned *block, void **
     Group g;
     g.fibers.resize(threads);
     g.warps.resize((threads + LANES - 1) / LANES);
-    g.kernel = (Kernel) function;
+    g.kernel = ((Function *) function)->entry;
     g.parameters = parameters;
     g.barriers = 0;
     g.device = {{grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, {}, {}, 0,

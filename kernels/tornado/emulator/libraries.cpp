@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for TornadoVM's libtornado-cublas and libtornado-cudnn: the native methods behind its library tasks, as far
 // as this project calls them, computed on the CPU. A method that is missing here is missing loudly, and what the real
-// libraries refuse is refused. Sums are float32, in another order than theirs. Streams are of no interest: the
-// emulator's device has done everything when a call comes.
+// libraries refuse is refused. Sums are float32, in another order than theirs. A call belongs to the stream of its
+// handle, or to the one that it names: where that is captured, the call runs later.
+#include <dlfcn.h>
 #include <jni.h>
 
 #include <algorithm>
@@ -14,6 +15,8 @@
 #include <functional>
 #include <thread>
 #include <vector>
+
+#include "stream.h"
 
 #define CUBLAS(type, name) JNIEXPORT type JNICALL Java_uk_ac_manchester_tornado_cublas_provider_CuBlasNativeLib_##name
 #define CUBLASLT(type, name) \
@@ -69,6 +72,20 @@ float dot(const float *a, const float *b, int count) {
   return sum;
 }
 
+/** What a library knows of a program: the stream that its calls go to. */
+struct Library { void *stream; };
+
+int setStream(jlong handle, jlong stream) {
+  ((Library *) handle)->stream = (void *) stream;
+  return 0;
+}
+
+/** Hands a call over to the driver, which was loaded before this library. */
+int onStream(void *stream, std::function<void()> work) {
+  static auto call = (int (*)(void *, std::function<void()> *)) dlsym(RTLD_DEFAULT, "callOfLibrary");
+  return call(stream, &work);
+}
+
 /** A matrix by columns; if {@code transposed}, its rows are the operand's columns. */
 struct Operand { const void *at; int type, leading; bool transposed; };
 
@@ -92,10 +109,7 @@ bool known(int type) { return type == F32 || type == F16 || type == BF16; }
 float gelu(float x) { return 0.5f * x * (1 + std::tanh(0.7978845608f * (x + 0.044715f * x * x * x))); }
 
 /** C = epilogue(alpha · op(A) · op(B) + beta · C), all by columns. */
-int product(Sizes s, const Operand &a, const Operand &b, const Result &c) {
-  if (!known(a.type) || !known(b.type) || !known(c.type) || a.type != b.type) return NOT_SUPPORTED;
-  bool narrow = a.leading < (a.transposed ? s.k : s.m) || b.leading < (b.transposed ? s.n : s.k) || c.leading < s.m;
-  if (s.m <= 0 || s.n <= 0 || s.k <= 0 || narrow) return INVALID;
+void compute(Sizes s, const Operand &a, const Operand &b, const Result &c) {
   std::vector<float> left = vectors(a, a.transposed, s.m, s.k), right = vectors(b, !b.transposed, s.n, s.k);
   parallel(s.n, [&](size_t j) {
     for (int i = 0; i < s.m; i++) {
@@ -107,7 +121,13 @@ int product(Sizes s, const Operand &a, const Operand &b, const Result &c) {
       write(c.at, c.type, at, value);
     }
   });
-  return 0;
+}
+
+int product(void *stream, Sizes s, const Operand &a, const Operand &b, const Result &c) {
+  if (!known(a.type) || !known(b.type) || !known(c.type) || a.type != b.type) return NOT_SUPPORTED;
+  bool narrow = a.leading < (a.transposed ? s.k : s.m) || b.leading < (b.transposed ? s.n : s.k) || c.leading < s.m;
+  if (s.m <= 0 || s.n <= 0 || s.k <= 0 || narrow) return INVALID;
+  return onStream(stream, [=] { compute(s, a, b, c); });
 }
 
 struct Plan { Sizes sizes; int transa, transb, lda, ldb, ldc, atype, btype, ctype, epilogue; };
@@ -138,19 +158,19 @@ void attend(const SdpaPlan &p, const _Float16 *query, const _Float16 *key, const
 }
 
 extern "C" {
-CUBLAS(jlong, cublasCreate)(JNIEnv *, jclass) { return 1; }
-CUBLAS(jint, cublasSetStream)(JNIEnv *, jclass, jlong, jlong) { return 0; }
-CUBLAS(void, cublasDestroy)(JNIEnv *, jclass, jlong) {}
+CUBLAS(jlong, cublasCreate)(JNIEnv *, jclass) { return (jlong) new Library(); }
+CUBLAS(jint, cublasSetStream)(JNIEnv *, jclass, jlong handle, jlong stream) { return setStream(handle, stream); }
+CUBLAS(void, cublasDestroy)(JNIEnv *, jclass, jlong handle) { delete (Library *) handle; }
 CUBLAS(jint, cublasSetMathMode)(JNIEnv *, jclass, jlong, jint) { return 0; }
 CUBLAS(jint, cublasSetWorkspace)(JNIEnv *, jclass, jlong, jlong, jlong) { return 0; }
 CUBLAS(jlong, allocateDeviceMemory)(JNIEnv *, jclass, jlong bytes) { return (jlong) allocated(bytes); }
 CUBLAS(void, freeDeviceMemory)(JNIEnv *, jclass, jlong memory) { free((void *) memory); }
-CUBLAS(jint, cublasGemmEx)(JNIEnv *, jclass, jlong, jint transa, jint transb, jint m, jint n, jint k, jfloat alpha,
+CUBLAS(jint, cublasGemmEx)(JNIEnv *, jclass, jlong handle, jint transa, jint transb, jint m, jint n, jint k, jfloat alpha,
     jlong a, jint atype, jint lda, jlong b, jint btype, jint ldb, jfloat beta, jlong c, jint ctype, jint ldc,
     jint compute, jint) {
   // cuBLAS writes a result of the inputs' type, or float32.
   if (compute != COMPUTE_32F || ctype != atype && ctype != F32) return NOT_SUPPORTED;
-  return product({m, n, k}, {(void *) a, atype, lda, transa != 0}, {(void *) b, btype, ldb, transb != 0},
+  return product(((Library *) handle)->stream, {m, n, k}, {(void *) a, atype, lda, transa != 0}, {(void *) b, btype, ldb, transb != 0},
       {(void *) c, ctype, ldc, alpha, beta, nullptr, NONE});
 }
 
@@ -162,16 +182,16 @@ CUBLASLT(jlong, ltCreatePlan)(JNIEnv *, jclass, jlong, jint transa, jint transb,
   return can ? (jlong) new Plan{{m, n, k}, transa, transb, lda, ldb, ldc, atype, btype, ctype, epilogue} : 0;
 }
 CUBLASLT(void, ltDestroyPlan)(JNIEnv *, jclass, jlong plan) { delete (Plan *) plan; }
-CUBLASLT(jint, ltExecutePlan)(JNIEnv *, jclass, jlong, jlong plan, jlong, jfloat alpha, jlong a, jlong b, jfloat beta,
+CUBLASLT(jint, ltExecutePlan)(JNIEnv *, jclass, jlong, jlong plan, jlong stream, jfloat alpha, jlong a, jlong b, jfloat beta,
     jlong c, jlong bias, jlong, jlong) {
   const Plan &p = *(Plan *) plan;
-  return product(p.sizes, {(void *) a, p.atype, p.lda, p.transa != 0}, {(void *) b, p.btype, p.ldb, p.transb != 0},
+  return product((void *) stream, p.sizes, {(void *) a, p.atype, p.lda, p.transa != 0}, {(void *) b, p.btype, p.ldb, p.transb != 0},
       {(void *) c, p.ctype, p.ldc, alpha, beta, (void *) bias, p.epilogue});
 }
 
-CUDNN(jlong, cudnnCreateHandle)(JNIEnv *, jclass) { return 1; }
-CUDNN(jint, cudnnSetStream)(JNIEnv *, jclass, jlong, jlong) { return 0; }
-CUDNN(void, cudnnDestroyHandle)(JNIEnv *, jclass, jlong) {}
+CUDNN(jlong, cudnnCreateHandle)(JNIEnv *, jclass) { return (jlong) new Library(); }
+CUDNN(jint, cudnnSetStream)(JNIEnv *, jclass, jlong handle, jlong stream) { return setStream(handle, stream); }
+CUDNN(void, cudnnDestroyHandle)(JNIEnv *, jclass, jlong handle) { delete (Library *) handle; }
 CUDNN(jlong, cudnnGetVersionNative)(JNIEnv *, jclass) { return 91000; }
 CUDNN(jlong, allocateDeviceMemory)(JNIEnv *, jclass, jlong bytes) { return (jlong) allocated(bytes); }
 CUDNN(void, freeDeviceMemory)(JNIEnv *, jclass, jlong memory) { free((void *) memory); }
@@ -181,14 +201,15 @@ CUDNN(jlong, createSdpaPlan)(JNIEnv *, jclass, jlong, jint b, jint h, jint queri
   return (jlong) new SdpaPlan{(size_t) b, (size_t) h, (size_t) queries, (size_t) keys, (size_t) headDim, scale};
 }
 CUDNN(jlong, sdpaPlanWorkspaceBytes)(JNIEnv *, jclass, jlong) { return 0; }
-CUDNN(jint, executeSdpaPlan)(JNIEnv *, jclass, jlong, jlong plan, jlong q, jlong k, jlong v, jlong o, jlong) {
-  const SdpaPlan &p = *(SdpaPlan *) plan;
-  parallel(p.batch * p.heads, [&](size_t head) {
-    size_t queries = head * p.queries * p.headDim, keys = head * p.keys * p.headDim;
-    attend(p, (const _Float16 *) q + queries, (const _Float16 *) k + keys, (const _Float16 *) v + keys,
-        (_Float16 *) o + queries);
+CUDNN(jint, executeSdpaPlan)(JNIEnv *, jclass, jlong handle, jlong plan, jlong q, jlong k, jlong v, jlong o, jlong) {
+  SdpaPlan p = *(SdpaPlan *) plan;
+  return onStream(((Library *) handle)->stream, [=] {
+    parallel(p.batch * p.heads, [&](size_t head) {
+      size_t queries = head * p.queries * p.headDim, keys = head * p.keys * p.headDim;
+      attend(p, (const _Float16 *) q + queries, (const _Float16 *) k + keys, (const _Float16 *) v + keys,
+          (_Float16 *) o + queries);
+    });
   });
-  return 0;
 }
 CUDNN(void, destroySdpaPlan)(JNIEnv *, jclass, jlong plan) { delete (SdpaPlan *) plan; }
 }
