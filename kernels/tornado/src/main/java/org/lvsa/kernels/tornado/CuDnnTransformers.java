@@ -26,8 +26,19 @@ import uk.ac.manchester.tornado.api.types.arrays.HalfFloatArray;
 public final class CuDnnTransformers implements TransformerBackend {
   private final CuDnnBackend attention = new CuDnnBackend();
 
+  private final Launching launching;
+
   /** For {@link java.util.ServiceLoader}. */
-  public CuDnnTransformers() {}
+  public CuDnnTransformers() {
+    this(Launching.USUAL);
+  }
+
+  /**
+   * @param launching of the transformers that are opened
+   */
+  CuDnnTransformers(Launching launching) {
+    this.launching = launching;
+  }
 
   @Override
   public String name() {
@@ -83,7 +94,8 @@ public final class CuDnnTransformers implements TransformerBackend {
         halves,
         PlanWeights.read(shape, weights, halves, storage.residence()),
         Optional.of(cuDnn),
-        device);
+        device,
+        launching);
   }
 
   @Override

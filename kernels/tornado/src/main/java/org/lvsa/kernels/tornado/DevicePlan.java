@@ -94,6 +94,16 @@ final class DevicePlan implements AutoCloseable {
     onTornado(() -> plan.withGraph(graph).withIntraPlanConcurrency());
   }
 
+  /**
+   * Has the tasks of a graph recorded when it first runs, and launched as one graph of the driver's
+   * from then on. What the first run had of arrays and threads is what every later one has; the
+   * device's clock says nothing of single tasks. CUDA alone has this; to be called before the graph
+   * runs.
+   */
+  void replay(int graph) {
+    onTornado(() -> plan.withGraph(graph).withCUDAGraph());
+  }
+
   /** Plans of this process that were made and are not closed, for tests. */
   static int openPlans() {
     return onTornado(() -> open);

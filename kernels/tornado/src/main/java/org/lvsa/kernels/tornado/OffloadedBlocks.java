@@ -22,13 +22,6 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * arrays and the device's are free for the block after it.
  */
 final class OffloadedBlocks<A extends TornadoNativeArray> {
-  /**
-   * An experiment, {@code -Dlvsa.tornado.beside=true} together with {@code -Dtornado.vm.deps=True}:
-   * the second makes TornadoVM return before a block is done, and the first sends the next block's
-   * weights on a stream of their own meanwhile. Neither is known to be right on a GPU.
-   */
-  static final boolean BESIDE = Boolean.getBoolean("lvsa.tornado.beside");
-
   private static final int NONE = -1;
 
   private final BlockWeights<A> all;

@@ -33,6 +33,12 @@ record TornadoTarget(String id, String place, TornadoDevice device) {
     // What TornadoVM makes of a task graph has room for 4096 bytes; a transformer's graphs, and a
     // VAE's, need more.
     setUnlessGiven("tornado.tvm.maxbytecodesize", Integer.toString(1 << 18));
+    // TornadoVM keeps a list of events for every node of a graph, and clears all of them whenever
+    // the
+    // graph runs, used or not: with its own 32768 for each, 26 MB for a block of a transformer. A
+    // node
+    // waits for other nodes of its graph, of which there are some hundreds.
+    setUnlessGiven("tornado.max.events", "1024");
   }
 
   /**
@@ -91,7 +97,7 @@ record TornadoTarget(String id, String place, TornadoDevice device) {
    * would run there, under a wrong name.
    */
   boolean ownProcess() {
-    return device.getTornadoVMBackend() == TornadoVMBackendType.CUDA && !place.endsWith(":0");
+    return cuda() && !place.endsWith(":0");
   }
 
   /**
@@ -119,9 +125,14 @@ record TornadoTarget(String id, String place, TornadoDevice device) {
     return device.getDeviceType() == TornadoDeviceType.GPU;
   }
 
+  /** Whether TornadoVM reaches it by its CUDA backend. */
+  boolean cuda() {
+    return device.getTornadoVMBackend() == TornadoVMBackendType.CUDA;
+  }
+
   /** Whether TornadoVM can use the device's tensor cores: CUDA, compute capability 8.0 or more. */
   boolean tensorCores() {
-    if (device.getTornadoVMBackend() != TornadoVMBackendType.CUDA) {
+    if (!cuda()) {
       return false;
     }
     Matcher version = CUDA_VERSION.matcher(device.getPhysicalDevice().getDeviceInfo());

@@ -25,6 +25,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private final Activations<A> activations;
   private final PlanWeights<A> weights;
   private final Optional<LibraryAttention.Library<A>> library;
+  private final Launching launching;
   private Optional<TransformerPlan<A>> plan = Optional.empty();
   private Optional<Filled> filled = Optional.empty();
 
@@ -32,6 +33,9 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private List<LibraryCalls> calls = List.of();
 
   private Progress progress = Progress.NONE;
+
+  /** Whether a pass was measured: plans have times of single tasks from then on. */
+  private boolean measured;
 
   /**
    * The layout that is in the plan's arrays.
@@ -46,18 +50,21 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
 
   /**
    * @param library that computes attention; empty for kernels in Java
+   * @param launching what is wished for, and done where it is possible
    */
   TornadoTransformer(
       TransformerShape shape,
       Activations<A> activations,
       PlanWeights<A> weights,
       Optional<LibraryAttention.Library<A>> library,
-      TornadoTarget device) {
+      TornadoTarget device,
+      Launching launching) {
     this.shape = shape;
     this.device = device;
     this.activations = activations;
     this.weights = weights;
     this.library = library;
+    this.launching = launching;
   }
 
   @Override
@@ -118,7 +125,15 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
             .orElseGet(() -> attention(video));
     TransformerPlan<A> made =
         TornadoErrors.guarded(
-            () -> new TransformerPlan<>(shape, video, activations, attention, weights, device));
+            () ->
+                new TransformerPlan<>(
+                    shape,
+                    video,
+                    activations,
+                    attention,
+                    weights,
+                    device,
+                    new Launching(replays(video), launching.beside())));
     try {
       attention.fill(layoutOfAll, video.jointTokens(shape));
       List<Stage> stages = made.stages();
@@ -126,13 +141,22 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
         progress.at(done, stages.size(), stages.get(done).words());
         made.first(stages.get(done));
       }
-      progress.at(stages.size() - 1, stages.size(), made.taken());
+      String how = made.replays() ? ", blocks are launched as one graph" : "";
+      progress.at(stages.size() - 1, stages.size(), made.taken() + how);
       progress.at(stages.size(), stages.size(), "ready");
     } catch (RuntimeException | Error e) {
       made.close();
       throw e;
     }
     plan = Optional.of(made);
+  }
+
+  /**
+   * Whether blocks are recorded and replayed. A kept output's tasks have other threads than those
+   * of a new one, which a record would not see.
+   */
+  private boolean replays(TransformerVideo video) {
+    return launching.replayed() && device.cuda() && video.outputs().isEmpty() && !measured;
   }
 
   private DeviceAttention<A> attention(TransformerVideo video) {
@@ -165,6 +189,9 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
     if (!holds(forward.video())) {
       prepare(forward.video(), progress);
     }
+    if (measured && plan.filter(TransformerPlan::replays).isPresent()) {
+      release();
+    }
     if (plan.isEmpty() || !plan.get().attention().holds(forward.layout())) {
       if (plan.isPresent() && forward.video().kept() > 0) {
         throw new KernelFailedException(
@@ -191,6 +218,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
 
   @Override
   public ForwardTimes measure(Forward forward, BlockLoop loop, MemorySegment out) {
+    measured = true;
     TransformerPlan<A> ready = ready(forward);
     ready.clock().begin();
     long begun = System.nanoTime();

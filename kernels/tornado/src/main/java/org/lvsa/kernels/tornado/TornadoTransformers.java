@@ -25,8 +25,19 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 public final class TornadoTransformers implements TransformerBackend {
   private final TornadoBackend attention = new TornadoBackend();
 
+  private final Launching launching;
+
   /** For {@link java.util.ServiceLoader}. */
-  public TornadoTransformers() {}
+  public TornadoTransformers() {
+    this(Launching.USUAL);
+  }
+
+  /**
+   * @param launching of the transformers that are opened
+   */
+  TornadoTransformers(Launching launching) {
+    this.launching = launching;
+  }
 
   @Override
   public String name() {
@@ -100,7 +111,7 @@ public final class TornadoTransformers implements TransformerBackend {
     };
   }
 
-  private static <A extends TornadoNativeArray> DeviceTransformer open(
+  private <A extends TornadoNativeArray> DeviceTransformer open(
       TransformerShape shape,
       TransformerWeights weights,
       Activations<A> activations,
@@ -111,7 +122,8 @@ public final class TornadoTransformers implements TransformerBackend {
         activations,
         PlanWeights.read(shape, weights, activations, residence),
         Optional.empty(),
-        device);
+        device,
+        launching);
   }
 
   private static Activations<?> activations(DType dtype) {

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.BlockShape;
 import org.lvsa.kernels.transformer.TransformerBackend.Residence;
@@ -41,6 +42,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   private final TransformerShape shape;
   private final TransformerVideo video;
+  private final Launching launching;
   private final Activations<A> activations;
   private final DeviceAttention<A> attention;
   private final BlockTasks<A> blocks;
@@ -61,6 +63,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   /**
    * @param attention of the blocks
    * @param weights in the host's memory
+   * @param launching what is possible for this video and device
    */
   TransformerPlan(
       TransformerShape shape,
@@ -68,8 +71,10 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
       Activations<A> activations,
       DeviceAttention<A> attention,
       PlanWeights<A> weights,
-      TornadoTarget device) {
+      TornadoTarget device,
+      Launching launching) {
     this.shape = shape;
+    this.launching = launching;
     this.video = video;
     this.activations = activations;
     this.attention = attention;
@@ -125,8 +130,11 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
                       };
                     })
                 .toArray(TaskGraph[]::new));
-    if (offloaded.isPresent() && OffloadedBlocks.BESIDE) {
+    if (launching.beside() && offloaded.isPresent()) {
       plan.copyBeside(stages.indexOf(Stage.FETCH));
+    }
+    if (launching.replayed()) {
+      plan.replay(stages.indexOf(Stage.BLOCK));
     }
     clock = new WorkClock(plan, stages.size());
   }
@@ -342,11 +350,17 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
 
   /** Runs one of the graphs for the first time, which compiles it and uploads what it holds. */
   void first(Stage stage) {
-    if (stage == Stage.BLOCK) {
-      plan.attention(stages.indexOf(stage));
-    } else {
-      plan.execute(stages.indexOf(stage));
+    plan.execute(stages.indexOf(stage));
+    if (block.get(0) != 0) {
+      // The device counts in its own copy.
+      throw new KernelFailedException(
+          "the host's array counts blocks: TornadoVM ran them as sequential Java");
     }
+  }
+
+  /** Whether a block is launched as one graph of the driver's, see {@link Launching#replayed}. */
+  boolean replays() {
+    return launching.replayed();
   }
 
   /**

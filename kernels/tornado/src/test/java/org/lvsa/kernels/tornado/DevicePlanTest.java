@@ -4,6 +4,7 @@ package org.lvsa.kernels.tornado;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.invoke.MethodHandles;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
@@ -20,5 +21,13 @@ class DevicePlanTest {
       long limit = Long.parseLong(DevicePlan.limit(bytes).replace("MB", "")) * 1_000_000;
       assertTrue(limit >= bytes, bytes + " bytes, seed " + seed);
     }
+  }
+
+  /** TornadoVM clears this many places for each node of a graph whenever the graph runs. */
+  @Test
+  void tornadoVmClearsFewPlacesForEvents() throws ReflectiveOperationException {
+    MethodHandles.lookup().ensureInitialized(TornadoTarget.class);
+    Class<?> options = Class.forName("uk.ac.manchester.tornado.runtime.common.TornadoOptions");
+    assertEquals(1024, options.getField("MAX_EVENTS").getInt(null));
   }
 }

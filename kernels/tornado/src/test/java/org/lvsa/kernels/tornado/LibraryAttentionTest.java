@@ -52,7 +52,8 @@ class LibraryAttentionTest {
         floats,
         PlanWeights.read(shape, RandomTransformer.weights(seed), floats, Residence.ALL_BLOCKS),
         library,
-        TornadoTarget.chosen());
+        TornadoTarget.chosen(),
+        Launching.USUAL);
   }
 
   private static TransformerShape shape(boolean pictures) {

@@ -30,14 +30,18 @@ import org.lvsa.kernels.transformer.TransformerVideo;
  * Times forward passes of a transformer with random weights, and compares 16 bits with float32.
  *
  * <pre>{@code
- * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [cudnn] [offload] [shared] [joint]
+ * TransformerSpeed LAYERS HEADS HEAD_DIM FEED_FORWARD FRAMES ROWS COLUMNS TEXT DTYPE REPS ATTENDED [WISH]...
  * }</pre>
  *
  * where ATTENDED is {@code dense}, or a file with a line of attended frames for each frame. DTYPE
  * {@code halves} runs fp16 and then bf16, {@code all} float32 before them, and prints the relative
  * difference of each from float32. With {@code cudnn}, fp16 has NVIDIA's attention; with {@code
- * offload}, the weights stay in the host's memory, and those of two blocks are on the device.
- * Blocks are Wan's; with {@code shared}, CogVideoX's; with {@code joint}, HunyuanVideo 1.5's.
+ * offload}, the weights stay in the host's memory, and those of two blocks are on the device; with
+ * {@code beside} too, and {@code -Dtornado.vm.deps=True}, they are sent on a stream of their own.
+ * Blocks are Wan's; with {@code shared}, CogVideoX's; with {@code joint}, HunyuanVideo 1.5's. With
+ * {@code replayed}, a block is launched as one graph of the driver's; with {@code both}, a
+ * transformer whose tasks are launched one by one and one of those run one behind the other, and
+ * whether they gave the same bytes is printed.
  */
 final class TransformerSpeed {
   private TransformerSpeed() {}
@@ -49,8 +53,6 @@ final class TransformerSpeed {
     int reps = Integer.parseInt(args[9]);
     List<String> wishes = List.of(args).subList(11, args.length);
     Residence residence = wishes.contains("offload") ? Residence.TWO_BLOCKS : Residence.ALL_BLOCKS;
-    TransformerBackend backend =
-        wishes.contains("cudnn") ? new CuDnnTransformers() : new TornadoTransformers();
     BlockSparseLayout layout = layout(video.frames(), args[10]);
     List<DType> types =
         switch (args[8]) {
@@ -60,9 +62,18 @@ final class TransformerSpeed {
         };
     Optional<float[]> wide = Optional.empty();
     for (DType dtype : types) {
-      TransformerBackend its = dtype == DType.F32 ? new TornadoTransformers() : backend;
       System.out.println(dtype);
-      float[] result = run(its, shape, video, layout, new Storage(dtype, residence), reps);
+      Storage storage = new Storage(dtype, residence);
+      List<float[]> results =
+          replayed(wishes).stream()
+              .map(
+                  one ->
+                      run(backend(dtype, wishes, one), shape, video, layout, storage, reps, !one))
+              .toList();
+      float[] result = results.getLast();
+      if (results.size() > 1) {
+        System.out.println("the same bytes: " + Arrays.equals(results.getFirst(), result));
+      }
       wide.ifPresent(
           expected ->
               System.out.printf(
@@ -74,6 +85,18 @@ final class TransformerSpeed {
         wide = Optional.of(result);
       }
     }
+  }
+
+  /** Of each run, whether blocks are replayed. */
+  private static List<Boolean> replayed(List<String> wishes) {
+    return wishes.contains("both") ? List.of(false, true) : List.of(wishes.contains("replayed"));
+  }
+
+  private static TransformerBackend backend(DType dtype, List<String> wishes, boolean replayed) {
+    Launching launching = new Launching(replayed, wishes.contains("beside"));
+    return wishes.contains("cudnn") && dtype != DType.F32
+        ? new CuDnnTransformers(launching)
+        : new TornadoTransformers(launching);
   }
 
   private static TransformerShape shape(int[] n, List<String> wishes) {
@@ -109,7 +132,8 @@ final class TransformerSpeed {
       TransformerVideo video,
       BlockSparseLayout layout,
       Storage storage,
-      int reps) {
+      int reps,
+      boolean clocked) {
     backend
         .memory(shape, video, storage)
         .forEach(need -> System.out.println(need.part() + " " + (need.bytes() >> 20) + " MiB"));
@@ -133,22 +157,11 @@ final class TransformerSpeed {
       for (int i = 0; i < reps; i++) {
         System.out.printf(Locale.ROOT, "%.1f ms%n", transformer.predict(forward, out));
       }
-      DeviceTransformer.ForwardTimes times = transformer.measure(forward, out);
-      System.out.printf(Locale.ROOT, "with the device's clock: %.1f ms, of it", times.wall());
-      times
-          .parts()
-          .forEach(
-              (kind, millis) -> System.out.printf(Locale.ROOT, " %s %.1f", kind.label(), millis));
-      System.out.println();
-      ElementwiseBytes.of(shape, video, storage.dtype().bytes())
-          .ifPresent(
-              floor ->
-                  System.out.println(
-                      floor.compared(
-                          times.parts().getOrDefault(Work.ELEMENTWISE, Double.NaN),
-                          ElementwiseBytes.bandwidth(transformer.device()))));
-      System.out.println(transformer.kernels() + " on " + transformer.device());
       float[] result = out.toArray(ValueLayout.JAVA_FLOAT);
+      if (clocked) {
+        clock(transformer, shape, forward, out, storage.dtype());
+      }
+      System.out.println(transformer.kernels() + " on " + transformer.device());
       double squares = 0;
       for (float value : result) {
         squares += value * value;
@@ -156,5 +169,28 @@ final class TransformerSpeed {
       System.out.printf(Locale.ROOT, "rms %.4f%n", Math.sqrt(squares / result.length));
       return result;
     }
+  }
+
+  /** A pass with the device's clock, by kind of work. */
+  private static void clock(
+      DeviceTransformer transformer,
+      TransformerShape shape,
+      Forward forward,
+      MemorySegment out,
+      DType dtype) {
+    DeviceTransformer.ForwardTimes times = transformer.measure(forward, out);
+    System.out.printf(Locale.ROOT, "with the device's clock: %.1f ms, of it", times.wall());
+    times
+        .parts()
+        .forEach(
+            (kind, millis) -> System.out.printf(Locale.ROOT, " %s %.1f", kind.label(), millis));
+    System.out.println();
+    ElementwiseBytes.of(shape, forward.video(), dtype.bytes())
+        .ifPresent(
+            floor ->
+                System.out.println(
+                    floor.compared(
+                        times.parts().getOrDefault(Work.ELEMENTWISE, Double.NaN),
+                        ElementwiseBytes.bandwidth(transformer.device()))));
   }
 }
