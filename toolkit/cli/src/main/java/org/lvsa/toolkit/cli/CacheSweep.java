@@ -15,6 +15,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.lvsa.toolkit.blocks.BlockRunner;
 import org.lvsa.toolkit.cache.CacheSummary;
@@ -376,7 +377,10 @@ record CacheSweep(VideoSetup setup, Plan plan, Path folder, CommandLine command)
   }
 
   private static Double mean(Made made, int digits, IntToDoubleFunction frame) {
-    OptionalDouble mean = IntStream.range(0, made.frames().size()).mapToDouble(frame).average();
+    // Each frame takes a tenth of a second at 832x480: all cores compare, and the sum keeps its
+    // order.
+    double[] all = IntStream.range(0, made.frames().size()).parallel().mapToDouble(frame).toArray();
+    OptionalDouble mean = DoubleStream.of(all).average();
     return mean.isPresent() ? rounded(mean.getAsDouble(), digits) : null;
   }
 
