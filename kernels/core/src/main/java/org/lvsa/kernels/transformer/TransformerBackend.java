@@ -99,8 +99,10 @@ public interface TransformerBackend {
    *
    * @param sizes of latent frames that it is prepared for at the same time
    * @param latentFrames of the video
+   * @param dtype of weights and of what convolutions read
    */
-  Optional<String> decoderUnsupported(DecoderShape shape, List<FrameSize> sizes, int latentFrames);
+  Optional<String> decoderUnsupported(
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype);
 
   /**
    * Opens a decoder of the latents that transformers make: reads the weights into memory that the

@@ -107,8 +107,9 @@ public final class CuDnnTransformers implements TransformerBackend {
 
   @Override
   public Optional<String> decoderUnsupported(
-      DecoderShape shape, List<FrameSize> sizes, int latentFrames) {
-    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.WITH_COLUMNS);
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
+    return TornadoDecoder.unsupported(
+        shape, sizes, latentFrames, TornadoTransformers.decoderActivations(dtype));
   }
 
   @Override

@@ -98,6 +98,15 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
         .sum();
   }
 
+  /** As below, with the convolutions that those activations have. */
+  static Optional<String> unsupported(
+      DecoderShape shape,
+      List<FrameSize> sizes,
+      int latentFrames,
+      DecoderActivations<?> activations) {
+    return unsupported(shape, sizes, latentFrames, Convolutions.of(activations));
+  }
+
   /** Why a decoder cannot run, whatever the device's memory; empty if it can. */
   static Optional<String> unsupported(
       DecoderShape shape, List<FrameSize> sizes, int latentFrames, Convolutions convolutions) {

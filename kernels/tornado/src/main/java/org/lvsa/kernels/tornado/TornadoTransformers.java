@@ -89,8 +89,8 @@ public final class TornadoTransformers implements TransformerBackend {
 
   @Override
   public Optional<String> decoderUnsupported(
-      DecoderShape shape, List<FrameSize> sizes, int latentFrames) {
-    return TornadoDecoder.unsupported(shape, sizes, latentFrames, Convolutions.WITH_COLUMNS);
+      DecoderShape shape, List<FrameSize> sizes, int latentFrames, DType dtype) {
+    return TornadoDecoder.unsupported(shape, sizes, latentFrames, decoderActivations(dtype));
   }
 
   @Override

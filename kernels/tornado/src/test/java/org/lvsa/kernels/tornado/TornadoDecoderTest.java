@@ -17,6 +17,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.lvsa.kernels.AttentionBackend.Availability;
+import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.Progress;
 import org.lvsa.kernels.decoder.DecoderShape;
@@ -26,6 +27,7 @@ import org.lvsa.kernels.decoder.HunyuanDecoderShape;
 import org.lvsa.kernels.decoder.WanDecoderShape;
 import org.lvsa.kernels.decoder.WanDecoderShape.Level;
 import org.lvsa.kernels.decoder.WanDecoderShape.Up;
+import org.lvsa.kernels.transformer.TransformerBackend;
 
 /**
  * What is a decoder's own on a device. That it computes what published decoders do, recorded runs
@@ -168,6 +170,23 @@ class TornadoDecoderTest {
         Optional.empty(),
         TornadoDecoder.unsupported(
             hunyuan, List.of(manyParts), 1, Convolutions.of(Convolutions.Road.IMPLICIT)));
+  }
+
+  /** fp16 goes without columns, whose pieces float32 has too many of. */
+  @Test
+  void whatADecoderCannotRunDependsOnTheType() {
+    List<FrameSize> manyParts = List.of(new FrameSize(75, 130));
+    for (TransformerBackend backend : List.of(new TornadoTransformers(), new CuDnnTransformers())) {
+      assertEquals(
+          Optional.of(
+              "a convolution of the VAE has more parts for this video than a task graph holds"),
+          backend.decoderUnsupported(DecoderSpeed.HUNYUAN, manyParts, 1, DType.F32));
+      for (DType dtype : List.of(DType.F16, DType.BF16)) {
+        assertEquals(
+            Optional.empty(),
+            backend.decoderUnsupported(DecoderSpeed.HUNYUAN, manyParts, 1, dtype));
+      }
+    }
   }
 
   /** Keys and values of a video lie in arrays for the frames that were told. */

@@ -154,7 +154,10 @@ public final class DeviceMemory {
   private Optional<String> unsupported(Sizes sizes, Optional<Tiling> tiling) {
     Decoder decoder = sizes.decoder().orElseThrow();
     return backend.decoderUnsupported(
-        decoder.shape(), decoder.sizes(tiling), decoder.latents().frames());
+        decoder.shape(),
+        decoder.sizes(tiling),
+        decoder.latents().frames(),
+        choice.storage().dtype());
   }
 
   /** Frames of a video whose latent frames are fewer: all but the first one are several. */
