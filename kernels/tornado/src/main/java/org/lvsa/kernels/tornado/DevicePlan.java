@@ -87,14 +87,6 @@ final class DevicePlan implements AutoCloseable {
   }
 
   /**
-   * Gives the copies of a graph a stream of their own from now on, where the driver has several.
-   * The plan's stream waits for it at the end of the graph.
-   */
-  void copyBeside(int graph) {
-    onTornado(() -> plan.withGraph(graph).withIntraPlanConcurrency());
-  }
-
-  /**
    * Has the tasks of a graph recorded when it first runs, and launched as one graph of the driver's
    * from then on. What the first run had of arrays and threads is what every later one has; the
    * device's clock says nothing of single tasks. CUDA alone has this; to be called before the graph

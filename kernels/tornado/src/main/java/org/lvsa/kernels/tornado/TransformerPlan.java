@@ -130,10 +130,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
                       };
                     })
                 .toArray(TaskGraph[]::new));
-    if (launching.beside() && offloaded.isPresent()) {
-      plan.copyBeside(stages.indexOf(Stage.FETCH));
-    }
-    if (launching.replayed()) {
+    if (replays()) {
       plan.replay(stages.indexOf(Stage.BLOCK));
     }
     clock = new WorkClock(plan, stages.size());
@@ -358,9 +355,9 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
     }
   }
 
-  /** Whether a block is launched as one graph of the driver's, see {@link Launching#replayed}. */
+  /** Whether a block is launched as one graph of the driver's. */
   boolean replays() {
-    return launching.replayed();
+    return launching == Launching.REPLAYED;
   }
 
   /**

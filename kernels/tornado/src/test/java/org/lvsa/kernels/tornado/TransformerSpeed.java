@@ -36,8 +36,7 @@ import org.lvsa.kernels.transformer.TransformerVideo;
  * where ATTENDED is {@code dense}, or a file with a line of attended frames for each frame. DTYPE
  * {@code halves} runs fp16 and then bf16, {@code all} float32 before them, and prints the relative
  * difference of each from float32. With {@code cudnn}, fp16 has NVIDIA's attention; with {@code
- * offload}, the weights stay in the host's memory, and those of two blocks are on the device; with
- * {@code beside} too, and {@code -Dtornado.vm.deps=True}, they are sent on a stream of their own.
+ * offload}, the weights stay in the host's memory, and those of two blocks are on the device.
  * Blocks are Wan's; with {@code shared}, CogVideoX's; with {@code joint}, HunyuanVideo 1.5's. With
  * {@code replayed}, a block is launched as one graph of the driver's; with {@code both}, a
  * transformer whose tasks are launched one by one and one of those run one behind the other, and
@@ -93,7 +92,7 @@ final class TransformerSpeed {
   }
 
   private static TransformerBackend backend(DType dtype, List<String> wishes, boolean replayed) {
-    Launching launching = new Launching(replayed, wishes.contains("beside"));
+    Launching launching = replayed ? Launching.REPLAYED : Launching.SINGLY;
     return wishes.contains("cudnn") && dtype != DType.F32
         ? new CuDnnTransformers(launching)
         : new TornadoTransformers(launching);
