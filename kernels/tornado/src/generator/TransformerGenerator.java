@@ -365,6 +365,27 @@ class TransformerGenerator {
         }
 
         /**
+         * One block's small tensors, each to an array of its own, one thread for each word.
+         *
+         * @param from {@code [blocks, words]}: a block's tensors, one behind the other
+         * @param ends where each tensor ends among a block's words; that is the number of words for places without one
+         * @param block one number: which block's
+         */
+        static void spread(
+            KernelContext context,
+            IntArray from,
+            IntArray ends,
+            IntArray block,
+        SPREAD_TO
+          int i = context.globalIdx;
+          int words = ends.get(10);
+          if (i < words) {
+            int word = from.get(block.get(0) * words + i);
+        SPREAD_STORES
+          }
+        }
+
+        /**
          * A linear layer, {@code y = x · Wᵀ + bias}, on any device: tiles of {@value #TILE} tokens and
          * {@value #TILE} outputs, 16 of them per thread.
          *
@@ -531,7 +552,23 @@ class TransformerGenerator {
         move(grouped, groupedStored, "" + array, 1, "arrays == 2 && ");
       }
     }
+    StringBuilder spread = new StringBuilder();
+    StringBuilder spreadStores = new StringBuilder();
+    for (int array = 0; array < 11; array++) {
+      spread.append("    IntArray to%d%s\n".formatted(array, array < 10 ? "," : ") {"));
+      String begin = array == 0 ? "0" : "ends.get(%d)".formatted(array - 1);
+      spreadStores.append(
+          """
+                int begin%1$d = %2$s;
+                if (i >= begin%1$d && i < ends.get(%1$d)) {
+                  to%1$d.set(i - begin%1$d, word);
+                }
+          """
+              .formatted(array, begin));
+    }
     return FLOAT_ONLY
+        .replace("SPREAD_TO\n", spread)
+        .replace("SPREAD_STORES\n", spreadStores)
         .replace("ONE\n", one.append(oneStored))
         .replace("GROUPED\n", grouped.append(groupedStored))
         .replace("SUMS\n", sums)

@@ -73,12 +73,15 @@ record BlockBuffers<A extends TornadoNativeArray>(
    */
   void bringFirst(
       BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
-    for (BlockWeights.Tensor<?> tensor : all.tensors()) {
-      for (WeightPart<?> part : tensor.parts()) {
-        tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
+    for (int i = 0; i < all.tensors().size(); i++) {
+      int bytes = i < all.linear().size() ? activations.bytes() : Float.BYTES;
+      for (WeightPart<?> part : all.tensors().get(i).parts()) {
+        if (!WeightCopies.isSmall(part, bytes)) {
+          tasks.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, part.array());
+        }
       }
     }
-    copy(all, block, activations, tasks, 0, beforeAttention);
+    copy(all, block, activations, tasks, new WeightCopies(true), 0, beforeAttention);
   }
 
   /**
@@ -87,12 +90,12 @@ record BlockBuffers<A extends TornadoNativeArray>(
    */
   void bringRest(
       BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
-    copy(all, block, activations, tasks, beforeAttention, linears.size());
+    copy(all, block, activations, tasks, new WeightCopies(true), beforeAttention, linears.size());
   }
 
   /** Brings all weights, which are on the device already. */
   void copy(BlockWeights<A> all, IntArray block, Activations<A> activations, GraphTasks tasks) {
-    copy(all, block, activations, tasks, 0, linears.size());
+    copy(all, block, activations, tasks, new WeightCopies(false), 0, linears.size());
   }
 
   /** Copies some of the linear layers and norms, of which there are fewer. */
@@ -101,10 +104,10 @@ record BlockBuffers<A extends TornadoNativeArray>(
       IntArray block,
       Activations<A> activations,
       GraphTasks tasks,
+      WeightCopies copies,
       int first,
       int end) {
     List<A> to = linearArrays();
-    WeightCopies copies = new WeightCopies();
     for (int i = 2 * first; i < 2 * end; i++) {
       for (WeightPart<A> part : all.linear().get(i).parts()) {
         String name = "weight" + i + "at" + part.first();

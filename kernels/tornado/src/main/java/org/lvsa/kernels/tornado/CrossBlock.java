@@ -85,8 +85,9 @@ final class CrossBlock<A extends TornadoNativeArray> implements BlockTasks<A> {
       PICTURE_LAYERS.forEach(name -> layers.add(new Layer(name, width, width)));
       vectors.add(new Vector("attn2.norm_added_k.weight", width));
     }
-    // Query, key and value; the table, the query's norm and the key's.
-    return new BlockTensors("blocks", layers, vectors, 3);
+    // Query, key and value, and the output, which is brought in one task with them; the table, the
+    // query's norm and the key's.
+    return new BlockTensors("blocks", layers, vectors, 4);
   }
 
   /** Activations of a block, in numbers. */

@@ -11,6 +11,7 @@ import java.util.function.BiConsumer;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.transformer.TransformerShape;
 import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -82,6 +83,19 @@ final class ElementwiseSpeed<A extends TornadoNativeArray> {
     putCopies(4, width * width);
     putCopies(2, width * feed);
     putCopies(4, width);
+    putSpread(width);
+    IntArray count = used(new IntArray(1));
+    // What the clock and a launch take: one thread adds 1.
+    cases.put(
+        "nothing",
+        new Case(
+            2 * Integer.BYTES,
+            (tasks, name) -> {
+              tasks.perThread(name, 1);
+              tasks
+                  .graph()
+                  .task(name, FloatTransformerKernels::count, new KernelContext(), count, 0);
+            }));
   }
 
   private <T> T used(T array) {
@@ -91,6 +105,27 @@ final class ElementwiseSpeed<A extends TornadoNativeArray> {
 
   private void put(String name, int bytesOfNumber, BiConsumer<GraphTasks, String> add) {
     cases.put(name, new Case(bytesOfNumber * numbers, add));
+  }
+
+  /** Nine small tensors of a block in one task. */
+  private void putSpread(int size) {
+    IntArray block = used(new IntArray(1));
+    List<A> to = new ArrayList<>();
+    for (int i = 0; i < 9; i++) {
+      to.add(used(activations.array(size)));
+    }
+    cases.put(
+        "spread9of" + size,
+        new Case(
+            2.0 * to.size() * size * activations.bytes(),
+            (tasks, name) -> {
+              WeightCopies copies = new WeightCopies(true);
+              for (A one : to) {
+                WeightPart<A> part = new WeightPart<>(activations.array(2L * size), 0, 2, size);
+                copies.add(name, part, one, activations.bytes());
+              }
+              copies.addTo(tasks, block);
+            }));
   }
 
   private void putCopies(int count, int size) {
@@ -106,7 +141,7 @@ final class ElementwiseSpeed<A extends TornadoNativeArray> {
         new Case(
             2.0 * count * size * activations.bytes(),
             (tasks, name) -> {
-              WeightCopies copies = new WeightCopies();
+              WeightCopies copies = new WeightCopies(false);
               for (int i = 0; i < count; i++) {
                 WeightPart<A> part = new WeightPart<>(from.get(i), 0, 2, size);
                 copies.add(name, part, to.get(i), activations.bytes());

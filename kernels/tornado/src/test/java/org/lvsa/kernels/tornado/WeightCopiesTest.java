@@ -39,7 +39,7 @@ class WeightCopiesTest {
         }
         to.get(tensor).init(-1f);
       }
-      copy(block, from, to);
+      copy(block, from, to, false);
       for (int tensor = 0; tensor <= count; tensor++) {
         int size = size(tensor, count);
         for (int i = 0; i < size; i++) {
@@ -54,18 +54,46 @@ class WeightCopiesTest {
     return tensor == count ? 7 : 1301;
   }
 
-  private static void copy(int block, List<FloatArray> from, List<FloatArray> to) {
+  /** More tensors than one task brings, of several sizes; fp16's pairs are words too. */
+  @Test
+  void smallTensorsOfTheHostAreBroughtTogether() {
+    assumeTrue(
+        new TornadoBackend().availability() instanceof Availability.Available, "left out: no SDK");
+    int[] sizes = {5, 1, 1301, 7, 300, 2, 64, 33, 9, 10, 11, 12, 1500};
+    List<FloatArray> from = new ArrayList<>();
+    List<FloatArray> to = new ArrayList<>();
+    for (int size : sizes) {
+      FloatArray all = new FloatArray(BLOCKS * size);
+      for (int i = 0; i < all.getSize(); i++) {
+        all.set(i, 10_000 * from.size() + i);
+      }
+      from.add(all);
+      to.add(new FloatArray(size));
+    }
+    copy(1, from, to, true);
+    for (int tensor = 0; tensor < sizes.length; tensor++) {
+      for (int i = 0; i < sizes[tensor]; i++) {
+        float expected = 10_000 * tensor + sizes[tensor] + i;
+        assertEquals(expected, to.get(tensor).get(i), "tensor " + tensor + " at " + i);
+      }
+    }
+  }
+
+  private static void copy(
+      int block, List<FloatArray> from, List<FloatArray> to, boolean fromHost) {
     IntArray number = new IntArray(1);
     number.set(0, block);
     GridScheduler grids = new GridScheduler();
     GraphTasks tasks = GraphTasks.of("copies", TornadoTarget.chosen(), grids);
-    tasks.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, from.toArray());
+    if (!fromHost) {
+      tasks.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, from.toArray());
+    }
     tasks.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, to.toArray());
     tasks.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, number);
-    WeightCopies copies = new WeightCopies();
+    WeightCopies copies = new WeightCopies(fromHost);
     for (int i = 0; i < from.size(); i++) {
       WeightPart<FloatArray> part =
-          new WeightPart<>(from.get(i), FIRST, BLOCKS, to.get(i).getSize());
+          new WeightPart<>(from.get(i), fromHost ? 0 : FIRST, BLOCKS, to.get(i).getSize());
       copies.add("copy" + i, part, to.get(i), Float.BYTES);
     }
     copies.addTo(tasks, number);
