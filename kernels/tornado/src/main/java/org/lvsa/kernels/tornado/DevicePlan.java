@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -43,6 +44,7 @@ final class DevicePlan implements AutoCloseable {
   static final long UNLIMITED = -1;
 
   private final TornadoExecutionPlan plan;
+  private final List<ImmutableTaskGraph> graphs;
   private @Nullable TornadoProfilerResult last;
   private long compiled;
   private long uploadedBytes;
@@ -51,16 +53,16 @@ final class DevicePlan implements AutoCloseable {
   /**
    * @param grids the threads of each task
    * @param bytes device memory that the buffers take, or {@link #UNLIMITED}
-   * @param graphs as {@link GraphTasks} makes them, all for one device
+   * @param tasks graphs as {@link GraphTasks} makes them, all for one device
    * @throws KernelFailedException if TornadoVM cannot make the plan
    */
-  DevicePlan(GridScheduler grids, long bytes, TaskGraph... graphs) {
+  DevicePlan(GridScheduler grids, long bytes, TaskGraph... tasks) {
+    graphs = onTornado(() -> Arrays.stream(tasks).map(TaskGraph::snapshot).toList());
     plan =
         onTornado(
             () -> {
-              ImmutableTaskGraph[] frozen =
-                  Arrays.stream(graphs).map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new);
-              TornadoExecutionPlan made = new TornadoExecutionPlan(frozen);
+              TornadoExecutionPlan made =
+                  new TornadoExecutionPlan(graphs.toArray(ImmutableTaskGraph[]::new));
               try {
                 // Not withDevice: TornadoVM finds the number of that device by its name, and takes
                 // the first of several that are called the same. The graphs know their device.
@@ -225,10 +227,13 @@ final class DevicePlan implements AutoCloseable {
   public void close() {
     onTornado(
         () -> {
-          // freeDeviceMemory gives the buffers back to TornadoVM, and resetDevice makes TornadoVM
-          // free them. But resetDevice acts on every plan of the process: the last plan calls it.
+          // freeDeviceMemory frees what is not an array: queues, libraries' handles, recorded
+          // graphs. resetDevice acts on every plan of the process: the last plan calls it.
           open--;
           try {
+            if (PlanMemory.free(graphs)) {
+              plan.withAllGraphs();
+            }
             plan.freeDeviceMemory();
             if (open == 0) {
               plan.resetDevice();

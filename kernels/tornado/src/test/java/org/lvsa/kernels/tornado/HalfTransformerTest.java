@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -106,6 +107,8 @@ class HalfTransformerTest {
       TransformerShape shape, TransformerVideo video, String name, Storage storage) {
     TransformerBackend backend = backend(name);
     DType dtype = storage.dtype();
+    DeviceMemoryUse use = new DeviceMemoryUse(TornadoTarget.chosen());
+    long before = use.bytes();
     try (DeviceTransformer wide =
             open(new TornadoTransformers(), shape, new Storage(DType.F32, storage.residence()));
         DeviceTransformer narrow = open(backend, shape, storage)) {
@@ -121,6 +124,7 @@ class HalfTransformerTest {
         assertTrue(error < allowed(dtype), layout + ", seed " + seed + ": " + error);
       }
     }
+    assertEquals(before, use.bytes(), "device memory that is not given back");
   }
 
   private DeviceTransformer open(

@@ -96,6 +96,8 @@ class TornadoDecoderTest {
     assertEquals(2, SHAPE.frames());
     assertEquals(4, SHAPE.scale());
     int before = DevicePlan.openPlans();
+    DeviceMemoryUse use = new DeviceMemoryUse(TornadoTarget.chosen());
+    long taken = use.bytes();
     try (TornadoDecoder<?> whole = open(1 << 20, seed);
         TornadoDecoder<?> pieces = open(27 * 10 * 22, seed)) {
       whole.prepare(List.of(SIZE), 3, Progress.NONE);
@@ -128,6 +130,7 @@ class TornadoDecoderTest {
           () -> pieces.decode(new FrameSize(5, 3), true, MemorySegment.NULL, MemorySegment.NULL));
     }
     assertEquals(before, DevicePlan.openPlans());
+    assertEquals(taken, use.bytes(), "device memory that is not given back");
   }
 
   @Test
