@@ -42,9 +42,14 @@ final class RegisterProgram implements DeviceProgram {
       return register.warps() < RegisterPlan.MOST_WARPS;
     }
 
+    /** Whether one program can hold what fits here and what fits there. */
+    boolean isLike(Room other) {
+      return columns.equals(other.columns) && register.warps() == other.register.warps();
+    }
+
     /** Room for what fits here and, where columns are the same, for what fits there. */
     Room with(Room other) {
-      return columns.equals(other.columns) && register.warps() == other.register.warps()
+      return isLike(other)
           ? new Room(columns, register.with(other.register), tiles.with(other.tiles))
           : this;
     }

@@ -2,6 +2,8 @@
 package org.lvsa.kernels.tornado;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import org.lvsa.kernels.AttentionInputs;
@@ -15,13 +17,20 @@ import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.TokenOrders;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
-/** Inputs that lie on the device, in the buffers of a program that is theirs until they close. */
+/**
+ * Inputs that lie on the device, in the buffers of programs that are theirs until they close. A
+ * layout that no program holds gets another one. The earlier ones stay where memory allows it, so
+ * that layouts that take turns compile nothing anew.
+ */
 final class TornadoAttention implements PreparedAttention {
   private final AttentionInputs inputs;
   private final Optional<TokenOrders> orders;
   private final TornadoKernel kernel;
   private final Preparation preparation;
-  private DeviceProgram program;
+
+  /** Programs that hold the inputs; the first one ran last. */
+  private final Deque<DeviceProgram> loaded = new ArrayDeque<>();
+
   private boolean closed;
 
   /**
@@ -36,12 +45,12 @@ final class TornadoAttention implements PreparedAttention {
       TornadoKernel kernel) {
     this.inputs = inputs;
     this.orders = orders;
-    this.program = program;
     this.kernel = kernel;
-    preparation = load();
+    loaded.add(program);
+    preparation = load(program);
   }
 
-  private Preparation load() {
+  private Preparation load(DeviceProgram program) {
     long start = System.nanoTime();
     program.passage().load(inputs, orders);
     long loaded = System.nanoTime();
@@ -66,9 +75,10 @@ final class TornadoAttention implements PreparedAttention {
       TokenOrders.check(layout);
     }
     long start = System.nanoTime();
-    List<List<KeyRanges>> groups = QueryTiles.groups(program.shape(), layout);
+    List<List<KeyRanges>> groups = QueryTiles.groups(loaded.getFirst().shape(), layout);
     long grouped = System.nanoTime();
     Preparation again = makeRoom(groups);
+    DeviceProgram program = loaded.getFirst();
     long roomy = System.nanoTime();
     program.fill(groups);
     long ready = System.nanoTime();
@@ -91,19 +101,34 @@ final class TornadoAttention implements PreparedAttention {
   }
 
   /**
-   * Takes another program, with larger buffers if need be, where this one does not hold a layout,
-   * and loads the inputs again.
+   * Brings a program that holds a layout to the front. Where there is none, a new one is made and
+   * the inputs are loaded into it.
    */
   private Preparation makeRoom(List<List<KeyRanges>> groups) {
-    if (program.holds(groups)) {
+    Optional<DeviceProgram> fitting = kernel.fitting(loaded, groups);
+    if (fitting.isPresent()) {
+      loaded.remove(fitting.get());
+      loaded.addFirst(fitting.get());
       return Preparation.NONE;
     }
-    kernel.check(program, groups);
-    // Until there is another program, there is none to give back.
-    closed = true;
-    program = kernel.inPlaceOf(program, groups);
-    closed = false;
-    return load();
+    kernel.check(loaded.getFirst(), groups);
+    DeviceProgram made;
+    try {
+      made = kernel.another(loaded, groups);
+    } finally {
+      // Without a program there is none to give back.
+      closed = loaded.isEmpty();
+    }
+    try {
+      Preparation again = load(made);
+      loaded.addFirst(made);
+      closed = false;
+      return again;
+    } catch (RuntimeException | Error e) {
+      // It does not hold the inputs, so that nothing may run on it.
+      TornadoKernel.closeQuietly(made, e);
+      throw e;
+    }
   }
 
   private static void copy(FloatArray from, MemorySegment to) {
@@ -112,14 +137,15 @@ final class TornadoAttention implements PreparedAttention {
 
   /** The plan that the runs execute, for tests. */
   DevicePlan plan() {
-    return program.plan();
+    return loaded.getFirst().plan();
   }
 
   @Override
   public void close() {
     if (!closed) {
       closed = true;
-      kernel.giveBack(program);
+      kernel.giveBack(loaded.removeFirst());
+      loaded.forEach(DeviceProgram::close);
     }
   }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.lvsa.kernels.AttentionInputs;
 import org.lvsa.kernels.AttentionKernel;
 import org.lvsa.kernels.AttentionShape;
@@ -331,26 +333,90 @@ final class TornadoKernel implements AttentionKernel {
     return tiles.room().with(TileRoom.forGroups(before.shape(), tiles.queriesPerTile(), groups));
   }
 
-  /** Closes a program that does not hold a layout, and makes the fastest one that does. */
-  DeviceProgram inPlaceOf(DeviceProgram before, List<List<KeyRanges>> groups) {
-    before.close();
-    AttentionShape shape = before.shape();
-    DType dtype = before.dtype();
-    TileRoom room = grown(before, groups);
-    Optional<RegisterProgram.Room> registers =
-        takesTensorCores(shape, dtype)
-            ? RegisterProgram.room(shape, dtype, groups, room)
-                .map(some -> before instanceof RegisterProgram old ? some.with(old.room()) : some)
-                .filter(some -> problem(shape, dtype).fits(device, some))
-                .filter(some -> !some.ofOwnKeys() || passes(shape, dtype))
-            : Optional.empty();
-    Optional<Passage.Orders> orders = before.passage().orders();
+  /**
+   * The program among several that takes a layout; empty if a new one would be faster, or none
+   * holds it.
+   *
+   * @param loaded of one shape and type, the one that ran last first
+   */
+  Optional<DeviceProgram> fitting(Deque<DeviceProgram> loaded, List<List<KeyRanges>> groups) {
+    Optional<DeviceProgram> registers = fitting(loaded, groups, true);
+    return registers.isPresent()
+        ? registers
+        : fitting(loaded, groups, false).filter(other -> registers(loaded, groups).isEmpty());
+  }
+
+  private static Optional<DeviceProgram> fitting(
+      Deque<DeviceProgram> loaded, List<List<KeyRanges>> groups, boolean registers) {
+    return loaded.stream()
+        .filter(program -> program instanceof RegisterProgram == registers)
+        .filter(program -> program.holds(groups))
+        .findFirst();
+  }
+
+  /** Room of a program for a layout and for what programs like it hold; empty if none takes it. */
+  private Optional<RegisterProgram.Room> registers(
+      Deque<DeviceProgram> loaded, List<List<KeyRanges>> groups) {
+    DeviceProgram last = loaded.getFirst();
+    AttentionShape shape = last.shape();
+    DType dtype = last.dtype();
+    if (!takesTensorCores(shape, dtype)) {
+      return Optional.empty();
+    }
+    Optional<RegisterProgram.Room> room =
+        RegisterProgram.room(shape, dtype, groups, grown(last, groups));
+    for (DeviceProgram one : loaded) {
+      if (one instanceof RegisterProgram old) {
+        room = room.map(some -> some.with(old.room()));
+      }
+    }
+    return room.filter(some -> problem(shape, dtype).fits(device, some))
+        .filter(some -> !some.ofOwnKeys() || passes(shape, dtype));
+  }
+
+  /**
+   * Makes the fastest program for a layout that none holds. The new one holds what programs like it
+   * hold, so those are closed before, and so are the oldest others if all would take more than a
+   * quarter of the device's memory: the host has arrays as large.
+   *
+   * @param loaded programs of one shape and type, the one that ran last first; loses those that are
+   *     closed
+   */
+  DeviceProgram another(Deque<DeviceProgram> loaded, List<List<KeyRanges>> groups) {
+    DeviceProgram last = loaded.getFirst();
+    AttentionShape shape = last.shape();
+    DType dtype = last.dtype();
+    TileRoom room = grown(last, groups);
+    Optional<RegisterProgram.Room> registers = registers(loaded, groups);
+    Optional<Passage.Orders> orders = last.passage().orders();
+    closeSome(
+        loaded,
+        program ->
+            program instanceof RegisterProgram old
+                ? registers.filter(old.room()::isLike).isPresent()
+                : registers.isEmpty(),
+        last.bytes());
     if (registers.isPresent()) {
       RegisterProgram.Room some = registers.get();
       return TornadoErrors.guarded(
           () -> new RegisterProgram(problem(shape, dtype), device, some, orders));
     }
     return make(shape, dtype, room, orders);
+  }
+
+  /**
+   * @param bytes that another program is going to need, which does not differ much by the layout
+   */
+  private void closeSome(
+      Deque<DeviceProgram> loaded, Predicate<DeviceProgram> superseded, long bytes) {
+    for (DeviceProgram old : loaded.stream().filter(superseded).toList()) {
+      loaded.remove(old);
+      old.close();
+    }
+    while (!loaded.isEmpty()
+        && bytes + loaded.stream().mapToLong(DeviceProgram::bytes).sum() > device.memory() / 4) {
+      loaded.removeLast().close();
+    }
   }
 
   /**
@@ -405,7 +471,8 @@ final class TornadoKernel implements AttentionKernel {
     }
   }
 
-  private static void closeQuietly(DeviceProgram program, Throwable because) {
+  /** Closes a program of which something failed. */
+  static void closeQuietly(DeviceProgram program, Throwable because) {
     try {
       program.close();
     } catch (RuntimeException | Error e) {

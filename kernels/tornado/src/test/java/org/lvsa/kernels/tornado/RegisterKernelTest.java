@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
@@ -29,6 +30,7 @@ import org.lvsa.kernels.BlockSparseLayout;
 import org.lvsa.kernels.DType;
 import org.lvsa.kernels.KernelConformance;
 import org.lvsa.kernels.KernelOptions;
+import org.lvsa.kernels.KernelRun;
 import org.lvsa.kernels.PreparedAttention;
 import org.lvsa.kernels.RandomProblem;
 import org.lvsa.kernels.ReferenceAttention;
@@ -320,6 +322,74 @@ class RegisterKernelTest {
       }
     }
     return large;
+  }
+
+  /** A sweep measures its patterns in turn, round after round: each compiles once. */
+  @Test
+  void layoutsThatTakeTurnsLoadTheInputsOnce() {
+    AttentionShape shape = new AttentionShape(1, 4, 90, 0, 2, 1, 64);
+    AttentionProblem problem = RandomProblem.draw(shape, DType.F16, 1, 1, seed, arena);
+    List<BlockSparseLayout> layouts =
+        List.of(
+            BlockSparseLayout.of(4, new int[] {0, 1, 3, 5, 7}, new int[] {0, 0, 1, 0, 2, 0, 3}),
+            oneBlockEach(shape, 64),
+            oneBlockEach(shape, 21));
+    int open = DevicePlan.openPlans();
+    try (PreparedAttention prepared = kernel.prepare(problem.inputs())) {
+      for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < layouts.size(); i++) {
+          AttentionOutput output = AttentionOutput.allocateWithLogSumExp(shape, arena);
+          KernelRun run = prepared.run(layouts.get(i), output);
+          assertEquals(i < 2, run.kernel().endsWith("-registers"), run.kernel());
+          assertEquals(round == 0 && i > 0, run.prepareMillis() > 0, i + ", round " + round);
+          compare(problem.withLayout(layouts.get(i)), output, 2e-3);
+        }
+      }
+      assertEquals(3, DevicePlan.openPlans() - open);
+    }
+    assertEquals(1, DevicePlan.openPlans() - open);
+  }
+
+  /** Blocks of some tokens, of which each attends to the next one alone. */
+  private static BlockSparseLayout oneBlockEach(AttentionShape shape, int size) {
+    int blocks = Math.ceilDiv(shape.tokens(), size);
+    int[] indptr = IntStream.rangeClosed(0, blocks).toArray();
+    int[] indices = IntStream.range(0, blocks).map(row -> (row + 1) % blocks).toArray();
+    return BlockSparseLayout.ofBlocks(
+        TokenBlocks.uniform(shape.tokens(), size, BlockRows.of(blocks, indptr, indices)));
+  }
+
+  /** One tile of keys, two and three, since a turn of the loop may compute two. */
+  @ParameterizedTest
+  @EnumSource
+  void oddAndEvenNumbersOfTiles(DType dtype) {
+    for (int headDim : new int[] {64, 128}) {
+      AttentionShape shape = new AttentionShape(1, 6, 40, 0, 2, 1, headDim);
+      int[] rows = {0, 1, 2, 4, 6, 9, 12};
+      int[] frames = {1, 0, 2, 3, 2, 3, 0, 4, 5, 0, 2, 5};
+      AttentionProblem problem =
+          RandomProblem.draw(shape, dtype, 1, 1, seed, arena)
+              .withLayout(BlockSparseLayout.of(6, rows, frames));
+      check(problem, "registers", allowed(dtype, 2e-3));
+      int blocks = Math.ceilDiv(shape.tokens(), 32);
+      for (int count = 1; count <= 3; count++) {
+        int[] indptr = new int[blocks + 1];
+        int[] indices = new int[blocks * count];
+        for (int row = 0; row < blocks; row++) {
+          indptr[row + 1] = count * (row + 1);
+          for (int i = 0; i < count; i++) {
+            indices[count * row + i] = row / 4 + 2 * i;
+          }
+        }
+        check(
+            problem.withLayout(
+                BlockSparseLayout.ofBlocks(
+                    TokenBlocks.uniform(
+                        shape.tokens(), 32, BlockRows.of(blocks, indptr, indices)))),
+            "registers",
+            allowed(dtype, 2e-3));
+      }
+    }
   }
 
   @TestFactory

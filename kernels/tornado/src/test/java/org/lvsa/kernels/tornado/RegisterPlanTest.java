@@ -175,7 +175,8 @@ class RegisterPlanTest {
       real.set(columns.column(token));
     }
     boolean[] seen = new boolean[shape.tokens()];
-    for (int tile = 0; tile < plan.tiles().length; tile += RegisterKernels.tileNumbers(8)) {
+    int size = RegisterKernels.tileNumbers(plan.warps());
+    for (int tile = 0; tile < plan.tiles().length; tile += size) {
       for (int warp = 0; warp < plan.warps(); warp++) {
         int first = plan.tiles()[tile + 3 + 3 * warp];
         BitSet keys = keys(plan, tile, warp);
