@@ -77,7 +77,7 @@ final class CalibrateCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     try (VideoSetup setup =
-            VideoSetup.open(spec, model, sampling, how, attention, offload, transformer.place());
+            VideoSetup.open(spec, model, sampling, how, attention, offload, transformer);
         GenerateProgress progress = new GenerateProgress(err, "")) {
       DeviceChoice device =
           TransformerOption.choice(setup.attention().config(), attention.kernel())

@@ -215,14 +215,16 @@ final class GenerateCommand implements Callable<Integer> {
     RankPlan planned = rankOptions.plan();
     planned.check(pipeline, settings);
     LvsaConfig config =
-        attention.config(
-            Lvsa.environment(spec),
-            planned.attentionDefaults(pipeline, settings),
-            line -> {
-              if (!planned.later()) {
-                err.println("lvsa: warning: " + line);
-              }
-            });
+        transformer.backend(
+            attention.config(
+                Lvsa.environment(spec),
+                planned.attentionDefaults(pipeline, settings),
+                line -> {
+                  if (!planned.later()) {
+                    err.println("lvsa: warning: " + line);
+                  }
+                }),
+            attention.kernel());
     RankPlan ranks = planned.onDevices(config, attention.kernel());
     DeviceChoice device =
         transformer.decoding(

@@ -154,7 +154,7 @@ final class SweepCacheCommand implements Callable<Integer> {
             new CacheSweep.Decoding(!latentsOnly, how.tiling()),
             transformer.place() == TransformerOption.Place.DEVICE);
     try (VideoSetup setup =
-        VideoSetup.open(spec, model, sampling, how, attention, offload, transformer.place())) {
+        VideoSetup.open(spec, model, sampling, how, attention, offload, transformer)) {
       PrintWriter err = spec.commandLine().getErr();
       VideoSize size = setup.settings().size();
       DeviceChoice device =

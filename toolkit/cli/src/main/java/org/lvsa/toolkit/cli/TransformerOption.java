@@ -117,6 +117,11 @@ final class TransformerOption {
     }
   }
 
+  /** Settings whose backend is the transformer's where it is on a device and nobody names one. */
+  LvsaConfig backend(LvsaConfig config, KernelOptions kernel) {
+    return device(choice(config, kernel)).map(its -> its.named(config)).orElse(config);
+  }
+
   /** The device that the settings name, and what it holds besides the VAE. */
   static DeviceChoice choice(
       LvsaConfig config, KernelOptions kernel, CacheOptions caches, OffloadOptions offload) {

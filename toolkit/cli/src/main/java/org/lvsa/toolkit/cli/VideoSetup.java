@@ -33,10 +33,10 @@ record VideoSetup(
       HowOptions how,
       AttentionOptions attention,
       OffloadOptions offload,
-      TransformerOption.Place place) {
+      TransformerOption transformer) {
     model.check();
     Consumer<String> log = line -> spec.commandLine().getErr().println("lvsa: " + line);
-    VideoPipeline pipeline = offload.around(model.open().pipeline(), place, log);
+    VideoPipeline pipeline = offload.around(model.open().pipeline(), transformer.place(), log);
     try {
       sampling.check(pipeline, how);
       GenerationSettings.Inputs inputs = sampling.inputs(how);
@@ -44,10 +44,12 @@ record VideoSetup(
           sampling.settings(
               pipeline.defaults(inputs.image().map(Picture::size)), how, inputs, !model.random());
       LvsaConfig config =
-          attention.config(
-              Lvsa.environment(spec),
-              pipeline.attentionDefaults(settings),
-              line -> log.accept("warning: " + line));
+          transformer.backend(
+              attention.config(
+                  Lvsa.environment(spec),
+                  pipeline.attentionDefaults(settings),
+                  line -> log.accept("warning: " + line)),
+              attention.kernel());
       offload.require(pipeline, one -> one.memory(settings, how.tiling(), 1), !model.random(), log);
       return new VideoSetup(
           pipeline,

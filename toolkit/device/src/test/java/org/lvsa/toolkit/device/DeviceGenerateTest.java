@@ -210,11 +210,14 @@ class DeviceGenerateTest {
             "48x32",
             "--attention",
             "lvsa",
+            "--device",
+            "0:0",
             "-o",
             out);
     assertEquals(0, made.code(), made.err());
     run.checkAtLeast("step3.latents", tensor(out, "latents"), 1e-4);
     assertTrue(made.out().contains("lvsa attention, density 0.5"), made.out());
+    assertTrue(made.err().contains("-> SPARSE backend=tornado dtype=f32 ("), made.err());
   }
 
   @Test

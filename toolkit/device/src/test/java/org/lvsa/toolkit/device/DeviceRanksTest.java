@@ -72,7 +72,9 @@ class DeviceRanksTest {
         generate(
             two, "--transformer", "device", "--cfg-parallel-size", "2", "--ranks", "processes");
     assertArrayEquals(latents(one), latents(two));
-    assertTrue(run.out().contains("  on 2 ranks, by branches of guidance"), run.out());
+    assertTrue(
+        run.out().contains("  on 2 ranks, by branches of guidance; devices 0:0,0:1 in turn"),
+        run.out());
     assertTrue(run.out().contains("kernel java-tiled-f32+portable-f32 on "), run.out());
   }
 

@@ -52,7 +52,15 @@ class DeviceServeTest {
         Map.of("lvsa", generated("lvsa", 37), "dense", generated("dense", 9));
     try (ServeProcess server =
         ServeProcess.start(
-            folder, ENVIRONMENT, model, "--transformer", "device", "--dtype", "f32")) {
+            folder,
+            ENVIRONMENT,
+            model,
+            "--transformer",
+            "device",
+            "--dtype",
+            "f32",
+            "--device",
+            "0:0")) {
       // The second time, everything is on the device already.
       for (String attention : List.of("lvsa", "dense", "lvsa")) {
         String job =

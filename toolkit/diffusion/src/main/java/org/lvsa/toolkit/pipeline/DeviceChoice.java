@@ -24,6 +24,8 @@ import org.lvsa.kernels.transformer.TransformerWeights;
 import org.lvsa.toolkit.backend.Backends;
 import org.lvsa.toolkit.backend.UnavailableException;
 import org.lvsa.toolkit.blocks.BlockRunner;
+import org.lvsa.toolkit.config.LvsaConfig;
+import org.lvsa.toolkit.config.Setting;
 import org.lvsa.toolkit.vae.Tiling;
 
 /**
@@ -102,6 +104,18 @@ public record DeviceChoice(
   /** As this one, with frames decoded in tiles, or whole. */
   public DeviceChoice withTiling(Optional<Tiling> its) {
     return new DeviceChoice(backend, storage, options, kept, outputs, vae, its);
+  }
+
+  /**
+   * Settings in which self-attention has this one's backend, where they leave the choice open: the
+   * fastest backend may have other devices, or none.
+   *
+   * @throws UnavailableException with the reason, if no backend can run here
+   */
+  public LvsaConfig named(LvsaConfig config) {
+    return config.value(Setting.LVSA_BACKEND).text().equals("auto")
+        ? config.with(Setting.LVSA_BACKEND, find().name())
+        : config;
   }
 
   /**

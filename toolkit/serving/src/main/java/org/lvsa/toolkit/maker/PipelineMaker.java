@@ -210,7 +210,8 @@ public final class PipelineMaker implements VideoMaker {
         settings.ranks().attentionDefaults(pipeline, generation).entrySet()) {
       config = config.withDefault(entry.getKey(), entry.getValue());
     }
-    return config;
+    LvsaConfig asked = config;
+    return settings.device().map(device -> device.named(asked)).orElse(asked);
   }
 
   /** A pattern is the server's choice; a request that names an attention has another one. */
