@@ -13,8 +13,8 @@ import java.util.stream.Stream;
  * The table of {@code docs/support.md} that says what runs with {@code --transformer device}: a row
  * for each feature, a column for each model, and under it the lines that refuse the rest.
  *
- * @param columns by the model's heading: by the feature's name {@link #YES}, {@link #NOT_RUN}, or
- *     the line that refuses it
+ * @param columns by the model's heading: by the feature's name {@link #YES}, or the line that
+ *     refuses it
  */
 public record DeviceTable(Map<String, Map<String, String>> columns) {
   /** What runs. */

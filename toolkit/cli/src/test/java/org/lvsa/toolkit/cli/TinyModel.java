@@ -30,6 +30,9 @@ public record TinyModel(String name, String resolution) {
           new TinyModel("hunyuan15_i2v/model", "96x64"),
           new TinyModel("cogvideox/model", "48x32"));
 
+  /** Frames of a small video. */
+  public static final int FRAMES = 9;
+
   /** In the arguments of {@link Opened#words}: the path of a picture. */
   public static final String PICTURE = "PICTURE";
 
@@ -84,7 +87,7 @@ public record TinyModel(String name, String resolution) {
      */
     public List<Object> words(List<String> command, List<String> more) {
       List<Object> words = new ArrayList<>(command);
-      words.addAll(List.of("--model", folder, "--prompt", "A cat walks", "--frames", "9"));
+      words.addAll(List.of("--model", folder, "--prompt", "A cat walks", "--frames", FRAMES));
       words.addAll(List.of("--steps", "6"));
       if (!more.contains("--resolution")) {
         words.addAll(List.of("--resolution", model.resolution));

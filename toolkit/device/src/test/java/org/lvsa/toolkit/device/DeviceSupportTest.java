@@ -52,7 +52,7 @@ class DeviceSupportTest {
   }
 
   /** A failure stands in the column too, so that the other features run. */
-  private String outcome(DeviceFeature feature, TinyModel.Opened model) {
+  private String outcome(DeviceFeature feature, TinyModel.Opened model) throws IOException {
     try {
       return feature.outcome(model, directory);
     } catch (AssertionError e) {
