@@ -62,6 +62,9 @@ public interface DeviceDecoder extends AutoCloseable {
       double transfers,
       double other) {}
 
+  /** Bytes of the device's memory that its backend counted for it; 0 where it is not prepared. */
+  long taken();
+
   /** Frees the device's memory until it is needed again. */
   void release();
 

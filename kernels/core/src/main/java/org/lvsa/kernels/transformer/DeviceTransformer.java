@@ -141,6 +141,9 @@ public interface DeviceTransformer extends AutoCloseable {
     }
   }
 
+  /** Bytes of the device's memory that its backend counted for it; 0 where it is not prepared. */
+  long taken();
+
   /**
    * Frees the device's memory. The weights stay in the host's, so that {@link #prepare} brings it
    * back.

@@ -365,7 +365,7 @@ final class DecoderPlan<A extends TornadoNativeArray> implements AutoCloseable {
   }
 
   /** The device memory of what ran, see {@link DevicePlan#taken}. */
-  String taken() {
+  long taken() {
     return plan.taken();
   }
 

@@ -2,6 +2,7 @@
 package org.lvsa.kernels.tornado;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -48,6 +49,7 @@ final class DevicePlan implements AutoCloseable {
   private @Nullable TornadoProfilerResult last;
   private long compiled;
   private long uploadedBytes;
+  private final BitSet counted = new BitSet();
   private long allocated;
 
   /**
@@ -162,12 +164,17 @@ final class DevicePlan implements AutoCloseable {
   }
 
   /**
-   * What TornadoVM counted of device memory that it took for the graphs that ran, in words. Every
+   * Bytes of device memory that TornadoVM counted for the graphs that {@link #execute} ran. Every
    * buffer is made when its graph first runs and stays until the plan is closed, so that behind the
    * first run of the last graph this is the most that the plan has at any time.
    */
-  String taken() {
-    return (allocated >> 20) + " MiB of device memory taken";
+  long taken() {
+    return allocated;
+  }
+
+  /** Memory that a plan took, as users are told. */
+  static String words(long taken) {
+    return (taken >> 20) + " MiB of device memory taken";
   }
 
   /**
@@ -184,7 +191,11 @@ final class DevicePlan implements AutoCloseable {
                     .execute()
                     .getProfilerResult());
     last = profile;
-    allocated += profile.getTotalDeviceMemoryUsage();
+    if (!counted.get(graph)) {
+      // Later runs tell the same buffers again.
+      counted.set(graph);
+      allocated += profile.getTotalDeviceMemoryUsage();
+    }
     if (profile.getDriverInstallTime() > 0) {
       compiled++;
     }

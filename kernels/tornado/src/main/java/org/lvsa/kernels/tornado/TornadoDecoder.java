@@ -178,7 +178,7 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
         DecoderPlan<A> plan = TornadoErrors.guarded(() -> plan(steps, sizes.size()));
         ready.put(size, new Ready<>(steps, plan));
         plan.first();
-        progress.at(done - 1, sizes.size(), plan.taken());
+        progress.at(done - 1, sizes.size(), DevicePlan.words(plan.taken()));
       }
     } catch (RuntimeException | Error e) {
       release();
@@ -237,6 +237,11 @@ final class TornadoDecoder<A extends TornadoNativeArray> implements DeviceDecode
       throw new IllegalStateException("the decoder is not prepared for " + size);
     }
     return there.plan();
+  }
+
+  @Override
+  public long taken() {
+    return ready.values().stream().mapToLong(one -> one.plan().taken()).sum();
   }
 
   @Override

@@ -147,7 +147,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
         made.first(stages.get(done));
       }
       String how = made.replays() ? ", blocks are launched as one graph" : "";
-      progress.at(stages.size() - 1, stages.size(), made.taken() + how);
+      progress.at(stages.size() - 1, stages.size(), DevicePlan.words(made.taken()) + how);
       progress.at(stages.size(), stages.size(), "ready");
     } catch (RuntimeException | Error e) {
       made.close();
@@ -261,6 +261,11 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private static void read(TransformerPlan<?> ready, MemorySegment out) {
     MemorySegment velocity = ready.velocity().getSegment();
     MemorySegment.copy(velocity, 0, out, 0, velocity.byteSize());
+  }
+
+  @Override
+  public long taken() {
+    return plan.map(TransformerPlan::taken).orElse(0L);
   }
 
   @Override

@@ -387,7 +387,7 @@ final class TransformerPlan<A extends TornadoNativeArray> implements AutoCloseab
   }
 
   /** The device memory of what ran, see {@link DevicePlan#taken}. */
-  String taken() {
+  long taken() {
     return plan.taken();
   }
 

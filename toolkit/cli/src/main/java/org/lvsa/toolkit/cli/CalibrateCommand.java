@@ -82,7 +82,8 @@ final class CalibrateCommand implements Callable<Integer> {
       DeviceChoice device =
           TransformerOption.choice(setup.attention().config(), attention.kernel())
               .withKept(StepCache.keeps(method.settings))
-              .with(offload.residence());
+              .with(offload.residence())
+              .withTurns(offload.turns());
       VideoSize size = setup.settings().size();
       transformer.require(setup.pipeline(), size, device, err);
       transformer.place(setup.pipeline(), Optional.of(size), device, err);

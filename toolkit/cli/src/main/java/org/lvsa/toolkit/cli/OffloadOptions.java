@@ -19,7 +19,9 @@ import picocli.CommandLine.Option;
 final class OffloadOptions {
   @Option(
       names = "--enable-cpu-offload",
-      description = "have only the weights of encoders, transformer or VAE in memory, in turn")
+      description =
+          "have only the weights of encoders, transformer or VAE in memory, in turn. With"
+              + " --transformer device: transformer or VAE on the device, all in the host's memory")
   private boolean model;
 
   @Option(
@@ -43,6 +45,11 @@ final class OffloadOptions {
     return layerwise ? Residence.TWO_BLOCKS : Residence.ALL_BLOCKS;
   }
 
+  /** Whether transformer and VAE take turns on a device where both are there. */
+  boolean turns() {
+    return model;
+  }
+
   /**
    * Refuses what offloading cannot be combined with, before a model is opened.
    *
@@ -57,12 +64,6 @@ final class OffloadOptions {
   private static void check(
       OffloadMode mode, boolean random, int ranks, TransformerOption.Place place) {
     if (place == TransformerOption.Place.DEVICE) {
-      if (mode == OffloadMode.MODEL) {
-        throw new IllegalArgumentException(
-            option(mode)
-                + " takes no turns on a device, where transformer and VAE both stay: give"
-                + " --enable-layerwise-offload, --vae-tiling or --vae cpu to save its memory");
-      }
       return;
     }
     if (random) {
@@ -124,7 +125,7 @@ final class OffloadOptions {
   VideoPipeline around(
       VideoPipeline pipeline, TransformerOption.Place place, Consumer<String> log) {
     if (place == TransformerOption.Place.DEVICE) {
-      // The device's blocks take turns, and the host's memory is where they come from.
+      // What takes turns, takes them on the device; the host's memory is where it comes from.
       return pipeline;
     }
     if (model && layerwise) {

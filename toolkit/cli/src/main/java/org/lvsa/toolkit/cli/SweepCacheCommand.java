@@ -162,7 +162,8 @@ final class SweepCacheCommand implements Callable<Integer> {
               TransformerOption.choice(setup.attention().config(), attention.kernel())
                   .withKept(plan.keeps(setup.settings().steps()))
                   .withOutputs(plan.outputs())
-                  .with(offload.residence()),
+                  .with(offload.residence())
+                  .withTurns(offload.turns()),
               setup.pipeline(),
               !latentsOnly,
               how.tiling());

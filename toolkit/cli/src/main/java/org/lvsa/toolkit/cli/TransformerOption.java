@@ -125,7 +125,7 @@ final class TransformerOption {
   /** The device that the settings name, and what it holds besides the VAE. */
   static DeviceChoice choice(
       LvsaConfig config, KernelOptions kernel, CacheOptions caches, OffloadOptions offload) {
-    return caches.room(choice(config, kernel).with(offload.residence()));
+    return caches.room(choice(config, kernel).with(offload.residence()).withTurns(offload.turns()));
   }
 
   /**

@@ -83,7 +83,7 @@ public record DeviceFeature(String name, List<String> options, Predicate<Run> sh
         err("VAE on the device", "to the device: VAE", "--vae", "device"),
         err("VAE tiling", "VAE in tiles ", "--vae-tiling", "--resolution", "288x32"),
         err("layer-wise offload", "weights of 2 of ", "--enable-layerwise-offload"),
-        out("CPU offload", "[offload] ", "--enable-cpu-offload"),
+        err("CPU offload", "device memory: VAE ", "--enable-cpu-offload"),
         ranks("guidance parallel, threads", "--cfg-parallel-size", "2"),
         ranks("guidance parallel, processes", "--cfg-parallel-size", "2", "--ranks", "processes"),
         decodingRanks("VAE on ranks", "by tiles of the decoder (2)", "tile"),

@@ -32,7 +32,6 @@ class GenerateDeviceTest {
     "3,cogvideox-2b,--vae device,--transformer device cannot run here: ",
     "2,wan2.1-1.3b,--ulysses-degree 2,'--ranks processes, and without --capture'",
     "2,wan2.1-1.3b,--cfg-parallel-size 2,'--ranks processes, and without --capture'",
-    "2,wan2.1-1.3b,--enable-cpu-offload,'give --enable-layerwise-offload, --vae-tiling or --vae cpu'",
     "2,wan2.1-1.3b,--cfg-parallel-size 2 --ranks processes --vae-patch-parallel-size 2 --vae device,'--vae device decodes on one rank, --vae-patch-parallel-size 2 on the CPUs of several'",
     "2,wan2.1-1.3b,--attention sta,'attends dense or with LVSA'"
   })

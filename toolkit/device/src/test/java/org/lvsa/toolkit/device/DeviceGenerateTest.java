@@ -383,7 +383,6 @@ class DeviceGenerateTest {
     "3,wan2.1-1.3b,--dtype f32 --frames 40001 --resolution 832x480,--frames 3685 is the most",
     "3,wan2.1-1.3b,--dtype f32 --frames 1 --resolution 32768x32768,give --transformer cpu",
     "2,wan2.1-1.3b,--dtype f32 --device 9:9,9:9",
-    "2,wan2.1-1.3b,--dtype f32 --enable-cpu-offload,give --enable-layerwise-offload",
     "3,hunyuanvideo-1.5,--dtype f16,give --dtype f32",
     "3,hunyuanvideo-1.5,--dtype f32 --frames 40001 --resolution 832x480,--frames ",
     "3,cogvideox-2b,--dtype f16,give --dtype f32"

@@ -139,13 +139,14 @@ public final class CogVideoXPipeline implements VideoPipeline, OffloadableCompon
   @Override
   public void transformerOnDevice(
       DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
-    DeviceCogVideo device =
-        model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
+    TransformerOnDevice.Placing placing = new TransformerOnDevice.Placing(choice, progress);
+    DeviceCogVideo device = model.transformer().onDevice(placing);
     size.ifPresent(one -> device.prepare(choice.room(deviceSizes(one).video())));
     if (choice.vae()) {
       AutoencoderKlCogVideoX vae = model.vae();
-      vae.decodeOnDevice(choice::openDecoder, progress);
-      size.ifPresent(one -> vae.prepareDevice(model.unpadded(one), choice.tiling().map(this::own)));
+      vae.decodeOnDevice(placing::openDecoder, progress);
+      size.filter(one -> !choice.turns())
+          .ifPresent(one -> vae.prepareDevice(model.unpadded(one), choice.tiling().map(this::own)));
     }
   }
 

@@ -168,13 +168,14 @@ public final class HunyuanVideo15Pipeline implements VideoPipeline, OffloadableC
   @Override
   public void transformerOnDevice(
       DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
-    DeviceHunyuan there =
-        model.transformer().onDevice(new TransformerOnDevice.Placing(choice, progress));
+    TransformerOnDevice.Placing placing = new TransformerOnDevice.Placing(choice, progress);
+    DeviceHunyuan there = model.transformer().onDevice(placing);
     size.ifPresent(one -> there.prepare(choice.room(deviceSizes(one).video())));
     if (choice.vae()) {
       AutoencoderKlHunyuan15 vae = model.vae();
-      vae.decodeOnDevice(choice::openDecoder, progress);
-      size.ifPresent(one -> vae.prepareDevice(model.latents(one), choice.tiling()));
+      vae.decodeOnDevice(placing::openDecoder, progress);
+      size.filter(one -> !choice.turns())
+          .ifPresent(one -> vae.prepareDevice(model.latents(one), choice.tiling()));
     }
   }
 

@@ -38,6 +38,7 @@ import org.lvsa.toolkit.vae.Tiling;
  * @param outputs attentions of which step caches keep each block's output there
  * @param vae whether latents are decoded there too
  * @param tiling how frames are cut into tiles for that; empty to decode them whole
+ * @param turns whether transformer and VAE take turns there, so that one of them has memory
  */
 public record DeviceChoice(
     String backend,
@@ -46,7 +47,8 @@ public record DeviceChoice(
     int kept,
     Set<BlockLoop.Attention> outputs,
     boolean vae,
-    Optional<Tiling> tiling) {
+    Optional<Tiling> tiling,
+    boolean turns) {
   /**
    * All blocks there, no room for a step cache, which makes it when it first runs, and the VAE on
    * the CPU.
@@ -59,23 +61,31 @@ public record DeviceChoice(
         0,
         Set.of(),
         false,
-        Optional.empty());
+        Optional.empty(),
+        false);
   }
 
   /** As this one, with the weights of that many blocks there. */
   public DeviceChoice with(Residence residence) {
     return new DeviceChoice(
-        backend, new Storage(storage.dtype(), residence), options, kept, outputs, vae, tiling);
+        backend,
+        new Storage(storage.dtype(), residence),
+        options,
+        kept,
+        outputs,
+        vae,
+        tiling,
+        turns);
   }
 
   /** As this one, with room for step caches. */
   public DeviceChoice withKept(int copies) {
-    return new DeviceChoice(backend, storage, options, copies, outputs, vae, tiling);
+    return new DeviceChoice(backend, storage, options, copies, outputs, vae, tiling, turns);
   }
 
   /** As this one, with room for outputs of attentions. */
   public DeviceChoice withOutputs(Set<BlockRunner.Attention> kinds) {
-    return new DeviceChoice(backend, storage, options, kept, onDevice(kinds), vae, tiling);
+    return new DeviceChoice(backend, storage, options, kept, onDevice(kinds), vae, tiling, turns);
   }
 
   /** Kinds of attention as a device knows them. */
@@ -98,12 +108,17 @@ public record DeviceChoice(
 
   /** As this one, with the VAE there or on the CPU. */
   public DeviceChoice withVae(boolean there) {
-    return new DeviceChoice(backend, storage, options, kept, outputs, there, tiling);
+    return new DeviceChoice(backend, storage, options, kept, outputs, there, tiling, turns);
   }
 
   /** As this one, with frames decoded in tiles, or whole. */
   public DeviceChoice withTiling(Optional<Tiling> its) {
-    return new DeviceChoice(backend, storage, options, kept, outputs, vae, its);
+    return new DeviceChoice(backend, storage, options, kept, outputs, vae, its, turns);
+  }
+
+  /** As this one, with transformer and VAE in turn or together. */
+  public DeviceChoice withTurns(boolean taken) {
+    return new DeviceChoice(backend, storage, options, kept, outputs, vae, tiling, taken);
   }
 
   /**

@@ -103,11 +103,12 @@ public final class DeviceMemory {
             + needs.stream()
                 .map(need -> need.part() + " " + mebibytes(need.bytes()))
                 .collect(Collectors.joining(", "))
-            + (choice.vae() ? "" : ", VAE none (it is on the CPU)"));
-    if (sum(needs) > device.bytes()) {
+            + (choice.vae() ? "" : ", VAE none (it is on the CPU)")
+            + memory.inTurn(needs));
+    if (memory.most(needs) > device.bytes()) {
       throw new UnavailableException(
           "--transformer device needs "
-              + mebibytes(sum(needs))
+              + mebibytes(memory.most(needs))
               + " for this video, "
               + device.name()
               + " has "
@@ -188,6 +189,26 @@ public final class DeviceMemory {
     return all;
   }
 
+  /** What is there at the same time: all, or the larger one of those that take turns. */
+  private long most(List<Need> needs) {
+    long vae = vae(needs);
+    long others = sum(needs) - vae;
+    return choice.turns() ? Math.max(others, vae) : others + vae;
+  }
+
+  private static long vae(List<Need> needs) {
+    return sum(needs.stream().filter(need -> need.part().startsWith(VAE)).toList());
+  }
+
+  private String inTurn(List<Need> needs) {
+    if (!choice.turns()) {
+      return "";
+    }
+    return choice.vae()
+        ? ", in turn at most " + mebibytes(most(needs))
+        : "; the transformer has no VAE there to take turns with";
+  }
+
   private static long sum(List<Need> needs) {
     return needs.stream().mapToLong(Need::bytes).sum();
   }
@@ -200,21 +221,26 @@ public final class DeviceMemory {
   private String advice(VideoSize size, Sizes sizes, long bytes) {
     Storage storage = choice.storage();
     List<Need> needs = needs(sizes, storage);
-    long vae = sum(needs.stream().filter(need -> need.part().startsWith(VAE)).toList());
-    long tiled = sum(new DeviceMemory(choice.withTiling(TILES)).needs(sizes, storage));
-    if (vae > 0 && tiled < sum(needs) && tiled <= bytes) {
+    long vae = vae(needs);
+    DeviceMemory inTiles = new DeviceMemory(choice.withTiling(TILES));
+    long tiled = inTiles.most(inTiles.needs(sizes, storage));
+    if (vae > 0 && tiled < most(needs) && tiled <= bytes) {
       return "--vae-tiling takes " + mebibytes(tiled);
+    }
+    long inTurn = Math.max(vae, sum(needs) - vae);
+    if (vae > 0 && !choice.turns() && inTurn <= bytes) {
+      return "--enable-cpu-offload takes " + mebibytes(inTurn);
     }
     if (vae > 0 && sum(needs) - vae <= bytes) {
       return "--vae cpu takes " + mebibytes(sum(needs) - vae);
     }
-    long half = sum(needs(sizes, new Storage(DType.F16, storage.residence())));
+    long half = most(needs(sizes, new Storage(DType.F16, storage.residence())));
     if (storage.dtype() == DType.F32
         && half <= bytes
         && backend.unsupported(sizes.shape(), DType.F16, choice.options()).isEmpty()) {
       return "--dtype f16 takes " + mebibytes(half);
     }
-    long two = sum(needs(sizes, new Storage(storage.dtype(), Residence.TWO_BLOCKS)));
+    long two = most(needs(sizes, new Storage(storage.dtype(), Residence.TWO_BLOCKS)));
     if (two <= bytes) {
       return "--enable-layerwise-offload takes " + mebibytes(two);
     }
@@ -246,7 +272,7 @@ public final class DeviceMemory {
               sizes.shape(),
               video.withFrames(middle),
               sizes.decoder().map(decoder -> decoder.shortened(share)));
-      if (sum(needs(shorter, choice.storage())) <= bytes) {
+      if (most(needs(shorter, choice.storage())) <= bytes) {
         fits = middle;
       } else {
         most = middle;

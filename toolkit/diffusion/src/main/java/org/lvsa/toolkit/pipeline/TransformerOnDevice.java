@@ -9,6 +9,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.lvsa.kernels.KernelFailedException;
 import org.lvsa.kernels.Progress;
+import org.lvsa.kernels.decoder.DecoderShape;
+import org.lvsa.kernels.decoder.DecoderWeights;
+import org.lvsa.kernels.decoder.DeviceDecoder;
 import org.lvsa.kernels.transformer.BlockLoop;
 import org.lvsa.kernels.transformer.DeviceTransformer;
 import org.lvsa.kernels.transformer.DeviceTransformer.Forward;
@@ -35,7 +38,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * A transformer of any family on a device, with what a run of its blocks is around it: step caches,
  * the profile, and the report of what ran. One call at a time.
  */
-public final class TransformerOnDevice implements AutoCloseable {
+public final class TransformerOnDevice implements DeviceTurns.Part, AutoCloseable {
   private final TransformerShape shape;
   private final Placing placing;
   private final DeviceTransformer transformer;
@@ -48,23 +51,18 @@ public final class TransformerOnDevice implements AutoCloseable {
    * How transformers of a model are put on a device.
    *
    * @param choice of the device
-   * @param turn where several share the device
+   * @param turns of the transformers and the VAE
    * @param progress is told how far it is
    */
-  public record Placing(DeviceChoice choice, Turn turn, Progress progress) {
-    /** Of a model with one transformer. */
+  public record Placing(DeviceChoice choice, DeviceTurns turns, Progress progress) {
+    /** Of a model whose parts share the device with nothing else. */
     public Placing(DeviceChoice choice, Progress progress) {
-      this(choice, new Turn(), progress);
+      this(choice, new DeviceTurns(choice.turns()), progress);
     }
-  }
 
-  /** Of the transformers that share a device, one is there at a time. */
-  public static final class Turn {
-    private Optional<TransformerOnDevice> last = Optional.empty();
-
-    private void take(TransformerOnDevice next) {
-      last.filter(other -> other != next).ifPresent(other -> other.transformer.release());
-      last = Optional.of(next);
+    /** A decoder for the device. */
+    public DeviceDecoder openDecoder(DecoderShape shape, DecoderWeights weights) {
+      return new DecoderInTurn(choice.openDecoder(shape, weights), turns);
     }
   }
 
@@ -121,7 +119,7 @@ public final class TransformerOnDevice implements AutoCloseable {
 
   /** Compiles and uploads for a video of that size where that is not done yet. */
   public void prepare(TransformerVideo video) {
-    placing.turn().take(this);
+    placing.turns().take(DeviceTurns.Kind.TRANSFORMER, this);
     try {
       transformer.prepare(video, placing.progress());
     } catch (KernelFailedException e) {
@@ -250,6 +248,16 @@ public final class TransformerOnDevice implements AutoCloseable {
 
   private String kernels() {
     return transformer.kernels().products() + "+" + transformer.kernels().attention();
+  }
+
+  @Override
+  public long taken() {
+    return transformer.taken();
+  }
+
+  @Override
+  public void release() {
+    transformer.release();
   }
 
   @Override

@@ -140,18 +140,15 @@ public final class WanPipeline implements VideoPipeline, OffloadableComponents {
   @Override
   public void transformerOnDevice(
       DeviceChoice choice, Optional<VideoSize> size, Progress progress) {
+    TransformerOnDevice.Placing placing = new TransformerOnDevice.Placing(choice, progress);
     DeviceWan first =
-        model
-            .parts()
-            .transformers()
-            .onDevice(
-                new DeviceWan.Placing(
-                    new TransformerOnDevice.Placing(choice, progress), model.frameTimes()));
+        model.parts().transformers().onDevice(new DeviceWan.Placing(placing, model.frameTimes()));
     size.ifPresent(one -> first.prepare(choice.room(deviceSizes(one).video())));
     if (choice.vae()) {
       AutoencoderKlWan vae = model.parts().vae();
-      vae.decodeOnDevice(choice::openDecoder, progress);
-      size.ifPresent(one -> vae.prepareDevice(model.latents(one), choice.tiling()));
+      vae.decodeOnDevice(placing::openDecoder, progress);
+      size.filter(one -> !choice.turns())
+          .ifPresent(one -> vae.prepareDevice(model.latents(one), choice.tiling()));
     }
   }
 
