@@ -203,16 +203,20 @@ class TornadoKernelTest {
         prepared.run(BlockSparseLayout.ofBlocks(heads), output);
         DevicePlan blocks = prepared.plan();
         assertNotSame(frames, blocks);
-        assertEquals(before + 1, DevicePlan.openPlans());
-        long compiled = blocks.compilations();
+        // Where tensor cores take frames in registers, that program stays for the next such layout.
+        int open = DevicePlan.openPlans();
+        assertTrue(open - before <= 2);
+        List<DevicePlan> kept = open - before == 2 ? List.of(frames, blocks) : List.of(blocks);
+        List<Long> compiled = kept.stream().map(DevicePlan::compilations).toList();
         for (BlockSparseLayout layout :
             List.of(
                 BlockSparseLayout.ofBlocks(heads.reversed()),
                 BlockSparseLayout.ofBlocks(heads.getFirst()),
                 problem.layout())) {
           prepared.run(layout, output);
-          assertSame(blocks, prepared.plan());
-          assertEquals(compiled, blocks.compilations());
+          assertTrue(kept.contains(prepared.plan()));
+          assertEquals(open, DevicePlan.openPlans());
+          assertEquals(compiled, kept.stream().map(DevicePlan::compilations).toList());
           ReferenceAttention.run(problem.withLayout(layout), expected);
           assertTrue(KernelConformance.relativeError(output.out(), expected.out()) < 5e-3);
         }
