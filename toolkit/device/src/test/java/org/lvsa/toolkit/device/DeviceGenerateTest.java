@@ -131,8 +131,10 @@ class DeviceGenerateTest {
       double missing = 1 - row[6] / row[7];
       assertTrue(missing > -0.05, made.out());
       closest = Math.min(closest, Math.abs(missing));
-      assertTrue(row[1] > 0 && row[2] > 0 && row[3] > 0 && row[4] > 0, made.out());
+      assertTrue(row[1] > 0 && row[2] > 0 && row[3] > 0, made.out());
     }
+    // A step's transfers may take so little that they are rounded to nothing.
+    assertTrue(row("all", made.out())[3] > 0, made.out());
     assertTrue(closest < 0.05, made.out());
     assertEquals(8, forwards(profile), "a forward pass for each branch of each step");
   }
