@@ -34,10 +34,8 @@ record TornadoTarget(String id, String place, TornadoDevice device) {
     // VAE's, need more.
     setUnlessGiven("tornado.tvm.maxbytecodesize", Integer.toString(1 << 18));
     // TornadoVM keeps a list of events for every node of a graph, and clears all of them whenever
-    // the
-    // graph runs, used or not: with its own 32768 for each, 26 MB for a block of a transformer. A
-    // node
-    // waits for other nodes of its graph, of which there are some hundreds.
+    // the graph runs, used or not: with its own 32768 for each, 26 MB for a block of a transformer.
+    // A node waits for other nodes of its graph, of which there are some hundreds.
     setUnlessGiven("tornado.max.events", "1024");
   }
 

@@ -27,6 +27,13 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   private final Optional<LibraryAttention.Library<A>> library;
   private final Launching launching;
   private Optional<TransformerPlan<A>> plan = Optional.empty();
+
+  /**
+   * What the plan is to be made for once a layout is known: a video with the room that was asked
+   * for, which the first forward pass need not use.
+   */
+  private Optional<TransformerVideo> asked = Optional.empty();
+
   private Optional<Filled> filled = Optional.empty();
 
   /** The library's calls that plans for this size of video needed. */
@@ -86,7 +93,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
   @Override
   public void prepare(TransformerVideo video, Progress told) {
     progress = told;
-    if (holds(video)) {
+    if (holds(video) || plan.isEmpty() && asked.filter(one -> one.serves(video)).isPresent()) {
       return;
     }
     KeptStreams.check(video, shape);
@@ -99,6 +106,7 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
       // Its calls follow from the layout, which the first forward pass brings.
       long bytes = LibraryAttention.denseBytes(Sizes.of(shape, video), activations.bytes());
       requireRoom(memory(video, bytes));
+      asked = Optional.of(video);
     }
   }
 
@@ -209,7 +217,8 @@ final class TornadoTransformer<A extends TornadoNativeArray> implements DeviceTr
                 + " tornado");
       }
       release();
-      make(forward.video(), forward.layout());
+      TransformerVideo video = forward.video();
+      make(asked.filter(one -> one.serves(video)).orElse(video), forward.layout());
     }
     return plan.orElseThrow();
   }

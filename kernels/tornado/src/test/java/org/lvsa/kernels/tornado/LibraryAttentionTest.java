@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.lvsa.kernels.tornado;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -124,6 +125,27 @@ class LibraryAttentionTest {
       assertEquals("standin-sdpa", library.kernels().attention());
       // Dense; 4; 4 and 5, which serves 4 too; the last one.
       assertEquals(4, said.stream().filter(what -> what.equals("ready")).count());
+    }
+  }
+
+  @Test
+  void theRoomThatWasAskedForIsThereThoughTheFirstPassNeedsNone() {
+    assumeTrue(
+        new TornadoBackend().availability() instanceof Availability.Available, "left out: no SDK");
+    long seed = KernelConformance.random().nextInt(1 << 20);
+    TransformerShape shape = shape(false);
+    TransformerVideo video = new TransformerVideo(FRAMES, 3, 5, new TransformerVideo.Told(7, 0, 1));
+    BlockSparseLayout dense = BlockSparseLayout.dense(FRAMES);
+    List<String> said = new ArrayList<>();
+    try (TornadoTransformer<?> library = open(shape, Optional.of(STAND_IN), seed)) {
+      library.prepare(video.withKept(2), (done, all, what) -> said.add(what));
+      float[] first = predict(library, shape, video, dense, seed);
+      for (int kept : List.of(1, 2)) {
+        assertArrayEquals(first, predict(library, shape, video.withKept(kept), dense, seed));
+      }
+      assertEquals(1, said.stream().filter("ready"::equals).count(), said.toString());
+      predict(library, shape, video.withKept(3), dense, seed);
+      assertEquals(2, said.stream().filter("ready"::equals).count(), said.toString());
     }
   }
 
